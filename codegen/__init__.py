@@ -1,0 +1,1 @@
+"""Writes the package's resources and models from the catalogue: ``python -m codegen``."""

@@ -1,0 +1,203 @@
+"""The catalogue, with the corrections applied, as attrs objects."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from .text import identifier
+
+ROOT = Path(__file__).parent.parent
+CATALOGUE = ROOT / "catalogue"
+
+_FORM = "multipart/form-data"
+
+
+class CatalogueError(Exception):
+    """The catalogue, or what we say about it, does not add up."""
+
+
+@attrs.define(kw_only=True)
+class Node:
+    """One field: its type and what is known of it."""
+
+    name: str
+    python_name: str
+    type: str
+    items: Node | None = None
+    fields: dict[str, Node] = attrs.field(factory=dict)
+    required: bool = False
+    versions: tuple[str, ...] | None = None
+    """The versions that have it; None for all."""
+    facts: dict[str, Any] = attrs.field(factory=dict)
+    """Enum, format, limits and the like, as the catalogue has them."""
+
+    @property
+    def element(self) -> Node:
+        """The node itself, or what its list holds."""
+        return self.items.element if self.items else self
+
+    @property
+    def is_class(self) -> bool:
+        """Whether its objects are a class of their own."""
+        return self.type == "object" and bool(self.fields)
+
+
+@attrs.define(kw_only=True)
+class Argument:
+    """One argument of a method, which may go to more than one place."""
+
+    name: str
+    node: Node
+    places: dict[str, str]
+    """Place -> wire name there."""
+    required: bool
+
+
+@attrs.define(kw_only=True)
+class OperationFacts:
+    """One operation."""
+
+    group: str
+    name: str
+    method: str
+    path: str
+    versions: tuple[str, ...]
+    docs: dict[str, str]
+    effect: str
+    cipher: str | None
+    content_type: str | None
+    idempotency_key: str | None
+    pagination: dict[str, Any] | None
+    download: str | None
+    arguments: dict[str, dict[str, Node]]
+    """Place (``path``, ``query``, ``body``) -> wire name -> node."""
+    response: dict[str, Node]
+
+    @property
+    def id(self) -> str:
+        """``group.name``."""
+        return f"{self.group}.{self.name}"
+
+    def all_arguments(self) -> list[Argument]:
+        """Return the arguments of a method: path, required, optional."""
+        found: dict[str, Argument] = {}
+        for place, nodes in self.arguments.items():
+            for wire, node in nodes.items():
+                required = place == "path" or (node.required and node.versions is None)
+                argument = found.setdefault(
+                    node.python_name,
+                    Argument(name=node.python_name, node=node, places={}, required=required),
+                )
+                argument.places[place] = wire
+        return sorted(found.values(), key=lambda one: ("path" not in one.places, not one.required))
+
+
+def load() -> list[OperationFacts]:
+    """Return all operations, in the order of the catalogue."""
+    overrides = tomllib.loads((CATALOGUE / "overrides.toml").read_text())
+    corrections = {entry["operation"]: entry for entry in overrides["correction"]}
+    for operation, entry in corrections.items():
+        if not entry.get("reason"):
+            raise CatalogueError(f"the override of {operation} gives no reason")
+    found = []
+    for group, raw in _raw_operations():
+        correction = corrections.pop(f"{group}.{raw['name']}", {})
+        found.append(_operation(group, raw, correction))
+    if corrections:
+        raise CatalogueError(f"overrides name unknown operations: {', '.join(corrections)}")
+    return found
+
+
+def groups() -> list[str]:
+    """Return the names of the groups, sorted."""
+    return sorted(path.stem for path in (CATALOGUE / "operations").glob("*.json"))
+
+
+def fingerprint() -> str:
+    """Return a hash of the pinned facts."""
+    digest = hashlib.sha256()
+    for path in sorted((CATALOGUE / "operations").glob("*.json")):
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _raw_operations() -> Iterator[tuple[str, dict[str, Any]]]:
+    for group in groups():
+        document = json.loads((CATALOGUE / "operations" / f"{group}.json").read_text())
+        for raw in sorted(document["operations"], key=lambda raw: str(raw["name"])):
+            yield group, raw
+
+
+def _operation(group: str, raw: dict[str, Any], correction: dict[str, Any]) -> OperationFacts:
+    auth, renames = raw["auth"], correction.get("arguments", {})
+    return OperationFacts(
+        group=group,
+        name=raw["name"],
+        method=raw["method"],
+        path=raw["path"],
+        versions=tuple(raw["versions"]),
+        docs=raw["docs"],
+        effect=raw["effect"],
+        cipher=next(
+            (name for name in ("shop_cipher", "category_asset_cipher") if auth[name]), None
+        ),
+        content_type=raw["content_type"],
+        idempotency_key=raw.get("idempotency_key"),
+        pagination=_pagination(raw, correction),
+        download=correction.get("download"),
+        arguments={
+            "path": _nodes(raw["path_params"], renames),
+            "query": _nodes(raw["query"], renames),
+            "body": _nodes(
+                raw["body"] if raw["content_type"] == _FORM else _without_files(raw["body"]),
+                renames,
+            ),
+        },
+        response=_nodes(raw["response"]),
+    )
+
+
+def _without_files(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a JSON body, where what the documents call a file is an object."""
+    changed = {}
+    for name, raw in fields.items():
+        changed[name] = {**raw, "type": "object"} if raw["type"] == "file" else dict(raw)
+        if "fields" in raw:
+            changed[name]["fields"] = _without_files(raw["fields"])
+        if "items" in raw:
+            changed[name]["items"] = _without_files({"": raw["items"]})[""]
+    return changed
+
+
+def _pagination(raw: dict[str, Any], correction: dict[str, Any]) -> dict[str, Any] | None:
+    facts = raw.get("pagination")
+    return facts and {**facts, **correction.get("pagination", {})}
+
+
+def _nodes(fields: dict[str, Any], renames: dict[str, str] | None = None) -> dict[str, Node]:
+    return {
+        name: _node(name, (renames or {}).get(name) or identifier(name), raw)
+        for name, raw in fields.items()
+    }
+
+
+def _node(name: str, python_name: str, raw: dict[str, Any]) -> Node:
+    structure = {"type", "items", "fields", "required", "versions", "example"}
+    return Node(
+        name=name,
+        python_name=python_name,
+        type=raw["type"],
+        items=_node(name, python_name, raw["items"]) if "items" in raw else None,
+        fields=_nodes(raw.get("fields", {})),
+        required=raw.get("required", False),
+        versions=tuple(raw["versions"]) if "versions" in raw else None,
+        facts={key: value for key, value in raw.items() if key not in structure},
+    )

@@ -1,0 +1,57 @@
+"""Nodes of the catalogue -> Python annotations."""
+
+from __future__ import annotations
+
+import re
+
+from .catalogue import Node
+
+_SCALARS = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
+_TIMES = ("unix-seconds", "unix-milliseconds")
+
+
+def output_type(node: Node, class_name: str | None) -> str:
+    """Return the annotation of a field in an answer."""
+    if node.items:
+        return f"list[{_output_element(node.items, class_name)}]"
+    return f"{_output_element(node, class_name)} | None"
+
+
+def _output_element(node: Node, class_name: str | None) -> str:
+    if node.items:
+        return f"list[{_output_element(node.items, class_name)}]"
+    if node.type == "object":
+        return class_name or "dict[str, Any]"
+    return _SCALARS[node.type]
+
+
+def input_type(node: Node, class_name: str | None, literal: str | None) -> str:
+    """Return the annotation of an argument; ``literal`` stands for its known values."""
+    if node.items:
+        return f"Sequence[{input_type(node.items, class_name, literal)}]"
+    if node.type == "object":
+        return f"{class_name} | Mapping[str, Any]" if class_name else "Mapping[str, Any]"
+    if node.type == "file":
+        return "FileInput"
+    if literal:
+        return f"{literal} | str"
+    found = _SCALARS[node.type]
+    if node.facts.get("format") in _TIMES:
+        return f"{found} | datetime" if found == "int" else f"{found} | int | datetime"
+    if node.facts.get("format") == "date":
+        return f"{found} | date"
+    return found
+
+
+def literal_of(node: Node) -> str | None:
+    """Return the ``Literal`` of an argument's known values, if it has any."""
+    values = node.element.facts.get("enum") or node.facts.get("enum")
+    if not values or node.element.type != "string":
+        return None
+    return f"Literal[{', '.join(repr(value) for value in values)}]".replace("'", '"')
+
+
+def is_used(name: str, text: str) -> bool:
+    """Whether an annotation in ``text`` has ``name``."""
+    pattern = rf"\b{name}\[|(\| |\[|, |: ){name}(?=[\],)]| \||$)"
+    return re.search(pattern, text, re.MULTILINE) is not None
