@@ -1,0 +1,222 @@
+"""The client: lifetime, shared connections, and a view for each shop."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import attrs
+import httpx
+
+from .auth import AuthState
+from .errors import InvalidArgumentError
+from .options import DEFAULT_BASE_URL, ClientOptions, RequestOptions, Timeout, from_environment
+from .pipeline.connections import ConnectionStackTransport
+from .pipeline.files import FileInput
+from .pipeline.request import Call
+from .pipeline.run import Pipeline
+from .pipeline.signing import AppCredentials
+from .resources._groups import ResourceGroups
+from .response import APIResponse
+
+
+class AsyncTikTokShop(ResourceGroups):
+    """TikTok Shop's Open API: one client for all operations, all shops and all tasks of a loop.
+
+    The groups of operations are attributes: ``await client.order.get_order_detail(ids=[…])``.
+    Use it as an async context manager, or call `aclose` when done.
+    """
+
+    def __init__(
+        self,
+        app_key: str,
+        app_secret: str,
+        *,
+        access_token: str | None = None,
+        shop_cipher: str | None = None,
+        category_asset_cipher: str | None = None,
+        auth: AuthState | None = None,
+        http_client: httpx.AsyncClient | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        base_url: str = DEFAULT_BASE_URL,
+        timeout: Timeout | None = 30.0,
+        max_retries: int = 2,
+        max_in_flight: int = 100,
+        api_versions: Mapping[str, str] | None = None,
+        proxy: str | httpx.Proxy | None = None,
+        verify: ssl.SSLContext | bool = True,
+        trust_env: bool = True,
+    ) -> None:
+        """Make a client; nothing is connected before the first call.
+
+        Args:
+            access_token: Starts the auth state, as the two ciphers do; not together with ``auth``.
+            auth: An auth state to share with other clients.
+            http_client: Borrowed, and never closed. Its own limits, proxies and hooks apply.
+            transport: Sends in place of our connections; closed with the client.
+            timeout: Seconds for each of connecting, sending and waiting for bytes; None for ever.
+            max_retries: Reserved for the retry policy: today every call is sent once.
+            max_in_flight: Calls under way at once; further ones wait, before anything is encoded.
+            api_versions: Version by operation, ``{"return_refund.cancel_order": "202309"}``.
+            proxy: As httpx takes it; without one, the environment's proxies are honoured.
+            verify: False switches certificate checks off.
+            trust_env: Whether proxies and certificates from the environment count.
+        """
+        _refuse_together("auth", auth, access_token, shop_cipher, category_asset_cipher)
+        _refuse_together("http_client", http_client, transport, proxy)
+        _refuse_together("transport", transport, proxy)
+        if api_versions:
+            _check_versions(api_versions)
+        options = ClientOptions(
+            base_url=base_url.rstrip("/"),
+            timeout=timeout,
+            max_retries=max_retries,
+            max_in_flight=max_in_flight,
+            api_versions=dict(api_versions or {}),
+        )
+        app = AppCredentials(
+            app_key=_required("app_key", app_key), app_secret=_required("app_secret", app_secret)
+        )
+        self._owns_http_client = http_client is None
+        if http_client is None:
+            http_client = httpx.AsyncClient(
+                transport=transport
+                or ConnectionStackTransport(proxy=proxy, verify=verify, trust_env=trust_env)
+            )
+        self._auth = auth or AuthState(
+            access_token=access_token,
+            shop_cipher=shop_cipher,
+            category_asset_cipher=category_asset_cipher,
+        )
+        self._is_view = False
+        self._pipeline = Pipeline(http_client, app, options, time.time)
+
+    @classmethod
+    def from_env(cls, **arguments: Any) -> Self:
+        """Make a client from ``TIKTOK_APP_KEY``, ``TIKTOK_APP_SECRET`` and the like.
+
+        Also read: ``TIKTOK_ACCESS_TOKEN`` (or ``TIKTOK_APP_ACCESS_KEY``), ``TIKTOK_SHOP_CIPHER``,
+        ``TIKTOK_BASE_URL``. Arguments given here win.
+        """
+        return cls(**{**from_environment(skip=arguments), **arguments})
+
+    @property
+    def auth(self) -> AuthState:
+        """The credentials in force; set its attributes at any time."""
+        return self._auth
+
+    def for_shop(
+        self,
+        *,
+        shop_cipher: str | None = None,
+        access_token: str | None = None,
+        auth: AuthState | None = None,
+    ) -> Self:
+        """Return a view with its own auth state, over the same connections.
+
+        With only ``shop_cipher`` the view follows this client's access token. A view needs no
+        closing, and does not work once its client is closed.
+        """
+        _refuse_together("auth", auth, shop_cipher, access_token)
+        if auth is None and shop_cipher is None and access_token is None:
+            raise InvalidArgumentError(
+                "for_shop needs a shop_cipher, an access_token or an auth state.",
+                argument="shop_cipher",
+            )
+        view = type(self).__new__(type(self))
+        view._owns_http_client = False
+        view._is_view = True
+        view._pipeline = self._pipeline
+        if access_token is not None:
+            # Another token is another authorization: the ciphers here are not its own.
+            auth = AuthState(access_token=access_token, shop_cipher=shop_cipher)
+        view._auth = auth or self._auth.for_shop(shop_cipher)
+        return view
+
+    async def request(
+        self,
+        method: Literal["GET", "POST", "PUT", "DELETE"],
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+        files: Mapping[str, FileInput] | None = None,
+        cipher: Literal["auto", "shop_cipher", "category_asset_cipher", "none"] = "auto",
+        options: RequestOptions | None = None,
+    ) -> APIResponse[Any]:
+        """Call any path, signed like the others; ``data`` is what the JSON has.
+
+        Args:
+            path: With its version, not encoded: ``/return_refund/202309/cancellations``.
+            files: Makes the body a form, with ``body`` as its other fields.
+            cipher: Which one to send. ``"auto"`` asks the catalogue; for a path that it lacks, the
+                shop's cipher is sent if there is one.
+        """
+        from .raw import raw_operation
+
+        operation = raw_operation(
+            method,
+            path,
+            has_body=body is not None,
+            files=tuple(files or ()),
+            cipher=cipher,
+            has_shop=self._auth.shop_cipher is not None,
+        )
+        options = options or RequestOptions()
+        # What is written out here is sent as it is, an explicit None as null.
+        extra = {**(body or {}), **(options.extra_body or {})}
+        call = Call(
+            operation=operation,
+            query=query or {},
+            body=files or {},
+            options=attrs.evolve(options, extra_body=extra),
+        )
+        return await self._pipeline.run(call, None, self._auth)
+
+    async def aclose(self) -> None:
+        """Close the client and its own connections; a borrowed ``http_client`` stays open."""
+        if self._is_view:
+            return
+        self._pipeline.closed = True
+        if self._owns_http_client:
+            await self._pipeline.http_client.aclose()
+
+    async def __aenter__(self) -> Self:
+        self._pipeline.check_usable()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._pipeline.closed else "open"
+        kind = "view of " if self._is_view else ""
+        return f"<{kind}{type(self).__name__} app_key={self._pipeline.app.app_key!r} {state}>"
+
+
+def _check_versions(api_versions: Mapping[str, str]) -> None:
+    from .resources import operation
+
+    for operation_id, version in api_versions.items():
+        operation(operation_id).check_version(version)
+
+
+def _required(name: str, value: str) -> str:
+    if not value:
+        raise InvalidArgumentError(f"{name} is empty.", argument=name)
+    return value
+
+
+def _refuse_together(name: str, value: object, *others: object) -> None:
+    if value is not None and any(other is not None for other in others):
+        raise InvalidArgumentError(
+            f"{name} is given together with an argument that it replaces.", argument=name
+        )

@@ -1,0 +1,170 @@
+"""Everything that can go wrong, as one tree.
+
+.. code-block:: text
+
+    TikTokShopError
+    ├── InvalidArgumentError           refused before anything was sent
+    ├── ClientClosedError              the client was used after it was closed, or from another loop
+    ├── TikTokAPIError                 the service answered, and said no
+    │   ├── AccessTokenExpiredError        105002
+    │   ├── ReauthorizationRequiredError   only the seller can mend it
+    │   ├── PermissionDeniedError          scope, user type, IP, inactive shop
+    │   ├── SignatureError                 signature, app key or clock
+    │   ├── RateLimitError                 throttled, or a quota is used up
+    │   ├── InvalidRequestError            the request itself is at fault
+    │   └── ServiceUnavailableError        the service failed
+    ├── TransportError                 no answer
+    │   ├── ConnectError                   no connection, so nothing was sent
+    │   └── RequestTimeoutError            the time was up
+    ├── OutcomeUnknownError            a write that may or may not have happened
+    ├── ResponseDecodeError            an answer that cannot be read
+    └── WebhookSignatureError          a delivery that the service did not sign
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class TikTokShopError(Exception):
+    """Root of all errors that this package raises."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str | None = None,
+        request_id: str | None = None,
+        http_status: int | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.operation = operation
+        """The operation as it is called: ``"order.get_order_detail"``."""
+        self.request_id = request_id
+        """The service's id of the call; its support asks for it."""
+        self.http_status = http_status
+        self.hint = hint
+        """What to do next."""
+
+    def __str__(self) -> str:
+        prefix = f"{self.operation}: " if self.operation else ""
+        facts = ", ".join(self._facts())
+        suffix = f" ({facts})" if facts else ""
+        hint = f" {self.hint}" if self.hint else ""
+        return f"{prefix}{self.message}{suffix}{hint}"
+
+    def _facts(self) -> list[str]:
+        facts = [f"HTTP {self.http_status}"] if self.http_status is not None else []
+        if self.request_id:
+            facts.append(f"request id {self.request_id}")
+        return facts
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # With keyword-only arguments an exception does not pickle by itself; process pools do it.
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+class InvalidArgumentError(TikTokShopError, ValueError):
+    """An argument that cannot be sent; nothing was."""
+
+    def __init__(self, message: str, *, argument: str | None = None, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.argument = argument
+
+
+class ClientClosedError(TikTokShopError, RuntimeError):
+    """The client was used after it was closed, or from an event loop that is not its own."""
+
+
+class TikTokAPIError(TikTokShopError):
+    """The service answered and refused the call."""
+
+    def __init__(
+        self, message: str, *, code: int | None = None, retryable: bool = False, **facts: Any
+    ) -> None:
+        super().__init__(message, **facts)
+        self.code = code
+        """The service's code; None where the answer had none, as from a proxy in between."""
+        self.retryable = retryable
+        """Whether the same call may succeed later without any change."""
+
+    def _facts(self) -> list[str]:
+        return ([f"code {self.code}"] if self.code is not None else []) + super()._facts()
+
+
+class AccessTokenExpiredError(TikTokAPIError):
+    """The access token has expired (105002); nothing was processed."""
+
+
+class ReauthorizationRequiredError(TikTokAPIError):
+    """The authorization is gone; only the seller can renew it."""
+
+
+class PermissionDeniedError(TikTokAPIError):
+    """The token is valid but not for this: a missing scope, another user type, an inactive shop."""
+
+
+class SignatureError(TikTokAPIError):
+    """The service could not verify who calls: signature, app key, token header or timestamp."""
+
+
+class RateLimitError(TikTokAPIError):
+    """The call was throttled before it was processed."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.retry_after = retry_after
+        """Seconds that the service asks to wait at least, if it said so."""
+
+
+class InvalidRequestError(TikTokAPIError):
+    """The service found the request itself at fault."""
+
+
+class ServiceUnavailableError(TikTokAPIError):
+    """The service failed to answer properly; a read may be repeated."""
+
+
+class TransportError(TikTokShopError):
+    """The call got no complete answer."""
+
+    def __init__(self, message: str, *, maybe_sent: bool = True, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.maybe_sent = maybe_sent
+        """False only where surely nothing of the request reached the service."""
+
+
+class ConnectError(TransportError):
+    """No connection could be made, so nothing was sent."""
+
+
+class RequestTimeoutError(TransportError):
+    """The call took longer than its timeout."""
+
+
+class OutcomeUnknownError(TikTokShopError):
+    """A write that may or may not have happened; its cause is chained (``__cause__``)."""
+
+
+class ResponseDecodeError(TikTokShopError):
+    """The answer is not what the service sends: no JSON, no envelope, or a redirect."""
+
+    def __init__(self, message: str, *, excerpt: str = "", **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.excerpt = excerpt
+        """Beginning of the body, with secrets masked."""
+
+
+class WebhookSignatureError(TikTokShopError):
+    """A webhook delivery whose signature does not fit its body."""
+
+
+def _rebuild(
+    kind: type[TikTokShopError], args: tuple[Any, ...], state: dict[str, Any]
+) -> TikTokShopError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error

@@ -1,0 +1,62 @@
+"""Answers that come in pages."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from operator import attrgetter
+from typing import Any, Generic, TypeVar, cast
+
+from .pipeline.operation import Paging
+from .response import APIResponse
+
+P = TypeVar("P")
+T = TypeVar("T")
+
+FetchPage = Callable[[str | None], Awaitable[APIResponse[P]]]
+"""Gets the page of a token; None asks for the page that the caller's arguments name."""
+
+
+class Pager(Generic[P, T]):
+    """Await it for one page, iterate it for all items.
+
+    ``await pager`` returns the first page, ``async for item in pager`` walks the items of all
+    pages and ``async for page in pager.pages()`` the pages. Each walk starts anew, one request a
+    page. A token that is empty, or was there before, ends it.
+    """
+
+    __slots__ = ("_fetch", "_pagination")
+
+    def __init__(self, fetch: FetchPage[P], pagination: Paging) -> None:
+        self._fetch = fetch
+        self._pagination = pagination
+
+    def __await__(self) -> Generator[Any, Any, APIResponse[P]]:
+        return self._fetch(None).__await__()
+
+    async def __aiter__(self) -> AsyncIterator[T]:
+        async for page in self.pages():
+            for item in self._items(page.data):
+                yield item
+
+    async def pages(self) -> AsyncIterator[APIResponse[P]]:
+        """Yield the answers, first page to last."""
+        seen: set[str] = set()
+        token: str | None = None
+        while True:
+            page = await self._fetch(token)
+            yield page
+            token = _dig(page.data, self._pagination.next_token)
+            if not token or token in seen:
+                return
+            seen.add(token)
+
+    def _items(self, data: P) -> list[T]:
+        lists = [_dig(data, path) for path in self._pagination.items]
+        return [cast("T", item) for found in lists if found for item in found]
+
+
+def _dig(data: Any, path: str) -> Any:
+    try:
+        return attrgetter(path)(data)
+    except AttributeError:  # an optional object on the way is None
+        return None

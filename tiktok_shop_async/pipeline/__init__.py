@@ -1,0 +1,1 @@
+"""The way of one call, a module a stage; ``run`` shows their order."""

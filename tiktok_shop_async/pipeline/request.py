@@ -1,0 +1,245 @@
+"""Operation, arguments and options -> exact path, query, headers and bytes; the only serialiser."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any
+from urllib.parse import quote
+
+import attrs
+import httpx
+
+from ..errors import InvalidArgumentError
+from ..options import RequestOptions
+from .files import MultipartBody, multipart_body
+from .operation import Operation
+from .values import ValueConverter, argument_name
+
+Arguments = Mapping[str, Any]
+
+_NO_ARGUMENTS: Arguments = {}
+_SIGNED_BY_US = frozenset({"app_key", "sign", "timestamp", "access_token"})
+_SET_BY_US = frozenset({"x-tts-access-token", "host", "content-length", "transfer-encoding"})
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+Headers = tuple[tuple[bytes, bytes], ...]
+
+
+@attrs.frozen(kw_only=True)
+class Call:
+    """One call as its caller wrote it: an operation and arguments by their wire names."""
+
+    operation: Operation
+    path: Arguments = _NO_ARGUMENTS
+    query: Arguments = _NO_ARGUMENTS
+    body: Arguments = _NO_ARGUMENTS
+    options: RequestOptions
+
+
+@attrs.frozen(kw_only=True)
+class UnsignedRequest:
+    """A request complete but for app key, timestamp, cipher, signature and token."""
+
+    method: str
+    path: str
+    """Decoded, as it is signed."""
+    query: tuple[tuple[str, str], ...]
+    """Decoded, as it is signed."""
+    target: str
+    """Path and query as they go over the wire, ready for more parameters."""
+    headers: Headers
+    """Those of the body, and the caller's own."""
+    body: bytes | MultipartBody
+
+    @property
+    def signed_body(self) -> bytes:
+        """The part of the body that the signature covers: all of it, but nothing of a form."""
+        return self.body if isinstance(self.body, bytes) else b""
+
+    @property
+    def stream(self) -> httpx.AsyncByteStream:
+        """The body as httpx sends it."""
+        return httpx.ByteStream(self.body) if isinstance(self.body, bytes) else self.body
+
+
+def build_request(call: Call, version: str, files: ExitStack) -> UnsignedRequest:
+    """Return the request of ``call``; files that it opens are closed with ``files``."""
+    try:
+        return _Builder(call, version).build(files)
+    except InvalidArgumentError as error:
+        error.operation = call.operation.id
+        raise
+    except (UnicodeEncodeError, ValueError, RecursionError) as error:
+        raise InvalidArgumentError(
+            f"an argument cannot be sent: {error}.", operation=call.operation.id
+        ) from error
+
+
+class _Builder:
+    """Collects the parts of one request, refusing what the chosen version does not take."""
+
+    def __init__(self, call: Call, version: str) -> None:
+        self._call = call
+        self._operation = call.operation
+        self._version = version
+        self._values = ValueConverter(
+            call.operation.milliseconds, self._check_version if call.operation.only_in else None
+        )
+
+    def build(self, files: ExitStack) -> UnsignedRequest:
+        path, encoded_path = self._path()
+        query = self._query()
+        body, headers = self._body(files)
+        encoded_query = "".join(
+            [f"{quote(name, safe='')}={quote(value, safe='')}&" for name, value in query]
+        )
+        return UnsignedRequest(
+            method=self._operation.method,
+            path=path,
+            query=tuple(query),
+            target=f"{encoded_path}?{encoded_query}",
+            headers=(*headers, *self._extra_headers()),
+            body=body,
+        )
+
+    def _path(self) -> tuple[str, str]:
+        template = self._operation.path.replace("{version}", self._version)
+        arguments = self._call.path
+        if not arguments:
+            return template, quote(template)
+        texts = {name: self._path_text(name, value) for name, value in arguments.items()}
+        encoded = {name: quote(text, safe="") for name, text in texts.items()}
+        return template.format_map(texts), template.format_map(encoded)
+
+    def _path_text(self, name: str, value: Any) -> str:
+        text = "" if value is None else self._values.query_text(value, f"path.{name}")
+        # Dot segments would be resolved on the way and address another resource.
+        if text in ("", ".", "..") or "/" in text:
+            raise InvalidArgumentError(f"{name} is {text!r}, which is no id.", argument=name)
+        return text
+
+    def _query(self) -> list[tuple[str, str]]:
+        options = self._call.options
+        arguments = self._given("query", self._call.query)
+        if options.idempotency_key is not None and self._key_place() == "query":
+            arguments.setdefault("idempotency_key", options.idempotency_key)
+        for name, value in (options.extra_query or {}).items():
+            if name in _SIGNED_BY_US:
+                raise InvalidArgumentError(
+                    f"{name} is set for every attempt and cannot be given.", argument="extra_query"
+                )
+            arguments[name] = value
+        return [
+            (name, self._values.query_text(value, f"query.{name}"))
+            for name, value in arguments.items()
+        ]
+
+    def _body(self, files: ExitStack) -> tuple[bytes | MultipartBody, Headers]:
+        options, operation = self._call.options, self._operation
+        arguments = self._given("body", self._call.body)
+        if options.idempotency_key is not None and self._key_place() == "body":
+            arguments.setdefault("idempotency_key", options.idempotency_key)
+        if operation.body == "multipart":
+            form = self._form(arguments | dict(options.extra_body or {}), files)
+            return form, form.headers
+        plain = {
+            name: self._values.plain(value, f"body.{name}") for name, value in arguments.items()
+        }
+        for name, value in (options.extra_body or {}).items():
+            plain[name] = self._values.plain(value, f"extra_body.{name}")
+        if plain or (operation.body == "json" and operation.method != "GET"):
+            content = _JSON.encode(plain).encode()
+            return content, ((b"content-type", b"application/json"), _content_length(content))
+        return b"", () if operation.method == "GET" else (_content_length(b""),)
+
+    def _form(self, arguments: Arguments, files: ExitStack) -> MultipartBody:
+        parts = {name: value for name, value in arguments.items() if name in self._operation.files}
+        texts = {
+            name: self._form_text(value, f"body.{name}")
+            for name, value in arguments.items()
+            if name not in parts
+        }
+        return multipart_body(texts, parts, files)
+
+    def _form_text(self, value: Any, path: str) -> str:
+        plain = self._values.plain(value, path)
+        return plain if isinstance(plain, str) else _JSON.encode(plain)
+
+    def _given(self, place: str, arguments: Arguments) -> dict[str, Any]:
+        operation, given = self._operation, {}
+        for name, value in arguments.items():
+            path = f"{place}.{name}"
+            if value is None:
+                if path in operation.required:
+                    raise InvalidArgumentError(f"{name} is required.", argument=name)
+            elif not (operation.only_in and self._is_elsewhere(place, name)):
+                self._check(path, value)
+                given[name] = value
+        return given
+
+    def _check(self, path: str, value: Any) -> None:
+        if isinstance(value, str) and path in self._operation.lists:
+            name = argument_name(path)
+            raise InvalidArgumentError(
+                f"{name} takes a sequence.", argument=name, hint=f"Pass [{value!r}]."
+            )
+        if self._operation.only_in:
+            self._check_version(path)
+
+    def _is_elsewhere(self, place: str, name: str) -> bool:
+        """Whether this version takes the argument, but in another place than this one."""
+        other, arguments = (
+            ("body", self._call.body) if place == "query" else ("query", self._call.query)
+        )
+        return (
+            name in arguments
+            and not self._is_known(f"{place}.{name}")
+            and self._is_known(f"{other}.{name}")
+        )
+
+    def _is_known(self, path: str) -> bool:
+        versions = self._operation.only_in.get(path)
+        return versions is None or self._version in versions
+
+    def _check_version(self, path: str) -> None:
+        if not self._is_known(path):
+            name, versions = argument_name(path), self._operation.only_in[path]
+            raise InvalidArgumentError(
+                f"version {self._version} has no {name}.",
+                argument=name,
+                hint=f"Leave it out, or choose api_version={versions[-1]!r}.",
+            )
+
+    def _key_place(self) -> str:
+        key = self._call.options.idempotency_key or ""
+        if self._operation.idempotency_key is None:
+            raise InvalidArgumentError(
+                "the operation takes no idempotency key.", argument="idempotency_key"
+            )
+        if not 0 < len(key) <= 255:
+            raise InvalidArgumentError(
+                "an idempotency key has 1 to 255 characters.", argument="idempotency_key"
+            )
+        return self._operation.idempotency_key
+
+    def _extra_headers(self) -> list[tuple[bytes, bytes]]:
+        headers = []
+        for name, value in (self._call.options.extra_headers or {}).items():
+            if name.lower() in _SET_BY_US:
+                raise InvalidArgumentError(
+                    f"the header {name} is set by the client.", argument="extra_headers"
+                )
+            if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
+                raise InvalidArgumentError(
+                    f"the header {name!r} is not valid HTTP.", argument="extra_headers"
+                )
+            headers.append((name.encode("ascii"), value.encode("latin-1")))
+        return headers
+
+
+def _content_length(content: bytes) -> tuple[bytes, bytes]:
+    return b"content-length", str(len(content)).encode()

@@ -1,0 +1,191 @@
+"""The order of the stages that one call passes through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from os import PathLike
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import httpx
+
+from .._version import __version__
+from ..auth import AuthState
+from ..errors import (
+    ClientClosedError,
+    OutcomeUnknownError,
+    ResponseDecodeError,
+    ServiceUnavailableError,
+    TransportError,
+)
+from ..options import ClientOptions, Timeout
+from ..response import APIResponse, FileResponse
+from .operation import Operation
+from .request import Call, build_request
+from .signing import AppCredentials, SigningAuth
+from .transport import receive, reports_faithfully, send, translated_errors
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop, Semaphore
+
+M = TypeVar("M")
+
+
+class Pipeline:
+    """Sends calls over one ``httpx.AsyncClient``; shared by a client and all its views."""
+
+    def __init__(
+        self,
+        http_client: httpx.AsyncClient,
+        app: AppCredentials,
+        options: ClientOptions,
+        clock: Callable[[], float],
+    ) -> None:
+        self.http_client = http_client
+        self.app = app
+        self.options = options
+        self.closed = False
+        self._clock = clock
+        self._faithful = reports_faithfully(http_client)
+        self._loop: AbstractEventLoop | None = None
+        self._slots: Semaphore
+        self._timeout = _timeout_extension(options.timeout)
+        self._base_url = httpx.URL(options.base_url)
+        self._headers = (
+            (b"host", self._base_url.netloc),
+            (b"accept", b"application/json"),
+            (b"accept-encoding", b"gzip, deflate"),
+            (b"user-agent", f"tiktok-shop-async/{__version__}".encode()),
+        )
+
+    async def run(self, call: Call, model: type[M] | None, auth: AuthState) -> APIResponse[M]:
+        """Send ``call`` and return its answer as a ``model``; without one, as plain values."""
+        # What reads answers takes a while to import, and is not needed before the first one.
+        from .decoding import decode_data
+        from .envelope import open_envelope
+
+        self.check_usable()
+        version = self._version(call)
+        operation = call.operation
+        try:
+            # Bounded before anything is encoded or signed: a waiting call holds its arguments only.
+            async with self._slots:
+                with ExitStack() as files, self._translated_errors(operation):
+                    answer = await receive(await self._send(call, version, auth, files))
+            success = open_envelope(answer, operation.id, self._secrets(auth))
+        except (TransportError, ServiceUnavailableError, ResponseDecodeError) as error:
+            _raise_if_outcome_unknown(operation, error)
+            raise
+        data, issues = decode_data(model, success.data)
+        return APIResponse(
+            data=data,
+            message=success.message,
+            request_id=success.request_id,
+            http_status=answer.status,
+            headers=answer.headers,
+            raw=answer.body,
+            issues=issues,
+            operation=operation.id,
+        )
+
+    async def download(
+        self, call: Call, model: type[M], auth: AuthState, save_to: str | PathLike[str] | None
+    ) -> FileResponse[M]:
+        """Send ``call``, whose answer is a file, and keep that in memory or in ``save_to``."""
+        from .downloads import receive_file
+
+        self.check_usable()
+        version = self._version(call)
+        operation = call.operation
+        async with self._slots:
+            with ExitStack() as files, self._translated_errors(operation):
+                response = await self._send(call, version, auth, files)
+                try:
+                    return await receive_file(
+                        response, operation, model, save_to, self._secrets(auth)
+                    )
+                finally:
+                    await response.aclose()
+
+    async def _send(
+        self, call: Call, version: str, auth: AuthState, files: ExitStack
+    ) -> httpx.Response:
+        """Make one attempt: build, sign, send; the answer's body is still to come."""
+        unsigned = build_request(call, version, files)
+        signing = SigningAuth(
+            base_url=self._base_url,
+            unsigned=unsigned,
+            operation=call.operation,
+            app=self.app,
+            auth=auth,
+            clock=self._clock,
+        )
+        timeout = call.options.timeout
+        request = httpx.Request(
+            unsigned.method,
+            self._base_url,  # a stand-in: signing sets the real one, and parsing a URL is not cheap
+            headers=[*self._headers, *unsigned.headers],
+            stream=unsigned.stream,
+            extensions=self._timeout if timeout is None else _timeout_extension(timeout),
+        )
+        if isinstance(unsigned.body, bytes):
+            request.read()  # so that transports and hooks can look at request.content
+        return await send(self.http_client, request, signing)
+
+    def check_usable(self) -> None:
+        """Raise `ClientClosedError` unless calls can be made from here and now."""
+        if self.closed or self.http_client.is_closed:
+            raise ClientClosedError("the client is closed.", hint="Make a new one.")
+        # Importing asyncio takes a while: it is left to the first call, when it is there anyway.
+        from asyncio import Semaphore, get_running_loop
+
+        loop = get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+            self._slots = Semaphore(self.options.max_in_flight)
+        elif self._loop is not loop:
+            raise ClientClosedError(
+                "the client belongs to another event loop, and so do its connections.",
+                hint="Make one client per event loop.",
+            )
+
+    def _version(self, call: Call) -> str:
+        operation = call.operation
+        chosen = call.options.api_version or self.options.api_versions.get(operation.id)
+        return operation.versions[-1] if chosen is None else operation.check_version(chosen)
+
+    def _secrets(self, auth: AuthState) -> Iterator[str]:
+        yield self.app.app_secret
+        yield from auth.secrets()
+
+    def _translated_errors(self, operation: Operation) -> AbstractContextManager[None]:
+        return translated_errors(operation.id, faithful=self._faithful)
+
+
+def _timeout_extension(timeout: Timeout | None) -> dict[str, Any]:
+    return {"timeout": httpx.Timeout(timeout).as_dict()}
+
+
+def _raise_if_outcome_unknown(
+    operation: Operation, error: TransportError | ServiceUnavailableError | ResponseDecodeError
+) -> None:
+    """Raise `OutcomeUnknownError` for a write that the service may have carried out."""
+    if operation.effect == "read" or not getattr(error, "maybe_sent", True):
+        return
+    raise OutcomeUnknownError(
+        f"the call may or may not have taken effect: {error.message}",
+        operation=operation.id,
+        request_id=error.request_id,
+        http_status=error.http_status,
+        hint=_WHAT_TO_CHECK.get(
+            operation.id, "Read back what the call should have changed before you repeat it."
+        ),
+    ) from error
+
+
+_WHAT_TO_CHECK = {
+    "return_refund.cancel_order": (
+        "Look at the order's status (order.get_order_detail) and its cancellations "
+        "(return_refund.search_cancellations by order id) before you repeat it."
+    )
+}

@@ -1,0 +1,110 @@
+"""The service's error codes -> our errors, as the page ``common-errors`` lists them."""
+
+from __future__ import annotations
+
+import attrs
+
+from ..errors import (
+    AccessTokenExpiredError,
+    InvalidRequestError,
+    PermissionDeniedError,
+    RateLimitError,
+    ReauthorizationRequiredError,
+    ServiceUnavailableError,
+    SignatureError,
+    TikTokAPIError,
+)
+
+
+@attrs.frozen
+class Meaning:
+    """What an error code means to the caller."""
+
+    error: type[TikTokAPIError]
+    hint: str | None = None
+    retryable: bool = False
+
+
+_CHECK_SIGNING = (
+    "Check that app key and app secret belong to one app, "
+    "and that nothing on the way changes the request."
+)
+_CHECK_CLOCK = "The timestamp must be at most 5 minutes old and 30 seconds ahead: check the clock."
+_FETCH_REASONS = "Reasons depend on the order's status and region: fetch the current ones again."
+
+_MEANINGS = {
+    101000: Meaning(
+        PermissionDeniedError, "The token's kind of user or its shop does not fit the operation."
+    ),
+    105002: Meaning(
+        AccessTokenExpiredError, "Refresh the access token and repeat the call.", retryable=True
+    ),
+    105005: Meaning(
+        PermissionDeniedError,
+        "Enable the scope for the app in Partner Center, then have the seller authorize it again.",
+    ),
+    106001: Meaning(SignatureError, _CHECK_SIGNING),
+    106013: Meaning(InvalidRequestError, "Set client.auth.shop_cipher, or use client.for_shop()."),
+    25001014: Meaning(InvalidRequestError, _FETCH_REASONS),
+    25001021: Meaning(InvalidRequestError, _FETCH_REASONS),
+    36004001: Meaning(ReauthorizationRequiredError, "The refresh token has expired."),
+    36004004: Meaning(
+        ReauthorizationRequiredError, "An authorization code works once, and for 30 minutes."
+    ),
+    36004005: Meaning(ReauthorizationRequiredError, "The shop has not authorized the app."),
+    36009002: Meaning(RateLimitError, "Wait, then repeat the call.", retryable=True),
+    36009003: Meaning(ServiceUnavailableError, retryable=True),
+    36009004: Meaning(InvalidRequestError),
+    36009007: Meaning(ServiceUnavailableError, retryable=True),
+    36009009: Meaning(InvalidRequestError),
+    36009010: Meaning(InvalidRequestError),
+    36009014: Meaning(InvalidRequestError, "Choose another api_version."),
+    36009021: Meaning(InvalidRequestError, "The request is larger than the operation allows."),
+    36009022: Meaning(InvalidRequestError),
+    36009023: Meaning(InvalidRequestError),
+    36009033: Meaning(
+        PermissionDeniedError, "Add this machine's address to the app's list in Partner Center."
+    ),
+    36009037: Meaning(
+        RateLimitError, "The development shop's quota of this hour is used up: wait for the next."
+    ),
+    36009043: Meaning(PermissionDeniedError, "The shop is inactive; a new token does not help."),
+    36009044: Meaning(PermissionDeniedError, "The seller is inactive; a new token does not help."),
+    45101004: Meaning(RateLimitError, "The quota of creator searches is used up for today."),
+}
+
+_VALIDATION_FAULTS = (
+    ("timestamp", Meaning(SignatureError, _CHECK_CLOCK)),
+    ("app_key", Meaning(SignatureError, _CHECK_SIGNING)),
+    ("app key", Meaning(SignatureError, _CHECK_SIGNING)),
+    ("x-tts-access-token", Meaning(SignatureError, "Set client.auth.access_token.")),
+    ("access token", Meaning(SignatureError, "Set client.auth.access_token.")),
+    ("sign", Meaning(SignatureError, _CHECK_SIGNING)),
+)
+"""Words of the message that tell the faults behind 36009004 apart, in order of precedence."""
+
+_BY_HTTP_STATUS = {
+    401: Meaning(PermissionDeniedError),
+    403: Meaning(PermissionDeniedError),
+    408: Meaning(ServiceUnavailableError, retryable=True),
+    429: Meaning(RateLimitError, "Wait, then repeat the call.", retryable=True),
+}
+
+
+def meaning_of_code(code: int, message: str, http_status: int) -> Meaning:
+    """Return what a service's error means; the status decides about codes that nobody listed."""
+    if code == 36009004:
+        words = message.lower()
+        return next((found for word, found in _VALIDATION_FAULTS if word in words), _MEANINGS[code])
+    if code in _MEANINGS:
+        return _MEANINGS[code]
+    if http_status >= 500 or http_status in (408, 429):
+        return meaning_of_status(http_status)
+    return Meaning(TikTokAPIError)
+
+
+def meaning_of_status(http_status: int) -> Meaning:
+    """Return what a 4xx or 5xx means that came without an envelope."""
+    if http_status >= 500:
+        return Meaning(ServiceUnavailableError, retryable=True)
+    return _BY_HTTP_STATUS.get(http_status, Meaning(InvalidRequestError))

@@ -1,0 +1,52 @@
+"""Calls by method and path: what the catalogue knows of them, and what to assume of the rest."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from .errors import InvalidArgumentError
+from .pipeline.operation import Operation
+from .resources import operation_at
+
+_VERSION = re.compile(r"/(\d{6})(?=/|$)")
+
+
+def raw_operation(
+    method: Literal["GET", "POST", "PUT", "DELETE"],
+    path: str,
+    *,
+    has_body: bool,
+    files: tuple[str, ...],
+    cipher: Literal["auto", "shop_cipher", "category_asset_cipher", "none"],
+    has_shop: bool,
+) -> Operation:
+    """Return an operation for ``path``, with the catalogue's facts where it has it."""
+    _check_path(path)
+    version = _VERSION.search(path)
+    known = operation_at(method, path)
+    if cipher == "auto":
+        chosen = known.cipher if known else "shop_cipher" if has_shop else None
+    else:
+        chosen = None if cipher == "none" else cipher
+    return Operation(
+        id=f"{method} {path}",
+        method=method,
+        path=path,
+        versions=(version[1] if version else "",),
+        effect=known.effect if known else "read" if method == "GET" else "write",
+        cipher=chosen,
+        body="multipart" if files else "json" if has_body else None,
+        files=files,
+        idempotency_key=known.idempotency_key if known else None,
+    )
+
+
+def _check_path(path: str) -> None:
+    segments = path.split("/")
+    if not path.startswith("/") or {".", ".."} & set(segments) or re.search(r"[?#{}]", path):
+        raise InvalidArgumentError(
+            f"{path!r} is not a plain path.",
+            argument="path",
+            hint="Start it with a slash, and pass parameters as query.",
+        )

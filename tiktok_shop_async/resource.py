@@ -1,0 +1,88 @@
+"""The base of the generated resource classes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from os import PathLike
+from typing import Any, TypeVar
+
+import attrs
+
+from .auth import AuthState
+from .options import RequestOptions
+from .pagination import Pager
+from .pipeline.operation import Operation
+from .pipeline.request import Call
+from .pipeline.run import Pipeline
+from .response import APIResponse, FileResponse
+
+M = TypeVar("M")
+
+_NONE_GIVEN: Mapping[str, Any] = {}
+_NO_OPTIONS = RequestOptions()
+
+
+class Resource:
+    """One group of operations, called with one auth state."""
+
+    __slots__ = ("_auth", "_pipeline")
+
+    def __init__(self, pipeline: Pipeline, auth: AuthState) -> None:
+        self._pipeline = pipeline
+        self._auth = auth
+
+    def _call(
+        self,
+        operation: Operation,
+        model: type[M],
+        *,
+        path: Mapping[str, Any] = _NONE_GIVEN,
+        query: Mapping[str, Any] = _NONE_GIVEN,
+        body: Mapping[str, Any] = _NONE_GIVEN,
+        options: RequestOptions | None,
+    ) -> Awaitable[APIResponse[M]]:
+        call = Call(
+            operation=operation, path=path, query=query, body=body, options=options or _NO_OPTIONS
+        )
+        return self._pipeline.run(call, model, self._auth)
+
+    def _download(
+        self,
+        operation: Operation,
+        model: type[M],
+        *,
+        path: Mapping[str, Any] = _NONE_GIVEN,
+        query: Mapping[str, Any] = _NONE_GIVEN,
+        save_to: str | PathLike[str] | None,
+        options: RequestOptions | None,
+    ) -> Awaitable[FileResponse[M]]:
+        call = Call(operation=operation, path=path, query=query, options=options or _NO_OPTIONS)
+        return self._pipeline.download(call, model, self._auth, save_to)
+
+    def _paged(
+        self,
+        operation: Operation,
+        model: type[M],
+        *,
+        path: Mapping[str, Any] = _NONE_GIVEN,
+        query: Mapping[str, Any] = _NONE_GIVEN,
+        body: Mapping[str, Any] = _NONE_GIVEN,
+        options: RequestOptions | None,
+    ) -> Pager[M, Any]:
+        pagination = operation.pagination
+        assert pagination is not None
+        first = Call(
+            operation=operation, path=path, query=query, body=body, options=options or _NO_OPTIONS
+        )
+
+        def fetch(token: str | None) -> Awaitable[APIResponse[M]]:
+            call = first if token is None else _with_token(first, pagination.token_in, token)
+            return self._pipeline.run(call, model, self._auth)
+
+        return Pager(fetch, pagination)
+
+
+def _with_token(call: Call, place: str, token: str) -> Call:
+    if place == "query":
+        return attrs.evolve(call, query={**call.query, "page_token": token})
+    return attrs.evolve(call, body={**call.body, "page_token": token})
