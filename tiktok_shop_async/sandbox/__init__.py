@@ -1,0 +1,48 @@
+"""A local TikTok Shop: strict as the gateway is, with orders that can be cancelled.
+
+``python -m tiktok_shop_async.sandbox`` serves it; `run_sandbox` does so inside a test or a demo,
+and `create_app` gives the bare ASGI application. Needs the extra ``tiktok-shop-async[sandbox]``.
+"""
+
+try:
+    import starlette
+    import uvicorn
+except ImportError as error:
+    raise ImportError(
+        "the sandbox needs further packages: pip install 'tiktok-shop-async[sandbox]'",
+        name=error.name,
+    ) from error
+
+from .app import create_app
+from .demo import (
+    DEMO_ACCESS_TOKEN,
+    DEMO_APP_KEY,
+    DEMO_APP_SECRET,
+    DEMO_CREATOR_TOKEN,
+    DEMO_EXPIRED_TOKEN,
+    DEMO_SHOP_CIPHER,
+    demo_market,
+)
+from .market import AccessToken, App, Market, UserType
+from .server import Sandbox, run_sandbox
+from .shop import Shop
+
+del starlette, uvicorn
+
+__all__ = [
+    "DEMO_ACCESS_TOKEN",
+    "DEMO_APP_KEY",
+    "DEMO_APP_SECRET",
+    "DEMO_CREATOR_TOKEN",
+    "DEMO_EXPIRED_TOKEN",
+    "DEMO_SHOP_CIPHER",
+    "AccessToken",
+    "App",
+    "Market",
+    "Sandbox",
+    "Shop",
+    "UserType",
+    "create_app",
+    "demo_market",
+    "run_sandbox",
+]

@@ -1,0 +1,46 @@
+"""``python -m tiktok_shop_async.sandbox``: serve a local shop until interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Sequence
+
+import uvicorn
+
+from . import DEMO_ACCESS_TOKEN, DEMO_APP_KEY, DEMO_APP_SECRET, DEMO_SHOP_CIPHER, create_app
+from .server import base_url, listening, server_config
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Listen, print how to call the shop, and serve it."""
+    options = _parser().parse_args(arguments)
+    app = create_app(orders=options.orders, seed=options.seed)
+    with listening(host=options.host, port=options.port) as listener:
+        # As lines that a shell or AsyncTikTokShop.from_env() can take as they are.
+        for name, value in {
+            "TIKTOK_BASE_URL": base_url(listener),
+            "TIKTOK_APP_KEY": DEMO_APP_KEY,
+            "TIKTOK_APP_SECRET": DEMO_APP_SECRET,
+            "TIKTOK_ACCESS_TOKEN": DEMO_ACCESS_TOKEN,
+            "TIKTOK_SHOP_CIPHER": DEMO_SHOP_CIPHER,
+        }.items():
+            print(f"{name}={value}")
+        print(f"Serving {options.orders} orders; press Ctrl+C to stop.", flush=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            uvicorn.Server(server_config(app)).run(sockets=[listener])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tiktok_shop_async.sandbox", description="Serve a local TikTok Shop."
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one (%(default)s)")
+    parser.add_argument("--orders", type=int, default=300, help="how many to seed (%(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="which ones (%(default)s)")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,222 @@
+"""What stands before every operation: the platform's checks, in one place and in one order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+import attrs
+
+from ..pipeline.operation import Operation
+from . import refusals
+from .arguments import digits
+from .forms import UploadedFile, parse_form
+from .market import AccessToken, App, Market, UserType
+from .refusals import Refusal, invalid
+from .routes import Route
+from .shop import Shop
+
+OLDEST = 5 * 60
+NEWEST = 30
+"""Seconds that a timestamp may lie behind and ahead of the server's clock."""
+
+TOKEN_HEADER = "x-tts-access-token"  # noqa: S105  the header's name
+CIPHERS = ("shop_cipher", "category_asset_cipher")
+
+_CONTENT_TYPES = {"json": "application/json", "multipart": "multipart/form-data"}
+_USER_TYPES = {"affiliate_creator": UserType.CREATOR, "affiliate_partner": UserType.PARTNER}
+_PARTNERS_OWN = "authorization.get_authorized_category_assets"
+
+
+@attrs.frozen
+class Received:
+    """A request as it arrived, with its path and query decoded."""
+
+    path: str
+    query_pairs: list[tuple[str, str]]
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def content_type(self) -> str:
+        """The media type without its parameters."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+@attrs.frozen(kw_only=True)
+class AdmittedCall:
+    """A call that passed all checks."""
+
+    operation: Operation
+    version: str
+    path_params: Mapping[str, str]
+    query: Mapping[str, str]
+    body: Mapping[str, Any]
+    files: Mapping[str, UploadedFile]
+    token: AccessToken
+    shop: Shop | None
+
+
+class Gateway:
+    """Admits calls, or refuses them for the first thing that is wrong."""
+
+    def __init__(self, market: Market, clock: Callable[[], float]) -> None:
+        self._market = market
+        self._clock = clock
+
+    def admit(self, received: Received, route: Route) -> AdmittedCall:
+        """Check everything about a request but its path, which its route has settled.
+
+        That the documents name these checks is a fact, their order is our choice: first what is
+        needed to check anything, then who calls, then what is asked.
+        """
+        operation = route.operation
+        query = dict(received.query_pairs)
+        app = self._app(query)
+        self._check_timestamp(query)
+        token_value = _token_header(received)
+        _check_signature(app, received, query)
+        token = self._token(token_value, app, operation)
+        shop = self._shop(query, operation, token)
+        body, files = _read_body(received, operation)
+        _check_required(operation, query, body, files)
+        return AdmittedCall(
+            operation=operation,
+            version=route.version,
+            path_params=route.path_params,
+            query=query,
+            body=body,
+            files=files,
+            token=token,
+            shop=shop,
+        )
+
+    def _app(self, query: Mapping[str, str]) -> App:
+        app = self._market.apps.get(query.get("app_key", ""))
+        if app is None:
+            raise invalid("Invalid app_key: it is missing or unknown.")
+        return app
+
+    def _check_timestamp(self, query: Mapping[str, str]) -> None:
+        text = query.get("timestamp", "")
+        seconds = digits(text)
+        if seconds is None:
+            raise invalid("Invalid timestamp: Unix seconds are needed.")
+        age = self._clock() - seconds
+        if age > OLDEST:
+            raise invalid("Invalid timestamp: it is more than 5 minutes old.")
+        if age < -NEWEST:
+            raise invalid("Invalid timestamp: it is more than 30 seconds ahead.")
+
+    def _token(self, value: str, app: App, operation: Operation) -> AccessToken:
+        token = self._market.tokens.get(value)
+        if token is None or token.app_key != app.key:
+            raise Refusal(
+                refusals.UNKNOWN_TOKEN, "The access token is invalid.", HTTPStatus.UNAUTHORIZED
+            )
+        if token.expires_at <= self._clock():
+            raise Refusal(
+                refusals.EXPIRED_TOKEN, "The access token has expired.", HTTPStatus.UNAUTHORIZED
+            )
+        wanted = _user_type(operation)
+        if token.user_type is not wanted:
+            raise Refusal(
+                refusals.WRONG_TOKEN_OR_SHOP,
+                f"The access token is a {token.user_type.name.lower()}'s; "
+                f"this operation needs a {wanted.name.lower()}'s.",
+                HTTPStatus.FORBIDDEN,
+            )
+        return token
+
+    def _shop(
+        self, query: Mapping[str, str], operation: Operation, token: AccessToken
+    ) -> Shop | None:
+        for name in CIPHERS:
+            if name in query and name != operation.cipher:
+                raise invalid(f"Unexpected parameter {name}: this operation takes none.")
+        if operation.cipher is None:
+            return None
+        cipher = query.get(operation.cipher)
+        if not cipher:
+            raise Refusal(
+                refusals.MISSING_CIPHER, f"{operation.cipher} is missing.", HTTPStatus.BAD_REQUEST
+            )
+        if operation.cipher != "shop_cipher":
+            return None
+        if cipher not in token.shop_ciphers or cipher not in self._market.shops:
+            raise Refusal(
+                refusals.WRONG_TOKEN_OR_SHOP,
+                "The access token's authorization does not cover this shop.",
+                HTTPStatus.FORBIDDEN,
+            )
+        return self._market.shops[cipher]
+
+
+def _user_type(operation: Operation) -> UserType:
+    if operation.cipher == "category_asset_cipher" or operation.id == _PARTNERS_OWN:
+        return UserType.PARTNER
+    return _USER_TYPES.get(operation.id.partition(".")[0], UserType.SELLER)
+
+
+def _token_header(received: Received) -> str:
+    value = received.headers.get(TOKEN_HEADER)
+    if not value:
+        raise invalid(f"The header {TOKEN_HEADER} is missing.")
+    return value
+
+
+def _check_signature(app: App, received: Received, query: Mapping[str, str]) -> None:
+    sign = query.get("sign")
+    if not sign:
+        raise invalid("The parameter sign is missing.")
+    body = b"" if received.content_type == _CONTENT_TYPES["multipart"] else received.body
+    if not app.verifier.fits(sign, received.path, received.query_pairs, body):
+        raise Refusal(
+            refusals.WRONG_SIGNATURE,
+            "The signature does not fit the request.",
+            HTTPStatus.UNAUTHORIZED,
+        )
+
+
+def _read_body(
+    received: Received, operation: Operation
+) -> tuple[Mapping[str, Any], Mapping[str, UploadedFile]]:
+    if operation.body is None or (operation.body == "json" and not received.body):
+        return {}, {}
+    wanted = _CONTENT_TYPES[operation.body]
+    if received.content_type != wanted:
+        raise Refusal(
+            refusals.WRONG_CONTENT_TYPE,
+            f"Invalid content type: {wanted} is needed.",
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        )
+    if operation.body == "multipart":
+        return parse_form(received.headers["content-type"], received.body)
+    return _read_json(received.body), {}
+
+
+def _read_json(body: bytes) -> Mapping[str, Any]:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):  # ValueError also for bytes that are no Unicode
+        value = None
+    if not isinstance(value, dict):
+        raise Refusal(
+            refusals.UNREADABLE_BODY, "The body is not a JSON object.", HTTPStatus.BAD_REQUEST
+        )
+    return value
+
+
+def _check_required(
+    operation: Operation,
+    query: Mapping[str, str],
+    body: Mapping[str, Any],
+    files: Mapping[str, UploadedFile],
+) -> None:
+    for argument in sorted(operation.required):
+        place, _, name = argument.partition(".")
+        given = query.get(name) if place == "query" else files.get(name, body.get(name))
+        if place != "path" and "." not in name and given in (None, ""):
+            raise invalid(f"The {place} parameter {name} is required.")

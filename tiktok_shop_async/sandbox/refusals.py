@@ -1,0 +1,58 @@
+"""How the sandbox says no: the platform's codes, and the HTTP status that goes with each.
+
+The codes of the gateway and the statuses 401 and 429 are documented. The other statuses are our
+choice, and so are the codes marked below: no document names them.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+
+class Refusal(Exception):  # noqa: N818  it is an answer, not a fault
+    """An answer with a code other than 0.
+
+    What a shop refuses comes with HTTP 200, as the platform's business errors do; what the gateway
+    refuses has a status of its own.
+    """
+
+    def __init__(self, code: int, message: str, http_status: int = HTTPStatus.OK) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.http_status = http_status
+
+
+# The gateway.
+INTERNAL_ERROR = 36009003
+INVALID_PARAMETER = 36009004
+UNKNOWN_PATH = 36009009
+UNKNOWN_METHOD = 36009010
+UNKNOWN_VERSION = 36009014
+TOO_LARGE = 36009021
+WRONG_CONTENT_TYPE = 36009022
+UNREADABLE_BODY = 36009023
+WRONG_TOKEN_OR_SHOP = 101000
+UNKNOWN_TOKEN = 105001  # our choice
+EXPIRED_TOKEN = 105002
+WRONG_SIGNATURE = 106001
+MISSING_CIPHER = 106013
+
+# The shop.
+WRONG_ORDER_STATUS = 25001001
+UNKNOWN_REASON = 25001014
+UNFIT_REASON = 25001021
+UNKNOWN_ORDER = 25001002  # our choice
+UNKNOWN_LINE_ITEM = 25001003  # our choice
+
+NOT_PLAYED = 501
+"""The sandbox's own code: the platform has the operation, the sandbox does not play it yet.
+
+It comes with HTTP 400 and not 501, since a client must take a write that got a 5xx for one that
+may have happened; this one surely did not.
+"""
+
+
+def invalid(message: str) -> Refusal:
+    """Return the refusal of a parameter; only the words tell its many reasons apart."""
+    return Refusal(INVALID_PARAMETER, message, HTTPStatus.BAD_REQUEST)

@@ -1,0 +1,70 @@
+"""Which operation a request goes to, from the SDK's own descriptors of all operations."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import cache
+from http import HTTPStatus
+
+import attrs
+
+from ..pipeline.operation import Operation
+from ..resources import operations
+from ..resources._groups import GROUPS
+from .refusals import UNKNOWN_METHOD, UNKNOWN_PATH, UNKNOWN_VERSION, Refusal
+
+_VERSION_AT = 2
+"""Every path is ``/group/version/...``; split at its slashes, this is the version's place."""
+
+
+@attrs.frozen
+class Route:
+    """An operation in one of its versions, with the values found in its path."""
+
+    operation: Operation
+    version: str
+    path_params: Mapping[str, str]
+
+
+def find_route(method: str, path: str) -> Route:
+    """Return the route of a request; the refusal says whether path, version or method is wrong."""
+    segments = path.split("/")
+    same_start = _templates().get(segments[1], ()) if len(segments) > _VERSION_AT else ()
+    candidates = [operation for template, operation in same_start if _fits(template, segments)]
+    if not candidates:
+        raise Refusal(UNKNOWN_PATH, f"Invalid path: {path}", HTTPStatus.NOT_FOUND)
+    version = segments[_VERSION_AT]
+    of_version = [operation for operation in candidates if version in operation.versions]
+    if not of_version:
+        raise Refusal(UNKNOWN_VERSION, f"Invalid API version: {version}", HTTPStatus.NOT_FOUND)
+    for operation in of_version:
+        if operation.method == method:
+            return Route(operation, version, _path_params(operation, segments))
+    raise Refusal(UNKNOWN_METHOD, f"Invalid method: {method}", HTTPStatus.METHOD_NOT_ALLOWED)
+
+
+@cache
+def _templates() -> Mapping[str, Sequence[tuple[list[str], Operation]]]:
+    """Return the split templates by their first segment, fixed paths before variable ones."""
+    found: dict[str, list[tuple[list[str], Operation]]] = defaultdict(list)
+    every = (operation for group in GROUPS for operation in operations(group))
+    for operation in sorted(every, key=lambda each: each.path.count("{")):
+        template = operation.path.split("/")
+        found[template[1]].append((template, operation))
+    return dict(found)
+
+
+def _fits(template: list[str], segments: list[str]) -> bool:
+    return len(template) == len(segments) and all(
+        expected == segment or (expected.startswith("{") and segment != "")
+        for expected, segment in zip(template, segments, strict=True)
+    )
+
+
+def _path_params(operation: Operation, segments: list[str]) -> dict[str, str]:
+    return {
+        expected[1:-1]: segment
+        for expected, segment in zip(operation.path.split("/"), segments, strict=True)
+        if expected.startswith("{") and expected != "{version}"
+    }

@@ -1,0 +1,130 @@
+"""The sandbox on a real port: inside this process, or as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import attrs
+import uvicorn
+from starlette.applications import Starlette
+
+from .app import create_app
+from .demo import (
+    DEMO_ACCESS_TOKEN,
+    DEMO_APP_KEY,
+    DEMO_APP_SECRET,
+    DEMO_SHOP_CIPHER,
+    demo_market,
+)
+from .market import Market
+from .shop import PENDING_SECONDS, PENDING_SHARE, Shop
+
+
+@attrs.frozen(kw_only=True)
+class Sandbox:
+    """A sandbox that is being served: where it is, how to call it, and what it remembers."""
+
+    base_url: str
+    market: Market = attrs.field(repr=False)
+    app_key: str = DEMO_APP_KEY
+    app_secret: str = attrs.field(default=DEMO_APP_SECRET, repr=False)
+    access_token: str = attrs.field(default=DEMO_ACCESS_TOKEN, repr=False)
+    shop_cipher: str = attrs.field(default=DEMO_SHOP_CIPHER, repr=False)
+
+    @property
+    def shop(self) -> Shop:
+        """The shop of `shop_cipher`, to look into or to change behind the API's back."""
+        return self.market.shops[self.shop_cipher]
+
+
+@asynccontextmanager
+async def run_sandbox(
+    *,
+    orders: int = 300,
+    seed: int = 1,
+    port: int = 0,
+    clock: Callable[[], float] = time.time,
+    latency: float | Callable[[], float] = 0.0,
+    pending_share: float = PENDING_SHARE,
+    pending_seconds: float = PENDING_SECONDS,
+) -> AsyncIterator[Sandbox]:
+    """Serve a sandbox on loopback, in the running event loop, until the block ends.
+
+    Port 0 takes a free one. Signals stay with whoever handles them now.
+    """
+    market = demo_market(
+        orders=orders,
+        seed=seed,
+        clock=clock,
+        pending_share=pending_share,
+        pending_seconds=pending_seconds,
+    )
+    app = create_app(market=market, clock=clock, latency=latency)
+    with listening(port=port) as listener:
+        server = _EmbeddedServer(server_config(app))
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            await server.wait_until_started(serving)
+            yield Sandbox(base_url=base_url(listener), market=market)
+        finally:
+            server.should_exit = True
+            await serving
+
+
+def server_config(app: Starlette) -> uvicorn.Config:
+    """Return how a sandbox is served: quietly, and without anything it has no use for."""
+    return uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )
+
+
+@contextmanager
+def listening(*, host: str = "127.0.0.1", port: int = 0) -> Iterator[socket.socket]:
+    """Listen on a port; clients may connect before the server accepts them."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, port), family=family, backlog=2048) as listener:
+        yield listener
+
+
+def base_url(listener: socket.socket) -> str:
+    """Return the URL under which a listener can be reached."""
+    host, port, *_ = listener.getsockname()
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class _EmbeddedServer(uvicorn.Server):
+    """A server that is a guest in somebody's process."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._started = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._started.set()
+
+    async def wait_until_started(self, serving: asyncio.Task[None]) -> None:
+        """Return when connections are accepted, or raise what kept the server from it."""
+        started = asyncio.create_task(self._started.wait())
+        await asyncio.wait((started, serving), return_when=asyncio.FIRST_COMPLETED)
+        if not started.done():
+            started.cancel()
+            serving.result()
+            raise AssertionError("a server that has not started ends with an error")
