@@ -1,0 +1,308 @@
+"""The generator, on small catalogues of its own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codegen import __main__ as generator
+from codegen import catalogue, lock, naming, text, wording
+from codegen.catalogue import CatalogueError
+from codegen.classes import ClashError
+
+ROOT = Path(__file__).parent.parent.parent
+
+Generate = Callable[..., dict[str, str]]
+
+
+def operation(name: str, **facts: Any) -> dict[str, Any]:
+    """Return an operation as the catalogue has it."""
+    return {
+        "name": name,
+        "method": "POST",
+        "path": f"/shop/{{version}}/{name}",
+        "versions": ["202309"],
+        "docs": {"202309": f"{name}-202309"},
+        "effect": "read",
+        "auth": {"shop_cipher": False, "category_asset_cipher": False},
+        "content_type": "application/json",
+        "sources": {},
+        "path_params": {},
+        "query": {},
+        "body": {},
+        "response": {},
+    } | facts
+
+
+def fields(*names: str, **more: Any) -> dict[str, Any]:
+    return {name: {"type": "string"} for name in names} | more
+
+
+def objects(of: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": {"type": "object", "fields": of}}
+
+
+@pytest.fixture
+def generate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generate:
+    """Generates from a catalogue of one group, ``shop``, and returns the files by their names."""
+    home = tmp_path / "catalogue"
+    for folder in ("operations", "names", "wording"):
+        (home / folder).mkdir(parents=True)
+    for module in (catalogue, naming, wording):
+        monkeypatch.setattr(module, "CATALOGUE", home)
+    monkeypatch.setattr(lock, "PATH", home / "catalogue.lock")
+    monkeypatch.setattr(generator, "ROOT", tmp_path)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+
+    def run(*operations: dict[str, Any], names: str = "", overrides: str = "") -> dict[str, str]:
+        document = {"group": "shop", "operations": list(operations)}
+        (home / "operations" / "shop.json").write_text(json.dumps(document))
+        (home / "names" / "shop.toml").write_text(names)
+        (home / "overrides.toml").write_text(overrides or "correction = []")
+        said = 'group = "A shop."\n' + "".join(
+            f'[operations.{one["name"]}]\nsummary = "Do {one["name"]}."\n' for one in operations
+        )
+        (home / "wording" / "shop.toml").write_text(said)
+        files = generator.generate()
+        generator.write(files, tmp_path)
+        package = tmp_path / generator.PACKAGE
+        return {
+            str(path.relative_to(tmp_path)).removeprefix("tiktok_shop_async/"): path.read_text()
+            for path in [*package.rglob("*.py"), tmp_path / "catalogue" / "catalogue.lock"]
+            if path.exists()
+        }
+
+    return run
+
+
+def test_equal_input_gives_equal_output_whatever_the_order(generate: Generate) -> None:
+    first, second = (
+        operation("get_a", response=fields("x")),
+        operation("get_b", response=fields("y")),
+    )
+    runs = generate(first, second), generate(second, first)
+    for files in runs:
+        del files["catalogue/catalogue.lock"]  # it has the hash of the input
+    assert runs[0] == runs[1]
+
+
+def test_a_new_operation_touches_only_what_is_about_it(generate: Generate) -> None:
+    old = operation("get_a", response=fields("x", parts=objects(fields("id", "name", "size"))))
+    before = generate(old)
+    after = generate(old, operation("get_b", response=fields("y")))
+    changed = {name for name in after if after[name] != before.get(name)}
+    assert changed == {
+        "models/shop/__init__.py", "models/shop/get_b.py", "resources/shop.py",
+        "catalogue/catalogue.lock",
+    }  # fmt: skip
+
+
+def test_one_thing_in_two_operations_is_one_class_with_all_fields(generate: Generate) -> None:
+    files = generate(
+        operation("get_order", response={"orders": objects(fields("id", "status", "note"))}),
+        operation("search_orders", response={"orders": objects(fields("id", "status", "total"))}),
+    )
+    shared = files["models/shop/order.py"]
+    assert all(
+        f"    {name}: str | None = None" in shared for name in ("id", "note", "status", "total")
+    )
+    assert "class Order:" not in files["models/shop/search_orders.py"]
+    assert "from .order import Order" in files["models/shop/search_orders.py"]
+
+
+def test_things_that_differ_under_one_name_fail_until_they_are_settled(generate: Generate) -> None:
+    operations = [
+        operation("get_order", response={"orders": objects(fields("id", "status", "note"))}),
+        operation("get_sale", response={"orders": objects(fields("code", "amount", "day"))}),
+    ]
+    with pytest.raises(ClashError, match=r"get_sale\.response\.orders") as caught:
+        generate(*operations)
+    assert "catalogue/names/shop.toml" in str(caught.value)
+    files = generate(*operations, names='[classes]\n"get_sale.response.orders" = "SaleOrder"\n')
+    assert "class SaleOrder:" in files["models/shop/get_sale.py"]
+
+
+def test_fields_of_one_name_and_two_types_are_a_clash(generate: Generate) -> None:
+    with pytest.raises(ClashError, match="their code differ"):
+        generate(
+            operation("get_a", response={"errors": objects(fields("code", "text"))}),
+            operation(
+                "get_b", response={"errors": objects(fields("text", code={"type": "integer"}))}
+            ),
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("A" * 41, "longer than 40"), ("Pager", "something else"), ("Warning", "something else")],
+)
+def test_unusable_names_are_refused(generate: Generate, name: str, reason: str) -> None:
+    with pytest.raises(ClashError, match=reason):
+        generate(operation("get_a", response=fields("x")), names=f'[data]\nget_a = "{name}"\n')
+
+
+@pytest.mark.parametrize("names", ['[classes]\n"get_a.response.no" = "X"', '[data]\nget_b = "X"'])
+def test_names_for_what_is_not_there_are_refused(generate: Generate, names: str) -> None:
+    with pytest.raises(CatalogueError, match="what is not there"):
+        generate(operation("get_a", response=fields("x")), names=names)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        ('[[correction]]\noperation = "shop.get_a"\n', "no reason"),
+        ('[[correction]]\noperation = "shop.get_b"\nreason = "x"\n', "unknown operations"),
+    ],
+)
+def test_corrections_need_a_reason_and_an_operation(
+    generate: Generate, overrides: str, reason: str
+) -> None:
+    with pytest.raises(CatalogueError, match=reason):
+        generate(operation("get_a", response=fields("x")), overrides=overrides)
+
+
+def test_locked_names_stay_when_more_operations_come(generate: Generate, tmp_path: Path) -> None:
+    parts = fields("id", "name", "size")
+    first = operation("get_a", response={"big_boxes": objects(parts)})
+    files = generate(first)
+    (tmp_path / "catalogue" / "catalogue.lock").write_text(files["catalogue/catalogue.lock"])
+    others = [operation(f"get_{name}", response={"boxes": objects(parts)}) for name in "bcd"]
+    assert "class BigBox:" in generate(first, *others)["models/shop/big_box.py"]
+
+
+def test_odd_names_are_clean_in_python_and_exact_on_the_wire(generate: Generate) -> None:
+    files = generate(
+        operation(
+            "get_report",
+            query=fields("from", "type"),
+            body={"filter": {"type": "object", "fields": fields("class", "default_RP")}},
+            response=fields("24h_live_gmv"),
+        )
+    )
+    resource = files["resources/shop.py"]
+    assert "from_: str | None = None" in resource
+    assert 'query={"from": from_, "type": type}' in resource
+    answer, request = files["models/shop/get_report.py"], files["models/shop/get_report_input.py"]
+    assert 'live_gmv_24h: str | None = wire_name("24h_live_gmv", default=None)' in answer
+    assert 'class_: str | None = wire_name("class", default=None)' in request
+    assert 'default_rp: str | None = wire_name("default_RP", default=None)' in request
+
+
+def test_methods_say_what_versions_units_and_limits_there_are(generate: Generate) -> None:
+    new = {"type": "string", "versions": ["202602"]}
+    files = generate(
+        operation(
+            "search_things",
+            versions=["202309", "202602"],
+            docs={"202602": "search-things-202602"},
+            query={
+                "page_size": {"type": "integer", "required": True, "minimum": 1, "maximum": 50},
+                "since": {"type": "integer", "format": "unix-milliseconds"},
+            },
+            body={
+                "note": new,
+                "skus": objects(fields(hint=new)),
+                "kind": {"type": "string", "enum": ["A", "B"]},
+            },
+        )
+    )  # fmt: skip
+    resource = files["resources/shop.py"]
+    for expected in (
+        "page_size: int,",
+        "since: int | datetime | None = None",
+        'kind: Literal["A", "B"] | str | None = None',
+        "page_size: From 1 to 50.",
+        "since: Unix milliseconds.",
+        "note: Only in 202602.",
+        "Versions: 202309, 202602 (default).",
+        "Source: https://partner.tiktokshop.com/docv2/page/search-things-202602",
+        'only_in={"body.note": ("202602",), "body.skus.hint": ("202602",)},',
+        'milliseconds=frozenset({"query.since"}),',
+        'required=frozenset({"query.page_size"}),',
+        'lists=frozenset({"body.skus"}),',
+    ):
+        assert expected in resource
+
+
+def test_inputs_have_required_fields_and_share_a_class_only_if_they_may(generate: Generate) -> None:
+    price = {"type": "object", "fields": fields("amount", "unit", "tax")}
+    need = {"id": {"type": "string", "required": True}, "count": {"type": "integer"}}
+    files = generate(
+        operation(
+            "create_thing",
+            body={"skus": objects(need), "price": price},
+            response={"skus": objects(fields("id", count={"type": "integer"})), "price": price},
+        )
+    )  # fmt: skip
+    request, resource = files["models/shop/create_thing_input.py"], files["resources/shop.py"]
+    assert "class SkuInput:" in request
+    assert "    id: str\n    count: int | None = None" in request
+    assert "skus: Sequence[SkuInput | Mapping[str, Any]] | None = None" in resource
+    assert "price: Price | Mapping[str, Any] | None = None" in resource
+    assert "class Price:" in files["models/shop/price.py"]
+
+
+def test_secrets_in_answers_do_not_show(generate: Generate) -> None:
+    files = generate(
+        operation("get_shops", response={"shops": objects(fields("id", "cipher", "x"))})
+    )
+    assert (
+        "cipher: str | None = attrs.field(default=None, repr=False)"
+        in files["models/shop/get_shops.py"]
+    )
+
+
+def test_a_missing_summary_and_an_unknown_argument_are_found(
+    generate: Generate, tmp_path: Path
+) -> None:
+    generate(operation("get_a"))
+    page = tmp_path / "catalogue" / "wording" / "shop.toml"
+    page.write_text('group = "A shop."\n')
+    with pytest.raises(CatalogueError, match="get_a"):
+        generator.generate()
+    page.write_text(
+        'group = "A shop."\n[operations.get_a]\nsummary = "Get."\narguments = { nothing = "x" }\n'
+    )
+    with pytest.raises(CatalogueError, match="no argument: nothing"):
+        generator.generate()
+
+
+@pytest.mark.parametrize(
+    ("plural", "expected"),
+    [
+        ("line_items", "line_item"), ("addresses", "address"), ("statuses", "status"),
+        ("categories", "category"), ("sku_list", "sku"), ("skus", "sku"), ("series", "series"),
+        ("boxes", "box"), ("batches", "batch"), ("warehouses", "warehouse"), ("bus", "bus"),
+    ],
+)  # fmt: skip
+def test_plurals_become_singular(plural: str, expected: str) -> None:
+    assert text.singular(plural) == expected
+
+
+def test_check_finds_stale_and_obsolete_files(
+    generate: Generate,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    files = generate(operation("get_a", response=fields("x")))
+    (tmp_path / "catalogue" / "catalogue.lock").write_text(files["catalogue/catalogue.lock"])
+    monkeypatch.setattr("sys.argv", ["codegen", "--check"])
+    assert generator.main() == 0
+    models = tmp_path / generator.PACKAGE / "models" / "shop"
+    (models / "gone.py").write_text((models / "get_a.py").read_text())
+    (models / "get_a.py").write_text("edited by hand")
+    assert generator.main() == 1
+    assert [line for line in capsys.readouterr().out.splitlines() if "stale" in line] == [
+        f"stale: {generator.PACKAGE}/models/shop/get_a.py",
+        f"stale: {generator.PACKAGE}/models/shop/gone.py",
+    ]
+    monkeypatch.setattr("sys.argv", ["codegen"])
+    assert generator.main() == 0
+    monkeypatch.setattr("sys.argv", ["codegen", "--check"])
+    assert generator.main() == 0

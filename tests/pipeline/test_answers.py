@@ -1,0 +1,224 @@
+"""Each kind of answer means one kind of outcome."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+from support import ACCESS_TOKEN, SHOP_CIPHER, FakeShop, envelope
+
+from tiktok_shop_async import (
+    AccessTokenExpiredError,
+    AsyncTikTokShop,
+    InvalidRequestError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
+    RateLimitError,
+    ResponseDecodeError,
+    ServiceUnavailableError,
+    SignatureError,
+    TikTokAPIError,
+    TikTokShopError,
+)
+
+
+async def read(client: AsyncTikTokShop) -> Any:
+    return await client.order.get_order_detail(ids=["1"])
+
+
+async def write(client: AsyncTikTokShop) -> Any:
+    return await client.return_refund.cancel_order(order_id="1", cancel_reason="x")
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "status", "error", "retryable"),
+    [
+        (105002, "Expired credentials", 401, AccessTokenExpiredError, True),
+        (105005, "Access denied, no scope", 403, PermissionDeniedError, False),
+        (101000, "Wrong user type", 200, PermissionDeniedError, False),
+        (106001, "Signature is invalid", 401, SignatureError, False),
+        (106013, "shop_cipher is missing", 400, InvalidRequestError, False),
+        (36009002, "Too many requests", 429, RateLimitError, True),
+        (36009037, "Hourly quota", 429, RateLimitError, False),
+        (36009003, "Internal error", 500, ServiceUnavailableError, True),
+        (36009007, "Timeout", 408, ServiceUnavailableError, True),
+        (36009004, "Invalid timestamp in request", 400, SignatureError, False),
+        (36009004, "Invalid app_key", 400, SignatureError, False),
+        (36009004, "Invalid x-tts-access-token header", 400, SignatureError, False),
+        (36009004, "shop_cipher is not expected", 400, InvalidRequestError, False),
+        (36009010, "No such method", 405, InvalidRequestError, False),
+        (36009033, "IP not allowed", 403, PermissionDeniedError, False),
+        (36009043, "Shop inactive", 401, PermissionDeniedError, False),
+        (36009044, "Seller inactive", 401, PermissionDeniedError, False),
+        (25001021, "Reason does not fit", 200, InvalidRequestError, False),
+        (99999999, "Something of its own", 200, TikTokAPIError, False),
+        (99999999, "Something of its own", 503, ServiceUnavailableError, True),
+    ],
+)  # fmt: skip
+async def test_a_service_code_raises_the_error_it_means(
+    client: AsyncTikTokShop,
+    shop: FakeShop,
+    code: int,
+    message: str,
+    status: int,
+    error: type[TikTokAPIError],
+    retryable: bool,
+) -> None:
+    shop.answer_raw(json.dumps(envelope(code=code, message=message)).encode(), status)
+    with pytest.raises(TikTokAPIError) as caught:
+        await read(client)
+    assert type(caught.value) is error
+    assert caught.value.code == code
+    assert caught.value.message == message
+    assert caught.value.request_id == "req-2026"
+    assert caught.value.http_status == status
+    assert caught.value.operation == "order.get_order_detail"
+    assert caught.value.retryable is retryable
+    assert str(caught.value).startswith(f"order.get_order_detail: {message} (code {code}, HTTP ")
+
+
+PASSING = [
+    (200, b"", ResponseDecodeError),
+    (200, b"plain text", ResponseDecodeError),
+    (200, b"<html><title>Welcome</title></html>", ResponseDecodeError),
+    (200, b'{"code":0,"data":{"cancel_id":"1', ResponseDecodeError),
+    (200, b"[1, 2]", ResponseDecodeError),
+    (200, b'"code"', ResponseDecodeError),
+    (200, b'{"message":"no code"}', ResponseDecodeError),
+    (200, b'{"code":null}', ResponseDecodeError),
+    (200, b'{"code":"zero"}', ResponseDecodeError),
+    (200, b'{"code":0.5}', ResponseDecodeError),
+    (200, b'{"code":true}', ResponseDecodeError),
+    (200, b'{"code":' + b"[" * 100_000 + b"]" * 100_000 + b"}", ResponseDecodeError),
+    (302, b"", ResponseDecodeError),
+    (307, b"<html>moved</html>", ResponseDecodeError),
+    (408, b"", ServiceUnavailableError),
+    (500, b"oops", ServiceUnavailableError),
+    (502, b"<html>Bad Gateway</html>", ServiceUnavailableError),
+    (503, b"", ServiceUnavailableError),
+    (500, b'{"code":0,"message":"Success"}', ServiceUnavailableError),
+]
+REFUSED = [
+    (400, b"", InvalidRequestError),
+    (401, b"", PermissionDeniedError),
+    (403, b"<html>WAF</html>", PermissionDeniedError),
+    (404, b"Not Found", InvalidRequestError),
+    (413, b"", InvalidRequestError),
+    (429, b"slow down", RateLimitError),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "error"), PASSING + REFUSED)
+async def test_an_answer_without_an_envelope_tells_status_and_request_id(
+    client: AsyncTikTokShop,
+    shop: FakeShop,
+    status: int,
+    body: bytes,
+    error: type[TikTokShopError],
+) -> None:
+    shop.answer_raw(body, status, x_tts_logid="log-7", location="https://elsewhere.example/")
+    with pytest.raises(error) as caught:
+        await read(client)
+    assert type(caught.value) is error
+    assert caught.value.http_status == status
+    assert caught.value.request_id == "log-7"
+    assert caught.value.operation == "order.get_order_detail"
+
+
+@pytest.mark.parametrize(("status", "body", "error"), PASSING)
+async def test_a_write_without_a_clear_answer_has_an_unknown_outcome(
+    client: AsyncTikTokShop, shop: FakeShop, status: int, body: bytes, error: type[Exception]
+) -> None:
+    shop.answer_raw(body, status, x_tts_logid="log-7")
+    with pytest.raises(OutcomeUnknownError, match="search_cancellations") as caught:
+        await write(client)
+    assert type(caught.value.__cause__) is error
+    assert caught.value.request_id == "log-7"
+    assert caught.value.http_status == status
+
+
+@pytest.mark.parametrize(("status", "body", "error"), REFUSED)
+async def test_a_write_refused_on_the_way_did_not_happen(
+    client: AsyncTikTokShop, shop: FakeShop, status: int, body: bytes, error: type[Exception]
+) -> None:
+    shop.answer_raw(body, status)
+    with pytest.raises(error):
+        await write(client)
+
+
+@pytest.mark.parametrize("code", [36009003, 36009007])
+async def test_an_internal_error_leaves_a_write_unknown(
+    client: AsyncTikTokShop, shop: FakeShop, code: int
+) -> None:
+    shop.answer(code=code, message="Internal error")
+    with pytest.raises(OutcomeUnknownError) as caught:
+        await write(client)
+    assert isinstance(caught.value.__cause__, ServiceUnavailableError)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"code":"0","message":null,"request_id":5}',
+        b'{"code":0,"data":null}',
+        b'{"code":0,"data":[]}',
+        b'{"code":0,"data":"done"}',
+        b'{"code":0,"data":{"cancel_id":5,"cancel_status":["?"]}}',
+        b'{"code":0,"data":{"cancel_id":"\\ud83d"},"extra":1}',
+        b'\xef\xbb\xbf{"code":0,"data":{"cancel_id":"\xff"}}',
+        b'{"code":0,"data":{"cancel_id":1e999}}',
+    ],
+)
+async def test_a_successful_write_stays_one_however_odd_its_answer(
+    client: AsyncTikTokShop, shop: FakeShop, body: bytes
+) -> None:
+    shop.answer_raw(body)
+    response = await write(client)
+    assert response.code == 0
+    assert response.data is not None
+    assert response.raw == body
+    assert response.json()["code"] in (0, "0")
+
+
+async def test_wait_times_are_read_from_seconds_and_dates(
+    client: AsyncTikTokShop, shop: FakeShop
+) -> None:
+    later = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+    waits = []
+    for value in ("7", later, "soon", "-1", ""):
+        shop.answers.clear()
+        shop.answer_raw(b'{"code":36009002}', 429, retry_after=value)
+        with pytest.raises(RateLimitError) as caught:
+            await read(client)
+        waits.append(caught.value.retry_after)
+    assert waits[0] == 7.0
+    assert waits[1] == pytest.approx(3600, abs=60)
+    assert waits[2:] == [None, None, None]
+
+
+async def test_excerpts_and_messages_show_no_secret(
+    client: AsyncTikTokShop, shop: FakeShop
+) -> None:
+    leak = f'<html>token {ACCESS_TOKEN} cipher={SHOP_CIPHER} {{"refresh_token": "ROW_r"}}'
+    shop.answer_raw(leak.encode(), 200)
+    with pytest.raises(ResponseDecodeError) as caught:
+        await read(client)
+    shop.answers.clear()
+    shop.answer(code=36009004, message=f"token {ACCESS_TOKEN} is odd")
+    with pytest.raises(TikTokAPIError) as refused:
+        await read(client)
+    shown = str(caught.value) + caught.value.excerpt + str(refused.value)
+    assert "<html>token ***" in caught.value.excerpt
+    assert not any(secret in shown for secret in (ACCESS_TOKEN, SHOP_CIPHER, "ROW_r"))
+
+
+async def test_errors_survive_pickling(client: AsyncTikTokShop, shop: FakeShop) -> None:
+    shop.answer_raw(b'{"code":36009002,"message":"slow down"}', 429, retry_after="7")
+    with pytest.raises(RateLimitError) as caught:
+        await read(client)
+    copy = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 - our own bytes
+    assert (str(copy), copy.retry_after) == (str(caught.value), 7.0)

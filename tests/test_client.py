@@ -1,0 +1,261 @@
+"""Lifetime, auth state and views of a client."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import pickle
+import traceback
+import warnings
+from typing import Any
+
+import httpx
+import pytest
+from support import ACCESS_TOKEN, APP_KEY, APP_SECRET, SECRETS, SHOP_CIPHER, FakeShop, new_client
+
+from tiktok_shop_async import (
+    AsyncTikTokShop,
+    AuthState,
+    ClientClosedError,
+    InvalidArgumentError,
+    TikTokShopError,
+)
+
+
+class ClosableShop(FakeShop):
+    closed = False
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+async def test_a_client_closes_its_own_transport_and_then_refuses_to_work() -> None:
+    transport = ClosableShop().answer({})
+    async with new_client(transport=transport) as client:
+        await client.authorization.get_authorized_shops()
+    assert transport.closed
+    with pytest.raises(ClientClosedError):
+        await client.authorization.get_authorized_shops()
+    with pytest.raises(ClientClosedError):
+        async with client:
+            pass
+    await client.aclose()  # twice does no harm
+
+
+async def test_a_borrowed_client_stays_open_and_works_for_others() -> None:
+    transport = ClosableShop().answer({})
+    async with httpx.AsyncClient(transport=transport) as borrowed:
+        async with new_client(http_client=borrowed) as client:
+            await client.authorization.get_authorized_shops()
+        assert not borrowed.is_closed
+        async with new_client(http_client=borrowed) as client:
+            await client.authorization.get_authorized_shops()
+    client = new_client(http_client=borrowed)
+    with pytest.raises(ClientClosedError):
+        await client.authorization.get_authorized_shops()
+
+
+def test_a_second_event_loop_is_refused() -> None:
+    shop = FakeShop().answer({})
+    client = new_client(transport=shop)
+    asyncio.run(client.authorization.get_authorized_shops())  # type: ignore[arg-type]
+    with pytest.raises(ClientClosedError, match="event loop"):
+        asyncio.run(client.authorization.get_authorized_shops())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"auth": AuthState(), "access_token": "x"},
+        {"http_client": httpx.AsyncClient(), "transport": httpx.MockTransport(lambda _: None)},  # type: ignore[arg-type,return-value]
+        {"base_url": "open-api.tiktokglobalshop.com"},
+        {"base_url": "https://shop.example/?x=1"},
+        {"max_in_flight": 0},
+    ],
+)
+def test_contradictory_arguments_are_refused(arguments: dict[str, Any]) -> None:
+    with pytest.raises(InvalidArgumentError):
+        AsyncTikTokShop(APP_KEY, APP_SECRET, **arguments)
+
+
+@pytest.mark.parametrize("credentials", [("", APP_SECRET), (APP_KEY, "")])
+def test_empty_credentials_are_refused(credentials: tuple[str, str]) -> None:
+    with pytest.raises(InvalidArgumentError, match="is empty"):
+        AsyncTikTokShop(*credentials)
+
+
+class TestAuth:
+    async def test_a_missing_token_is_refused_unsent(self, shop: FakeShop) -> None:
+        async with new_client(shop, auth=AuthState(shop_cipher="c")) as client:
+            with pytest.raises(InvalidArgumentError, match="authorization code"):
+                await client.order.get_order_detail(ids=["1"])
+        assert not shop.requests
+
+    async def test_a_missing_shop_cipher_is_refused_and_says_how_to_get_one(
+        self, shop: FakeShop
+    ) -> None:
+        async with new_client(shop, auth=AuthState(access_token="t")) as client:
+            with pytest.raises(InvalidArgumentError, match="get_authorized_shops"):
+                await client.order.get_order_detail(ids=["1"])
+        assert not shop.requests
+
+    async def test_a_missing_category_asset_cipher_is_refused_and_says_how_to_get_one(
+        self, shop: FakeShop
+    ) -> None:
+        async with new_client(shop, auth=AuthState(access_token="t", shop_cipher="c")) as client:
+            with pytest.raises(InvalidArgumentError, match="category_asset"):
+                await client.affiliate_partner.get_affiliate_partner_campaign_list(page_size=10)
+        assert not shop.requests
+
+    async def test_one_state_serves_many_clients(self, shop: FakeShop) -> None:
+        shop.answer({})
+        auth = AuthState(access_token="t")
+        first, second = new_client(shop, auth=auth), new_client(shop, auth=auth)
+        auth.access_token = "new"
+        await asyncio.gather(
+            *(client.authorization.get_authorized_shops() for client in (first, second))
+        )
+        assert [r.headers["x-tts-access-token"] for r in shop.requests] == ["new", "new"]
+
+    async def test_views_of_many_shops_run_at_once_without_mixing(
+        self, client: AsyncTikTokShop, shop: FakeShop
+    ) -> None:
+        shop.answers.append(
+            lambda request: httpx.Response(
+                200, json={"code": 0, "message": request.url.params["shop_cipher"]}
+            )
+        )
+        views = [client.for_shop(shop_cipher=f"cipher-{number}") for number in range(50)]
+        responses = await asyncio.gather(
+            *(view.order.get_order_detail(ids=["1"]) for view in views)
+        )
+        assert [r.message for r in responses] == [f"cipher-{number}" for number in range(50)]
+
+    async def test_a_view_follows_the_token_of_its_client(
+        self, client: AsyncTikTokShop, shop: FakeShop
+    ) -> None:
+        shop.answer({})
+        view = client.for_shop(shop_cipher="other")
+        assert view.auth.access_token == ACCESS_TOKEN
+        client.auth.access_token = "new"
+        await view.order.get_order_detail(ids=["1"])
+        assert shop.last.headers["x-tts-access-token"] == "new"
+        assert client.auth.shop_cipher == SHOP_CIPHER
+
+    async def test_a_view_with_another_token_does_not_inherit_ciphers(
+        self, client: AsyncTikTokShop
+    ) -> None:
+        view = client.for_shop(access_token="another seller's")
+        assert view.auth.shop_cipher is None
+        assert client.for_shop(auth=view.auth).auth is view.auth
+        for arguments in ({}, {"auth": view.auth, "shop_cipher": "x"}):
+            with pytest.raises(InvalidArgumentError):
+                client.for_shop(**arguments)  # type: ignore[arg-type]
+
+    async def test_a_view_lives_and_dies_with_its_client(self, shop: FakeShop) -> None:
+        shop.answer({})
+        client = new_client(shop)
+        async with client.for_shop(shop_cipher="other") as view:
+            await view.order.get_order_detail(ids=["1"])
+        await client.order.get_order_detail(ids=["1"])  # the view's end closed nothing
+        await client.aclose()
+        with pytest.raises(ClientClosedError):
+            await view.order.get_order_detail(ids=["1"])
+
+
+class TestEnvironment:
+    @pytest.fixture(autouse=True)
+    def empty(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in (
+            "APP_KEY",
+            "APP_SECRET",
+            "ACCESS_TOKEN",
+            "APP_ACCESS_KEY",
+            "SHOP_CIPHER",
+            "BASE_URL",
+        ):
+            monkeypatch.delenv(f"TIKTOK_{name}", raising=False)
+
+    async def test_a_client_is_made_from_the_environment(
+        self, monkeypatch: pytest.MonkeyPatch, shop: FakeShop
+    ) -> None:
+        shop.answer({})
+        values = {
+            "APP_KEY": "key", "APP_SECRET": "secret", "APP_ACCESS_KEY": "token",
+            "SHOP_CIPHER": "cipher", "BASE_URL": "https://shop.example",
+        }  # fmt: skip
+        for name, value in values.items():
+            monkeypatch.setenv(f"TIKTOK_{name}", value)
+        async with AsyncTikTokShop.from_env(transport=shop, shop_cipher="given") as client:
+            assert client.auth.access_token == "token"
+            await client.order.get_order_detail(ids=["1"])
+        assert shop.last.url.host == "shop.example"
+        assert shop.last.url.params["shop_cipher"] == "given"
+        monkeypatch.setenv("TIKTOK_ACCESS_TOKEN", "first")
+        assert AsyncTikTokShop.from_env().auth.access_token == "first"
+
+    def test_a_missing_variable_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TIKTOK_APP_KEY", "key")
+        with pytest.raises(InvalidArgumentError, match="TIKTOK_APP_SECRET"):
+            AsyncTikTokShop.from_env()
+        assert AsyncTikTokShop.from_env(app_secret="given")
+
+
+class TestConcurrency:
+    async def test_calls_in_flight_are_bounded(self) -> None:
+        under_way = most = 0
+
+        async def answer(_: httpx.Request) -> httpx.Response:
+            nonlocal under_way, most
+            under_way += 1
+            most = max(most, under_way)
+            await asyncio.sleep(0)
+            under_way -= 1
+            return httpx.Response(200, json={"code": 0})
+
+        async with new_client(httpx.MockTransport(answer), max_in_flight=7) as client:
+            await asyncio.gather(*(client.authorization.get_authorized_shops() for _ in range(100)))
+        assert most == 7
+
+    async def test_cancelled_calls_give_their_places_back(self) -> None:
+        async def never(_: httpx.Request) -> httpx.Response:
+            return await asyncio.get_running_loop().create_future()
+
+        async with new_client(httpx.MockTransport(never), max_in_flight=2) as client:
+            for _ in range(5):
+                tasks = [
+                    asyncio.ensure_future(client.authorization.get_authorized_shops())
+                    for _ in range(4)
+                ]
+                await asyncio.sleep(0.001)
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+            assert client._pipeline._slots._value == 2
+
+
+async def test_secrets_show_nowhere(
+    caplog: pytest.LogCaptureFixture, shop: FakeShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    shop.answer({"shops": [{"id": "1", "cipher": SHOP_CIPHER}]}).answer(code=106001)
+    async with new_client(shop) as client:
+        response = await client.authorization.get_authorized_shops()
+        shown = [repr(client), repr(client.auth), repr(client.for_shop(shop_cipher=SHOP_CIPHER))]
+        shown += [repr(response), repr(client._pipeline.app), str(client.auth)]
+        with pytest.raises(TikTokShopError) as caught:
+            await client.order.get_order_detail(ids=["1"])
+    shown += traceback.format_exception(caught.value)
+    shown += [repr(caught.value), pickle.dumps(caught.value).decode("latin-1"), caplog.text]
+    assert not [secret for secret in SECRETS for text in shown if secret in text]
+
+
+async def test_many_clients_live_side_by_side(shop: FakeShop) -> None:
+    shop.answer({})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        clients = [new_client() for _ in range(100)]
+        await asyncio.gather(*(client.aclose() for client in clients))
+        del clients
+        gc.collect()

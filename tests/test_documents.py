@@ -1,0 +1,102 @@
+"""Each Python snippet of the README and the docs runs as it stands."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import re
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import respx
+
+from catalogue import example, operations
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SNIPPETS = [
+    pytest.param(match[1], id=f"{page.stem}-{number}")
+    for page in PAGES
+    for number, match in enumerate(
+        re.finditer(r"^```python\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    )
+]
+
+
+def answer(request: httpx.Request) -> httpx.Response:
+    """Answer as the catalogue's example does, on one page."""
+    for operation in operations().values():
+        pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(operation["path"]))
+        if request.method == operation["method"] and re.fullmatch(pattern, request.url.path):
+            fields = {"type": "object", "fields": operation["response"]}
+            data = example(fields, operation["versions"][-1]) if operation["response"] else {}
+            data.pop("next_page_token", None)
+            return httpx.Response(200, json={"code": 0, "request_id": "1", "data": data})
+    raise AssertionError(f"no operation at {request.url.path}")
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What a snippet's functions may ask for, by parameter name."""
+    for name in ("APP_KEY", "APP_SECRET", "ACCESS_TOKEN", "SHOP_CIPHER"):
+        monkeypatch.setenv(f"TIKTOK_{name}", "x")
+    monkeypatch.delenv("TIKTOK_BASE_URL", raising=False)
+    picture = tmp_path / "shirt.png"
+    picture.write_bytes(b"a picture")
+    return {
+        "app": None,
+        "folder": tmp_path,
+        "picture": picture,
+        "order_id": "1",
+        "order_ids": ["1", "2"],
+        "task_id": "7",
+    }
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS)
+def test_a_snippet_runs(snippet: str, world: dict[str, Any]) -> None:
+    names: dict[str, Any] = {"__name__": "snippet"}
+    brings_its_shop = "import respx" in snippet or "import run_sandbox" in snippet
+    router = respx.mock(assert_all_called=False)
+    router.route().mock(side_effect=answer)
+    with nullcontext() if brings_its_shop else router:
+        exec(compile(snippet, "snippet", "exec"), names)  # noqa: S102 - our own page
+        for function in list(names.values()):
+            if inspect.isfunction(function) and function.__module__ == "snippet":
+                asyncio.run(called(function, world))
+
+
+async def called(function: Any, world: dict[str, Any]) -> None:
+    from tiktok_shop_async import AsyncTikTokShop
+
+    client = AsyncTikTokShop("key", "secret", access_token="token", shop_cipher="cipher")
+    known = world | {"client": client}
+    result = function(**{name: known[name] for name in inspect.signature(function).parameters})
+    async with client:
+        if inspect.isawaitable(result):
+            await result
+        elif hasattr(result, "__aenter__"):
+            async with result:
+                pass
+
+
+def test_all_pages_are_linked_from_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert [page.name for page in PAGES[1:] if f"docs/{page.name}" not in readme] == []
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_readme_counts_what_the_catalogue_has() -> None:
+    counts = json.loads((ROOT / "catalogue" / "index.json").read_text())
+    readme = (ROOT / "README.md").read_text()
+    assert f"{counts['operations']} operations in 26 groups" in readme
+    assert f"{counts['endpoints']} versions" in readme

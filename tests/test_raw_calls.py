@@ -1,0 +1,106 @@
+"""Any path can be called, signed like the operations of the catalogue."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+from signatures import expected_signature, sent_signature
+from support import APP_SECRET, CATEGORY_ASSET_CIPHER, SHOP_CIPHER, FakeShop, new_client
+
+from tiktok_shop_async import (
+    AsyncTikTokShop,
+    AuthState,
+    InvalidArgumentError,
+    OutcomeUnknownError,
+    RequestOptions,
+    TransportError,
+)
+
+
+async def test_a_known_path_is_sent_as_its_operation_would_be(
+    client: AsyncTikTokShop, shop: FakeShop
+) -> None:
+    shop.answer({"cancel_id": "7"})
+    response = await client.request(
+        "POST",
+        "/return_refund/202309/cancellations",
+        query={"dry": True},
+        body={"order_id": "1", "note": None},
+        options=RequestOptions(extra_headers={"X-Trace": "7"}),
+    )
+    assert response.data == {"cancel_id": "7"}
+    assert response.operation == "POST /return_refund/202309/cancellations"
+    assert shop.last.url.path == "/return_refund/202309/cancellations"
+    assert shop.last.url.params["dry"] == "true"
+    assert shop.last.url.params["shop_cipher"] == SHOP_CIPHER
+    assert shop.last_json == {"order_id": "1", "note": None}
+    assert sent_signature(shop.last) == expected_signature(shop.last, APP_SECRET)
+
+
+@pytest.mark.parametrize(
+    ("path", "cipher", "sent"),
+    [
+        ("/authorization/202309/shops", "auto", {}),
+        ("/authorization/202309/shops", "shop_cipher", {"shop_cipher": SHOP_CIPHER}),
+        ("/order/202309/orders", "none", {}),
+        ("/new_group/203001/things", "auto", {"shop_cipher": SHOP_CIPHER}),
+        ("/new_group/203001/things", "category_asset_cipher",
+         {"category_asset_cipher": CATEGORY_ASSET_CIPHER}),
+    ],
+)  # fmt: skip
+async def test_the_cipher_follows_the_catalogue_or_the_caller(
+    client: AsyncTikTokShop, shop: FakeShop, path: str, cipher: Any, sent: dict[str, str]
+) -> None:
+    shop.answer([1, None])
+    response = await client.request("GET", path, cipher=cipher)
+    params = shop.last.url.params
+    assert {name: params[name] for name in params if name.endswith("cipher")} == sent
+    assert response.data == [1, None]
+    assert shop.last.content == b""
+
+
+async def test_without_a_shop_an_unknown_path_gets_no_cipher(shop: FakeShop) -> None:
+    shop.answer()
+    async with new_client(shop, auth=AuthState(access_token="t")) as client:
+        response = await client.request("GET", "/new_group/203001/things")
+    assert "shop_cipher" not in shop.last.url.params
+    assert response.data is None
+
+
+async def test_effects_follow_the_catalogue(client: AsyncTikTokShop, shop: FakeShop) -> None:
+    shop.fail(httpx.ReadError("reset"))
+    with pytest.raises(TransportError):  # a search is a POST, but a read
+        await client.request("POST", "/order/202309/orders/search", body={})
+    for path in ("/return_refund/202309/cancellations", "/new_group/203001/things"):
+        with pytest.raises(OutcomeUnknownError):
+            await client.request("POST", path, body={})
+
+
+async def test_files_make_a_form(client: AsyncTikTokShop, shop: FakeShop) -> None:
+    shop.answer({})
+    await client.request(
+        "POST", "/new_group/203001/images", body={"use": "MAIN"}, files={"data": b"picture"}
+    )
+    assert shop.last.headers["content-type"].startswith("multipart/form-data")
+    assert b"picture" in shop.last.content
+    assert sent_signature(shop.last) == expected_signature(shop.last, APP_SECRET)
+
+
+@pytest.mark.parametrize("path", ["orders", "/a/../b", "/a?x=1", "/a#b", "https://x.example/a"])
+async def test_what_is_no_plain_path_is_refused(
+    client: AsyncTikTokShop, shop: FakeShop, path: str
+) -> None:
+    with pytest.raises(InvalidArgumentError, match="plain path"):
+        await client.request("GET", path)
+    assert not shop.requests
+
+
+async def test_odd_characters_in_a_path_are_encoded_and_signed_decoded(
+    client: AsyncTikTokShop, shop: FakeShop
+) -> None:
+    shop.answer({})
+    await client.request("GET", "/new_group/203001/things/ä b+%")
+    assert shop.last.url.raw_path.startswith(b"/new_group/203001/things/%C3%A4%20b%2B%25?")
+    assert sent_signature(shop.last) == expected_signature(shop.last, APP_SECRET)

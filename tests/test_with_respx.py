@@ -1,0 +1,90 @@
+"""As a user writes tests: plain respx, default client, nothing of ours but the public names."""
+
+import asyncio
+
+import httpx
+import pytest
+import respx
+
+from tiktok_shop_async import AsyncTikTokShop, OutcomeUnknownError, RateLimitError, TikTokAPIError
+
+CANCELLATIONS = "https://open-api.tiktokglobalshop.com/return_refund/202602/cancellations"
+
+
+def shop() -> AsyncTikTokShop:
+    return AsyncTikTokShop(
+        app_key="29a39d",
+        app_secret="e59af819cc",
+        access_token="token",
+        shop_cipher="ROW_cipher",
+    )
+
+
+def success(cancel_id: str = "4035") -> httpx.Response:
+    data = {"cancel_id": cancel_id, "cancel_status": "CANCELLATION_REQUEST_SUCCESS"}
+    return httpx.Response(
+        200, json={"code": 0, "message": "Success", "request_id": "2026", "data": data}
+    )
+
+
+@respx.mock
+async def test_cancelling_an_order() -> None:
+    route = respx.post(CANCELLATIONS).mock(return_value=success())
+    async with shop() as client:
+        response = await client.return_refund.cancel_order(
+            order_id="579489483240146725",
+            order_line_item_ids=["580196086825061157"],
+            cancel_reason="seller_cancel_reason_out_of_stock",
+        )
+    assert response.data.cancel_id == "4035"
+    assert response.data.cancel_status == "CANCELLATION_REQUEST_SUCCESS"
+    assert (response.code, response.message, response.request_id) == (0, "Success", "2026")
+    request = route.calls.last.request
+    assert request.headers["x-tts-access-token"] == "token"
+    assert request.url.params["app_key"] == "29a39d"
+
+
+@respx.mock
+async def test_cancelling_many_orders_at_once() -> None:
+    route = respx.post(CANCELLATIONS).mock(return_value=success())
+    async with shop() as client:
+        responses = await asyncio.gather(
+            *(
+                client.return_refund.cancel_order(order_id=str(number), cancel_reason="x")
+                for number in range(250)
+            )
+        )
+    assert len(responses) == route.call_count == 250
+
+
+@respx.mock
+async def test_a_throttled_call() -> None:
+    respx.post(CANCELLATIONS).respond(
+        429, headers={"Retry-After": "3"}, json={"code": 36009002, "message": "Too many requests"}
+    )
+    async with shop() as client:
+        with pytest.raises(RateLimitError) as caught:
+            await client.return_refund.cancel_order(order_id="1", cancel_reason="x")
+    assert caught.value.retry_after == 3
+    assert isinstance(caught.value, TikTokAPIError)
+
+
+@respx.mock
+async def test_a_lost_answer() -> None:
+    respx.post(CANCELLATIONS).mock(side_effect=httpx.ReadTimeout)
+    async with shop() as client:
+        with pytest.raises(OutcomeUnknownError):
+            await client.return_refund.cancel_order(order_id="1", cancel_reason="x")
+
+
+@respx.mock
+async def test_different_answers_in_turn() -> None:
+    respx.post(CANCELLATIONS).mock(side_effect=[success("1"), success("2")])
+    async with shop() as client:
+        found = [
+            (
+                await client.return_refund.cancel_order(order_id="1", cancel_reason="x")
+            ).data.cancel_id
+            for _ in range(2)
+        ]
+    assert found == ["1", "2"]

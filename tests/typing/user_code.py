@@ -1,0 +1,93 @@
+"""What users write, as type checkers see it; checked by mypy and pyright, never run."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, assert_type
+
+import httpx
+
+from tiktok_shop_async import (
+    APIResponse,
+    AsyncTikTokShop,
+    AuthState,
+    FileResponse,
+    Pager,
+    RateLimitError,
+    RequestOptions,
+    TikTokAPIError,
+)
+from tiktok_shop_async.models.affiliate_seller import CompassTaskFile
+from tiktok_shop_async.models.order import LineItem, Order, OrderPage
+from tiktok_shop_async.models.product import UploadedImage
+from tiktok_shop_async.models.return_refund import CancelOrderResult, Sku
+
+
+async def single_calls(client: AsyncTikTokShop) -> None:
+    response = await client.return_refund.cancel_order(order_id="1", cancel_reason="x")
+    assert_type(response, APIResponse[CancelOrderResult])
+    assert_type(response.data.cancel_id, str | None)
+    assert_type(response.request_id, str)
+    detail = await client.order.get_order_detail(ids=["1", "2"])
+    assert_type(detail.data.orders, list[Order])
+    for order in detail.data.orders:
+        assert_type(order.line_items, list[LineItem])
+        assert_type(order.create_time, int | None)
+
+
+async def pages(client: AsyncTikTokShop) -> None:
+    pager = client.order.get_order_list(page_size=10, order_status="UNPAID")
+    assert_type(pager, Pager[OrderPage, Order])
+    assert_type(await pager, APIResponse[OrderPage])
+    async for order in pager:
+        assert_type(order, Order)
+    async for page in pager.pages():
+        assert_type(page, APIResponse[OrderPage])
+
+
+async def inputs(client: AsyncTikTokShop, skus: Sequence[Sku]) -> None:
+    await client.return_refund.cancel_order(order_id="1", cancel_reason="x", skus=skus)
+    await client.return_refund.cancel_order(
+        order_id="1",
+        cancel_reason="x",
+        skus=[{"sku_id": "1", "quantity": 1}, Sku(sku_id="2", quantity=1)],
+        options=RequestOptions(api_version="202309", timeout=httpx.Timeout(5)),
+    )
+    client.order.get_order_list(page_size=1, create_time_ge=1, create_time_lt=datetime.now(UTC))
+    client.order.get_order_list(page_size=1, order_status="A_STATUS_OF_TOMORROW")
+
+
+async def files(client: AsyncTikTokShop) -> None:
+    with Path("shirt.png").open("rb") as file:
+        for data in (b"bytes", Path("shirt.png"), file):
+            uploaded = await client.product.upload_product_image(data=data)
+            assert_type(uploaded, APIResponse[UploadedImage])
+    downloaded = await client.affiliate_seller.download_compass_task_file(task_id="1")
+    assert_type(downloaded, FileResponse[CompassTaskFile])
+    assert_type(downloaded.content, bytes | None)
+
+
+async def views_and_raw_calls(client: AsyncTikTokShop) -> None:
+    assert_type(client.for_shop(shop_cipher="x"), AsyncTikTokShop)
+    assert_type(client.auth, AuthState)
+    client.auth.access_token = "new"
+    raw = await client.request("GET", "/order/202309/orders", query={"ids": ["1"]})
+    assert_type(raw, APIResponse[Any])
+    async with AsyncTikTokShop.from_env() as other:
+        assert_type(other, AsyncTikTokShop)
+
+
+def errors(error: TikTokAPIError) -> None:
+    assert_type(error.code, int | None)
+    assert_type(error.hint, str | None)
+    if isinstance(error, RateLimitError):
+        assert_type(error.retry_after, float | None)
+
+
+class Subclass(AsyncTikTokShop):
+    """A user's own client keeps its type in views."""
+
+
+async def subclasses(client: Subclass) -> None:
+    assert_type(client.for_shop(shop_cipher="x"), Subclass)
+    assert_type(Subclass.from_env(), Subclass)
