@@ -1,0 +1,35 @@
+"""Run the cases, or those named; all together, they are written to the documentation too."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import sys
+from importlib import import_module
+from pathlib import Path
+
+CASES = ("memory", "loopback", "gather", "imports", "first_calls", "decoding")
+PAGE = Path("docs/benchmarks.md")
+HEAD = """# Benchmarks
+
+Written by `scripts/bench`: medians of interleaved rounds in one run, on {machine}.
+Trust the ratios, not the figures. The smaller the better.
+"""
+
+
+async def main(cases: list[str]) -> None:
+    """Print each table when it is there."""
+    machine = (
+        f"{platform.python_implementation()} {platform.python_version()}, {platform.machine()}"
+    )
+    parts = [HEAD.format(machine=machine)]
+    for case in cases or CASES:
+        for table in await import_module(f"{__package__}.{case}").measure():
+            parts.append(table.markdown())
+            print(parts[-1], flush=True)
+    if not cases:
+        PAGE.write_text("\n".join(parts), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1:]))
