@@ -1,0 +1,28 @@
+# Sourced by the scripts beside it: the project's virtual environment, made and kept up to date.
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+
+# use_venv EXTRAS GROUP...: put .venv first on PATH, with the project, its extras and dependency groups.
+use_venv() {
+    local extras=$1 wanted
+    shift
+    wanted=$(python3 - "$extras" "$@" <<'PY'
+import hashlib, pathlib, sys
+print(hashlib.sha256(" ".join(sys.argv[1:]).encode() + pathlib.Path("pyproject.toml").read_bytes()).hexdigest()[:16])
+PY
+    ) || { echo "Python 3.11 or newer is needed as python3." >&2; exit 1; }
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+        { echo "Python 3.11 or newer is needed; python3 is $(python3 --version)." >&2; exit 1; }
+    [ -x .venv/bin/python ] || python3 -m venv .venv ||
+        { echo "python3 -m venv failed: install your system's python3-venv." >&2; exit 1; }
+    export PATH="$PWD/.venv/bin:$PATH"
+    if [ ! -e ".venv/.has-$wanted" ]; then
+        echo "Installing what ${0##*/} needs into .venv ..." >&2
+        local groups=()
+        for group in "$@"; do groups+=(--group "$group"); done
+        python -m pip install --quiet --upgrade 'pip>=25.1' &&
+            python -m pip install --quiet --editable ".[$extras]" "${groups[@]}" ||
+            { echo "The installation failed; what pip says stands above." >&2; exit 1; }
+        touch ".venv/.has-$wanted"
+    fi
+}
