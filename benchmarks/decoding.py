@@ -59,7 +59,7 @@ async def _table(title: str, body: bytes) -> Table:
 
 
 def _ours(body: bytes) -> OrderPage:
-    envelope = read_envelope(body)
+    envelope = read_envelope(body, OrderPage)
     assert envelope is not None
     orders, issues = decode_data(OrderPage, envelope.data)
     assert not issues

@@ -221,7 +221,8 @@ def _overlap(one: Node, other: Node) -> bool:
 def _fill(model: ModelClass, class_of: dict[str, ModelClass]) -> None:
     everywhere = len(model.places)
     seen: Counter[str] = Counter()
-    for place in model.places:
+    # Fields stay in the order of the documents; that of lists goes first, whose answers are long.
+    for place in sorted(model.places, key=lambda place: place.operation.pagination is None):
         for name, node in place.node.fields.items():
             seen[name] += 1
             known = model.fields.get(name)
@@ -235,7 +236,7 @@ def _fill(model: ModelClass, class_of: dict[str, ModelClass]) -> None:
                 )
     model.fields = {
         name: node if seen[name] == everywhere else attrs.evolve(node, required=False)
-        for name, node in sorted(model.fields.items())
+        for name, node in model.fields.items()
     }
 
 

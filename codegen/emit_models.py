@@ -97,7 +97,9 @@ def _imports(text: str, module: str, classes: list[ModelClass], layout: Layout) 
 
 def _field_order(model: ModelClass) -> list[str]:
     required = model.required if model.is_input else set()
-    return sorted(model.fields, key=lambda name: (name not in required, name))
+    # Otherwise in the order of the documents, which is that of the answers: the decoder looks for
+    # each field first where the one before it ended.
+    return sorted(model.fields, key=lambda name: name not in required)
 
 
 def _field(model: ModelClass, name: str, wording: Wording) -> list[str]:

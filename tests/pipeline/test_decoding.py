@@ -40,7 +40,7 @@ class Report:
 
 
 def decoded(kind: type[Any], text: str) -> tuple[Any, list[tuple[str, str, str]]]:
-    envelope = read_envelope(b'{"code":0,"data":' + text.encode() + b"}")
+    envelope = read_envelope(b'{"code":0,"data":' + text.encode() + b"}", kind)
     assert envelope is not None
     data, issues = decode_data(kind, envelope.data)
     return data, [(issue.path, issue.expected, issue.found) for issue in issues]

@@ -6,13 +6,11 @@ msgspec cannot read, takes the second path (`leniency`), which loses nothing but
 
 from __future__ import annotations
 
-import typing
-from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
-import attrs
 import msgspec
 
+from .._model import has_wire_names
 from ..documents import load_document
 from ..response import DecodingIssue
 
@@ -26,22 +24,46 @@ class Envelope(msgspec.Struct):
     message: Any = None
     request_id: Any = None
     data: Any = None
-    """Still encoded, as `msgspec.Raw`, or plain values where the document was an odd one."""
+    """The model; else still encoded, as `msgspec.Raw`, or plain values of an odd document."""
+
+
+class _TypedEnvelope(Envelope, Generic[M]):
+    data: M | None = None
 
 
 class _RawEnvelope(Envelope):
     data: msgspec.Raw = msgspec.Raw()
 
 
-_envelopes = msgspec.json.Decoder(_RawEnvelope)
+_raw_envelopes = msgspec.json.Decoder(_RawEnvelope)
+_typed_envelopes: dict[type[Any], msgspec.json.Decoder[Any]] = {}
 
 
-def read_envelope(body: bytes) -> Envelope | None:
-    """Return the envelope, or None if the body is no JSON object."""
-    try:
-        return _envelopes.decode(body)
-    except (ValueError, RecursionError):
-        return _odd_envelope(body)
+def read_envelope(body: bytes, model: type[Any] | None) -> Envelope | None:
+    """Return the envelope, or None if the body is no JSON object.
+
+    Its data is a ``model`` already if it fits; envelope and data are read in one pass.
+    """
+    for decoder in (_typed_envelopes_of(model), _raw_envelopes):
+        try:
+            envelope: Envelope = decoder.decode(body)
+        except (ValueError, RecursionError):
+            continue
+        return envelope
+    return _odd_envelope(body)
+
+
+def _typed_envelopes_of(model: type[Any] | None) -> msgspec.json.Decoder[Any]:
+    if model is None:
+        return _raw_envelopes
+    if model not in _typed_envelopes:
+        # msgspec knows nothing of renamed fields in attrs classes: the second path reads those.
+        _typed_envelopes[model] = (
+            _raw_envelopes
+            if has_wire_names(model)
+            else msgspec.json.Decoder(_TypedEnvelope[model])  # type: ignore[valid-type]
+        )
+    return _typed_envelopes[model]
 
 
 def _odd_envelope(body: bytes) -> Envelope | None:
@@ -62,15 +84,10 @@ def decode_data(model: type[M] | None, data: Any) -> tuple[M, tuple[DecodingIssu
     """
     if model is None:
         return _plain(data), ()
+    if isinstance(data, model):
+        return data, ()
     if data is None or (isinstance(data, msgspec.Raw) and _is_null(data)):
         return model(), ()
-    if isinstance(data, msgspec.Raw):
-        decoder = _decoder(model)
-        if decoder is not None:
-            try:
-                return decoder.decode(data), ()
-            except (ValueError, RecursionError):
-                pass  # the second path makes it fit, or says what does not
     # cattrs takes a while to import, and most programs never need it.
     from .leniency import structure_leniently
 
@@ -90,32 +107,3 @@ def _plain(data: Any) -> Any:
         return data
     raw = bytes(data)
     return load_document(raw) if raw else None
-
-
-_decoders: dict[type[Any], msgspec.json.Decoder[Any] | None] = {}
-
-
-def _decoder(model: type[M]) -> msgspec.json.Decoder[M] | None:
-    """Return the fast decoder, or None for a model with renamed fields, which msgspec ignores."""
-    if model not in _decoders:
-        fits = not _has_wire_names(model, set())
-        _decoders[model] = msgspec.json.Decoder(model) if fits else None
-    return _decoders[model]
-
-
-def _has_wire_names(model: type[Any], seen: set[type[Any]]) -> bool:
-    seen.add(model)
-    fields = attrs.fields(attrs.resolve_types(model))
-    return any("wire_name" in field.metadata for field in fields) or any(
-        _has_wire_names(part, seen)
-        for field in fields
-        for part in _models_in(field.type)
-        if part not in seen
-    )
-
-
-def _models_in(annotation: Any) -> Iterator[type[Any]]:
-    if isinstance(annotation, type) and attrs.has(annotation):
-        yield annotation
-    for argument in typing.get_args(annotation):
-        yield from _models_in(argument)

@@ -51,7 +51,7 @@ async def receive_file(
         )
         return await _keep(file, response.aiter_bytes(), save_to)
     answer = await receive(response)
-    success = open_envelope(answer, operation.id, secrets)
+    success = open_envelope(answer, model, operation.id, secrets)
     data, issues = decode_data(model, success.data)
     file = FileResponse(
         data=data,

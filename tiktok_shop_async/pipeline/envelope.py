@@ -30,7 +30,7 @@ class Success:
     message: str
     request_id: str
     data: Any
-    """Still encoded; `decoding` reads it."""
+    """As the envelope had it; `decode_data` makes the model of it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -54,9 +54,11 @@ class _Context:
         return excerpt(self.answer.body, self.secrets)
 
 
-def open_envelope(answer: Answer, operation: str, secrets: Iterable[str]) -> Success:
+def open_envelope(
+    answer: Answer, model: type[Any] | None, operation: str, secrets: Iterable[str]
+) -> Success:
     """Return the envelope of a successful answer; raise what any other one means."""
-    envelope = read_envelope(answer.body)
+    envelope = read_envelope(answer.body, model)
     code = None if envelope is None else _integer(envelope.code)
     if envelope is not None and code == 0 and answer.status < 300:
         return Success(

@@ -72,7 +72,7 @@ class Pipeline:
             async with self._slots:
                 with ExitStack() as files, self._translated_errors(operation):
                     answer = await receive(await self._send(call, version, auth, files))
-            success = open_envelope(answer, operation.id, self._secrets(auth))
+            success = open_envelope(answer, model, operation.id, self._secrets(auth))
         except (TransportError, ServiceUnavailableError, ResponseDecodeError) as error:
             _raise_if_outcome_unknown(operation, error)
             raise

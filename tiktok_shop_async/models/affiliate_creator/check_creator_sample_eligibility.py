@@ -21,12 +21,12 @@ class CheckCreatorSampleEligibilityResult:
 class Label:
     """Label, a part of `CheckCreatorSampleEligibilityResult`."""
 
-    application_id: str | None = None
     can_apply: bool | None = None
-    reach_limit: bool | None = None
-    sample_product: SampleProductLabel | None = None
     status: str | None = None
     """Known values: ``UNKNOWN``, ``TO_APPLY``, ``ONGOING``, ``COMPLETE``."""
+    application_id: str | None = None
+    reach_limit: bool | None = None
+    sample_product: SampleProductLabel | None = None
 
 
 @model
@@ -41,10 +41,10 @@ class SampleSku:
     """Sample sku, a part of `SampleProductLabel`."""
 
     id: str | None = None
-    is_available: bool | None = None
+    sale_property_value_ids: str | None = None
     price: Amount | None = None
     sale_properties: list[SaleProperty] = attrs.field(factory=list)
-    sale_property_value_ids: str | None = None
+    is_available: bool | None = None
     unavailable_reason: str | None = None
     """Known values: ``IS_PREORDER``, ``IS_GIFT``, ``OUT_OF_STOCK``, ``EXCEED_CB_PRICE_THRESHOLD``,
     ``ALREADY_APPLYED``, ``UNKNOWN``.

@@ -11,7 +11,7 @@ from ..._model import model
 class Commission:
     """Commission, a part of `Product` and `ShowcaseProduct`."""
 
-    amount: str | None = None
-    currency: str | None = None
     rate: int | None = None
     reward_rate: int | None = None
+    amount: str | None = None
+    currency: str | None = None

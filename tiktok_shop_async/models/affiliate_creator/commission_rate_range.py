@@ -12,5 +12,5 @@ class CommissionRateRange:
     """Commission rate range, a part of `FilterParam`."""
 
     rate_ge: int | None = None
-    rate_le: int | None = None
     rate_lt: int | None = None
+    rate_le: int | None = None

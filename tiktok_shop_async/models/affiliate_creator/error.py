@@ -12,8 +12,8 @@ class Error:
     """Error, a part of `AddShowcaseProductsResult` and 2 more."""
 
     code: int | None = None
-    detail: ErrorDetail | None = None
     message: str | None = None
+    detail: ErrorDetail | None = None
 
 
 @model

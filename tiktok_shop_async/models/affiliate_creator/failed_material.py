@@ -11,5 +11,5 @@ from ..._model import model
 class FailedMaterial:
     """Failed material, a part of `GenerateGeneralSharingLinksResult` and 1 more."""
 
-    fail_reason: str | None = None
     material_id: str | None = None
+    fail_reason: str | None = None

@@ -22,7 +22,7 @@ class GenerateGeneralSharingLinksResult:
 class SharingLink:
     """Sharing link, a part of `GenerateGeneralSharingLinksResult`."""
 
-    deep_link: str | None = None
     material_id: str | None = None
-    one_link: str | None = None
     sharing_link: str | None = None
+    deep_link: str | None = None
+    one_link: str | None = None

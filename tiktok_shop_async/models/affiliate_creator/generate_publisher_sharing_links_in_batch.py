@@ -22,7 +22,7 @@ class PublisherSharingLinks:
 class PublisherSharingLink:
     """Publisher sharing link, a part of `PublisherSharingLinks`."""
 
-    deep_link: str | None = None
     material_id: int | None = None
-    one_link: str | None = None
     sharing_link: str | None = None
+    deep_link: str | None = None
+    one_link: str | None = None

@@ -15,8 +15,6 @@ class CreatorProfile:
     """Data of `get_creator_profile`."""
 
     avatar: Image | None = None
-    creator_user_id: str | None = None
-    """Only in 202405."""
     creator_user_open_id: str | None = None
     """Only in 202508."""
     permissions: list[str] = attrs.field(factory=list)
@@ -33,3 +31,5 @@ class CreatorProfile:
     ``TIKTOK_SHOP_CREATOR``.
     """
     username: str | None = None
+    creator_user_id: str | None = None
+    """Only in 202405."""

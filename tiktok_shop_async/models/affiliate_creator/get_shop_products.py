@@ -24,11 +24,11 @@ class ShopProductPage:
 class ShopProduct:
     """Shop product, a part of `ShopProductPage`."""
 
+    id: str | None = None
+    title: str | None = None
+    price: Amount | None = None
     added_status: str | None = None
     """Known values: ``ADDABLE``, ``ADDED``, ``REJECTED``."""
     brand_name: str | None = None
-    id: str | None = None
     images: list[Image] = attrs.field(factory=list)
-    price: Amount | None = None
     sales_count: int | None = None
-    title: str | None = None

@@ -20,37 +20,37 @@ class ShoppableVideoPrecheckResult:
 class PrecheckTask:
     """Precheck task, a part of `ShoppableVideoPrecheckResult`."""
 
+    id: str | None = None
+    violation_check_result: ViolationCheckResult | None = None
+    """Only in 202601."""
     good_quality_check_result: GoodQualityCheckResult | None = None
     """Only in 202601."""
-    id: str | None = None
     issues: list[Issue] = attrs.field(factory=list)
     """Only in 202511."""
     result: str | None = None
     """Only in 202511."""
-    violation_check_result: ViolationCheckResult | None = None
-    """Only in 202601."""
 
 
 @model
 class GoodQualityCheckResult:
     """Good quality check result, a part of `PrecheckTask`."""
 
-    issues: list[Issue] = attrs.field(factory=list)
     status: str | None = None
+    issues: list[Issue] = attrs.field(factory=list)
 
 
 @model
 class ViolationCheckResult:
     """Violation check result, a part of `PrecheckTask`."""
 
-    issues: list[Issue] = attrs.field(factory=list)
     status: str | None = None
+    issues: list[Issue] = attrs.field(factory=list)
 
 
 @model
 class Issue:
     """Issue, a part of `GoodQualityCheckResult`, `PrecheckTask` and `ViolationCheckResult`."""
 
-    code: str | None = None
     risk: str | None = None
     suggestions: str | None = None
+    code: str | None = None

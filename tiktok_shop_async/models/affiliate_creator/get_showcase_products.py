@@ -25,20 +25,20 @@ class ShowcaseProductPage:
 class ShowcaseProduct:
     """Showcase product, a part of `ShowcaseProductPage`."""
 
-    addition: Addition | None = None
-    collaboration: Collaboration | None = None
-    commission: Commission | None = None
-    detail_link: str | None = None
     id: str | None = None
-    main_images: list[MainImage] = attrs.field(factory=list)
-    price: ProductPrice | None = None
-    sale_regions: list[str] = attrs.field(factory=list)
     shop: Shop | None = None
+    addition: Addition | None = None
+    price: ProductPrice | None = None
+    title: str | None = None
+    main_images: list[MainImage] = attrs.field(factory=list)
+    status: Status | None = None
     source: str | None = None
     """Known values: ``THIRD_PARTY``, ``AFFILIATE``, ``TIKTOK_STORE``."""
-    status: Status | None = None
+    detail_link: str | None = None
     third_party_link: str | None = None
-    title: str | None = None
+    sale_regions: list[str] = attrs.field(factory=list)
+    commission: Commission | None = None
+    collaboration: Collaboration | None = None
 
 
 @model
@@ -53,8 +53,8 @@ class Collaboration:
     """Collaboration, a part of `ShowcaseProduct`."""
 
     id: str | None = None
-    partner: Partner | None = None
     type: str | None = None
+    partner: Partner | None = None
 
 
 @model
@@ -69,9 +69,9 @@ class Partner:
 class MainImage:
     """Main image, a part of `Addition` and `ShowcaseProduct`."""
 
+    width: int | None = None
     heigth: int | None = None
     url: str | None = None
-    width: int | None = None
 
 
 @model
@@ -79,20 +79,20 @@ class ProductPrice:
     """Product price, a part of `ShowcaseProduct`."""
 
     original_price: OriginalPrice | None = None
-    platform_discount_price: OriginalPrice | None = None
     seller_discount_price: OriginalPrice | None = None
+    platform_discount_price: OriginalPrice | None = None
 
 
 @model
 class Status:
     """Status, a part of `ShowcaseProduct`."""
 
-    added_status: str | None = None
-    """Known values: ``NOT_ADDED``, ``ADDED``, ``REJECTED``."""
     inventory_status: str | None = None
     """Known values: ``IN_STOCK``, ``SOLD_OUT``."""
-    is_hidden: bool | None = None
     review_status: str | None = None
     """Known values: ``APPROVED``, ``UNDER_REVIEW``, ``CHANGES_UNDER_REVIEW``, ``UNAVAILABLE``,
     ``REJECTED``, ``ZERO_COMMISSION``.
     """
+    is_hidden: bool | None = None
+    added_status: str | None = None
+    """Known values: ``NOT_ADDED``, ``ADDED``, ``REJECTED``."""

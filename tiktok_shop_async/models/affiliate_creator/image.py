@@ -11,8 +11,8 @@ from ..._model import model
 class Image:
     """Image, a part of `CreatorProfile` and `ShopProduct`."""
 
-    height: int | None = None
-    """Unit: px."""
     url: str | None = None
     width: int | None = None
+    """Unit: px."""
+    height: int | None = None
     """Unit: px."""

@@ -11,7 +11,7 @@ from ..._model import model
 class OriginalPrice:
     """Original price, a part of `Product` and `ProductPrice`."""
 
+    minimum_amount: str | None = None
+    maximum_amount: str | None = None
     currency: str | None = None
     """Currency code, as in ISO 4217."""
-    maximum_amount: str | None = None
-    minimum_amount: str | None = None

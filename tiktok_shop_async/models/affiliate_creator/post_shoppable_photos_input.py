@@ -15,16 +15,16 @@ class LinkInfo:
     """Link info for `post_shoppable_photos`."""
 
     post_type: str
-    links: Sequence[Link | Mapping[str, Any]] | None = None
     shop_info: ShopInfo | Mapping[str, Any] | None = None
+    links: Sequence[Link | Mapping[str, Any]] | None = None
 
 
 @model
 class Link:
     """Link, a part of `LinkInfo`."""
 
-    link_title: str | None = None
     product_id: str | None = None
+    link_title: str | None = None
 
 
 @model
@@ -38,6 +38,6 @@ class PhotosInfo:
 class ShopInfo:
     """Shop info, a part of `LinkInfo`."""
 
-    group_id: str | None = None
-    group_type: str | None = None
     shop_id: str | None = None
+    group_type: str | None = None
+    group_id: str | None = None

@@ -16,24 +16,24 @@ from .shop import Shop
 class Product:
     """Product, a part of `OpenCollaborationProductListByProductIds`, `ProductPage` and 1 more."""
 
-    brand_name: str | None = None
-    category_chains: list[CategoryChain] = attrs.field(factory=list)
-    commission: Commission | None = None
-    detail_link: str | None = None
-    has_inventory: bool | None = None
     id: str | None = None
+    title: str | None = None
     main_image_url: str | None = None
-    market_performance: MarketPerformance | None = None
+    commission: Commission | None = None
+    shop: Shop | None = None
+    has_inventory: bool | None = None
+    units_sold: int | None = None
+    sale_region: str | None = None
+    detail_link: str | None = None
     original_price: OriginalPrice | None = None
+    category_chains: list[CategoryChain] = attrs.field(factory=list)
+    sales_price: OriginalPrice | None = None
+    brand_name: str | None = None
+    market_performance: MarketPerformance | None = None
     price: Price | None = None
     review: Review | None = None
-    sale_region: str | None = None
-    sales_price: OriginalPrice | None = None
-    shop: Shop | None = None
-    shop_ads_commission: ShopAdsCommission | None = None
     stock: Stock | None = None
-    title: str | None = None
-    units_sold: int | None = None
+    shop_ads_commission: ShopAdsCommission | None = None
 
 
 @model
@@ -41,8 +41,8 @@ class CategoryChain:
     """Category chain, a part of `Product`."""
 
     id: str | None = None
-    is_leaf: bool | None = None
     local_name: str | None = None
+    is_leaf: bool | None = None
     parent_id: str | None = None
 
 

@@ -13,19 +13,19 @@ from ..._model import model
 class SampleApplication:
     """Sample application, a part of `CreatorSampleApplicationDetail` and 1 more."""
 
-    activity_id: str | None = None
-    create_time: int | None = None
-    creator_fulfillment: CreatorFulfillment | None = None
     id: str | None = None
-    main_order_id: str | None = None
     sample_product: SampleProduct | None = None
+    main_order_id: str | None = None
+    activity_id: str | None = None
     status: str | None = None
-    """Known values: ``PENDING``, ``AWAITING_SHIPMENT``, ``SHIPPED``, ``CONTENT_PENDING``,
-    ``REJECT_CANCELLED``, ``OVERDUE_CANCELLED``, ``UNFULFILL_CANCELLED``,
+    """Known values: ``PENDING``, ``AWAITING_SHIPMENT``, ``SHIPPED``, ``REJECT_CANCELLED``,
+    ``OVERDUE_CANCELLED``, ``UNFULFILL_CANCELLED``, ``FULFILLMENT_SUSPEND``, ``DEL_OPEN_COLLAB``,
     ``SELLER_NOT_SHIP_CANCELLED``, ``WITHDRAW_CANCELLED``, ``UNFULFILLABLE_CANCELLED``,
-    ``OPS_CANCELLED``, ``OPS_FAILED``, ``COMPLETED``, ``FULFILLMENT_SUSPEND``, ``DEL_OPEN_COLLAB``,
-    ``TO_BE_POST``, ``POST_IN_REVIEW``, ``POST_FAILED``, ``CANCELED``.
+    ``OPS_CANCELLED``, ``OPS_FAILED``, ``COMPLETED``, ``TO_BE_POST``, ``POST_IN_REVIEW``,
+    ``POST_FAILED``, ``CANCELED``, ``CONTENT_PENDING``.
     """
+    creator_fulfillment: CreatorFulfillment | None = None
+    create_time: int | None = None
     type: str | None = None
     """Known values: ``FREE_SAMPLE``, ``SAMPLE_COUPON``, ``SAMPLE_CAMPAIGN``."""
 
@@ -34,17 +34,17 @@ class SampleApplication:
 class CreatorFulfillment:
     """Creator fulfillment, a part of `SampleApplication`."""
 
-    bound_product_status: str | None = None
-    """Known values: ``UNKNOWN``, ``LIVE``, ``OUT_OF_STOCK``, ``SELLER_DEACTIVATE``,
-    ``PLATFORM_DEACTIVATE``, ``NO_PLAN``, ``PERMANENT_DELETED``.
-    """
-    expiration_time: int | None = None
     id: str | None = None
+    expiration_time: int | None = None
+    total_suspend_duration: int | None = None
     status: str | None = None
     """Known values: ``PENDING``, ``ONGOING``, ``SUCCEED``, ``FAILED``, ``OVERDUE``, ``SUSPEND``,
     ``CANCELLED``, ``EXEMPTED``, ``REPEATED``.
     """
-    total_suspend_duration: int | None = None
+    bound_product_status: str | None = None
+    """Known values: ``UNKNOWN``, ``LIVE``, ``OUT_OF_STOCK``, ``SELLER_DEACTIVATE``,
+    ``PLATFORM_DEACTIVATE``, ``NO_PLAN``, ``PERMANENT_DELETED``.
+    """
 
 
 @model

@@ -23,11 +23,11 @@ class CreatorOrderPage:
 class CreatorOrder:
     """Creator order, a part of `CreatorOrderPage`."""
 
-    create_time: int | None = None
-    delivery_time: int | None = None
     id: int | None = None
-    skus: list[Sku] = attrs.field(factory=list)
     status: str | None = None
     """Known values: ``UNSPECIFIED``, ``ORDERED``, ``SETTLED``, ``REFUNDED``, ``FROZEN``,
     ``DEDUCTED``.
     """
+    skus: list[Sku] = attrs.field(factory=list)
+    create_time: int | None = None
+    delivery_time: int | None = None

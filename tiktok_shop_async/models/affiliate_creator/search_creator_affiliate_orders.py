@@ -23,17 +23,17 @@ class OrderPage:
 class Order:
     """Order, a part of `OrderPage`."""
 
+    id: str | None = None
     create_time: int | None = None
     """Unix seconds. Only in 202410."""
     delivery_time: int | None = None
     """Unix seconds. Only in 202410."""
-    id: str | None = None
-    line_items: list[LineItem] = attrs.field(factory=list)
-    """Only in 202405."""
-    skus: list[Sku] = attrs.field(factory=list)
-    """Only in 202410."""
     status: str | None = None
     """Known values: ``UNSPECIFIED``, ``SETTLED``, ``REFUNDED``, ``FROZEN``. Only in 202410."""
+    skus: list[Sku] = attrs.field(factory=list)
+    """Only in 202410."""
+    line_items: list[LineItem] = attrs.field(factory=list)
+    """Only in 202405."""
 
 
 @model

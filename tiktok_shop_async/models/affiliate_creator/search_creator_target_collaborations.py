@@ -25,6 +25,6 @@ class TargetCollaboration:
 
     id: str | None = None
     name: str | None = None
-    products: list[Product] = attrs.field(factory=list)
     status: str | None = None
     """Known values: ``LIVE``, ``EXPIRED``, ``DELETED``, ``ENDED``."""
+    products: list[Product] = attrs.field(factory=list)

@@ -20,21 +20,21 @@ class SampleApplicationFulfillments:
 class Fulfillment:
     """Fulfillment, a part of `SampleApplicationFulfillments`."""
 
-    application_id: str | None = None
-    bound_product_status: str | None = None
-    """Known values: ``UNKNOWN``, ``LIVE``, ``OUT_OF_STOCK``, ``SELLER_DEACTIVATE``,
-    ``PLATFORM_DEACTIVATE``, ``NO_PLAN``, ``PERMANENT_DELETED``.
-    """
-    expiration_time: int | None = None
     id: str | None = None
-    product_id: str | None = None
+    shop_id: str | None = None
+    application_id: str | None = None
     sample_application_type: str | None = None
     """Known values: ``FREE_SAMPLE``, ``SAMPLE_COUPON``, ``SAMPLE_CAMPAIGN``,
     ``PLATFORM_FREE_SAMPLE``, ``REFUNDABLE_SAMPLE``, ``UNSPECIFIED``.
     """
-    shop_id: str | None = None
+    product_id: str | None = None
+    expiration_time: int | None = None
+    total_suspend_duration: int | None = None
     status: str | None = None
     """Known values: ``PENDING``, ``ONGOING``, ``SUCCEED``, ``FAILED``, ``OVERDUE``, ``CANCELLED``,
     ``EXEMPTED``.
     """
-    total_suspend_duration: int | None = None
+    bound_product_status: str | None = None
+    """Known values: ``UNKNOWN``, ``LIVE``, ``OUT_OF_STOCK``, ``SELLER_DEACTIVATE``,
+    ``PLATFORM_DEACTIVATE``, ``NO_PLAN``, ``PERMANENT_DELETED``.
+    """

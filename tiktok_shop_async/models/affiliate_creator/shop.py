@@ -11,6 +11,6 @@ from ..._model import model
 class Shop:
     """Shop, a part of `Product` and `ShowcaseProduct`."""
 
-    logo_url: str | None = None
     name: str | None = None
+    logo_url: str | None = None
     rating: str | None = None

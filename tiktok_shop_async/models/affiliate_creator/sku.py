@@ -12,51 +12,51 @@ from .amount import Amount
 class Sku:
     """Sku, a part of `CreatorOrder` and `Order`."""
 
-    actual_bonus_commission: Amount | None = None
-    actual_commission: Amount | None = None
-    actual_commission_base: Amount | None = None
-    actual_creator_commission_reward_fee: Amount | None = None
-    actual_shop_ads_commission: Amount | None = None
-    actual_standard_commission: Amount | None = None
-    campaign_id: str | None = None
-    commission_bonus_rate: int | None = None
-    commission_model: str | None = None
+    id: str | None = None
+    product_id: str | None = None
+    price: Amount | None = None
+    quantity: int | None = None
     commission_rate: int | None = None
-    commission_tier_setting: str | None = None
-    content_id: str | None = None
+    estimated_commission_base: Amount | None = None
+    actual_commission: Amount | None = None
+    shop_ads_commission_rate: int | None = None
+    commission_bonus_rate: int | None = None
+    product_name: str | None = None
+    shop_name: str | None = None
+    returned_quantity: int | None = None
+    refunded_quantity: int | None = None
+    campaign_id: str | None = None
+    actual_commission_base: Amount | None = None
+    actual_shop_ads_commission: Amount | None = None
+    estimated_shop_ads_commission: Amount | None = None
+    estimated_bonus_commission: Amount | None = None
+    delivery_time: int | None = None
+    creator_commission_reward_rate: int | None = None
+    estimated_creator_commission_reward_fee: Amount | None = None
+    actual_creator_commission_reward_fee: Amount | None = None
     content_type: str | None = None
     """Known values: ``SHOP``, ``VIDEO``, ``LIVE``, ``PRE_LIVE``, ``PROMOTION_PAGE``, ``LINKSHARE``.
     """
-    creator_commission_reward_rate: int | None = None
-    delivery_time: int | None = None
-    estimated_bonus_commission: Amount | None = None
+    content_id: str | None = None
+    trace: Trace | None = None
     estimated_commission: Amount | None = None
-    estimated_commission_base: Amount | None = None
-    estimated_creator_commission_reward_fee: Amount | None = None
-    estimated_shop_ads_commission: Amount | None = None
+    actual_bonus_commission: Amount | None = None
+    open_collaboration_id: str | None = None
+    target_collaboration_id: str | None = None
+    commission_tier_setting: str | None = None
+    commission_model: str | None = None
+    standard_commission_rate: int | None = None
     estimated_standard_commission: Amount | None = None
-    id: str | None = None
-    is_carousel: bool | None = None
+    actual_standard_commission: Amount | None = None
+    tag: str | None = None
     isr: Amount | None = None
     iva: Amount | None = None
+    pit: Amount | None = None
+    shared_with_partner: Amount | None = None
+    trace_info: TraceInfo | None = None
     last_update_time: int | None = None
     """Unix seconds."""
-    open_collaboration_id: str | None = None
-    pit: Amount | None = None
-    price: Amount | None = None
-    product_id: str | None = None
-    product_name: str | None = None
-    quantity: int | None = None
-    refunded_quantity: int | None = None
-    returned_quantity: int | None = None
-    shared_with_partner: Amount | None = None
-    shop_ads_commission_rate: int | None = None
-    shop_name: str | None = None
-    standard_commission_rate: int | None = None
-    tag: str | None = None
-    target_collaboration_id: str | None = None
-    trace: Trace | None = None
-    trace_info: TraceInfo | None = None
+    is_carousel: bool | None = None
 
 
 @model

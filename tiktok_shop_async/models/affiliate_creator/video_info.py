@@ -12,10 +12,10 @@ class VideoInfo:
     """Video info for `create_video_precheck_task` and `post_shoppable_video`."""
 
     file_id: str
-    cover_timestamp_ms: int | None = None
-    """Only in 202603."""
+    title: str | None = None
     cover_uri: str | None = None
+    """Only in 202603."""
+    cover_timestamp_ms: int | None = None
     """Only in 202603."""
     music_id: str | None = None
     """Only in 202603."""
-    title: str | None = None

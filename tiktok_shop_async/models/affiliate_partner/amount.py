@@ -11,5 +11,5 @@ from ..._model import model
 class Amount:
     """Amount, a part of `Product`, `PromotionCreator`, `Sku`, `SkuOrder` and 2 more."""
 
-    amount: str | None = None
     currency: str | None = None
+    amount: str | None = None

@@ -11,9 +11,9 @@ from ..._model import model
 class ContactInfo:
     """Contact info, a part of `AffiliatePartnerCampaignDetail`."""
 
-    email: str | None = None
-    line: str | None = None
-    phone: str | None = None
-    viber: str | None = None
     whatsapp: str | None = None
+    email: str | None = None
+    phone: str | None = None
     zalo: str | None = None
+    viber: str | None = None
+    line: str | None = None

@@ -21,5 +21,5 @@ class CampaignProductLinks:
 class ProductPromotionLink:
     """Product promotion link, a part of `CampaignProductLinks`."""
 
-    link: str | None = None
     product_id: str | None = None
+    link: str | None = None

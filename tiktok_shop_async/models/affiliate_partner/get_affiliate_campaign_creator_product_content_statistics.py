@@ -20,16 +20,16 @@ class CreatorContentStatisticsResult:
 class CreatorContentStatistic:
     """Creator content statistic, a part of `CreatorContentStatisticsResult`."""
 
-    comment_num: str | None = None
-    content_end_date: str | None = None
-    """A date, as ``2026-11-24``."""
     content_type: str | None = None
     cover_img_url: str | None = None
-    like_count: str | None = None
-    linked_tiktok_video: str | None = None
-    paid_amount: str | None = None
-    paid_order_num: str | None = None
-    published_date: str | None = None
-    """A date, as ``2026-11-24``."""
     source_url: str | None = None
     view_count: str | None = None
+    like_count: str | None = None
+    comment_num: str | None = None
+    paid_order_num: str | None = None
+    paid_amount: str | None = None
+    linked_tiktok_video: str | None = None
+    published_date: str | None = None
+    """A date, as ``2026-11-24``."""
+    content_end_date: str | None = None
+    """A date, as ``2026-11-24``."""

@@ -20,6 +20,7 @@ class CreatorProductSampleStatus:
 class SampleStatus:
     """Sample status, a part of `CreatorProductSampleStatus`."""
 
+    shipping_provider_name: str | None = None
     delivery_option: str | None = None
     """Known values: ``ECONOMY_SHIPPING``, ``PREMIUM_SHIPPING``."""
     estimated_earliest_delivery_date: str | None = None
@@ -27,7 +28,6 @@ class SampleStatus:
     estimated_latest_delivery_date: str | None = None
     """Unix seconds."""
     quantity: int | None = None
-    shipping_provider_name: str | None = None
     tracking_results: list[TrackingResult] = attrs.field(factory=list)
 
 
@@ -35,10 +35,10 @@ class SampleStatus:
 class TrackingResult:
     """Tracking result, a part of `SampleStatus`."""
 
+    tracking_event_update_date: str | None = None
+    """Unix seconds."""
     tracking_event_description: str | None = None
     """Known values: ``THE_PACKAGE_HAS_BEEN_DELIVERED``, ``OUT_FOR_DELIVERY``,
     ``ORDER_PACKED_AND_READY_FOR_DROP_OFF_AT_CARRIERS_FACILITY``, ``ORDER_PLACED``.
     """
     tracking_event_description_extended: str | None = None
-    tracking_event_update_date: str | None = None
-    """Unix seconds."""

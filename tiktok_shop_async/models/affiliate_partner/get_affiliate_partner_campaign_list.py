@@ -22,15 +22,15 @@ class CampaignPage:
 class Campaign:
     """Campaign, a part of `CampaignPage`."""
 
-    campaign_end_time: int | None = None
+    id: str | None = None
+    name: str | None = None
+    status: str | None = None
+    """Known values: ``READY``, ``UPCOMING``, ``ONGOING``, ``CLOSED``."""
+    registration_start_time: int | None = None
+    """Unix seconds."""
+    registration_end_time: int | None = None
     """Unix seconds."""
     campaign_start_time: int | None = None
     """Unix seconds."""
-    id: str | None = None
-    name: str | None = None
-    registration_end_time: int | None = None
+    campaign_end_time: int | None = None
     """Unix seconds."""
-    registration_start_time: int | None = None
-    """Unix seconds."""
-    status: str | None = None
-    """Known values: ``READY``, ``UPCOMING``, ``ONGOING``, ``CLOSED``."""

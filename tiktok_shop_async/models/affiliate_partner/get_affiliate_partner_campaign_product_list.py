@@ -23,25 +23,25 @@ class ProductPage:
 class Product:
     """Product, a part of `ProductPage`."""
 
-    category: Category | None = None
-    creator_commission_rate: int | None = None
-    highest_price: Amount | None = None
     id: str | None = None
-    inventory: int | None = None
-    is_available: bool | None = None
-    lowest_price: Amount | None = None
-    main_image_url: str | None = None
-    name: str | None = None
-    open_collaboration_commission_rate: int | None = None
-    partner_commission_rate: int | None = None
-    product_description: str | None = None
-    product_sales: int | None = None
     review_status: str | None = None
     """Known values: ``PENDING``, ``APPROVED``, ``REJECTED``, ``PENDING_CLOSED``, ``CLOSED``."""
-    sample_quota: int | None = None
+    name: str | None = None
+    main_image_url: str | None = None
+    lowest_price: Amount | None = None
+    highest_price: Amount | None = None
+    inventory: int | None = None
     shop_name: str | None = None
-    sku_information_list: list[SkuInformation] = attrs.field(factory=list)
     total_commission_rate: int | None = None
+    creator_commission_rate: int | None = None
+    partner_commission_rate: int | None = None
+    open_collaboration_commission_rate: int | None = None
+    is_available: bool | None = None
+    product_sales: int | None = None
+    category: Category | None = None
+    sample_quota: int | None = None
+    sku_information_list: list[SkuInformation] = attrs.field(factory=list)
+    product_description: str | None = None
 
 
 @model
@@ -56,12 +56,12 @@ class Category:
 class SkuInformation:
     """Sku information, a part of `Product`."""
 
-    base_price: BasePrice | None = None
-    inventory: Inventory | None = None
-    properties: list[Property] = attrs.field(factory=list)
-    region_prices: list[BasePrice] = attrs.field(factory=list)
-    sku_id: str | None = None
     sku_name: str | None = None
+    sku_id: str | None = None
+    inventory: Inventory | None = None
+    base_price: BasePrice | None = None
+    region_prices: list[BasePrice] = attrs.field(factory=list)
+    properties: list[Property] = attrs.field(factory=list)
 
 
 @model
@@ -83,11 +83,11 @@ class Property:
 class BasePrice:
     """Base price, a part of `SkuInformation`."""
 
+    region_code: str | None = None
     currency: str | None = None
     """Known values: ``BRL``, ``EUR``, ``GBP``, ``IDR``, ``JPY``, ``MXN``, ``MYR``, ``PHP``,
     ``SGD``, ``THB``, ``USD``, ``VND``.
     """
     list_price: str | None = None
-    localized_dutiable_price: str | None = None
-    region_code: str | None = None
     sale_price: str | None = None
+    localized_dutiable_price: str | None = None

@@ -22,47 +22,47 @@ class CampaignProductStatisticPage:
 class CampaignProductStatistic:
     """Campaign product statistic, a part of `CampaignProductStatisticPage`."""
 
-    campaign_product_detail: CampaignProductDetail | None = None
-    collaborated_creators_num: int | None = None
-    creator_sales_num: int | None = None
     data_update_time: str | None = None
     """Unix seconds."""
+    creator_sales_num: int | None = None
+    collaborated_creators_num: int | None = None
     promoted_creator_num: int | None = None
     sample_requested_creator_num: int | None = None
+    campaign_product_detail: CampaignProductDetail | None = None
 
 
 @model
 class CampaignProductDetail:
     """Campaign product detail, a part of `CampaignProductStatistic`."""
 
-    creator_commission_percent: str | None = None
-    indicator_data: IndicatorData | None = None
-    partner_commission_percent: str | None = None
-    plan_commission_percent: str | None = None
     product_id: str | None = None
-    product_name: str | None = None
-    product_price: ProductPrice | None = None
     product_status: str | None = None
     """Known values: ``PRODUCT_UNSPECIFIED``, ``PRODUCT_PENDING``, ``PRODUCT_APPROVED``,
     ``PRODUCT_REJECTED``, ``PRODUCT_PENDING_CLOSED``, ``PRODUCT_CLOSED``.
     """
+    product_name: str | None = None
     product_stock_count: str | None = None
-    product_thumbnail: ProductThumbnail | None = None
     total_commission_percent: str | None = None
+    creator_commission_percent: str | None = None
+    partner_commission_percent: str | None = None
+    plan_commission_percent: str | None = None
+    product_price: ProductPrice | None = None
+    product_thumbnail: ProductThumbnail | None = None
+    indicator_data: IndicatorData | None = None
 
 
 @model
 class IndicatorData:
     """Indicator data, a part of `CampaignProductDetail`."""
 
-    actual_amount: str | None = None
-    actual_order_num: str | None = None
-    actual_partner_commission: str | None = None
-    collaborated_creators_num: str | None = None
-    creator_sales_num: str | None = None
-    estimated_amount: str | None = None
-    estimated_partner_commission: str | None = None
     paid_order_num: str | None = None
+    actual_order_num: str | None = None
+    estimated_amount: str | None = None
+    actual_amount: str | None = None
+    estimated_partner_commission: str | None = None
+    actual_partner_commission: str | None = None
+    creator_sales_num: str | None = None
+    collaborated_creators_num: str | None = None
     promoted_creator_num: str | None = None
     sample_requested_creator_num: str | None = None
 
@@ -71,9 +71,9 @@ class IndicatorData:
 class ProductPrice:
     """Product price, a part of `CampaignProductDetail`."""
 
-    currency: str | None = None
-    max_price: str | None = None
     min_price: str | None = None
+    max_price: str | None = None
+    currency: str | None = None
 
 
 @model

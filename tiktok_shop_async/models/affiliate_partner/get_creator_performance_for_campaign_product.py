@@ -14,22 +14,18 @@ from .amount import Amount
 class PromotionCreatorPage:
     """Data of `get_creator_performance_for_campaign_product`."""
 
-    next_page_token: str | None = None
-    promotion_creators: list[PromotionCreator] = attrs.field(factory=list)
     total_creator_count: int | None = None
+    promotion_creators: list[PromotionCreator] = attrs.field(factory=list)
+    next_page_token: str | None = None
 
 
 @model
 class PromotionCreator:
     """Promotion creator, a part of `PromotionCreatorPage`."""
 
-    affiliate_product_id: str | None = None
-    commission: str | None = None
-    creator: Creator | None = None
-    effective_end_time: str | None = None
-    """Unix seconds."""
-    effective_start_time: str | None = None
-    """Unix seconds."""
+    paid_amount: Amount | None = None
+    room_count: int | None = None
+    video_count: int | None = None
     free_sample_status: str | None = None
     """Known values: ``NOT_REQUESTED``, ``PENDING``, ``AWAITING_SHIPMENT``, ``AWAITING_COLLECTION``,
     ``SHIPPED``, ``CONTENT_PENDING``, ``REJECT_CANCELLED``, ``OVERDUE_CANCELLED``,
@@ -37,20 +33,24 @@ class PromotionCreator:
     ``WITHDRAW_CANCELLED``, ``UNFULFILLABLE_CANCELLED``, ``OPERATOR_MANUAL_CANCELLED``,
     ``OPERATOR_MANUAL_FAILED``, ``OPERATOR_MANUAL_COMPLETED``, ``COMPLETED``.
     """
-    paid_amount: Amount | None = None
-    room_count: int | None = None
-    video_count: int | None = None
+    commission: str | None = None
+    effective_end_time: str | None = None
+    """Unix seconds."""
+    effective_start_time: str | None = None
+    """Unix seconds."""
+    creator: Creator | None = None
+    affiliate_product_id: str | None = None
 
 
 @model
 class Creator:
     """Creator, a part of `PromotionCreator`."""
 
+    nick_name: str | None = None
     avatar_url: str | None = None
+    follower_num: int | None = None
+    user_name: str | None = None
     creator_open_id: str | None = None
     """Only in 202508."""
     creator_temp_id: str | None = None
     """Only in 202501."""
-    follower_num: int | None = None
-    nick_name: str | None = None
-    user_name: str | None = None

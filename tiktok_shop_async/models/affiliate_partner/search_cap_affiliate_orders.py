@@ -14,13 +14,13 @@ from .amount import Amount
 class SkuOrderPage:
     """Data of `search_cap_affiliate_orders`."""
 
-    next_page_token: str | None = None
-    """Known values: ``create_time_ge``, ``create_time_lt``, ``page_size``."""
-    orders: list[Order] = attrs.field(factory=list)
-    """Only in 202504."""
     sku_orders: list[SkuOrder] = attrs.field(factory=list)
     """Only in 202603."""
+    next_page_token: str | None = None
+    """Known values: ``create_time_ge``, ``create_time_lt``, ``page_size``."""
     total_count: int | None = None
+    orders: list[Order] = attrs.field(factory=list)
+    """Only in 202504."""
 
 
 @model
@@ -81,63 +81,63 @@ class Sku:
 class SkuOrder:
     """Sku order, a part of `SkuOrderPage`."""
 
-    actual_agency_isr: Amount | None = None
-    actual_agency_iva: Amount | None = None
-    actual_bonus_commission: Amount | None = None
-    actual_commission_base: Amount | None = None
-    actual_creator_tax_isr: Amount | None = None
-    actual_creator_tax_iva: Amount | None = None
-    actual_creator_tax_pit: Amount | None = None
-    actual_creator_total_earnings_after_tax: Amount | None = None
-    actual_shop_ads_commission: Amount | None = None
-    actual_standard_commission: Amount | None = None
-    actual_tap_bonus_commission: Amount | None = None
-    actual_total_agency_commission: Amount | None = None
-    attribution_type: str | None = None
-    """Known values: ``Direct``, ``Indirect``."""
-    commission_bonus_rate: int | None = None
-    commission_model: str | None = None
-    commission_tier_setting: str | None = None
-    content_id: str | None = None
+    id: str | None = None
+    tags: str | None = None
+    create_time: int | None = None
+    """Unix seconds."""
+    delivery_time: int | None = None
+    """Unix seconds."""
+    settle_status: str | None = None
+    sku_id: str | None = None
+    open_collaboration_id: str | None = None
+    target_collaboration_id: str | None = None
+    creator_username: str | None = None
+    product_name: str | None = None
+    product_id: str | None = None
+    price: Amount | None = None
+    quantity: int | None = None
+    shop_name: str | None = None
     content_type: str | None = None
     """Known values: ``SHOP``, ``VIDEO``, ``LIVE``, ``PRE_LIVE``, ``PROMOTION_PAGE``, ``LINKSHARE``.
     """
-    create_time: int | None = None
-    """Unix seconds."""
-    creator_username: str | None = None
-    delivery_time: int | None = None
-    """Unix seconds."""
-    estimated_agency_isr: Amount | None = None
-    estimated_agency_iva: Amount | None = None
-    estimated_bonus_commission: Amount | None = None
+    content_id: str | None = None
+    attribution_type: str | None = None
+    """Known values: ``Direct``, ``Indirect``."""
+    commission_model: str | None = None
+    commission_tier_setting: str | None = None
+    standard_commission_rate: int | None = None
+    commission_bonus_rate: int | None = None
+    shop_ads_commission_rate: int | None = None
+    tap_bonus_commission_rate: int | None = None
+    revenue_sharing_portion_rate: int | None = None
     estimated_commission_base: Amount | None = None
+    estimated_standard_commission: Amount | None = None
+    estimated_bonus_commission: Amount | None = None
+    estimated_shop_ads_commission: Amount | None = None
+    estimated_tap_bonus_commission: Amount | None = None
     estimated_creator_tax_isr: Amount | None = None
     estimated_creator_tax_iva: Amount | None = None
     estimated_creator_tax_pit: Amount | None = None
     estimated_creator_total_earnings_after_tax: Amount | None = None
-    estimated_shop_ads_commission: Amount | None = None
-    estimated_standard_commission: Amount | None = None
-    estimated_tap_bonus_commission: Amount | None = None
     estimated_total_agency_earnings: Amount | None = None
+    estimated_agency_isr: Amount | None = None
+    estimated_agency_iva: Amount | None = None
+    actual_commission_base: Amount | None = None
+    actual_standard_commission: Amount | None = None
+    actual_bonus_commission: Amount | None = None
+    actual_shop_ads_commission: Amount | None = None
+    actual_tap_bonus_commission: Amount | None = None
+    actual_creator_tax_isr: Amount | None = None
+    actual_creator_tax_iva: Amount | None = None
+    actual_creator_tax_pit: Amount | None = None
+    actual_creator_total_earnings_after_tax: Amount | None = None
+    actual_total_agency_commission: Amount | None = None
+    actual_agency_isr: Amount | None = None
+    actual_agency_iva: Amount | None = None
     fully_return: str | None = None
     """Known values: ``Yes``, ``No``."""
-    id: str | None = None
-    is_carousel: bool | None = None
-    last_update_time: int | None = None
-    """Unix seconds."""
-    open_collaboration_id: str | None = None
-    price: Amount | None = None
-    product_id: str | None = None
-    product_name: str | None = None
-    quantity: int | None = None
-    revenue_sharing_portion_rate: int | None = None
-    settle_status: str | None = None
     settlement_time: int | None = None
     """Unix seconds."""
-    shop_ads_commission_rate: int | None = None
-    shop_name: str | None = None
-    sku_id: str | None = None
-    standard_commission_rate: int | None = None
-    tags: str | None = None
-    tap_bonus_commission_rate: int | None = None
-    target_collaboration_id: str | None = None
+    last_update_time: int | None = None
+    """Unix seconds."""
+    is_carousel: bool | None = None

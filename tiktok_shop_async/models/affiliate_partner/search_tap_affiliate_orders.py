@@ -14,12 +14,12 @@ from .amount import Amount
 class TapSkuOrderPage:
     """Data of `search_tap_affiliate_orders`."""
 
-    next_page_token: str | None = None
-    orders: list[TapOrder] = attrs.field(factory=list)
-    """Only in 202411."""
     sku_orders: list[TapSkuOrder] = attrs.field(factory=list)
     """Only in 202603."""
+    next_page_token: str | None = None
     total_count: int | None = None
+    orders: list[TapOrder] = attrs.field(factory=list)
+    """Only in 202411."""
 
 
 @model
@@ -70,51 +70,51 @@ class TapOrderSku:
 class TapSkuOrder:
     """Tap sku order, a part of `TapSkuOrderPage`."""
 
-    actual_commission_base: Amount | None = None
-    actual_creator_shop_ads_commission: Amount | None = None
-    actual_creator_standard_commission: Amount | None = None
-    actual_creator_tap_bonus_commission: Amount | None = None
-    actual_partner_isr: Amount | None = None
-    actual_partner_iva: Amount | None = None
-    actual_partner_shop_ads_commission: Amount | None = None
-    actual_partner_standard_commission: Amount | None = None
-    actual_partner_tap_bonus_commission: Amount | None = None
+    id: str | None = None
+    create_time: int | None = None
+    """Unix seconds."""
+    delivery_time: int | None = None
+    """Unix seconds."""
+    settle_status: str | None = None
+    sku_id: str | None = None
     campaign_id: str | None = None
-    content_id: str | None = None
+    creator_username: str | None = None
+    product_name: str | None = None
+    product_id: str | None = None
+    price: Amount | None = None
+    quantity: int | None = None
     content_type: str | None = None
     """Known values: ``SHOP``, ``VIDEO``, ``LIVE``, ``PRE_LIVE``, ``PROMOTION_PAGE``, ``LINKSHARE``.
     """
-    create_time: int | None = None
-    """Unix seconds."""
-    creator_shop_ads_commission_rate: int | None = None
+    content_id: str | None = None
     creator_standard_commission_rate: int | None = None
+    partner_standard_commission_rate: int | None = None
+    creator_shop_ads_commission_rate: int | None = None
+    partner_shop_ads_commission_rate: int | None = None
+    partner_tap_bonus_commission_rate: int | None = None
     creator_tap_bonus_commission_rate: int | None = None
-    creator_username: str | None = None
-    delivery_time: int | None = None
-    """Unix seconds."""
     estimated_commission_base: Amount | None = None
-    estimated_creator_shop_ads_commission: Amount | None = None
     estimated_creator_standard_commission: Amount | None = None
+    estimated_partner_standard_commission: Amount | None = None
+    estimated_creator_shop_ads_commission: Amount | None = None
+    estimated_partner_shop_ads_commission: Amount | None = None
+    estimated_partner_tap_bonus_commission: Amount | None = None
     estimated_creator_tap_bonus_commission: Amount | None = None
     estimated_partner_isr: Amount | None = None
     estimated_partner_iva: Amount | None = None
-    estimated_partner_shop_ads_commission: Amount | None = None
-    estimated_partner_standard_commission: Amount | None = None
-    estimated_partner_tap_bonus_commission: Amount | None = None
+    actual_commission_base: Amount | None = None
+    actual_creator_standard_commission: Amount | None = None
+    actual_partner_standard_commission: Amount | None = None
+    actual_creator_shop_ads_commission: Amount | None = None
+    actual_partner_shop_ads_commission: Amount | None = None
+    actual_partner_isr: Amount | None = None
+    actual_partner_iva: Amount | None = None
+    actual_partner_tap_bonus_commission: Amount | None = None
+    actual_creator_tap_bonus_commission: Amount | None = None
     fully_return: str | None = None
     """Known values: ``Yes``, ``No``."""
-    id: str | None = None
-    is_carousel: bool | None = None
-    last_update_time: int | None = None
-    """Unix seconds."""
-    partner_shop_ads_commission_rate: int | None = None
-    partner_standard_commission_rate: int | None = None
-    partner_tap_bonus_commission_rate: int | None = None
-    price: Amount | None = None
-    product_id: str | None = None
-    product_name: str | None = None
-    quantity: int | None = None
-    settle_status: str | None = None
     settlement_time: int | None = None
     """Unix seconds."""
-    sku_id: str | None = None
+    last_update_time: int | None = None
+    """Unix seconds."""
+    is_carousel: bool | None = None

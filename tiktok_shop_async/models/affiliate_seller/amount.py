@@ -11,6 +11,6 @@ from ..._model import model
 class Amount:
     """Amount, a part of `Creator`, `GmvLevelRule`, `MarketplaceCreator`, `Price` and 3 more."""
 
-    amount: str | None = None
     currency: str | None = None
     """Currency code, as in ISO 4217."""
+    amount: str | None = None

@@ -13,8 +13,8 @@ from ..._model import model
 class CheckTargetCollaborationConflictsResult:
     """Data of `check_target_collaboration_conflicts`."""
 
-    conflict_items: list[ConflictItem] = attrs.field(factory=list)
     has_conflict: bool | None = None
+    conflict_items: list[ConflictItem] = attrs.field(factory=list)
 
 
 @model
@@ -22,5 +22,5 @@ class ConflictItem:
     """Conflict item, a part of `CheckTargetCollaborationConflictsResult`."""
 
     creator_open_id: str | None = None
-    existing_collaboration_id: str | None = None
     product_id: str | None = None
+    existing_collaboration_id: str | None = None

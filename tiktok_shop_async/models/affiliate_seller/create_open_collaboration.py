@@ -18,7 +18,7 @@ class CreateOpenCollaborationResult:
 class CreatedOpenCollaboration:
     """Created open collaboration, a part of `CreateOpenCollaborationResult`."""
 
-    effective_time: int | None = None
-    """Unix seconds."""
     id: str | None = None
     product_id: str | None = None
+    effective_time: int | None = None
+    """Unix seconds."""

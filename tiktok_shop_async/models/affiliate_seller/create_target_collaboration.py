@@ -15,11 +15,11 @@ from .target_collaboration_conflict import TargetCollaborationConflict
 class CreateTargetCollaborationResult:
     """Data of `create_target_collaboration`."""
 
-    create_time: int | None = None
-    """Only in 202508."""
+    target_collaboration: TargetCollaboration | None = None
+    target_collaboration_conflicts: list[TargetCollaborationConflict] = attrs.field(factory=list)
     invalid_open_id_list: list[str] = attrs.field(factory=list)
     """Only in 202508."""
     invalid_product_id_list: list[str] = attrs.field(factory=list)
     """Only in 202508."""
-    target_collaboration: TargetCollaboration | None = None
-    target_collaboration_conflicts: list[TargetCollaborationConflict] = attrs.field(factory=list)
+    create_time: int | None = None
+    """Only in 202508."""

@@ -13,51 +13,51 @@ from ..._model import model
 class CreatorProfile:
     """Creator profile, a part of `Creator` and `MarketplaceCreator`."""
 
-    contact_info_available: bool | None = None
+    is_official_recommend: bool | None = None
     creator_bind_mcn_name: str | None = None
-    creator_connect_info: CreatorConnectInfo | None = None
-    creator_fulfillment_reviews: int | None = None
-    creator_fulfillment_score_90d: str | None = None
-    creator_level: int | None = None
-    creator_trend_profile: list[CreatorTrendProfile] = attrs.field(factory=list)
+    is_fast_growing: bool | None = None
     has_collaborated: bool | None = None
+    user_type_tag: list[int] = attrs.field(factory=list)
     has_invited_90d: bool | None = None
     is_creator_blocked: bool | None = None
-    is_eligible_flat_fee: bool | None = None
-    is_fast_growing: bool | None = None
-    is_official_recommend: bool | None = None
-    is_rising_star: bool | None = None
-    live_comment_cnt_30d_med: int | None = None
-    live_engagement_rate_30d: int | None = None
-    live_like_cnt_30d: int | None = None
-    live_share_cnt_30d_med: int | None = None
-    live_view_cnt_30d_med: int | None = None
     pps_score: str | None = None
-    sample_score: int | None = None
-    user_type_tag: list[int] = attrs.field(factory=list)
+    is_eligible_flat_fee: bool | None = None
+    is_rising_star: bool | None = None
+    creator_level: int | None = None
+    contact_info_available: bool | None = None
+    live_engagement_rate_30d: int | None = None
     video_play_cnt_30d_med: int | None = None
+    live_view_cnt_30d_med: int | None = None
+    live_like_cnt_30d: int | None = None
+    live_comment_cnt_30d_med: int | None = None
+    live_share_cnt_30d_med: int | None = None
     video_publish_cnt_30d_med: int | None = None
+    creator_fulfillment_reviews: int | None = None
+    creator_fulfillment_score_90d: str | None = None
+    sample_score: int | None = None
+    creator_connect_info: CreatorConnectInfo | None = None
+    creator_trend_profile: list[CreatorTrendProfile] = attrs.field(factory=list)
 
 
 @model
 class CreatorConnectInfo:
     """Creator connect info, a part of `CreatorProfile`."""
 
-    is_blocked: bool | None = None
-    is_connect: bool | None = None
     is_paired: bool | None = None
+    is_connect: bool | None = None
+    is_blocked: bool | None = None
 
 
 @model
 class CreatorTrendProfile:
     """Creator trend profile, a part of `CreatorProfile`."""
 
-    end_timestamp: int | None = None
-    engagement_rate: int | None = None
-    follower: int | None = None
-    gmv: Gmv | None = None
     start_timestamp: int | None = None
+    end_timestamp: int | None = None
+    gmv: Gmv | None = None
     units_sold: int | None = None
+    follower: int | None = None
+    engagement_rate: int | None = None
 
 
 @model

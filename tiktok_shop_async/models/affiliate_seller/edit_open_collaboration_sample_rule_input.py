@@ -17,10 +17,10 @@ class SampleRuleInput:
     """Sample rule for `edit_open_collaboration_sample_rule`."""
 
     activate_status: str
-    end_time: int | datetime | None = None
-    """Unix seconds."""
-    is_sample_time_unlimited: bool | None = None
     sample_quota: int | None = None
+    is_sample_time_unlimited: bool | None = None
     start_time: int | datetime | None = None
+    """Unix seconds."""
+    end_time: int | datetime | None = None
     """Unix seconds."""
     thresholds: Threshold | Mapping[str, Any] | None = None

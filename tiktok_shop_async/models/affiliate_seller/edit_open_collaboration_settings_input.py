@@ -11,5 +11,5 @@ from ..._model import model
 class AutoAddProductInput:
     """Auto add product for `edit_open_collaboration_settings`."""
 
-    commission_rate: int
     enable: bool
+    commission_rate: int

@@ -30,18 +30,18 @@ class Message:
 class MessageBody:
     """Message body, a part of `Message`."""
 
-    content: str | None = None
-    """Known values: ``TEXT``, ``PRODUCT_CARD``, ``TARGET_COLLABORATION_CARD``,
-    ``FREE_SAMPLE_CARD``, ``IMAGE``, ``CRM_TEXT_WITH_IMAGE_CARD``, ``CRM_TEXT_WITH_PRODUCTS_CARD``,
-    ``EMOTICONS``, ``TARGET_INVITATION_CARD``.
-    """
-    conversation_id: str | None = None
-    create_time: int | None = None
-    """Unix seconds."""
     id: str | None = None
-    sender_id: str | None = None
+    conversation_id: str | None = None
     type: str | None = None
     """Known values: ``TEXT``, ``PRODUCT_CARD``, ``TARGET_COLLABORATION_CARD``,
     ``FREE_SAMPLE_CARD``, ``IMAGE``, ``CRM_TEXT_WITH_IMAGE_CARD``, ``CRM_TEXT_WITH_PRODUCTS_CARD``,
     ``NOTIFICATION``, ``EMOTICONS``, ``SYSTEM``.
     """
+    content: str | None = None
+    """Known values: ``TEXT``, ``PRODUCT_CARD``, ``TARGET_COLLABORATION_CARD``,
+    ``FREE_SAMPLE_CARD``, ``IMAGE``, ``CRM_TEXT_WITH_IMAGE_CARD``, ``CRM_TEXT_WITH_PRODUCTS_CARD``,
+    ``EMOTICONS``, ``TARGET_INVITATION_CARD``.
+    """
+    create_time: int | None = None
+    """Unix seconds."""
+    sender_id: str | None = None

@@ -14,10 +14,10 @@ from .option_group import OptionGroup
 class AdvancedSearchFiltersResult:
     """Data of `get_creator_marketplace_advanced_search_filters`."""
 
-    advanced_filters: AdvancedFilter | None = None
-    """Only in 202601."""
     data: AdvancedSearchFilters | None = None
     """Only in 202608."""
+    advanced_filters: AdvancedFilter | None = None
+    """Only in 202601."""
 
 
 @model

@@ -27,6 +27,6 @@ class InboxCategoryCountsData:
 class GroupCount:
     """Group count, a part of `InboxCategoryCountsData`."""
 
-    count: int | None = None
     group_type: str | None = None
     """Known values: ``UNREAD``, ``UNREPLIED``, ``STARRED``, ``ARCHIVED``."""
+    count: int | None = None

@@ -20,16 +20,16 @@ class LatestUnreadMessages:
 class NewestMessage:
     """Newest message, a part of `LatestUnreadMessages`."""
 
+    conversation_id: str | None = None
     content: str | None = None
     """Known values: ``TEXT``, ``PRODUCT_CARD``, ``TARGET_COLLABORATION_CARD``,
     ``FREE_SAMPLE_CARD``, ``IMAGE``, ``CRM_TEXT_WITH_IMAGE_CARD``, ``CRM_TEXT_WITH_PRODUCTS_CARD``,
     ``EMOTICONS``, ``TARGET_INVITATION_CARD``.
     """
-    conversation_id: str | None = None
-    sender_id: str | None = None
     type: str | None = None
     """Known values: ``TEXT``, ``PRODUCT_CARD``, ``TARGET_COLLABORATION_CARD``,
     ``FREE_SAMPLE_CARD``, ``IMAGE``, ``CRM_TEXT_WITH_IMAGE_CARD``, ``CRM_TEXT_WITH_PRODUCTS_CARD``,
     ``NOTIFICATION``, ``EMOTICONS``, ``SYSTEM``.
     """
+    sender_id: str | None = None
     unread_message_count: int | None = None

@@ -26,71 +26,71 @@ class MarketplaceCreatorPerformance:
 class MarketplaceCreator:
     """Marketplace creator, a part of `MarketplaceCreatorPerformance`."""
 
+    username: str | None = None
+    nickname: str | None = None
     avatar: Avatar | None = None
+    selection_region: str | None = None
+    bio_description: str | None = None
+    follower_count: int | None = None
+    profile_tt_uri: str | None = None
+    category_ids: list[str] = attrs.field(factory=list)
+    top_collaborated_brand_ids: list[str] = attrs.field(factory=list)
+    brand_collaboration_count: int | None = None
+    units_sold: int | None = None
+    units_sold_range: UnitsSoldRange | None = None
+    gmv: Amount | None = None
+    video_gmv: Amount | None = None
+    live_gmv: Amount | None = None
+    gmv_range: GmvRange | None = None
+    ec_live_engagement_rate: str | None = None
+    category_gmv_distribution: list[CategoryGmvDistribution] = attrs.field(factory=list)
+    content_gmv_distribution: list[ContentGmvDistribution] = attrs.field(factory=list)
+    product_original_price_range: OriginalPrice | None = None
+    gpm: Amount | None = None
+    live_gpm: Amount | None = None
+    video_gpm: Amount | None = None
+    gpm_range: GmvRange | None = None
+    video_gpm_range: GmvRange | None = None
+    live_gpm_range: GmvRange | None = None
+    promoted_product_num: int | None = None
+    ec_live_count: int | None = None
+    ec_video_count: int | None = None
+    avg_ec_video_play_count: int | None = None
     avg_commission_rate: int | None = None
     avg_commission_rate_range: AvgCommissionRateRange | None = None
-    avg_ec_live_comment_count: int | None = None
-    avg_ec_live_like_count: int | None = None
-    avg_ec_live_share_count: int | None = None
-    avg_ec_live_view_count: int | None = None
-    avg_ec_video_comment_count: int | None = None
-    avg_ec_video_like_count: int | None = None
-    avg_ec_video_play_count: int | None = None
-    avg_ec_video_share_count: int | None = None
     avg_gmv_per_buyer: Amount | None = None
     avg_gmv_per_buyer_range: GmvRange | None = None
-    bio_description: str | None = None
-    brand_collaboration_count: int | None = None
-    category_gmv_distribution: list[CategoryGmvDistribution] = attrs.field(factory=list)
-    category_ids: list[str] = attrs.field(factory=list)
-    content_gmv_distribution: list[ContentGmvDistribution] = attrs.field(factory=list)
-    creator_profile: CreatorProfile | None = None
-    """Only in 202608."""
-    ec_live_count: int | None = None
-    ec_live_engagement_rate: str | None = None
-    ec_video_count: int | None = None
-    ec_video_engagement_rate: str | None = None
+    avg_ec_live_view_count: int | None = None
+    avg_ec_live_like_count: int | None = None
+    avg_ec_live_comment_count: int | None = None
+    avg_ec_live_share_count: int | None = None
+    avg_ec_video_like_count: int | None = None
+    avg_ec_video_comment_count: int | None = None
+    avg_ec_video_share_count: int | None = None
+    follower_location: list[FollowerLocation] = attrs.field(factory=list)
     """Only in 202508, 202608."""
     follower_age: list[FollowerAge] = attrs.field(factory=list)
     """Only in 202508, 202608."""
-    follower_count: int | None = None
     follower_gender: list[FollowerGender] = attrs.field(factory=list)
-    """Only in 202508, 202608."""
-    follower_location: list[FollowerLocation] = attrs.field(factory=list)
-    """Only in 202508, 202608."""
-    gmv: Amount | None = None
-    gmv_range: GmvRange | None = None
-    gpm: Amount | None = None
-    gpm_range: GmvRange | None = None
-    live_gmv: Amount | None = None
-    live_gpm: Amount | None = None
-    live_gpm_range: GmvRange | None = None
-    nickname: str | None = None
-    post_rate: str | None = None
     """Only in 202508, 202608."""
     pps: str | None = None
     """Only in 202508, 202608."""
-    product_original_price_range: OriginalPrice | None = None
-    profile_tt_uri: str | None = None
-    promoted_product_num: int | None = None
     rating: str | None = None
     """Only in 202508, 202608."""
-    selection_region: str | None = None
-    top_collaborated_brand_ids: list[str] = attrs.field(factory=list)
-    units_sold: int | None = None
-    units_sold_range: UnitsSoldRange | None = None
-    username: str | None = None
-    video_gmv: Amount | None = None
-    video_gpm: Amount | None = None
-    video_gpm_range: GmvRange | None = None
+    ec_video_engagement_rate: str | None = None
+    """Only in 202508, 202608."""
+    post_rate: str | None = None
+    """Only in 202508, 202608."""
+    creator_profile: CreatorProfile | None = None
+    """Only in 202608."""
 
 
 @model
 class AvgCommissionRateRange:
     """Avg commission rate range, a part of `MarketplaceCreator`."""
 
-    maximum_amount: int | None = None
     minimum_amount: int | None = None
+    maximum_amount: int | None = None
 
 
 @model

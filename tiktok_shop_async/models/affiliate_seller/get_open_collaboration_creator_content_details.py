@@ -26,20 +26,20 @@ class CreatorContentDetails:
     """Creator content details, a part of `CreatorContentDetailsPage`."""
 
     creator_profile: CreatorSummary | None = None
+    video_count: int | None = None
     live_count: int | None = None
-    promotion_end_time: int | None = None
     promotion_status: str | None = None
     """Known values: ``NORMAL``, ``TERMINATING``."""
-    video_count: int | None = None
+    promotion_end_time: int | None = None
 
 
 @model
 class CreatorSummary:
     """Creator summary, a part of `CreatorContentDetails`."""
 
+    username: str | None = None
+    nickname: str | None = None
+    follower_count: int | None = None
     avatar: Avatar | None = None
     creator_open_id: str | None = None
     """Only in 202508."""
-    follower_count: int | None = None
-    nickname: str | None = None
-    username: str | None = None

@@ -21,13 +21,13 @@ class OpenCollaborationSampleRules:
 class SampleRule:
     """Sample rule, a part of `OpenCollaborationSampleRules`."""
 
-    available_quantity: int | None = None
-    end_time: int | None = None
-    """Unix seconds."""
-    is_sample_time_unlimited: bool | None = None
     product_id: str | None = None
     sample_quota: int | None = None
+    is_sample_time_unlimited: bool | None = None
+    status: str | None = None
+    available_quantity: int | None = None
     start_time: int | None = None
     """Unix seconds."""
-    status: str | None = None
+    end_time: int | None = None
+    """Unix seconds."""
     thresholds: Threshold | None = None

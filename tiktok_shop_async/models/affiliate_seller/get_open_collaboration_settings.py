@@ -25,5 +25,5 @@ class OpenCollaborationSetting:
 class AutoAddProduct:
     """Auto add product, a part of `OpenCollaborationSetting`."""
 
-    commission_rate: int | None = None
     enable: bool | None = None
+    commission_rate: int | None = None

@@ -21,31 +21,31 @@ class WeeklyCreatorOutreachQuota:
 class WeeklyCreatorOutreachQuotaData:
     """Weekly creator outreach quota data, a part of `WeeklyCreatorOutreachQuota`."""
 
-    bonus_exposure_post_percentile_threshold: str | None = None
-    end_time: str | None = None
-    gmv_level_rule: list[GmvLevelRule] = attrs.field(factory=list)
+    shop_id: str | None = None
+    quota_type: str | None = None
     gmv_tier: str | None = None
+    quota_sum: str | None = None
+    quota_use: str | None = None
+    unlimited: bool | None = None
+    reached_max_follower_cnt: str | None = None
     new_connect_count: str | None = None
     pair_connect_count: str | None = None
-    quota_details: list[QuotaDetails] = attrs.field(factory=list)
-    quota_sum: str | None = None
-    quota_type: str | None = None
-    quota_use: str | None = None
-    reached_max_follower_cnt: str | None = None
-    shop_id: str | None = None
     start_time: str | None = None
-    unlimited: bool | None = None
+    end_time: str | None = None
+    gmv_level_rule: list[GmvLevelRule] = attrs.field(factory=list)
+    quota_details: list[QuotaDetails] = attrs.field(factory=list)
+    bonus_exposure_post_percentile_threshold: str | None = None
 
 
 @model
 class GmvLevelRule:
     """Gmv level rule, a part of `WeeklyCreatorOutreachQuotaData`."""
 
+    reached_max_follower_cnt: str | None = None
     gmv_tier: str | None = None
     left_gmv: Amount | None = None
-    quota_details: list[QuotaDetails] = attrs.field(factory=list)
-    reached_max_follower_cnt: str | None = None
     right_gmv: Amount | None = None
+    quota_details: list[QuotaDetails] = attrs.field(factory=list)
 
 
 @model
@@ -53,7 +53,7 @@ class QuotaDetails:
     """Quota details, a part of `GmvLevelRule` and `WeeklyCreatorOutreachQuotaData`."""
 
     creator_levels: list[int] = attrs.field(factory=list)
-    quota_bonus_sum: int | None = None
-    quota_bonus_use: int | None = None
     quota_period_sum: int | None = None
+    quota_bonus_sum: int | None = None
     quota_period_use: int | None = None
+    quota_bonus_use: int | None = None

@@ -20,16 +20,16 @@ class WeeklyCreatorOutreachRecords:
 class WeeklyCreatorOutreachRecordsData:
     """Weekly creator outreach records data, a part of `WeeklyCreatorOutreachRecords`."""
 
-    connect_list: list[Connect] = attrs.field(factory=list)
     total: int | None = None
+    connect_list: list[Connect] = attrs.field(factory=list)
 
 
 @model
 class Connect:
     """Connect, a part of `WeeklyCreatorOutreachRecordsData`."""
 
+    id: str | None = None
     creator_open_id: str | None = None
     has_sent_im_message: bool | None = None
     has_sent_invitation: bool | None = None
-    id: str | None = None
     is_paired: bool | None = None

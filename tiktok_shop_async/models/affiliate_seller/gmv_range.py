@@ -12,7 +12,7 @@ class GmvRange:
     """Gmv range, a part of `Creator` and `MarketplaceCreator`."""
 
     currency: str | None = None
+    minimum_amount: str | None = None
+    maximum_amount: str | None = None
     formatted_range: str | None = None
     """Only in 202505, 202508, 202608."""
-    maximum_amount: str | None = None
-    minimum_amount: str | None = None

@@ -12,5 +12,5 @@ class OriginalPrice:
     """Original price, a part of `MarketplaceCreator` and `Product`."""
 
     currency: str | None = None
-    maximum_amount: str | None = None
     minimum_amount: str | None = None
+    maximum_amount: str | None = None

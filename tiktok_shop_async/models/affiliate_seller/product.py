@@ -14,28 +14,28 @@ from .original_price import OriginalPrice
 class Product:
     """Product, a part of `CreatorContentDetailsPage`, `Fulfillment` and 3 more."""
 
-    category_chains: list[CategoryChain] = attrs.field(factory=list)
-    collaboration_status: str | None = None
-    """Known values: ``NORMAL``, ``DELETING``, ``DELETED``."""
-    commission: Commission | None = None
-    commission_effective_status: str | None = None
-    """Known values: ``EFFECTIVE_ALL``, ``EFFECTIVE_PARTIALLY``, ``EFFECTIVE_NONE``."""
-    detail_link: str | None = None
-    has_inventory: bool | None = None
     id: str | None = None
     image_url: str | None = None
-    inventory: int | None = None
-    main_image_url: str | None = None
-    original_price: OriginalPrice | None = None
-    sale_region: str | None = None
-    sales_price: OriginalPrice | None = None
     shop: Shop | None = None
+    has_inventory: bool | None = None
+    units_sold: int | None = None
+    title: str | None = None
+    sale_region: str | None = None
+    main_image_url: str | None = None
+    detail_link: str | None = None
+    original_price: OriginalPrice | None = None
+    category_chains: list[CategoryChain] = attrs.field(factory=list)
+    commission: Commission | None = None
+    sales_price: OriginalPrice | None = None
     status: str | None = None
     """Known values: ``LIVE``, ``OUT_OF_STOCK``, ``SELLER_DEACTIVATE``, ``PLATFORM_DEACTIVATE``,
     ``GNE_REJECT``, ``DELETE``, ``OTHER``.
     """
-    title: str | None = None
-    units_sold: int | None = None
+    inventory: int | None = None
+    commission_effective_status: str | None = None
+    """Known values: ``EFFECTIVE_ALL``, ``EFFECTIVE_PARTIALLY``, ``EFFECTIVE_NONE``."""
+    collaboration_status: str | None = None
+    """Known values: ``NORMAL``, ``DELETING``, ``DELETED``."""
 
 
 @model
@@ -43,8 +43,8 @@ class CategoryChain:
     """Category chain, a part of `Product`."""
 
     id: str | None = None
-    is_leaf: bool | None = None
     local_name: str | None = None
+    is_leaf: bool | None = None
     parent_id: str | None = None
 
 
@@ -52,13 +52,13 @@ class CategoryChain:
 class Commission:
     """Commission, a part of `Product`."""
 
-    amount: str | None = None
+    rate: int | None = None
     currency: str | None = None
+    amount: str | None = None
     effective_time: str | None = None
     """Unix seconds."""
-    maximum_amount: str | None = None
     minimum_amount: str | None = None
-    rate: int | None = None
+    maximum_amount: str | None = None
     shop_ads_commission_rate: int | None = None
     """Only in 202508."""
 

@@ -28,32 +28,32 @@ class CreatorPromotionDetails:
 class ProductDetails:
     """Product details, a part of `CreatorPromotionDetails`."""
 
-    is_commission_effective: bool | None = None
-    live_count: int | None = None
-    product_add_status: bool | None = None
     product_base_info: ProductBaseInfo | None = None
+    product_add_status: bool | None = None
     video_count: int | None = None
+    live_count: int | None = None
+    is_commission_effective: bool | None = None
 
 
 @model
 class ProductBaseInfo:
     """Product base info, a part of `ProductDetails`."""
 
-    ads_commission_effective_time: int | None = None
-    """Unix milliseconds."""
+    product_id: str | None = None
+    title: str | None = None
+    image: Image | None = None
+    price: Price | None = None
+    promotion_price: PromotionPrice | None = None
+    target_commission: int | None = None
+    open_commission: int | None = None
+    target_ads_commission: int | None = None
+    old_target_commission: int | None = None
+    old_target_ads_commission: int | None = None
     commission_effective_time: int | None = None
     """Unix milliseconds."""
-    image: Image | None = None
-    old_target_ads_commission: int | None = None
-    old_target_commission: int | None = None
-    open_commission: int | None = None
-    price: Price | None = None
-    product_id: str | None = None
+    ads_commission_effective_time: int | None = None
+    """Unix milliseconds."""
     product_status: str | None = None
-    promotion_price: PromotionPrice | None = None
-    target_ads_commission: int | None = None
-    target_commission: int | None = None
-    title: str | None = None
 
 
 @model
@@ -67,13 +67,13 @@ class Image:
 class Price:
     """Price, a part of `ProductBaseInfo`."""
 
-    max_price: Amount | None = None
     min_price: Amount | None = None
+    max_price: Amount | None = None
 
 
 @model
 class PromotionPrice:
     """Promotion price, a part of `ProductBaseInfo`."""
 
-    max_price: Amount | None = None
     min_price: Amount | None = None
+    max_price: Amount | None = None

@@ -13,8 +13,8 @@ from ..._model import model
 class ConflictResolution:
     """Data of `resolve_target_collaboration_conflicts`."""
 
-    failed_items: list[FailedItem] = attrs.field(factory=list)
     success_items: list[SuccessItem] = attrs.field(factory=list)
+    failed_items: list[FailedItem] = attrs.field(factory=list)
 
 
 @model

@@ -11,5 +11,5 @@ from ..._model import model
 class ConflictItemInput:
     """Conflict item for `resolve_target_collaboration_conflicts`."""
 
-    creator_open_id: str
     existing_collaboration_id: str
+    creator_open_id: str

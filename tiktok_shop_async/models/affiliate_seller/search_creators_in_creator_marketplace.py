@@ -18,33 +18,33 @@ from .units_sold_range import UnitsSoldRange
 class CreatorPage:
     """Data of `search_creators_in_creator_marketplace`."""
 
-    creators: list[Creator] = attrs.field(factory=list)
     next_page_token: str | None = None
     search_key: str | None = None
+    creators: list[Creator] = attrs.field(factory=list)
 
 
 @model
 class Creator:
     """Creator, a part of `CreatorPage`."""
 
+    username: str | None = None
+    nickname: str | None = None
     avatar: Avatar | None = None
+    selection_region: str | None = None
+    category_ids: list[str] = attrs.field(factory=list)
     avg_ec_live_uv: int | None = None
     avg_ec_video_view_count: int | None = None
-    category_ids: list[str] = attrs.field(factory=list)
+    follower_count: int | None = None
+    gmv: Amount | None = None
+    live_gmv: Amount | None = None
+    video_gmv: Amount | None = None
+    gmv_range: GmvRange | None = None
+    units_sold_range: UnitsSoldRange | None = None
+    top_follower_demographics: TopFollowerDemographic | None = None
     creator_open_id: str | None = None
     """Only in 202508, 202608."""
     creator_profile: CreatorProfile | None = None
     """Only in 202608."""
-    follower_count: int | None = None
-    gmv: Amount | None = None
-    gmv_range: GmvRange | None = None
-    live_gmv: Amount | None = None
-    nickname: str | None = None
-    selection_region: str | None = None
-    top_follower_demographics: TopFollowerDemographic | None = None
-    units_sold_range: UnitsSoldRange | None = None
-    username: str | None = None
-    video_gmv: Amount | None = None
 
 
 @model

@@ -15,20 +15,20 @@ from .option_group import OptionGroup
 class AdvancedFilterInput:
     """Advanced filter for `search_creators_in_creator_marketplace`."""
 
-    category_pro: Sequence[str] | None = None
-    """Only in 202508."""
     content_preference_type: Sequence[Literal["VIDEO", "LIVE"] | str] | None = None
     """Only in 202608."""
-    creator_level: Sequence[str] | None = None
-    """Only in 202508."""
     eligible_flat_fee: bool | None = None
     """Only in 202608."""
-    language: Sequence[str] | None = None
-    """Only in 202508."""
     option_list: Sequence[OptionGroup | Mapping[str, Any]] | None = None
     """Only in 202608."""
     sorter_algorithm_id: str | None = None
     """Only in 202608."""
+    category_pro: Sequence[str] | None = None
+    """Only in 202508."""
+    creator_level: Sequence[str] | None = None
+    """Only in 202508."""
+    language: Sequence[str] | None = None
+    """Only in 202508."""
 
 
 @model
@@ -36,30 +36,30 @@ class AffiliateData:
     """Affiliate data for `search_creators_in_creator_marketplace`."""
 
     avg_commission_rate: str | None = None
+    post_rate: Literal["ALL", "GOOD", "BETTER"] | str | None = None
     creator_agency_staus: Literal["AGENCY_MANAGED", "INDEPENDENT"] | str | None = None
     is_fast_growing: bool | None = None
     not_invited_l90_days: bool | None = None
-    post_rate: Literal["ALL", "GOOD", "BETTER"] | str | None = None
 
 
 @model
 class ContentPerformance:
     """Content performance for `search_creators_in_creator_marketplace`."""
 
-    avg_engagement_rate: str | None = None
-    avg_live_avg_viewers_ge: str | None = None
-    avg_shopable_engagement_rate: str | None = None
-    avg_shoppable_live_avg_viewers_ge: str | None = None
-    avg_shoppable_video_views: str | None = None
     avg_video_views: str | None = None
+    avg_shoppable_video_views: str | None = None
+    avg_engagement_rate: str | None = None
+    avg_shopable_engagement_rate: str | None = None
+    avg_live_avg_viewers_ge: str | None = None
+    avg_shoppable_live_avg_viewers_ge: str | None = None
 
 
 @model
 class CreatorCategory:
     """Creator category for `search_creators_in_creator_marketplace`."""
 
-    child_category_id_list: Sequence[str] | None = None
     parent_category_id: str | None = None
+    child_category_id_list: Sequence[str] | None = None
 
 
 @model

@@ -23,23 +23,23 @@ class OpenCollaborationPage:
 class OpenCollaboration:
     """Open collaboration, a part of `OpenCollaborationPage`."""
 
-    content_creator_count: int | None = None
-    current_commission: CurrentCommission | None = None
     id: str | None = None
+    status: str | None = None
+    """Known values: ``NORMAL``, ``TERMINATING``."""
+    current_commission: CurrentCommission | None = None
+    showcase_creator_count: int | None = None
+    content_creator_count: int | None = None
     product: Product | None = None
     require_seller_approve_creator: bool | None = None
     """Only in 202409."""
-    showcase_creator_count: int | None = None
-    status: str | None = None
-    """Known values: ``NORMAL``, ``TERMINATING``."""
 
 
 @model
 class CurrentCommission:
     """Current commission, a part of `OpenCollaboration`."""
 
-    end_time: int | None = None
-    """Unix seconds."""
     rate: int | None = None
     start_time: int | None = None
+    """Unix seconds."""
+    end_time: int | None = None
     """Unix seconds."""

@@ -21,24 +21,24 @@ class SampleApplicationFulfillments:
 class Fulfillment:
     """Fulfillment, a part of `SampleApplicationFulfillments`."""
 
-    content: FulfillmentContent | None = None
     product: Product | None = None
+    content: FulfillmentContent | None = None
 
 
 @model
 class FulfillmentContent:
     """Fulfillment content, a part of `Fulfillment`."""
 
-    comment_count: int | None = None
-    create_time: int | None = None
-    """Unix seconds."""
-    description: str | None = None
+    id: str | None = None
     format: str | None = None
     """Known values: ``LIVE``, ``VIDEO``."""
-    id: str | None = None
-    like_count: int | None = None
-    live_end_time: int | None = None
-    page_link: str | None = None
-    paid_order_count: int | None = None
     url: str | None = None
     view_count: int | None = None
+    like_count: int | None = None
+    comment_count: int | None = None
+    paid_order_count: int | None = None
+    page_link: str | None = None
+    description: str | None = None
+    create_time: int | None = None
+    """Unix seconds."""
+    live_end_time: int | None = None

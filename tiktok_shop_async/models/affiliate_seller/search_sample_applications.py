@@ -23,48 +23,48 @@ class SampleApplicationPage:
 class SampleApplication:
     """Sample application, a part of `SampleApplicationPage`."""
 
-    approve_expiration_time: int | None = None
-    """Unix seconds."""
-    available_quantity: int | None = None
-    commission_rate: str | None = None
-    creator: SampleApplicant | None = None
-    disapprovable_reasons: list[str] = attrs.field(factory=list)
-    fulfillment_status: str | None = None
-    """Known values: ``PENDING``, ``ONGOING``, ``SUCCEED``, ``FAILED``, ``OVERDUE``, ``SUSPEND``,
-    ``CANCELLED``, ``EXEMPTED``.
-    """
     id: str | None = None
-    is_approvable: bool | None = None
-    order_id: str | None = None
-    partner_name: str | None = None
-    product: SampleProduct | None = None
-    shipment_expiration_time: int | None = None
-    """Unix seconds."""
+    commission_rate: str | None = None
     status: str | None = None
     """Known values: ``PENDING``, ``AWAITING_SHIPMENT``, ``SHIPPED``, ``CONTENT_PENDING``,
     ``REJECT_CANCELLED``, ``OVERDUE_CANCELLED``, ``UNFULFILL_CANCELLED``, ``DEL_OPEN_COLLAB``,
     ``SELLER_NOT_SHIP_CANCELLED``, ``WITHDRAW_CANCELLED``, ``UNFULFILLABLE_CANCELLED``,
     ``OPS_CANCELLED``, ``OPS_FAILED``, ``OPS_COMPLETED``, ``COMPLETED``.
     """
+    order_id: str | None = None
+    available_quantity: int | None = None
+    approve_expiration_time: int | None = None
+    """Unix seconds."""
+    shipment_expiration_time: int | None = None
+    """Unix seconds."""
     tracking_number: str | None = None
+    fulfillment_status: str | None = None
+    """Known values: ``PENDING``, ``ONGOING``, ``SUCCEED``, ``FAILED``, ``OVERDUE``, ``SUSPEND``,
+    ``CANCELLED``, ``EXEMPTED``.
+    """
+    is_approvable: bool | None = None
+    disapprovable_reasons: list[str] = attrs.field(factory=list)
+    partner_name: str | None = None
+    creator: SampleApplicant | None = None
+    product: SampleProduct | None = None
 
 
 @model
 class SampleApplicant:
     """Sample applicant, a part of `SampleApplication`."""
 
-    avatar_url: str | None = None
-    content_count: int | None = None
     creator_open_id: str | None = None
     """Only in 202508."""
-    ec_video_view: int | None = None
-    follower_count: int | None = None
-    fulfillment_percentage: str | None = None
-    gmv: Amount | None = None
+    username: str | None = None
     nickname: str | None = None
+    follower_count: int | None = None
+    avatar_url: str | None = None
+    gmv: Amount | None = None
+    content_count: int | None = None
+    fulfillment_percentage: str | None = None
+    ec_video_view: int | None = None
     user_id: str | None = None
     """Only in 202409, 202507."""
-    username: str | None = None
 
 
 @model
@@ -72,7 +72,7 @@ class SampleProduct:
     """Sample product, a part of `SampleApplication`."""
 
     id: str | None = None
+    title: str | None = None
     sku_id: str | None = None
     sku_image_url: str | None = None
     sku_name: str | None = None
-    title: str | None = None

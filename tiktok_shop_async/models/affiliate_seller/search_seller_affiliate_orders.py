@@ -23,19 +23,19 @@ class OrderPage:
 class Order:
     """Order, a part of `OrderPage`."""
 
-    create_time: int | None = None
-    """Unix seconds. Only in 202410."""
+    id: str | None = None
     delivery_time: int | None = None
     """Unix seconds. Only in 202410."""
-    id: str | None = None
-    line_items: list[LineItem] = attrs.field(factory=list)
-    """Only in 202405."""
-    skus: list[Sku] = attrs.field(factory=list)
-    """Only in 202410."""
+    create_time: int | None = None
+    """Unix seconds. Only in 202410."""
     status: str | None = None
     """Known values: ``ALL``, ``PROCESSING``, ``COMPLETED``, ``CANCELLED``, ``FROZEN``,
     ``DEDUCTED``. Only in 202410. Deprecated.
     """
+    skus: list[Sku] = attrs.field(factory=list)
+    """Only in 202410."""
+    line_items: list[LineItem] = attrs.field(factory=list)
+    """Only in 202405."""
 
 
 @model
@@ -50,39 +50,39 @@ class LineItem:
 class Sku:
     """Sku, a part of `Order`."""
 
-    actual_cofunded_creator_bonus_amount: Amount | None = None
+    sku_id: str | None = None
+    settlement_status: str | None = None
+    """Known values: ``SETTLED``, ``INELIGIBLE``."""
+    open_collaboration_id: str | None = None
+    target_collaboration_id: str | None = None
+    campaign_id: str | None = None
+    creator_username: str | None = None
+    price: Amount | None = None
+    quantity: int | None = None
+    content_type: str | None = None
+    """Known values: ``SHOP``, ``VIDEO``, ``LIVE``, ``PRE_LIVE``, ``PROMOTION_PAGE``, ``LINKSHARE``.
+    """
+    content_id: str | None = None
+    product_id: str | None = None
+    commission_model: str | None = None
+    commission_tier_setting: str | None = None
+    commission_rate: str | None = None
+    partner_commission_rate: str | None = None
+    shop_ads_commission_rate: str | None = None
+    estimated_commission_base: Amount | None = None
+    estimated_paid_shop_ads_commission: Amount | None = None
+    estimated_paid_commission: Amount | None = None
+    estimated_paid_partner_commission: Amount | None = None
     actual_commission_base: Amount | None = None
     actual_paid_commission: Amount | None = None
     actual_paid_partner_commission: Amount | None = None
     actual_paid_shop_ads_commission: Amount | None = None
-    campaign_id: str | None = None
-    commission_model: str | None = None
-    commission_rate: str | None = None
-    commission_tier_setting: str | None = None
-    content_id: str | None = None
-    content_type: str | None = None
-    """Known values: ``SHOP``, ``VIDEO``, ``LIVE``, ``PRE_LIVE``, ``PROMOTION_PAGE``, ``LINKSHARE``.
-    """
-    creator_username: str | None = None
     estimated_cofunded_creator_bonus_amount: Amount | None = None
-    estimated_commission_base: Amount | None = None
-    estimated_paid_commission: Amount | None = None
-    estimated_paid_partner_commission: Amount | None = None
-    estimated_paid_shop_ads_commission: Amount | None = None
-    fully_return: str | None = None
-    """Known values: ``Yes``, ``No``."""
-    is_carousel: bool | None = None
-    open_collaboration_id: str | None = None
-    partner_commission_rate: str | None = None
-    price: Amount | None = None
-    product_id: str | None = None
-    quantity: int | None = None
+    actual_cofunded_creator_bonus_amount: Amount | None = None
     refunded_quantity: int | None = None
     """Deprecated."""
     returned_quantity: int | None = None
     """Deprecated."""
-    settlement_status: str | None = None
-    """Known values: ``SETTLED``, ``INELIGIBLE``."""
-    shop_ads_commission_rate: str | None = None
-    sku_id: str | None = None
-    target_collaboration_id: str | None = None
+    fully_return: str | None = None
+    """Known values: ``Yes``, ``No``."""
+    is_carousel: bool | None = None

@@ -13,10 +13,10 @@ from ..._model import model
 class SearchParam:
     """Search param for `search_target_collaborations`."""
 
-    keyword: str
     keyword_type: (
         Literal[
             "PRODUCT_ID", "PRODUCT_NAME", "TARGET_COLLABORATION_ID", "TARGET_COLLABORATION_NAME"
         ]
         | str
     )
+    keyword: str

@@ -12,11 +12,11 @@ class SellerContactInfo:
     """Seller contact info, a part of `TargetCollaboration` and `UpdateFailed`."""
 
     email: str | None = None
-    line: str | None = None
-    """Only in 202508."""
     phone_number: str | None = None
+    """Only in 202508."""
+    whatsapp: str | None = None
     """Only in 202508."""
     telegram: str | None = None
     """Only in 202508."""
-    whatsapp: str | None = None
+    line: str | None = None
     """Only in 202508."""

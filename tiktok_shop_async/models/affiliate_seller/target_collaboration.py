@@ -16,48 +16,48 @@ from .seller_contact_info import SellerContactInfo
 class TargetCollaboration:
     """Target collaboration, a part of `CreateTargetCollaborationResult` and 2 more."""
 
-    content_creator_count: int | None = None
-    create_time: int | None = None
-    """Unix seconds. Only in 202508."""
-    creator_inivited_count: int | None = None
-    creator_invited_count: int | None = None
-    creators: list[CollaborationCreator] = attrs.field(factory=list)
-    end_time: int | None = None
-    """Unix seconds."""
-    free_sample_rule: FreeSampleRule | None = None
     id: str | None = None
-    message: str | None = None
     name: str | None = None
-    product_count: int | None = None
-    products: list[Product] = attrs.field(factory=list)
-    seller_contact_info: SellerContactInfo | None = None
-    showcase_creator_count: int | None = None
+    message: str | None = None
     start_time: int | None = None
     """Unix seconds."""
-    type: str | None = None
-    """Known values: ``STANDARD``, ``TOP_CREATOR_PROGRAM``."""
+    end_time: int | None = None
+    """Unix seconds."""
+    create_time: int | None = None
+    """Unix seconds. Only in 202508."""
     update_time: int | None = None
     """Unix seconds."""
+    creator_inivited_count: int | None = None
+    showcase_creator_count: int | None = None
+    content_creator_count: int | None = None
+    product_count: int | None = None
+    free_sample_rule: FreeSampleRule | None = None
+    type: str | None = None
+    """Known values: ``STANDARD``, ``TOP_CREATOR_PROGRAM``."""
+    seller_contact_info: SellerContactInfo | None = None
+    creator_invited_count: int | None = None
+    products: list[Product] = attrs.field(factory=list)
+    creators: list[CollaborationCreator] = attrs.field(factory=list)
 
 
 @model
 class CollaborationCreator:
     """Collaboration creator, a part of `TargetCollaboration`."""
 
-    avatar: Avatar | None = None
-    collaboration_status: str | None = None
-    """Known values: ``NORMAL``, ``DELETING``, ``DELETED``."""
-    content_product_count: int | None = None
-    creator_open_id: str | None = None
-    """Only in 202508."""
+    username: str | None = None
     nickname: str | None = None
-    product_effective_status: str | None = None
-    """Known values: ``EFFECTIVE_ALL``, ``EFFECTIVE_PARTIALLY``, ``EFFECTIVE_NONE``."""
+    avatar: Avatar | None = None
     selection_region: str | None = None
     showcase_product_count: int | None = None
+    content_product_count: int | None = None
+    collaboration_status: str | None = None
+    """Known values: ``NORMAL``, ``DELETING``, ``DELETED``."""
+    product_effective_status: str | None = None
+    """Known values: ``EFFECTIVE_ALL``, ``EFFECTIVE_PARTIALLY``, ``EFFECTIVE_NONE``."""
+    creator_open_id: str | None = None
+    """Only in 202508."""
     user_id: str | None = None
     """Only in 202409."""
-    username: str | None = None
 
 
 @model

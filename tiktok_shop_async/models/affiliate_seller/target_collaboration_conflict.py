@@ -11,7 +11,7 @@ from ..._model import model
 class TargetCollaborationConflict:
     """Target collaboration conflict, a part of `CreateTargetCollaborationResult` and 1 more."""
 
-    creator_user_id: str | None = None
     creator_user_open_id: str | None = None
     """Only in 202508."""
     product_id: str | None = None
+    creator_user_id: str | None = None

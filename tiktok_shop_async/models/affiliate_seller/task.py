@@ -11,9 +11,9 @@ from ..._model import model
 class Task:
     """Task, a part of `CompassTaskList` and `CreateCompassOfflineExportTaskResult`."""
 
-    file_name: str | None = None
     id: str | None = None
     module_type: str | None = None
     """Known values: ``CREATOR``, ``BASE``."""
+    file_name: str | None = None
     status: str | None = None
     """Known values: ``RUNNING``, ``SUCCEEDED``, ``FAILED``."""

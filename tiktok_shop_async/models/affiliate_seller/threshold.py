@@ -13,8 +13,8 @@ from ..._model import model
 class Threshold:
     """Threshold, a part of `SampleRule` and `SampleRuleInput`."""
 
-    avg_ec_video_views: int | None = None
-    category_ids: list[str] = attrs.field(factory=list)
     minimum_follower_count: int | None = None
     minimum_gmv: int | None = None
+    avg_ec_video_views: int | None = None
+    category_ids: list[str] = attrs.field(factory=list)
     predicted_fulfillment_rank: str | None = None

@@ -11,7 +11,7 @@ from ..._model import model
 class UnitsSoldRange:
     """Units sold range, a part of `Creator` and `MarketplaceCreator`."""
 
+    minimum_amount: int | None = None
+    maximum_amount: int | None = None
     formatted_range: str | None = None
     """Only in 202505, 202508, 202608."""
-    maximum_amount: int | None = None
-    minimum_amount: int | None = None

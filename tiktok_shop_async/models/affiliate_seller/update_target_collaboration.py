@@ -23,37 +23,37 @@ class UpdateTargetCollaborationResult:
 class UpdateFailed:
     """Update failed, a part of `UpdateTargetCollaborationResult`."""
 
-    add_creator_ids: list[str] = attrs.field(factory=list)
-    """Only in 202409."""
+    remove_creator_open_ids: list[str] = attrs.field(factory=list)
+    """Only in 202508."""
+    remove_product_ids: list[str] = attrs.field(factory=list)
     add_creator_open_ids: list[str] = attrs.field(factory=list)
     """Only in 202508."""
     add_products: AddProduct | None = None
     change_commissions: ChangeCommission | None = None
     end_time: int | None = None
-    invalid_open_id_list: list[str] = attrs.field(factory=list)
-    """Only in 202508."""
+    seller_contact_info: SellerContactInfo | None = None
+    name: str | None = None
     invalid_product_id_list: list[str] = attrs.field(factory=list)
     """Only in 202508."""
-    name: str | None = None
+    invalid_open_id_list: list[str] = attrs.field(factory=list)
+    """Only in 202508."""
+    add_creator_ids: list[str] = attrs.field(factory=list)
+    """Only in 202409."""
     remove_creator_ids: list[str] = attrs.field(factory=list)
     """Only in 202409."""
-    remove_creator_open_ids: list[str] = attrs.field(factory=list)
-    """Only in 202508."""
-    remove_product_ids: list[str] = attrs.field(factory=list)
-    seller_contact_info: SellerContactInfo | None = None
 
 
 @model
 class AddProduct:
     """Add product, a part of `UpdateFailed`."""
 
-    commission_rate: int | None = None
     id: str | None = None
+    commission_rate: int | None = None
 
 
 @model
 class ChangeCommission:
     """Change commission, a part of `UpdateFailed`."""
 
-    commission_rate: int | None = None
     product_id: str | None = None
+    commission_rate: int | None = None

@@ -11,7 +11,7 @@ from ..._model import model
 class ChangedTargetProduct:
     """Changed target product for `update_target_collaboration`."""
 
-    commission_rate: int
     id: str
+    commission_rate: int
     target_ad_commission_rate: int | None = None
     """Only in 202508."""

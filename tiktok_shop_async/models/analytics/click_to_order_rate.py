@@ -11,5 +11,5 @@ from ..._model import model
 class ClickToOrderRate:
     """Click to order rate, a part of `Conversion` and `LiveProductTraffic`."""
 
-    main_order_ctor: str | None = None
     sku_order_ctor: str | None = None
+    main_order_ctor: str | None = None

@@ -13,11 +13,11 @@ class Creator:
 
     author_type: str | None = None
     creator_country: str | None = None
-    creator_id: str | None = None
-    followers_count: int | None = None
-    gmv_range: str | None = None
-    likes_count: int | None = None
     nick_name: str | None = None
     open_id: str | None = None
-    rank: int | None = None
     user_name: str | None = None
+    creator_id: str | None = None
+    rank: int | None = None
+    gmv_range: str | None = None
+    followers_count: int | None = None
+    likes_count: int | None = None

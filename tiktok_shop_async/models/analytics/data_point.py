@@ -12,8 +12,8 @@ from .amount import Amount
 class DataPoint:
     """Data point, a part of `GmvTrendPerformance`, `InteractiveTrendPerformance` and 1 more."""
 
-    gmv: Amount | None = None
     order_count: int | None = None
     timestamp: int | None = None
     """Unix seconds."""
+    gmv: Amount | None = None
     value: str | None = None

@@ -20,13 +20,13 @@ class BestsellingLiveSessions:
 class Live:
     """Live, a part of `BestsellingLiveSessions`."""
 
-    creator_name: str | None = None
-    creator_nick_name: str | None = None
-    duration: int | None = None
+    rank: int | None = None
     gmv_range: str | None = None
     id: str | None = None
-    open_id: str | None = None
-    rank: int | None = None
+    title: str | None = None
     start_time: int | None = None
     """Unix seconds."""
-    title: str | None = None
+    duration: int | None = None
+    creator_name: str | None = None
+    open_id: str | None = None
+    creator_nick_name: str | None = None

@@ -20,14 +20,14 @@ class BestsellingProducts:
 class BestsellingProduct:
     """Bestselling product, a part of `BestsellingProducts`."""
 
+    rank: int | None = None
     gmv_range: str | None = None
     id: str | None = None
     name: str | None = None
-    product_image: ProductImage | None = None
-    rank: int | None = None
     rating: str | None = None
-    shop_id: str | None = None
+    product_image: ProductImage | None = None
     shop_name: str | None = None
+    shop_id: str | None = None
 
 
 @model
@@ -36,8 +36,8 @@ class ProductImage:
 
     height: int | None = None
     """Unit: px."""
+    width: int | None = None
+    """Unit: px."""
     thumb_urls: list[str] = attrs.field(factory=list)
     uri: str | None = None
     urls: list[str] = attrs.field(factory=list)
-    width: int | None = None
-    """Unit: px."""

@@ -19,20 +19,20 @@ class LiveRoomCoreStats:
 class Stat:
     """Stat, a part of `LiveRoomCoreStats`."""
 
-    accumulated_comment_count: int | None = None
-    accumulated_new_follower_count: int | None = None
-    accumulated_sharing_count: int | None = None
-    avg_watching_duration: int | None = None
-    buyer_count: int | None = None
-    click_order_rate: str | None = None
-    click_through_rate: str | None = None
+    sales: int | None = None
+    local_gmv: Amount | None = None
     created_order_count: int | None = None
     current_visitor_count: int | None = None
-    local_gmv: Amount | None = None
-    local_unit_price: Amount | None = None
     paid_order_count: int | None = None
-    peak_concurrent_user_count: int | None = None
+    local_unit_price: Amount | None = None
     product_reach_count: int | None = None
-    product_view_count: int | None = None
-    sales: int | None = None
     watch_pv: int | None = None
+    click_through_rate: str | None = None
+    accumulated_new_follower_count: int | None = None
+    buyer_count: int | None = None
+    accumulated_comment_count: int | None = None
+    product_view_count: int | None = None
+    click_order_rate: str | None = None
+    avg_watching_duration: int | None = None
+    accumulated_sharing_count: int | None = None
+    peak_concurrent_user_count: int | None = None

@@ -21,6 +21,6 @@ class LiveRoomGmvAndOrderTrends:
 class GmvTrendPerformance:
     """Gmv trend performance, a part of `LiveRoomGmvAndOrderTrends`."""
 
-    data_points: list[DataPoint] = attrs.field(factory=list)
     stats_type: str | None = None
     """Known values: ``TREND_GMV``, ``GMV``, ``TREND_CREATED_ORDER``."""
+    data_points: list[DataPoint] = attrs.field(factory=list)

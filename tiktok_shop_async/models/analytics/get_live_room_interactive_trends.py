@@ -21,6 +21,6 @@ class LiveRoomInteractiveTrends:
 class InteractiveTrendPerformance:
     """Interactive trend performance, a part of `LiveRoomInteractiveTrends`."""
 
-    data_points: list[DataPoint] = attrs.field(factory=list)
     stats_type: str | None = None
     """Known values: ``TREND_WATCH_PV``, ``TREND_COMMENT_PV``, ``TREND_SHARE_PV``."""
+    data_points: list[DataPoint] = attrs.field(factory=list)

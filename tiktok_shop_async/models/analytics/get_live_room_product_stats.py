@@ -21,20 +21,20 @@ class LiveRoomProductStats:
 class ProductStat:
     """Product stat, a part of `LiveRoomProductStats`."""
 
-    click_order_rate: str | None = None
-    click_through_rate: str | None = None
-    created_order_count: int | None = None
-    created_order_user_count: int | None = None
-    exposure_count: int | None = None
-    inventory_consumption_count: int | None = None
-    inventory_left_count: int | None = None
-    is_live: bool | None = None
-    local_gmv: Amount | None = None
-    local_unit_price: Amount | None = None
     main_image_url: str | None = None
-    paid_order_count: int | None = None
-    paid_user_count: int | None = None
     product_id: str | None = None
-    product_name: str | None = None
+    is_live: bool | None = None
+    click_through_rate: str | None = None
     sellable_region: str | None = None
+    created_order_count: int | None = None
+    exposure_count: int | None = None
     total_click_count: int | None = None
+    local_gmv: Amount | None = None
+    product_name: str | None = None
+    local_unit_price: Amount | None = None
+    paid_order_count: int | None = None
+    inventory_left_count: int | None = None
+    inventory_consumption_count: int | None = None
+    created_order_user_count: int | None = None
+    paid_user_count: int | None = None
+    click_order_rate: str | None = None

@@ -13,13 +13,13 @@ from ..._model import model
 class LiveRoomUserPortraits:
     """Data of `get_live_room_user_portraits`."""
 
-    all_ads_age_indicators: list[AllAdsAgeIndicator] = attrs.field(factory=list)
     all_ads_gender_indicators: list[AllAdsGenderIndicator] = attrs.field(factory=list)
     all_fan_indicators: list[AllFanIndicator] = attrs.field(factory=list)
+    all_ads_age_indicators: list[AllAdsAgeIndicator] = attrs.field(factory=list)
+    region_indicators: list[RegionIndicator] = attrs.field(factory=list)
     paid_ads_age_indicators: list[PaidAdsAgeIndicator] = attrs.field(factory=list)
     paid_ads_gender_indicators: list[PaidAdsGenderIndicator] = attrs.field(factory=list)
     paid_fan_indicators: list[PaidFanIndicator] = attrs.field(factory=list)
-    region_indicators: list[RegionIndicator] = attrs.field(factory=list)
 
 
 @model
@@ -80,5 +80,5 @@ class PaidFanIndicator:
 class RegionIndicator:
     """Region indicator, a part of `LiveRoomUserPortraits`."""
 
-    type: str | None = None
     value: str | None = None
+    type: str | None = None

@@ -21,5 +21,5 @@ class LiveRoomViewTrends:
 class ViewTrendPerformance:
     """View trend performance, a part of `LiveRoomViewTrends`."""
 
-    data_points: list[DataPoint] = attrs.field(factory=list)
     stats_type: str | None = None
+    data_points: list[DataPoint] = attrs.field(factory=list)

@@ -26,22 +26,22 @@ class IntervalPage:
 class LiveMinutePerformance:
     """Live minute performance, a part of `IntervalPage`."""
 
-    intervals: list[LiveMinute] = attrs.field(factory=list)
     overall: LiveOverall | None = None
+    intervals: list[LiveMinute] = attrs.field(factory=list)
 
 
 @model
 class LiveMinute:
     """Live minute, a part of `LiveMinutePerformance`."""
 
-    conversion: Conversion | None = None
-    end_time: int | None = None
-    """Unix seconds."""
-    interactions: Interaction | None = None
-    sales: LiveMinuteSales | None = None
     start_time: int | None = None
     """Unix seconds."""
+    end_time: int | None = None
+    """Unix seconds."""
+    sales: LiveMinuteSales | None = None
     traffic: Traffic | None = None
+    interactions: Interaction | None = None
+    conversion: Conversion | None = None
 
 
 @model
@@ -50,8 +50,8 @@ class Conversion:
 
     avg_price: Amount | None = None
     click_to_order_rate: ClickToOrderRate | None = None
-    created_sku_orders: int | None = None
     gpm: Gpm | None = None
+    created_sku_orders: int | None = None
     sku_order_rate: str | None = None
 
 
@@ -59,38 +59,38 @@ class Conversion:
 class Interaction:
     """Interaction, a part of `LiveMinute`."""
 
-    comment_rate: str | None = None
+    new_followers: int | None = None
+    shares: int | None = None
     comments: int | None = None
+    likes: int | None = None
+    comment_rate: str | None = None
     follow_rate: str | None = None
     like_rate: str | None = None
-    likes: int | None = None
-    new_followers: int | None = None
     share_rate: str | None = None
-    shares: int | None = None
 
 
 @model
 class LiveMinuteSales:
     """Live minute sales, a part of `LiveMinute`."""
 
-    customers: int | None = None
     gmv: Amount | None = None
     items_sold: int | None = None
-    main_orders: int | None = None
+    customers: int | None = None
     sku_orders: int | None = None
+    main_orders: int | None = None
 
 
 @model
 class LiveOverall:
     """Live overall, a part of `LiveMinutePerformance`."""
 
-    duration: int | None = None
-    end_time: int | None = None
-    """Unix seconds."""
-    gmv: Amount | None = None
-    impressions: int | None = None
-    items_sold: int | None = None
     live_title: str | None = None
     start_time: int | None = None
     """Unix seconds."""
+    end_time: int | None = None
+    """Unix seconds."""
+    duration: int | None = None
+    gmv: Amount | None = None
+    items_sold: int | None = None
     unique_viewers: int | None = None
+    impressions: int | None = None

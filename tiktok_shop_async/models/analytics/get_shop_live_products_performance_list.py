@@ -33,23 +33,23 @@ class LiveProduct:
 class LiveProductSales:
     """Live product sales, a part of `LiveProduct`."""
 
-    avg_price: Amount | None = None
-    created_sku_orders: int | None = None
-    customers: int | None = None
     direct_gmv: Amount | None = None
     items_sold: int | None = None
+    customers: int | None = None
+    created_sku_orders: int | None = None
+    avg_price: Amount | None = None
+    sku_orders: int | None = None
     main_orders: int | None = None
     payment_rate: str | None = None
-    sku_orders: int | None = None
 
 
 @model
 class LiveProductTraffic:
     """Live product traffic, a part of `LiveProduct`."""
 
+    product_impressions: int | None = None
+    ctr: str | None = None
     add_to_cart_count: int | None = None
     click_to_order_rate: ClickToOrderRate | None = None
-    ctr: str | None = None
     gpm: Gpm | None = None
-    product_impressions: int | None = None
     produt_clicks: int | None = None

@@ -24,27 +24,33 @@ class ShopPerformanceResult:
 class ShopPerformance:
     """Shop performance, a part of `ShopPerformanceResult`."""
 
+    intervals: list[ShopInterval] = attrs.field(factory=list)
     comparison_intervals: list[ShopInterval] = attrs.field(factory=list)
     """Only in 202405."""
-    intervals: list[ShopInterval] = attrs.field(factory=list)
 
 
 @model
 class ShopInterval:
     """Shop interval, a part of `ShopPerformance`."""
 
+    breakdowns: GmvBreakdowns | None = None
+    """Only in 202609."""
+    end_date: str | None = None
+    """A date, as ``2026-11-24``."""
+    sales: ShopSales | None = None
+    """Only in 202509, 202609."""
+    start_date: str | None = None
+    """A date, as ``2026-11-24``."""
+    traffic: ShopTraffic | None = None
+    """Only in 202509, 202609."""
     avg_order_value: Amount | None = None
     avg_product_page_visitor_breakdowns: list[AvgProductPageVisitorBreakdown] = attrs.field(
         factory=list
     )
     avg_product_page_visitors: int | None = None
-    breakdowns: GmvBreakdowns | None = None
-    """Only in 202609."""
     buyer_breakdowns: list[BuyerBreakdown] = attrs.field(factory=list)
     buyers: int | None = None
     cancellations_and_returns: int | None = None
-    end_date: str | None = None
-    """A date, as ``2026-11-24``."""
     gmv: Amount | None = None
     gmv_breakdowns: list[GmvBreakdown] = attrs.field(factory=list)
     orders: int | None = None
@@ -53,13 +59,7 @@ class ShopInterval:
     product_page_view_breakdowns: list[ProductPageViewBreakdown] = attrs.field(factory=list)
     product_page_views: int | None = None
     refunds: Amount | None = None
-    sales: ShopSales | None = None
-    """Only in 202509, 202609."""
     sku_orders: int | None = None
-    start_date: str | None = None
-    """A date, as ``2026-11-24``."""
-    traffic: ShopTraffic | None = None
-    """Only in 202509, 202609."""
     units_sold: int | None = None
 
 
@@ -125,8 +125,6 @@ class ProductPageViewBreakdown:
 class ShopSales:
     """Shop sales, a part of `ShopInterval`."""
 
-    avg_customers_count: int | None = None
-    """Only in 202509."""
     avg_order_value: Amount | None = None
     """Only in 202609."""
     avg_sku_order_value: Amount | None = None
@@ -152,8 +150,6 @@ class ShopSales:
     """Only in 202609."""
     gmv_with_tiktok_co_funding: Amount | None = None
     """Only in 202609."""
-    gross_revenue: GrossRevenue | None = None
-    """Only in 202509."""
     items_sold: int | None = None
     live_attributed_gmv: Amount | None = None
     """Only in 202609."""
@@ -188,6 +184,10 @@ class ShopSales:
     """Only in 202609."""
     video_indirect_gmv: Amount | None = None
     """Only in 202609."""
+    avg_customers_count: int | None = None
+    """Only in 202509."""
+    gross_revenue: GrossRevenue | None = None
+    """Only in 202509."""
 
 
 @model
@@ -196,10 +196,10 @@ class Gmv:
 
     amount: str | None = None
     """Only in 202609."""
-    breakdowns: list[GmvPart] = attrs.field(factory=list)
-    """Only in 202509."""
     currency: str | None = None
     """Currency code, as in ISO 4217. Only in 202609."""
+    breakdowns: list[GmvPart] = attrs.field(factory=list)
+    """Only in 202509."""
     overall: Amount | None = None
     """Only in 202509."""
 

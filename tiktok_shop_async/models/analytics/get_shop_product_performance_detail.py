@@ -24,8 +24,6 @@ class ShopProductPerformanceDetail:
 class ProductPerformance:
     """Product performance, a part of `ShopProductPerformanceDetail`."""
 
-    comparison_intervals: list[ProductInterval] = attrs.field(factory=list)
-    """Only in 202405."""
     intervals: list[ProductInterval] = attrs.field(factory=list)
     ratings: list[Rating] = attrs.field(factory=list)
     """Only in 202509."""
@@ -33,20 +31,28 @@ class ProductPerformance:
     """Only in 202509."""
     top_creators: list[TopCreator] = attrs.field(factory=list)
     """Only in 202509."""
+    comparison_intervals: list[ProductInterval] = attrs.field(factory=list)
+    """Only in 202405."""
 
 
 @model
 class ProductInterval:
     """Product interval, a part of `ProductPerformance`."""
 
-    avg_page_visitor_breakdowns: list[AvgPageVisitorBreakdown] = attrs.field(factory=list)
-    avg_page_visitors: int | None = None
-    cancel_and_refunds: CancelAndRefund | None = None
-    """Only in 202509."""
-    click_through_rate: str | None = None
-    click_through_rate_breakdowns: list[ClickThroughRateBreakdown] = attrs.field(factory=list)
+    start_date: str | None = None
+    """A date, as ``2026-11-24``."""
     end_date: str | None = None
     """A date, as ``2026-11-24``."""
+    sales: ProductSales | None = None
+    """Only in 202509."""
+    traffic: ProductTrafficBreakdowns | None = None
+    """Only in 202509."""
+    cancel_and_refunds: CancelAndRefund | None = None
+    """Only in 202509."""
+    avg_page_visitor_breakdowns: list[AvgPageVisitorBreakdown] = attrs.field(factory=list)
+    avg_page_visitors: int | None = None
+    click_through_rate: str | None = None
+    click_through_rate_breakdowns: list[ClickThroughRateBreakdown] = attrs.field(factory=list)
     gmv: Amount | None = None
     gmv_breakdowns: list[GmvBreakdown] = attrs.field(factory=list)
     impression_breakdowns: list[ImpressionBreakdown] = attrs.field(factory=list)
@@ -54,12 +60,6 @@ class ProductInterval:
     orders: int | None = None
     page_view_breakdowns: list[PageViewBreakdown] = attrs.field(factory=list)
     page_views: int | None = None
-    sales: ProductSales | None = None
-    """Only in 202509."""
-    start_date: str | None = None
-    """A date, as ``2026-11-24``."""
-    traffic: ProductTrafficBreakdowns | None = None
-    """Only in 202509."""
     unit_sold_breakdowns: list[UnitSoldBreakdown] = attrs.field(factory=list)
     units_sold: int | None = None
 
@@ -77,10 +77,10 @@ class AvgPageVisitorBreakdown:
 class CancelAndRefund:
     """Cancel and refund, a part of `ProductInterval`."""
 
+    returned: int | None = None
     canceled: int | None = None
     refunded: int | None = None
     replacements: int | None = None
-    returned: int | None = None
 
 
 @model
@@ -114,10 +114,10 @@ class PageViewBreakdown:
 class ProductSales:
     """Product sales, a part of `ProductInterval`."""
 
-    breakdowns: list[ContentSales] = attrs.field(factory=list)
     gmv: Amount | None = None
-    items_sold: int | None = None
     orders: int | None = None
+    items_sold: int | None = None
+    breakdowns: list[ContentSales] = attrs.field(factory=list)
 
 
 @model
@@ -133,9 +133,9 @@ class ContentSales:
 class ContentSalesFigures:
     """Content sales figures, a part of `ContentSales`."""
 
-    avg_customers: int | None = None
     gmv: Amount | None = None
     items_sold: int | None = None
+    avg_customers: int | None = None
 
 
 @model
@@ -149,38 +149,38 @@ class ProductTrafficBreakdowns:
 class ContentTraffic:
     """Content traffic, a part of `ProductTrafficBreakdowns`."""
 
+    traffic: ProductTraffic | None = None
     content_type: str | None = None
     """Known values: ``VIDEO``, ``LIVE``, ``PRODUCT_CARD``."""
-    traffic: ProductTraffic | None = None
 
 
 @model
 class ProductTraffic:
     """Product traffic, a part of `ContentTraffic`."""
 
-    avg_conversion_rate: str | None = None
-    avg_unique_page_views: int | None = None
-    ctr: str | None = None
     impressions: int | None = None
     page_views: int | None = None
+    avg_unique_page_views: int | None = None
+    ctr: str | None = None
+    avg_conversion_rate: str | None = None
 
 
 @model
 class Rating:
     """Rating, a part of `ProductPerformance`."""
 
+    stars: str | None = None
     count: int | None = None
     percentage: str | None = None
-    stars: str | None = None
 
 
 @model
 class TopContent:
     """Top content, a part of `ProductPerformance`."""
 
-    contents: list[Content] = attrs.field(factory=list)
     type: str | None = None
     """Known values: ``LIVE``, ``VIDEO``."""
+    contents: list[Content] = attrs.field(factory=list)
 
 
 @model
@@ -188,16 +188,16 @@ class Content:
     """Content, a part of `TopContent`."""
 
     content_id: str | None = None
-    gmv: Amount | None = None
     items_sold: int | None = None
+    gmv: Amount | None = None
 
 
 @model
 class TopCreator:
     """Top creator, a part of `ProductPerformance`."""
 
-    creator_name: str | None = None
     creator_open_id: str | None = None
+    creator_name: str | None = None
     creator_profile: str | None = None
     gmv: Amount | None = None
     items_sold: int | None = None

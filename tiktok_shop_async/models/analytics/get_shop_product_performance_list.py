@@ -14,8 +14,8 @@ from .product import Product
 class ProductPage:
     """Data of `get_shop_product_performance_list`."""
 
+    products: list[Product] = attrs.field(factory=list)
+    next_page_token: str | None = None
+    total_count: int | None = None
     latest_available_date: str | None = None
     """A date, as ``2026-11-24``."""
-    next_page_token: str | None = None
-    products: list[Product] = attrs.field(factory=list)
-    total_count: int | None = None

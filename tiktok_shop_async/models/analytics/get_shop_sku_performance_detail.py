@@ -24,18 +24,20 @@ class ShopSkuPerformanceDetail:
 class SkuPerformance:
     """Sku performance, a part of `ShopSkuPerformanceDetail`."""
 
-    comparison_intervals: list[SkuInterval] = attrs.field(factory=list)
-    """Only in 202406."""
-    intervals: list[SkuInterval] = attrs.field(factory=list)
     product_id: int | None = None
     sku_id: str | None = None
     """Only in 202509."""
+    intervals: list[SkuInterval] = attrs.field(factory=list)
+    comparison_intervals: list[SkuInterval] = attrs.field(factory=list)
+    """Only in 202406."""
 
 
 @model
 class SkuInterval:
     """Sku interval, a part of `SkuPerformance`."""
 
+    start_date: str | None = None
+    """A date, as ``2026-11-24``."""
     end_date: str | None = None
     """A date, as ``2026-11-24``."""
     gmv: Amount | None = None
@@ -45,8 +47,6 @@ class SkuInterval:
     items_sold_breakdown: list[ItemsSoldBreakdown] = attrs.field(factory=list)
     """Only in 202509."""
     sku_orders: int | None = None
-    start_date: str | None = None
-    """A date, as ``2026-11-24``."""
     units_sold: int | None = None
     units_sold_breakdown: list[UnitsSoldBreakdown] = attrs.field(factory=list)
 

@@ -25,8 +25,8 @@ class SkuPage:
 class Sku:
     """Sku, a part of `SkuPage`."""
 
-    gmv: Amount | None = None
     id: int | None = None
     product_id: int | None = None
+    gmv: Amount | None = None
     sku_orders: int | None = None
     units_sold: int | None = None

@@ -12,11 +12,11 @@ from .video_performance import VideoPerformance
 class ShopVideoPerformanceDetails:
     """Data of `get_shop_video_performance_details`."""
 
-    engagement_data: EngagementData | None = None
-    """Only in 202409."""
     latest_available_date: str | None = None
     """A date, as ``2026-11-24``."""
     performance: VideoPerformance | None = None
+    engagement_data: EngagementData | None = None
+    """Only in 202409."""
 
 
 @model

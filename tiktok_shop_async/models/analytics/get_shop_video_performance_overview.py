@@ -23,27 +23,23 @@ class ShopVideoPerformanceOverview:
 class VideoOverview:
     """Video overview, a part of `ShopVideoPerformanceOverview`."""
 
+    intervals: list[VideoInterval] = attrs.field(factory=list)
     comparison_intervals: list[VideoInterval] = attrs.field(factory=list)
     """Only in 202409."""
-    intervals: list[VideoInterval] = attrs.field(factory=list)
 
 
 @model
 class VideoInterval:
     """Video interval, a part of `VideoOverview`."""
 
-    avg_customers: int | None = None
-    """Only in 202509."""
     avg_daily_customers: int | None = None
     """Only in 202609."""
-    click_through_rate: str | None = None
     ctor_sku_order: str | None = None
     """Only in 202609."""
     ctr: str | None = None
     """Only in 202609."""
     end_date: str | None = None
     """A date, as ``2026-11-24``."""
-    gmv: Amount | None = None
     gpm: Amount | None = None
     """Only in 202609."""
     product_clicks: int | None = None
@@ -52,12 +48,10 @@ class VideoInterval:
     """Only in 202509, 202609."""
     shoppable_video_attributed_gmv: Amount | None = None
     """Only in 202609."""
-    sku_orders: int | None = None
     start_date: str | None = None
     """A date, as ``2026-11-24``."""
     today: bool | None = None
     """Only in 202609."""
-    units_sold: int | None = None
     video_attributed_gmv: Amount | None = None
     """Only in 202609."""
     video_attributed_sku_orders: int | None = None
@@ -70,3 +64,9 @@ class VideoInterval:
     """Only in 202609."""
     video_views: int | None = None
     """Only in 202609."""
+    avg_customers: int | None = None
+    """Only in 202509."""
+    click_through_rate: str | None = None
+    gmv: Amount | None = None
+    sku_orders: int | None = None
+    units_sold: int | None = None

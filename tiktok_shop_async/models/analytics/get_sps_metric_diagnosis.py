@@ -14,19 +14,18 @@ from .benchmark import Benchmark
 class SpsMetricDiagnosis:
     """Data of `get_sps_metric_diagnosis`."""
 
-    analyses: list[Analyse] = attrs.field(factory=list)
     benchmarks: Benchmark | None = None
     calculation_rule: CalculationRule | None = None
     dimension: str | None = None
     distribution_details: list[DistributionDetails] = attrs.field(factory=list)
+    evaluate_duration_days: int | None = None
     end_evaluation_time: int | None = None
     """Unix seconds."""
-    evaluate_duration_days: int | None = None
+    start_evaluation_time: int | None = None
+    """Unix seconds."""
     metric_code: str | None = None
     """Known values: ``NRR``, ``NBFR``, ``SFCR``, ``OTDR``, ``AHT``, ``IM_DSAT``."""
     score: str | None = None
-    start_evaluation_time: int | None = None
-    """Unix seconds."""
     status: str | None = None
     """Known values: ``EXCELLENT``, ``GOOD``, ``POOR``, ``CRITICAL``, ``NIL``."""
     status_text: str | None = None
@@ -34,14 +33,15 @@ class SpsMetricDiagnosis:
     value: str | None = None
     value_unit: str | None = None
     """Known values: ``PERCENT``, ``HOURS``."""
+    analyses: list[Analyse] = attrs.field(factory=list)
 
 
 @model
 class Analyse:
     """Analyse, a part of `SpsMetricDiagnosis`."""
 
-    details: list[str] = attrs.field(factory=list)
     summaries: list[str] = attrs.field(factory=list)
+    details: list[str] = attrs.field(factory=list)
 
 
 @model

@@ -26,24 +26,24 @@ class AhtAftersalesTypeItem:
     """Aht aftersales type item, a part of `SpsMetricTopItems`."""
 
     handle_duration_hours: str | None = None
-    image_url: str | None = None
     product_id: str | None = None
     product_name: str | None = None
     return_order_count: int | None = None
     top_aftersales_type_name: str | None = None
     top_type_order_count: int | None = None
+    image_url: str | None = None
 
 
 @model
 class NbfrTopProductItem:
     """Nbfr top product item, a part of `SpsMetricTopItems`."""
 
-    image_url: str | None = None
     product_id: str | None = None
     product_name: str | None = None
     return_order_count: int | None = None
     top_reason_order_count: int | None = None
     top_return_reasons: list[str] = attrs.field(factory=list)
+    image_url: str | None = None
 
 
 @model

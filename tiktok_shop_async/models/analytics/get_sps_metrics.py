@@ -23,19 +23,19 @@ class SpsMetric:
 
     benchmarks: Benchmark | None = None
     dimension: str | None = None
+    evaluate_duration_days: int | None = None
     end_evaluation_time: int | None = None
     """Unix seconds."""
-    evaluate_duration_days: int | None = None
+    start_evaluation_time: int | None = None
+    """Unix seconds."""
     metric_code: str | None = None
     """Known values: ``NRR``, ``NBFR``, ``SFCR``, ``OTDR``, ``AHT``, ``IM_DSAT``."""
     metric_name: str | None = None
     score: str | None = None
-    start_evaluation_time: int | None = None
-    """Unix seconds."""
     status: str | None = None
     """Known values: ``EXCELLENT``, ``GOOD``, ``POOR``, ``CRITICAL``, ``NIL``."""
     status_text: str | None = None
-    top_reason_text: str | None = None
     value: str | None = None
     value_unit: str | None = None
     """Known values: ``PERCENT``, ``HOURS``."""
+    top_reason_text: str | None = None

@@ -15,17 +15,17 @@ class SpsOverview:
 
     benefits: list[Benefit] = attrs.field(factory=list)
     dimensions: list[Dimension] = attrs.field(factory=list)
+    evaluate_duration_days: int | None = None
     end_evaluation_time: int | None = None
     """Unix seconds."""
-    evaluate_duration_days: int | None = None
+    start_evaluation_time: int | None = None
+    """Unix seconds."""
     peer_percentile: str | None = None
     primary_category: PrimaryCategory | None = None
     sps_score: str | None = None
     sps_tier: str | None = None
     """Known values: ``EXCELLENT``, ``GOOD``, ``POOR``, ``CRITICAL``, ``NIL``."""
     sps_tier_text: str | None = None
-    start_evaluation_time: int | None = None
-    """Unix seconds."""
     top_issues: TopIssue | None = None
     update_time: int | None = None
     """Unix seconds."""
@@ -73,13 +73,13 @@ class Issue:
     """Issue, a part of `TopIssue`."""
 
     description: str | None = None
+    evaluate_duration_days: int | None = None
     end_evaluation_time: int | None = None
     """Unix seconds."""
-    evaluate_duration_days: int | None = None
+    start_evaluation_time: int | None = None
+    """Unix seconds."""
     metric_code: str | None = None
     """Known values: ``NRR``, ``NBFR``, ``SFCR``, ``OTDR``, ``AHT``, ``IM_DSAT``."""
     metric_name: str | None = None
     percentile: str | None = None
     rank: int | None = None
-    start_evaluation_time: int | None = None
-    """Unix seconds."""

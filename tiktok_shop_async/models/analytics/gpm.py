@@ -11,5 +11,5 @@ from ..._model import model
 class Gpm:
     """Gpm, a part of `Conversion` and `LiveProductTraffic`."""
 
-    show_gpm: str | None = None
     watch_gpm: str | None = None
+    show_gpm: str | None = None

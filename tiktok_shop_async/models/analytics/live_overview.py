@@ -14,8 +14,8 @@ from .amount import Amount
 class LiveOverview:
     """Live overview, a part of `SearchShopLivePerformanceOverviewResult` and 1 more."""
 
-    comparison_intervals: list[LiveInterval] = attrs.field(factory=list)
     intervals: list[LiveInterval] = attrs.field(factory=list)
+    comparison_intervals: list[LiveInterval] = attrs.field(factory=list)
 
 
 @model
@@ -26,16 +26,10 @@ class LiveInterval:
     """Only in 202609."""
     avg_viewing_duration: int | None = None
     """Only in 202609."""
-    click_through_rate: str | None = None
-    click_to_order_rate: str | None = None
     ctor_sku_order: str | None = None
     """Only in 202609."""
-    customers: int | None = None
     end_date: str | None = None
     """A date, as ``2026-11-24``."""
-    gmv: Amount | None = None
-    items_sold: int | None = None
-    """Only in 202509."""
     live_attributed_gmv: Amount | None = None
     """Only in 202609."""
     live_attributed_items_sold: int | None = None
@@ -56,9 +50,15 @@ class LiveInterval:
     """Only in 202609."""
     show_gpm: Amount | None = None
     """Only in 202609."""
-    sku_orders: int | None = None
     start_date: str | None = None
     """A date, as ``2026-11-24``."""
-    units_sold: int | None = None
     views: int | None = None
     """Only in 202609."""
+    click_through_rate: str | None = None
+    click_to_order_rate: str | None = None
+    customers: int | None = None
+    gmv: Amount | None = None
+    items_sold: int | None = None
+    """Only in 202509."""
+    sku_orders: int | None = None
+    units_sold: int | None = None

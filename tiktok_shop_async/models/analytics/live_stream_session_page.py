@@ -48,9 +48,6 @@ class LiveStreamSession:
 class InteractionPerformance:
     """Interaction performance, a part of `LiveStreamSession`."""
 
-    acu: int | None = None
-    avg_viewing_duration: str | None = None
-    click_through_rate: str | None = None
     comment_rate: str | None = None
     """Only in 202609."""
     comments: int | None = None
@@ -60,12 +57,15 @@ class InteractionPerformance:
     """Only in 202609."""
     likes: int | None = None
     new_followers: int | None = None
-    pcu: int | None = None
-    product_clicks: int | None = None
-    product_impressions: int | None = None
     share_rate: str | None = None
     """Only in 202609."""
     shares: int | None = None
+    acu: int | None = None
+    avg_viewing_duration: str | None = None
+    click_through_rate: str | None = None
+    pcu: int | None = None
+    product_clicks: int | None = None
+    product_impressions: int | None = None
     viewers: int | None = None
     views: int | None = None
 
@@ -74,7 +74,6 @@ class InteractionPerformance:
 class SalesPerformance:
     """Sales performance, a part of `LiveStreamSession`."""
 
-    live_gmv_24h: Amount | None = wire_name("24h_live_gmv", default=None)
     aov: Amount | None = None
     """Only in 202609."""
     attributed_customers: int | None = None
@@ -82,15 +81,9 @@ class SalesPerformance:
     avg_live_auction_price: Amount | None = None
     """Only in 202609."""
     avg_price: Amount | None = None
-    click_to_order_rate: str | None = None
     created_sku_orders: int | None = None
-    customers: int | None = None
-    different_products_sold: int | None = None
-    gmv: Amount | None = None
     gmv_with_tiktok_coupons: Amount | None = None
     """Only in 202609."""
-    items_sold: int | None = None
-    """Only in 202509."""
     live_attributed_gmv: Amount | None = None
     """Only in 202609."""
     live_attributed_items_sold: int | None = None
@@ -115,8 +108,15 @@ class SalesPerformance:
     """Only in 202609."""
     payment_rate: str | None = None
     """Only in 202609."""
-    products_added: int | None = None
     products_sold: int | None = None
     """Only in 202609."""
+    live_gmv_24h: Amount | None = wire_name("24h_live_gmv", default=None)
+    click_to_order_rate: str | None = None
+    customers: int | None = None
+    different_products_sold: int | None = None
+    gmv: Amount | None = None
+    items_sold: int | None = None
+    """Only in 202509."""
+    products_added: int | None = None
     sku_orders: int | None = None
     unit_sold: int | None = None

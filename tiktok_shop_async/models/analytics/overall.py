@@ -14,11 +14,9 @@ class Overall:
 
     avg_order_value: Amount | None = None
     avg_sku_order_value: Amount | None = None
-    ctr: str | None = None
     customers: int | None = None
     customers_count: int | None = None
     gmv: Amount | None = None
-    gpm: Amount | None = None
     items_sold: int | None = None
     live_attributed_gmv: Amount | None = None
     orders_count: int | None = None
@@ -30,3 +28,5 @@ class Overall:
     unique_product_impressions: int | None = None
     video_attributed_gmv: Amount | None = None
     visitors: int | None = None
+    gpm: Amount | None = None
+    ctr: str | None = None

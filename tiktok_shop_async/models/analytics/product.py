@@ -12,99 +12,99 @@ from .amount import Amount
 class Product:
     """Product, a part of `ProductPage` and `Video`."""
 
-    affiliate_live_performance: AffiliateLivePerformance | None = None
+    id: str | None = None
+    total_performance: TotalPerformance | None = None
+    """Only in 202605."""
+    seller_live_performance: SellerLivePerformance | None = None
+    """Only in 202605."""
+    seller_video_performance: SellerVideoPerformance | None = None
+    """Only in 202605."""
+    seller_product_card_performance: SellerProductCardPerformance | None = None
     """Only in 202605."""
     affiliate_total_performance: AffiliateTotalPerformance | None = None
     """Only in 202605."""
+    affiliate_live_performance: AffiliateLivePerformance | None = None
+    """Only in 202605."""
     affiliate_video_performance: AffiliateVideoPerformance | None = None
     """Only in 202605."""
+    shop_tab_performance: ShopTabPerformance | None = None
+    """Only in 202605."""
+    overall_performance: OverallPerformance | None = None
+    """Only in 202509."""
     click_through_rate: str | None = None
     """Only in 202405."""
     gmv: Amount | None = None
     """Only in 202405."""
-    id: str | None = None
-    name: str | None = None
     orders: int | None = None
     """Only in 202405."""
-    overall_performance: OverallPerformance | None = None
-    """Only in 202509."""
-    seller_live_performance: SellerLivePerformance | None = None
-    """Only in 202605."""
-    seller_product_card_performance: SellerProductCardPerformance | None = None
-    """Only in 202605."""
-    seller_video_performance: SellerVideoPerformance | None = None
-    """Only in 202605."""
-    shop_tab_performance: ShopTabPerformance | None = None
-    """Only in 202605."""
-    total_performance: TotalPerformance | None = None
-    """Only in 202605."""
     units_sold: int | None = None
     """Only in 202405."""
+    name: str | None = None
 
 
 @model
 class AffiliateLivePerformance:
     """Affiliate live performance, a part of `Product`."""
 
-    add_cart_count: int | None = None
-    add_cart_rate: str | None = None
-    atc_users: int | None = None
-    click_order_rate: str | None = None
-    ctr: str | None = None
     live_attributed_gmv: Amount | None = None
     new_live_count: int | None = None
-    product_clicks: int | None = None
     product_impressions: int | None = None
-    unique_atc_rate: str | None = None
-    unique_click_order_rate: str | None = None
+    product_clicks: int | None = None
+    ctr: str | None = None
+    add_cart_count: int | None = None
+    add_cart_rate: str | None = None
+    click_order_rate: str | None = None
+    unique_product_impressions: int | None = None
     unique_clicks: int | None = None
     unique_ctr: str | None = None
-    unique_product_impressions: int | None = None
+    atc_users: int | None = None
+    unique_atc_rate: str | None = None
+    unique_click_order_rate: str | None = None
 
 
 @model
 class AffiliateTotalPerformance:
     """Affiliate total performance, a part of `Product`."""
 
-    add_cart_count: int | None = None
-    add_cart_rate: str | None = None
-    add_cart_users: int | None = None
-    aov: Amount | None = None
     attributed_gmv: Amount | None = None
     attributed_orders: int | None = None
     attributed_sku_orders: int | None = None
     attributed_sold_items: int | None = None
-    avg_daily_creator_posted_content: int | None = None
-    click_order_rate: str | None = None
-    ctr: str | None = None
     estimated_customers: int | None = None
-    product_clicks: int | None = None
+    aov: Amount | None = None
+    avg_daily_creator_posted_content: int | None = None
     product_impressions: int | None = None
-    unique_atc_rate: str | None = None
-    unique_click_order_rate: str | None = None
+    product_clicks: int | None = None
+    ctr: str | None = None
+    add_cart_count: int | None = None
+    add_cart_rate: str | None = None
+    click_order_rate: str | None = None
+    unique_product_impressions: int | None = None
     unique_clicks: int | None = None
     unique_ctr: str | None = None
-    unique_product_impressions: int | None = None
+    add_cart_users: int | None = None
+    unique_atc_rate: str | None = None
+    unique_click_order_rate: str | None = None
 
 
 @model
 class AffiliateVideoPerformance:
     """Affiliate video performance, a part of `Product`."""
 
+    attributed_video_gmv: Amount | None = None
+    new_video_count: int | None = None
+    product_impressions: int | None = None
+    product_clicks: int | None = None
+    ctr: str | None = None
     add_cart_count: int | None = None
     add_cart_rate: str | None = None
-    atc_users: int | None = None
-    attributed_video_gmv: Amount | None = None
     click_order_rate: str | None = None
-    ctr: str | None = None
-    new_video_count: int | None = None
-    product_clicks: int | None = None
-    product_impressions: int | None = None
-    unique_atc_rate: str | None = None
-    unique_click_order_rate: str | None = None
+    unique_product_impressions: int | None = None
     unique_clicks: int | None = None
     unique_ctr: str | None = None
-    unique_product_impressions: int | None = None
+    atc_users: int | None = None
+    unique_atc_rate: str | None = None
+    unique_click_order_rate: str | None = None
 
 
 @model
@@ -120,116 +120,116 @@ class OverallPerformance:
 class SellerLivePerformance:
     """Seller live performance, a part of `Product`."""
 
-    add_cart_count: int | None = None
-    add_cart_rate: str | None = None
-    add_cart_users: int | None = None
-    aov: Amount | None = None
     attributed_gmv: Amount | None = None
     attributed_orders: int | None = None
     attributed_sku_orders: int | None = None
     attributed_sold_items: int | None = None
-    click_order_rate: str | None = None
-    ctr: str | None = None
     estimated_customers: int | None = None
+    aov: Amount | None = None
     new_live_count: int | None = None
-    product_clicks: int | None = None
     product_impressions: int | None = None
-    unique_atc_rate: str | None = None
-    unique_click_order_rate: str | None = None
+    product_clicks: int | None = None
+    ctr: str | None = None
+    add_cart_count: int | None = None
+    add_cart_rate: str | None = None
+    click_order_rate: str | None = None
+    unique_product_impressions: int | None = None
     unique_clicks: int | None = None
     unique_ctr: str | None = None
-    unique_product_impressions: int | None = None
+    add_cart_users: int | None = None
+    unique_atc_rate: str | None = None
+    unique_click_order_rate: str | None = None
 
 
 @model
 class SellerProductCardPerformance:
     """Seller product card performance, a part of `Product`."""
 
-    add_cart_count: int | None = None
-    add_cart_rate: str | None = None
-    add_cart_users: int | None = None
-    aov: Amount | None = None
     attributed_gmv: Amount | None = None
     attributed_orders: int | None = None
     attributed_sku_orders: int | None = None
     attributed_sold_items: int | None = None
-    click_order_rate: str | None = None
-    ctr: str | None = None
     estimated_customers: int | None = None
-    product_clicks: int | None = None
+    aov: Amount | None = None
     product_impressions: int | None = None
-    unique_atc_rate: str | None = None
-    unique_click_order_rate: str | None = None
+    product_clicks: int | None = None
+    ctr: str | None = None
+    add_cart_count: int | None = None
+    add_cart_rate: str | None = None
+    click_order_rate: str | None = None
+    unique_product_impressions: int | None = None
     unique_clicks: int | None = None
     unique_ctr: str | None = None
-    unique_product_impressions: int | None = None
+    add_cart_users: int | None = None
+    unique_atc_rate: str | None = None
+    unique_click_order_rate: str | None = None
 
 
 @model
 class SellerVideoPerformance:
     """Seller video performance, a part of `Product`."""
 
-    add_cart_count: int | None = None
-    add_cart_rate: str | None = None
-    add_cart_users: int | None = None
-    aov: Amount | None = None
     attributed_gmv: Amount | None = None
     attributed_orders: int | None = None
     attributed_sku_orders: int | None = None
     attributed_sold_items: int | None = None
-    click_order_rate: str | None = None
-    ctr: str | None = None
     estimated_customers: int | None = None
+    aov: Amount | None = None
     new_video_count: int | None = None
-    product_clicks: int | None = None
     product_impressions: int | None = None
-    unique_atc_rate: str | None = None
-    unique_click_order_rate: str | None = None
+    product_clicks: int | None = None
+    ctr: str | None = None
+    add_cart_count: int | None = None
+    add_cart_rate: str | None = None
+    click_order_rate: str | None = None
+    unique_product_impressions: int | None = None
     unique_clicks: int | None = None
     unique_ctr: str | None = None
-    unique_product_impressions: int | None = None
+    add_cart_users: int | None = None
+    unique_atc_rate: str | None = None
+    unique_click_order_rate: str | None = None
 
 
 @model
 class ShopTabPerformance:
     """Shop tab performance, a part of `Product`."""
 
-    estimated_shop_tab_customers: int | None = None
-    shop_tab_ctor_sku: str | None = None
-    shop_tab_ctr: str | None = None
-    shop_tab_gmv: Amount | None = None
-    shop_tab_product_clicks: int | None = None
     shop_tab_product_impressions: int | None = None
-    shop_tab_sold_items: int | None = None
+    shop_tab_product_clicks: int | None = None
     unique_shop_tab_product_clicks: int | None = None
+    estimated_shop_tab_customers: int | None = None
+    shop_tab_ctr: str | None = None
+    shop_tab_ctor_sku: str | None = None
+    shop_tab_gmv: Amount | None = None
+    shop_tab_sold_items: int | None = None
 
 
 @model
 class TotalPerformance:
     """Total performance, a part of `Product`."""
 
+    gmv: Amount | None = None
+    orders: int | None = None
+    sku_orders: int | None = None
+    items_sold: int | None = None
+    estimated_customers: int | None = None
+    aov: Amount | None = None
+    product_impressions: int | None = None
+    product_clicks: int | None = None
+    ctr: str | None = None
     add_cart_count: int | None = None
     add_cart_rate: str | None = None
-    add_cart_users: int | None = None
-    aov: Amount | None = None
     click_order_rate: str | None = None
-    ctr: str | None = None
-    estimated_customers: int | None = None
-    gmv: Amount | None = None
-    gmv_incl_tax: Amount | None = None
-    gross_merchandise_value: Amount | None = None
-    items_sold: int | None = None
-    orders: int | None = None
-    product_clicks: int | None = None
-    product_impressions: int | None = None
-    refund_customers: int | None = None
-    refunded_items: int | None = None
-    refunds: Amount | None = None
-    shipping_fees: Amount | None = None
-    sku_orders: int | None = None
-    tax: Amount | None = None
-    unique_atc_rate: str | None = None
-    unique_click_order_rate: str | None = None
+    unique_product_impressions: int | None = None
     unique_clicks: int | None = None
     unique_ctr: str | None = None
-    unique_product_impressions: int | None = None
+    add_cart_users: int | None = None
+    unique_atc_rate: str | None = None
+    unique_click_order_rate: str | None = None
+    gmv_incl_tax: Amount | None = None
+    tax: Amount | None = None
+    gross_merchandise_value: Amount | None = None
+    shipping_fees: Amount | None = None
+    refunds: Amount | None = None
+    refunded_items: int | None = None
+    refund_customers: int | None = None

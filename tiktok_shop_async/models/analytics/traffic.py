@@ -12,26 +12,26 @@ from .amount import Amount
 class Traffic:
     """Traffic, a part of `LiveMinute` and `LiveStreamSession`."""
 
+    viewers: int | None = None
+    views: int | None = None
+    product_impressions: int | None = None
+    ctr: str | None = None
+    enter_room_rate: str | None = None
+    product_clicks: int | None = None
+    impressions: int | None = None
     acu: int | None = None
     avg_viewing_duration: int | None = None
     avg_viewing_duration_per_viewer: int | None = None
     ctor: str | None = None
     ctor_sku_order: str | None = None
-    ctr: str | None = None
-    enter_room_rate: str | None = None
     gmv_per_hour: Amount | None = None
-    impressions: int | None = None
     impressions_per_hour: int | None = None
     live_ctr: str | None = None
     order_rate_sku_orders: str | None = None
     over_1m_live_viewing_rate: str | None = None
     over_1m_views: int | None = None
     pcu: int | None = None
-    product_clicks: int | None = None
-    product_impressions: int | None = None
     products_added: int | None = None
     show_gpm: Amount | None = None
     tap_through_rate: str | None = None
-    viewers: int | None = None
-    views: int | None = None
     watch_gpm: Amount | None = None

@@ -30,7 +30,6 @@ class Video:
     """Only in 202605."""
     duration: int | None = None
     gmv: Amount | None = None
-    gmv_range: str | None = None
     gpm: Amount | None = None
     """Only in 202509, 202605."""
     hash_tags: list[str] = attrs.field(factory=list)
@@ -43,26 +42,16 @@ class Video:
     likes: int | None = None
     new_followers: int | None = None
     """Only in 202605."""
-    nick_name: str | None = None
-    performances: list[VideoPeriodPerformance] = attrs.field(factory=list)
-    play_url: str | None = None
     product_clicks: int | None = None
     """Only in 202605."""
     product_impressions: int | None = None
     """Only in 202605."""
-    product_infos: list[ProductInfo] = attrs.field(factory=list)
     products: list[Product] = attrs.field(factory=list)
-    publish_time: int | None = None
-    """Unix seconds."""
-    rank: int | None = None
     review_type: str | None = None
     """Only in 202605."""
     shares: int | None = None
     sku_orders: int | None = None
-    thumbnail_url: str | None = None
     title: str | None = None
-    units_sold: int | None = None
-    """Only in 202409."""
     username: str | None = None
     v_to_l_clicks: int | None = None
     """Only in 202605."""
@@ -72,14 +61,25 @@ class Video:
     """Only in 202605."""
     video_post_time: str | None = None
     views: int | None = None
+    units_sold: int | None = None
+    """Only in 202409."""
+    rank: int | None = None
+    nick_name: str | None = None
+    gmv_range: str | None = None
+    product_infos: list[ProductInfo] = attrs.field(factory=list)
+    publish_time: int | None = None
+    """Unix seconds."""
+    play_url: str | None = None
+    thumbnail_url: str | None = None
+    performances: list[VideoPeriodPerformance] = attrs.field(factory=list)
 
 
 @model
 class VideoPeriodPerformance:
     """Video period performance, a part of `Video`."""
 
-    metrics: Metric | None = None
     time_range: TimeRange | None = None
+    metrics: Metric | None = None
 
 
 @model
@@ -88,17 +88,17 @@ class Metric:
 
     anchor_display_rate: str | None = None
     click_through_rate: str | None = None
-    gmv: Amount | None = None
-    item_sold_count: int | None = None
     order_count: int | None = None
+    item_sold_count: int | None = None
+    gmv: Amount | None = None
 
 
 @model
 class TimeRange:
     """Time range, a part of `VideoPeriodPerformance`."""
 
-    end_time: int | None = None
     start_time: int | None = None
+    end_time: int | None = None
 
 
 @model

@@ -15,27 +15,27 @@ from .overall import Overall
 class VideoPerformance:
     """Video performance, a part of `ShopVideoPerformanceDetails` and `VideoReport`."""
 
+    intervals: list[VideoDayInterval] = attrs.field(factory=list)
+    viewer_profile: list[ViewerProfile] = attrs.field(factory=list)
     comparison_intervals: list[VideoDayInterval] = attrs.field(factory=list)
     """Only in 202409."""
-    intervals: list[VideoDayInterval] = attrs.field(factory=list)
     video_post_time: str | None = None
     """Only in 202409."""
-    viewer_profile: list[ViewerProfile] = attrs.field(factory=list)
 
 
 @model
 class VideoDayInterval:
     """Video day interval, a part of `VideoPerformance`."""
 
-    click_through_rate: str | None = None
-    daily_avg_buyers: str | None = None
-    end_date: str | None = None
-    """A date, as ``2026-11-24``."""
-    gmv: Amount | None = None
-    sales: VideoSales | None = None
     start_date: str | None = None
     """A date, as ``2026-11-24``."""
+    end_date: str | None = None
+    """A date, as ``2026-11-24``."""
+    sales: VideoSales | None = None
     traffic: VideoTraffic | None = None
+    click_through_rate: str | None = None
+    daily_avg_buyers: str | None = None
+    gmv: Amount | None = None
     views: int | None = None
 
 
@@ -43,44 +43,44 @@ class VideoDayInterval:
 class VideoSales:
     """Video sales, a part of `VideoDayInterval`."""
 
-    breakdowns: list[VideoProductSales] = attrs.field(factory=list)
     overall: Overall | None = None
+    breakdowns: list[VideoProductSales] = attrs.field(factory=list)
 
 
 @model
 class VideoProductSales:
     """Video product sales, a part of `VideoSales`."""
 
-    ctr: str | None = None
-    customers: int | None = None
+    product_id: str | None = None
     gmv: Amount | None = None
     gpm: Amount | None = None
+    customers: int | None = None
     items_sold: int | None = None
-    product_clicks: int | None = None
-    product_id: str | None = None
+    ctr: str | None = None
     product_impressions: int | None = None
+    product_clicks: int | None = None
 
 
 @model
 class VideoTraffic:
     """Video traffic, a part of `VideoDayInterval`."""
 
-    comments: int | None = None
-    likes: int | None = None
+    views: int | None = None
     new_followers: int | None = None
     shares: int | None = None
-    views: int | None = None
+    comments: int | None = None
+    likes: int | None = None
 
 
 @model
 class ViewerProfile:
     """Viewer profile, a part of `VideoPerformance`."""
 
-    age_distribution: list[AgeDistribution] = attrs.field(factory=list)
-    country_distribution: list[CountryDistribution] = attrs.field(factory=list)
-    gender_distribution: list[GenderDistribution] = attrs.field(factory=list)
     type: str | None = None
     """Known values: ``NEW_FOLLOWER``, ``VIEWERS``."""
+    gender_distribution: list[GenderDistribution] = attrs.field(factory=list)
+    age_distribution: list[AgeDistribution] = attrs.field(factory=list)
+    country_distribution: list[CountryDistribution] = attrs.field(factory=list)
 
 
 @model

@@ -20,9 +20,9 @@ class AuthorizedCategoryAssets:
 class CategoryAsset:
     """Category asset, a part of `AuthorizedCategoryAssets`."""
 
-    category: Category | None = None
     cipher: str | None = attrs.field(default=None, repr=False)
     target_market: str | None = None
+    category: Category | None = None
 
 
 @model

@@ -20,10 +20,10 @@ class AuthorizedShops:
 class Shop:
     """Shop, a part of `AuthorizedShops`."""
 
-    cipher: str | None = attrs.field(default=None, repr=False)
-    code: str | None = None
     id: str | None = None
     name: str | None = None
     region: str | None = None
     seller_type: str | None = None
     """Known values: ``CROSS_BORDER``, ``LOCAL``."""
+    cipher: str | None = attrs.field(default=None, repr=False)
+    code: str | None = None

@@ -11,5 +11,5 @@ from ..._model import model
 class CustomMessage:
     """Custom message for `create_custom_engagement_task`."""
 
-    body: str | None = None
     title: str | None = None
+    body: str | None = None

@@ -20,6 +20,6 @@ class EngagementFeaturePermissions:
 class Feature:
     """Feature, a part of `EngagementFeaturePermissions`."""
 
-    is_authorized: bool | None = None
     name: str | None = None
     """Known values: ``FUNDAMENTAL``, ``CUSTOM_MSG``."""
+    is_authorized: bool | None = None

@@ -20,13 +20,13 @@ class EngagementTaskPerformances:
 class TaskPerformance:
     """Task performance, a part of `EngagementTaskPerformances`."""
 
-    claimed_coupons_count: int | None = None
-    gmv_amount: str | None = None
     id: str | None = None
-    order_count: int | None = None
-    read_recipient_count: int | None = None
-    sent_recipient_count: int | None = None
     status: str | None = None
     """Known values: ``UNKNOWN``, ``DRAFT``, ``WAITING``, ``SENDING``, ``FAILED``, ``CANCELED``,
     ``SUCCESS``, ``DELETED``.
     """
+    sent_recipient_count: int | None = None
+    read_recipient_count: int | None = None
+    order_count: int | None = None
+    gmv_amount: str | None = None
+    claimed_coupons_count: int | None = None

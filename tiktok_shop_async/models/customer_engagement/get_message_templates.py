@@ -20,26 +20,26 @@ class MessageTemplates:
 class MessageTemplate:
     """Message template, a part of `MessageTemplates`."""
 
-    coupon_card_rules: CouponCardRule | None = None
     id: str | None = None
-    message_body: str | None = None
     message_title: str | None = None
+    message_body: str | None = None
     product_card_rules: ProductCardRule | None = None
+    coupon_card_rules: CouponCardRule | None = None
 
 
 @model
 class CouponCardRule:
     """Coupon card rule, a part of `MessageTemplate`."""
 
+    min_count: int | None = None
+    max_count: int | None = None
     coupon_type: list[str] = attrs.field(factory=list)
     """Known values: ``REGULAR_ALL``, ``REGULAR_REPEAT``."""
-    max_count: int | None = None
-    min_count: int | None = None
 
 
 @model
 class ProductCardRule:
     """Product card rule, a part of `MessageTemplate`."""
 
-    max_count: int | None = None
     min_count: int | None = None
+    max_count: int | None = None

@@ -21,8 +21,8 @@ class Error:
     """Error, a part of `SendEngagementMessageResult`."""
 
     code: int | None = None
-    detail: ErrorDetail | None = None
     message: str | None = None
+    detail: ErrorDetail | None = None
 
 
 @model

@@ -14,16 +14,16 @@ from .sender import Sender
 class Conversation:
     """Conversation, a part of `ConversationPage` and `ConversationResult`."""
 
+    id: str | None = None
+    participant_count: int | None = None
     can_send_message: bool | None = None
+    unread_count: int | None = None
     create_time: int | None = None
     """Unix seconds."""
-    cur_session: CurSession | None = None
-    cur_session_id: str | None = None
-    id: str | None = None
-    latest_message: LatestMessage | None = None
-    participant_count: int | None = None
     participants: list[Participant] = attrs.field(factory=list)
-    unread_count: int | None = None
+    latest_message: LatestMessage | None = None
+    cur_session_id: str | None = None
+    cur_session: CurSession | None = None
 
 
 @model
@@ -38,33 +38,33 @@ class CurSession:
 class LatestMessage:
     """Latest message, a part of `Conversation`."""
 
-    content: str | None = None
-    """Known values: ``TEXT``, ``IMAGE``, ``RETURN_REFUND_CARD``, ``VIDEO``, ``COUPON_CARD``."""
-    create_time: int | None = None
-    """Unix seconds."""
     id: str | None = None
-    index: str | None = None
-    is_visible: bool | None = None
-    sender: Sender | None = None
     type: str | None = None
     """Known values: ``TEXT``, ``IMAGE``, ``ALLOCATED_SERVICE``, ``NOTIFICATION``,
     ``BUYER_ENTER_FROM_TRANSFER``, ``BUYER_ENTER_FROM_PRODUCT``, ``BUYER_ENTER_FROM_ORDER``,
     ``PRODUCT_CARD``, ``EMOTICONS``, ``ORDER_CARD``, ``VIDEO``, ``RETURN_REFUND_CARD``,
     ``COUPON_CARD``, ``OTHER``.
     """
+    content: str | None = None
+    """Known values: ``TEXT``, ``IMAGE``, ``RETURN_REFUND_CARD``, ``VIDEO``, ``COUPON_CARD``."""
+    create_time: int | None = None
+    """Unix seconds."""
+    is_visible: bool | None = None
+    sender: Sender | None = None
+    index: str | None = None
 
 
 @model
 class Participant:
     """Participant, a part of `Conversation`."""
 
-    avatar: str | None = None
-    buyer_platform: str | None = None
-    """Known values: ``TIKTOK_SHOP``, ``TOKOPEDIA``."""
     im_user_id: str | None = None
-    nickname: str | None = None
-    platform: str | None = None
-    """Known values: ``TIKTOK_SHOP``, ``TOKOPEDIA``."""
+    avatar: str | None = None
+    user_id: str | None = None
     role: str | None = None
     """Known values: ``BUYER``, ``SHOP``, ``CUSTOMER_SERVICE``."""
-    user_id: str | None = None
+    nickname: str | None = None
+    buyer_platform: str | None = None
+    """Known values: ``TIKTOK_SHOP``, ``TOKOPEDIA``."""
+    platform: str | None = None
+    """Known values: ``TIKTOK_SHOP``, ``TOKOPEDIA``."""

@@ -23,22 +23,22 @@ class MessagePage:
 class Message:
     """Message, a part of `MessagePage`."""
 
-    content: str | None = None
-    """Known values: ``TEXT``, ``IMAGE``, ``LOGISTICS_CARD``, ``RETURN_REFUND_CARD``, ``VIDEO``,
-    ``COUPON_CARD``.
-    """
-    create_time: int | None = None
-    """Unix seconds."""
-    data: str | None = None
-    """Unix milliseconds."""
     id: str | None = None
-    index: str | None = None
-    is_visible: bool | None = None
-    plaintext: str | None = None
-    sender: Sender | None = None
     type: str | None = None
     """Known values: ``TEXT``, ``IMAGE``, ``ALLOCATED_SERVICE``, ``NOTIFICATION``,
     ``BUYER_ENTER_FROM_TRANSFER``, ``BUYER_ENTER_FROM_PRODUCT``, ``BUYER_ENTER_FROM_ORDER``,
     ``PRODUCT_CARD``, ``EMOTICONS``, ``ORDER_CARD``, ``VIDEO``, ``RETURN_REFUND_CARD``,
     ``COUPON_CARD``, ``LOGISTICS_CARD``, ``OTHER``.
     """
+    content: str | None = None
+    """Known values: ``TEXT``, ``IMAGE``, ``LOGISTICS_CARD``, ``RETURN_REFUND_CARD``, ``VIDEO``,
+    ``COUPON_CARD``.
+    """
+    create_time: int | None = None
+    """Unix seconds."""
+    is_visible: bool | None = None
+    sender: Sender | None = None
+    index: str | None = None
+    data: str | None = None
+    """Unix milliseconds."""
+    plaintext: str | None = None

@@ -18,11 +18,11 @@ class CustomerServicePerformance:
 class Performance:
     """Performance, a part of `CustomerServicePerformance`."""
 
+    support_session_count: int | None = None
+    response_percentage: str | None = None
+    satisfaction_percentage: str | None = None
+    response_time_mins: str | None = None
     conversion_rate: str | None = None
     cs_guided_gmv: str | None = None
     currency: str | None = None
     """Currency code, as in ISO 4217."""
-    response_percentage: str | None = None
-    response_time_mins: str | None = None
-    satisfaction_percentage: str | None = None
-    support_session_count: int | None = None

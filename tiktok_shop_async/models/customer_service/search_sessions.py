@@ -21,14 +21,14 @@ class SessionPage:
 class Session:
     """Session, a part of `SessionPage`."""
 
+    id: str | None = None
+    conversation_id: str | None = None
     begin_time: int | None = None
     """Unix seconds."""
+    end_time: int | None = None
     buyer_nickname: str | None = None
     chat_tags: list[str] = attrs.field(factory=list)
-    conversation_id: str | None = None
+    satisfaction_score: int | None = None
     dissatisfaction_reason: str | None = None
-    end_time: int | None = None
     first_response_late: bool | None = None
     first_response_time: int | None = None
-    id: str | None = None
-    satisfaction_score: int | None = None

@@ -11,8 +11,8 @@ from ..._model import model
 class Sender:
     """Sender, a part of `LatestMessage` and `Message`."""
 
-    avatar: str | None = None
     im_user_id: str | None = None
-    nickname: str | None = None
     role: str | None = None
     """Known values: ``BUYER``, ``SHOP``, ``CUSTOMER_SERVICE``, ``SYSTEM``, ``ROBOT``."""
+    nickname: str | None = None
+    avatar: str | None = None

@@ -23,16 +23,16 @@ class Order:
     channel_type: str | None = None
     issue_reason: str | None = None
     """Only in 202401."""
-    not_exist_reason: str | None = None
     order_id: str | None = None
     packages: Sequence[Package | Mapping[str, Any]] | None = None
+    not_exist_reason: str | None = None
 
 
 @model
 class Package:
     """Package, a part of `Order`."""
 
-    logistics_provider_name: str | None = None
     package_id: str | None = None
     shipping_provider_name: str | None = None
     tracking_number: str | None = None
+    logistics_provider_name: str | None = None

@@ -21,9 +21,6 @@ class ShopWebhooks:
 class Webhook:
     """Webhook, a part of `ShopWebhooks`."""
 
-    address: str | None = None
-    create_time: int | None = None
-    """Unix milliseconds."""
     event_type: str | None = None
     """Known values: ``ORDER_STATUS_CHANGE``, ``RECIPIENT_ADDRESS_UPDATE``, ``PACKAGE_UPDATE``,
     ``PRODUCT_STATUS_CHANGE``, ``SELLER_DEAUTHORIZATION``, ``UPCOMING_AUTHORIZATION_EXPIRATION``,
@@ -32,5 +29,8 @@ class Webhook:
     ``NEW_MESSAGE_LISTENER``, ``INVOICE_STATUS_CHANGE``, ``PRODUCT_AUDIT_STATUS_CHANGE``,
     ``REVERSE_STATUS_UPDATE``.
     """
+    address: str | None = None
+    create_time: int | None = None
+    """Unix milliseconds."""
     update_time: int | None = None
     """Unix milliseconds."""

@@ -11,11 +11,11 @@ from ..._model import model
 class BoxMeasurement:
     """Box measurement, a part of `Carton` and `CartonDetails`."""
 
-    height: str | None = None
-    length: str | None = None
-    length_unit: str | None = None
-    """Known values: ``METER``, ``CENTIMETER``, ``MILLIMETER``, ``FOOT``, ``MICRON``, ``INCH``."""
     weight: str | None = None
     weight_unit: str | None = None
     """Known values: ``KILOGRAM``, ``GRAM``, ``MILLIGRAM``, ``POUNDS``, ``OUNCE``."""
     width: str | None = None
+    height: str | None = None
+    length: str | None = None
+    length_unit: str | None = None
+    """Known values: ``METER``, ``CENTIMETER``, ``MILLIMETER``, ``FOOT``, ``MICRON``, ``INCH``."""

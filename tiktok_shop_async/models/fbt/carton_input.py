@@ -15,10 +15,10 @@ from ..._model import model
 class CartonInput:
     """Carton for `create_or_update_inbound_plan` and `ship_inbound_order`."""
 
-    box_measurements: BoxMeasurementInput | Mapping[str, Any]
     carton_type: Literal["MULTI_SKU", "SINGLE_SKU"] | str
     items: Sequence[ShipInboundOrderItem | Mapping[str, Any]]
     quantity: int
+    box_measurements: BoxMeasurementInput | Mapping[str, Any]
     carton_nums: Sequence[str] | None = None
 
 
@@ -26,12 +26,12 @@ class CartonInput:
 class BoxMeasurementInput:
     """Box measurement, a part of `CartonInput`."""
 
-    height: str
-    length: str
-    length_unit: Literal["CENTIMETER", "FOOT", "INCH", "METER", "MICRON", "MILLIMETER"] | str
     weight: str
     weight_unit: Literal["GRAM", "KILOGRAM", "MILLIGRAM", "OUNCE", "POUNDS"] | str
     width: str
+    height: str
+    length: str
+    length_unit: Literal["CENTIMETER", "FOOT", "INCH", "METER", "MICRON", "MILLIMETER"] | str
 
 
 @model
@@ -40,6 +40,6 @@ class ShipInboundOrderItem:
 
     goods_id: str
     quantity: int
+    lot_code: str | None = None
     expiration_timestamp: str | int | datetime | None = None
     """Unix seconds."""
-    lot_code: str | None = None

@@ -21,14 +21,11 @@ from .sioc_attribute import SiocAttribute
 class CreateGoodsDto:
     """Create goods dto for `create_fbt_goods`."""
 
+    tts_sku_id: str
     create_goods_type: str
-    dimension_and_weight_base_info: DimensionAndWeightBaseInfo | Mapping[str, Any]
-    goods_image_url: str
     goods_name: str
     """Up to 255 characters."""
-    is_expiration_management: bool
-    is_hazmat: bool
-    is_lot_code: bool
+    goods_image_url: str
     return_handling_method: (
         Literal[
             "COLLECT_RETURN_UNITS",
@@ -40,13 +37,16 @@ class CreateGoodsDto:
         ]
         | str
     )
-    tts_sku_id: str
-    barcode_infos: Sequence[BarcodeInfo | Mapping[str, Any]] | None = None
-    bulky_item_attribute: BulkyItemAttributeInput | Mapping[str, Any] | None = None
-    goods_safety_attributes: GoodsSafetyAttribute | Mapping[str, Any] | None = None
-    hazmat_info: HazmatInfoInput | Mapping[str, Any] | None = None
-    is_sioc: bool | None = None
+    dimension_and_weight_base_info: DimensionAndWeightBaseInfo | Mapping[str, Any]
+    is_hazmat: bool
+    is_lot_code: bool
+    is_expiration_management: bool
     reference_code: str | None = None
     """Up to 50 characters."""
+    barcode_infos: Sequence[BarcodeInfo | Mapping[str, Any]] | None = None
+    hazmat_info: HazmatInfoInput | Mapping[str, Any] | None = None
     shelf_life_attribute_info: ShelfLifeAttributeInfo | Mapping[str, Any] | None = None
+    is_sioc: bool | None = None
     sioc_attribute: SiocAttribute | Mapping[str, Any] | None = None
+    bulky_item_attribute: BulkyItemAttributeInput | Mapping[str, Any] | None = None
+    goods_safety_attributes: GoodsSafetyAttribute | Mapping[str, Any] | None = None

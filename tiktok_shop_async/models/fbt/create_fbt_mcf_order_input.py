@@ -14,22 +14,22 @@ from ..._model import model
 class Consignee:
     """Consignee for `create_fbt_mcf_order`."""
 
-    address: AddressInput | Mapping[str, Any]
-    email: str
     name: str
     phone_number: str
+    email: str
+    address: AddressInput | Mapping[str, Any]
 
 
 @model
 class AddressInput:
     """Address, a part of `Consignee`."""
 
-    address_line_1: str
-    city: str
     country_code: str
     state_or_region: str
-    address_line_2: str | None = None
+    city: str
+    address_line_1: str
     district_or_county: str | None = None
+    address_line_2: str | None = None
     postal_code: str | None = None
 
 

@@ -11,7 +11,7 @@ from ..._model import model
 class CreateResult:
     """Create result, a part of `CreateResultInfo` and `OperateGoodsSkuRelationInfo`."""
 
-    fail_reason: str | None = None
+    tts_sku_id: str | None = None
     is_success: bool | None = None
     tts_goods_id: str | None = None
-    tts_sku_id: str | None = None
+    fail_reason: str | None = None

@@ -13,9 +13,9 @@ from ..._model import model
 class DimensionAndWeightBaseInfo:
     """Dimension and weight base info, a part of `CreateGoodsDto` and `UpdateGoodsDto`."""
 
-    dimension_unit: Literal["MILLIMETER", "CENTIMETER", "METER", "FOOT", "INCH"] | str
-    height_value: str
-    length_value: str
-    weight_unit: Literal["MILLIGRAM", "GRAM", "KILOGRAM", "POUND", "OUNCE"] | str
     weight_value: str
+    length_value: str
     width_value: str
+    height_value: str
+    weight_unit: Literal["MILLIGRAM", "GRAM", "KILOGRAM", "POUND", "OUNCE"] | str
+    dimension_unit: Literal["MILLIMETER", "CENTIMETER", "METER", "FOOT", "INCH"] | str

@@ -13,7 +13,7 @@ from ..._model import model
 class EstimateArrivalTime:
     """Estimate arrival time for `confirm_inbound_method` and `get_inbound_method_detail`."""
 
-    end_timestamp: str | int | datetime
-    """Unix seconds."""
     start_timestamp: str | int | datetime
+    """Unix seconds."""
+    end_timestamp: str | int | datetime
     """Unix seconds."""

@@ -22,48 +22,48 @@ class FbtInboundOrderDetails:
 class InboundOrder:
     """Inbound order, a part of `FbtInboundOrderDetails`."""
 
+    order_id: str | None = None
+    """Only in 202602."""
+    order_id_string: str | None = None
+    """Only in 202602."""
+    order_plan_id: str | None = None
+    """Only in 202602."""
+    merchant: Merchant | None = None
+    create_time: int | None = None
+    """Unix seconds."""
+    ship_time: int | None = None
+    """Unix seconds."""
+    expected_arrival_time: int | None = None
+    """Only in 202602."""
     actual_arrival_time: int | None = None
+    """Only in 202602."""
+    warehouse: Warehouse | None = None
+    status_logs: list[StatusLog] = attrs.field(factory=list)
+    """Only in 202602."""
+    logistic_info_list: list[LogisticInfo] = attrs.field(factory=list)
+    """Only in 202602."""
+    carton_details: list[CartonDetails] = attrs.field(factory=list)
+    """Only in 202602."""
+    inbound_goods_lot_receive_item_details: list[InboundGoodsLotReceiveItemDetails] = attrs.field(
+        factory=list
+    )
     """Only in 202602."""
     actual_arrive_time: int | None = None
     """Unix seconds. Only in 202409."""
     carriers: list[Carrier] = attrs.field(factory=list)
     """Only in 202409."""
-    carton_details: list[CartonDetails] = attrs.field(factory=list)
-    """Only in 202602."""
-    create_time: int | None = None
-    """Unix seconds."""
     expect_arrive_time: int | None = None
     """Unix seconds. Only in 202409."""
-    expected_arrival_time: int | None = None
-    """Only in 202602."""
     id: str | None = None
     """Only in 202409."""
-    inbound_goods_lot_receive_item_details: list[InboundGoodsLotReceiveItemDetails] = attrs.field(
-        factory=list
-    )
-    """Only in 202602."""
-    logistic_info_list: list[LogisticInfo] = attrs.field(factory=list)
-    """Only in 202602."""
-    merchant: Merchant | None = None
-    order_id: str | None = None
-    """Only in 202602."""
-    order_id_string: str | None = None
-    """Only in 202602."""
     order_operation_logs: list[OrderOperationLog] = attrs.field(factory=list)
     """Only in 202409."""
-    order_plan_id: str | None = None
-    """Only in 202602."""
     planned_goods: list[PlannedGoods] = attrs.field(factory=list)
     """Only in 202409."""
     received_batches: list[ReceivedBatch] = attrs.field(factory=list)
     """Only in 202409."""
-    ship_time: int | None = None
-    """Unix seconds."""
-    status_logs: list[StatusLog] = attrs.field(factory=list)
-    """Only in 202602."""
     type: str | None = None
     """Only in 202409."""
-    warehouse: Warehouse | None = None
 
 
 @model
@@ -78,10 +78,10 @@ class Carrier:
 class CartonDetails:
     """Carton details, a part of `InboundOrder`."""
 
-    box_measurements: BoxMeasurement | None = None
     carton_no: str | None = None
     carton_type: str | None = None
     """Known values: ``SINGLE_SKU``, ``MULTI_SKU``."""
+    box_measurements: BoxMeasurement | None = None
     items: list[CartonDetailsItem] = attrs.field(factory=list)
 
 
@@ -97,13 +97,13 @@ class CartonDetailsItem:
 class InboundGoodsLotReceiveItemDetails:
     """Inbound goods lot receive item details, a part of `InboundOrder`."""
 
-    defective_received_count: int | None = None
-    expiration_time: int | None = None
-    """Unix seconds."""
     goods_id: str | None = None
     lot_code: str | None = None
-    normal_received_count: int | None = None
+    expiration_time: int | None = None
+    """Unix seconds."""
     planned_count: int | None = None
+    normal_received_count: int | None = None
+    defective_received_count: int | None = None
     total_received_count: int | None = None
 
 
@@ -113,8 +113,8 @@ class LogisticInfo:
 
     provider_name: str | None = None
     """Known values: ``FEDEX``, ``UPS``, ``DHL``, ``USPS``, ``OTHER``."""
-    related_number: str | None = None
     waybill_number: str | None = None
+    related_number: str | None = None
 
 
 @model
@@ -166,16 +166,16 @@ class ReceivedBatch:
 class StatusLog:
     """Status log, a part of `InboundOrder`."""
 
+    operate_time: int | None = None
+    """Unix seconds."""
     new_status: str | None = None
     """Known values: ``WORKING``, ``READY_TO_SHIP``, ``TO_BE_RECEIVED``, ``ARRIVED_HUB``,
     ``INTERNAL_TRANSFER``, ``RECEIVING``, ``PARTIALLY_RECEIVED``, ``RECEIVED``, ``CANCELLED``,
     ``DELIVERED``.
     """
-    operate_time: int | None = None
-    """Unix seconds."""
-    operator: str | None = None
     previous_status: str | None = None
     """Known values: ``WORKING``, ``READY_TO_SHIP``, ``TO_BE_RECEIVED``, ``ARRIVED_HUB``,
     ``INTERNAL_TRANSFER``, ``RECEIVING``, ``PARTIALLY_RECEIVED``, ``RECEIVED``, ``CANCELLED``,
     ``DELIVERED``.
     """
+    operator: str | None = None

@@ -15,11 +15,11 @@ from .box_measurement import BoxMeasurement
 class InboundMethodDetail:
     """Data of `get_inbound_method_detail`."""
 
-    expiration_timestamp: str | None = None
-    """Unix seconds."""
     info: list[InboundMethodDetailInfo] = attrs.field(factory=list)
     placement_task_status: str | None = None
     """Known values: ``Executing``, ``Succeed``, ``Failed``."""
+    expiration_timestamp: str | None = None
+    """Unix seconds."""
 
 
 @model
@@ -27,41 +27,41 @@ class InboundMethodDetailInfo:
     """Inbound method detail info, a part of `InboundMethodDetail`."""
 
     allocation_shipments: list[AllocationShipment] = attrs.field(factory=list)
-    placement_fee_estimate: Amount | None = None
     placement_option_id: str | None = None
+    placement_fee_estimate: Amount | None = None
 
 
 @model
 class AllocationShipment:
     """Allocation shipment, a part of `InboundMethodDetailInfo`."""
 
-    cartons: list[Carton] = attrs.field(factory=list)
-    goods_items: list[GoodsItem] = attrs.field(factory=list)
-    shipment_options: list[ShipmentOption] = attrs.field(factory=list)
     warehouse_id: str | None = None
+    goods_items: list[GoodsItem] = attrs.field(factory=list)
+    cartons: list[Carton] = attrs.field(factory=list)
+    shipment_options: list[ShipmentOption] = attrs.field(factory=list)
 
 
 @model
 class Carton:
     """Carton, a part of `AllocationShipment`."""
 
-    box_measurements: BoxMeasurement | None = None
-    carton_nums: list[str] = attrs.field(factory=list)
     carton_type: str | None = None
     """Known values: ``SINGLE_SKU``, ``MULTI_SKU``."""
     items: list[CartonItem] = attrs.field(factory=list)
     quantity: int | None = None
+    carton_nums: list[str] = attrs.field(factory=list)
+    box_measurements: BoxMeasurement | None = None
 
 
 @model
 class CartonItem:
     """Carton item, a part of `Carton`."""
 
+    goods_id: str | None = None
+    quantity: int | None = None
+    lot_code: str | None = None
     expiration_timestamp: str | None = None
     """Unix seconds."""
-    goods_id: str | None = None
-    lot_code: str | None = None
-    quantity: int | None = None
 
 
 @model

@@ -18,38 +18,38 @@ from .sioc_attribute import SiocAttribute
 class Goods:
     """Goods, a part of `ConsignOrder`, `GoodsPage`, `Inventory` and `InventoryRecord`."""
 
-    barcodes: list[Barcode] = attrs.field(factory=list)
-    bulky_item_attribute: BulkyItemAttribute | None = None
-    """Only in 202607."""
-    goods_safety_attributes: GoodsSafetyAttribute | None = None
-    """Only in 202607."""
-    hazmat_approval_status: str | None = None
-    """Known values: ``APPROVAL_STATUS_INVALID``, ``APPROVAL_STATUS_INIT``,
-    ``APPROVAL_STATUS_UNDER_REVIEW``, ``APPROVAL_STATUS_FULFILLABLE``,
-    ``APPROVAL_STATUS_UNFULFILLABLE``. Only in 202607.
-    """
-    hazmat_info: HazmatInfo | None = None
-    """Only in 202607."""
     id: str | None = None
+    reference_code: str | None = None
+    name: str | None = None
+    skus: list[Sku] = attrs.field(factory=list)
+    barcodes: list[Barcode] = attrs.field(factory=list)
     image_url: str | None = None
+    merchant_declaration_info: MerchantDeclarationInfo | None = None
+    warehouse_confirmation_info: WarehouseConfirmationInfo | None = None
+    lot_expiration_info: LotExpirationInfo | None = None
     is_hazmat: bool | None = None
     """Only in 202607."""
-    is_sioc: bool | None = None
+    hazmat_info: HazmatInfo | None = None
     """Only in 202607."""
-    lot_expiration_info: LotExpirationInfo | None = None
-    merchant_declaration_info: MerchantDeclarationInfo | None = None
-    name: str | None = None
-    quantity: int | None = None
-    reference_code: str | None = None
     sioc_approval_status: str | None = None
     """Known values: ``SIOC_APPROVAL_STATUS_INVALID``, ``SIOC_APPROVAL_STATUS_INIT``,
     ``SIOC_APPROVAL_STATUS_UNDER_REVIEW``, ``SIOC_APPROVAL_STATUS_APPROVE``,
     ``SIOC_APPROVAL_STATUS_REJECT``. Only in 202607.
     """
+    hazmat_approval_status: str | None = None
+    """Known values: ``APPROVAL_STATUS_INVALID``, ``APPROVAL_STATUS_INIT``,
+    ``APPROVAL_STATUS_UNDER_REVIEW``, ``APPROVAL_STATUS_FULFILLABLE``,
+    ``APPROVAL_STATUS_UNFULFILLABLE``. Only in 202607.
+    """
+    bulky_item_attribute: BulkyItemAttribute | None = None
+    """Only in 202607."""
+    goods_safety_attributes: GoodsSafetyAttribute | None = None
+    """Only in 202607."""
+    is_sioc: bool | None = None
+    """Only in 202607."""
     sioc_attribute: SiocAttribute | None = None
     """Only in 202607."""
-    skus: list[Sku] = attrs.field(factory=list)
-    warehouse_confirmation_info: WarehouseConfirmationInfo | None = None
+    quantity: int | None = None
 
 
 @model
@@ -75,17 +75,17 @@ class BulkyItemAttribute:
 class HazmatInfo:
     """Hazmat info, a part of `Goods`."""
 
-    aerosol_extra_info: AerosolExtraInfo | None = None
+    hazmat_type: str | None = None
+    """Known values: ``MAGNETIZED``, ``BATTERY``, ``FLAMMABLE_LIQUID``, ``AEROSOLS``."""
     battery_extra_info: BatteryExtraInfo | None = None
+    flammable_liquids_extra_info: FlammableLiquidsExtraInfo | None = None
+    aerosol_extra_info: AerosolExtraInfo | None = None
     dg_class: str | None = None
     """Known values: ``CLASS_2``, ``CLASS_3``, ``CLASS_9``."""
     dg_uncode: str | None = None
     """Known values: ``UN2807``, ``UN3480``, ``UN3090``, ``UN3481``, ``UN3091``, ``UN1263``,
     ``UN1266``, ``UN3065``, ``OTHER``.
     """
-    flammable_liquids_extra_info: FlammableLiquidsExtraInfo | None = None
-    hazmat_type: str | None = None
-    """Known values: ``MAGNETIZED``, ``BATTERY``, ``FLAMMABLE_LIQUID``, ``AEROSOLS``."""
     msds_file_url: str | None = None
 
 
@@ -93,17 +93,17 @@ class HazmatInfo:
 class BatteryExtraInfo:
     """Battery extra info, a part of `HazmatInfo`."""
 
-    battery_count_per_package: str | None = None
-    battery_packaging_type: str | None = None
-    """Known values: ``STANDALONE``, ``IN_EQUIPMENT``, ``WITH_EQUIPMENT``, ``OTHER``."""
     battery_type: str | None = None
     """Known values: ``LITHIUM_ION``, ``LITHIUM_METAL``, ``OTHER``."""
-    is_need_un_38_3_test: bool | None = None
-    total_battery_capacity: str | None = None
-    total_battery_capacity_unit: str | None = None
+    battery_packaging_type: str | None = None
+    """Known values: ``STANDALONE``, ``IN_EQUIPMENT``, ``WITH_EQUIPMENT``, ``OTHER``."""
     total_battery_weight: str | None = None
     total_battery_weight_unit: str | None = None
+    total_battery_capacity: str | None = None
+    battery_count_per_package: str | None = None
+    is_need_un_38_3_test: bool | None = None
     un_38_3_test_file_url: str | None = None
+    total_battery_capacity_unit: str | None = None
 
 
 @model
@@ -120,28 +120,28 @@ class FlammableLiquidsExtraInfo:
 class LotExpirationInfo:
     """Lot expiration info, a part of `Goods`."""
 
-    addresses: Address | None = None
-    """Only in 202409."""
+    is_lot_control: bool | None = None
+    is_expiration_management: bool | None = None
+    shelf_life_days: int | None = None
+    inbound_cutoff_days: int | None = None
     expiration_alert_days: int | None = None
+    sales_cutoff_days: int | None = None
     handling_method: str | None = None
     """Known values: ``STORE_UNITS``, ``RETURN_TO_SELLER``, ``DISPOSE``,
     ``TURN_INTO_DEFECTIVE_INVENTORY``, ``RETURN_TO_SUPPLIER``.
     """
-    inbound_cutoff_days: int | None = None
-    is_expiration_management: bool | None = None
-    is_lot_control: bool | None = None
+    addresses: Address | None = None
+    """Only in 202409."""
     return_cycle: str | None = None
     """Known values: ``ONCE_A_WEEK``, ``ONCE_A_MONTH``, ``ONCE_A_QUARTER``. Only in 202409."""
-    sales_cutoff_days: int | None = None
-    shelf_life_days: int | None = None
 
 
 @model
 class MerchantDeclarationInfo:
     """Merchant declaration info, a part of `Goods`."""
 
-    dimension: Dimension | None = None
     weight: Weight | None = None
+    dimension: Dimension | None = None
 
 
 @model
@@ -149,12 +149,12 @@ class Sku:
     """Sku, a part of `Goods`."""
 
     id: str | None = None
-    image_url: str | None = None
-    matched: bool | None = None
-    name: str | None = None
     on_hand_detail: OnHandDetail | None = None
+    name: str | None = None
+    image_url: str | None = None
     product: Product | None = None
     regions: list[str] = attrs.field(factory=list)
+    matched: bool | None = None
 
 
 @model
@@ -162,35 +162,35 @@ class Product:
     """Product, a part of `Sku`."""
 
     id: str | None = None
-    image_url: str | None = None
     name: str | None = None
+    image_url: str | None = None
 
 
 @model
 class WarehouseConfirmationInfo:
     """Warehouse confirmation info, a part of `Goods`."""
 
-    dimension: Dimension | None = None
     weight: Weight | None = None
+    dimension: Dimension | None = None
 
 
 @model
 class Dimension:
     """Dimension, a part of `MerchantDeclarationInfo` and `WarehouseConfirmationInfo`."""
 
-    height: str | None = None
+    width: str | None = None
     length: str | None = None
+    height: str | None = None
     unit: str | None = None
     """Known values: ``MILLIMETER``, ``CENTIMETER``, ``METER``, ``FOOT``, ``INCH``, ``MICROMETER``,
     ``MICRO``.
     """
-    width: str | None = None
 
 
 @model
 class Weight:
     """Weight, a part of `MerchantDeclarationInfo` and `WarehouseConfirmationInfo`."""
 
+    value: str | None = None
     unit: str | None = None
     """Known values: ``MILLIGRAM``, ``GRAM``, ``KILOGRAM``, ``POUND``, ``OUNCE``."""
-    value: str | None = None

@@ -15,6 +15,7 @@ from .aerosol_extra_info import AerosolExtraInfo
 class HazmatInfoInput:
     """Hazmat info, a part of `CreateGoodsDto` and `UpdateGoodsDto`."""
 
+    hazmat_type: Literal["AEROSOLS", "BATTERY", "FLAMMABLE_LIQUID", "MAGNETIZED"] | str
     dg_class: Literal["CLASS_2", "CLASS_3", "CLASS_9"] | str
     dg_uncode: (
         Literal[
@@ -22,26 +23,25 @@ class HazmatInfoInput:
         ]
         | str
     )
-    hazmat_type: Literal["AEROSOLS", "BATTERY", "FLAMMABLE_LIQUID", "MAGNETIZED"] | str
     msds_file_url: str
-    aerosol_extra_info: AerosolExtraInfo | Mapping[str, Any] | None = None
     battery_extra_info: BatteryExtraInfoInput | Mapping[str, Any] | None = None
     flammable_liquids_extra_info: FlammableLiquidsExtraInfoInput | Mapping[str, Any] | None = None
+    aerosol_extra_info: AerosolExtraInfo | Mapping[str, Any] | None = None
 
 
 @model
 class BatteryExtraInfoInput:
     """Battery extra info, a part of `HazmatInfoInput`."""
 
-    battery_packaging_type: Literal["IN_EQUIPMENT", "OTHER", "STANDALONE", "WITH_EQUIPMENT"] | str
     battery_type: Literal["LITHIUM_ION", "LITHIUM_METAL", "OTHER"] | str
-    is_need_un_38_3_test: bool
-    total_battery_capacity: str
-    total_battery_capacity_unit: str
+    battery_packaging_type: Literal["IN_EQUIPMENT", "OTHER", "STANDALONE", "WITH_EQUIPMENT"] | str
     total_battery_weight: str
     total_battery_weight_unit: str
-    battery_count_per_package: str | None = None
+    total_battery_capacity: str
+    total_battery_capacity_unit: str
+    is_need_un_38_3_test: bool
     un_38_3_test_file_url: str | None = None
+    battery_count_per_package: str | None = None
 
 
 @model

@@ -21,20 +21,20 @@ class AvailableInboundMethods:
 class AvailableInboundMethod:
     """Available inbound method, a part of `AvailableInboundMethods`."""
 
-    available_time_window_list: list[AvailableTimeWindow] = attrs.field(factory=list)
     inbound_method: str | None = None
     """Known values: ``D2FC``, ``ONE_HUB``."""
-    placement_fee_estimate: Amount | None = None
+    available_time_window_list: list[AvailableTimeWindow] = attrs.field(factory=list)
     warehouse_list: list[InboundWarehouse] = attrs.field(factory=list)
+    placement_fee_estimate: Amount | None = None
 
 
 @model
 class AvailableTimeWindow:
     """Available time window, a part of `AvailableInboundMethod`."""
 
-    end_timestamp: str | None = None
-    """Unix seconds."""
     start_timestamp: str | None = None
+    """Unix seconds."""
+    end_timestamp: str | None = None
     """Unix seconds."""
 
 
@@ -42,5 +42,5 @@ class AvailableTimeWindow:
 class InboundWarehouse:
     """Inbound warehouse, a part of `AvailableInboundMethod`."""
 
-    warehouse_id: str | None = None
     warehouse_name: str | None = None
+    warehouse_id: str | None = None

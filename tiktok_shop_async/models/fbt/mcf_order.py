@@ -14,28 +14,28 @@ from .goods import Goods
 class McfOrder:
     """Mcf order, a part of `CancelFbtMcfOrderResult`, `CreateFbtMcfOrderResult` and 1 more."""
 
+    external_order_id: str | None = None
+    mcf_order_id: str | None = None
     consign_orders: list[ConsignOrder] = attrs.field(factory=list)
     create_time: int | None = None
     """Unix seconds."""
-    external_order_id: str | None = None
-    mcf_order_id: str | None = None
 
 
 @model
 class ConsignOrder:
     """Consign order, a part of `McfOrder`."""
 
-    carrier: str | None = None
-    goods: list[Goods] = attrs.field(factory=list)
     id: str | None = None
-    is_platform_closed: bool | None = None
-    issue: str | None = None
-    shipping_provider: ShippingProvider | None = None
     status: str | None = None
     """Known values: ``PENDING``, ``HANDLE_BY_WAREHOUSE``, ``SHIPPED``, ``HANDOVER``, ``CLOSED``,
     ``LOST``, ``DAMAGE``, ``RETURNED``, ``SCRAP``, ``UNKNOWN``, ``COMPLETED``, ``ABNORMAL``.
     """
+    goods: list[Goods] = attrs.field(factory=list)
     tracking_number: str | None = None
+    carrier: str | None = None
+    is_platform_closed: bool | None = None
+    issue: str | None = None
+    shipping_provider: ShippingProvider | None = None
 
 
 @model

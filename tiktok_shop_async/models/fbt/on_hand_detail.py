@@ -11,7 +11,7 @@ from ..._model import model
 class OnHandDetail:
     """On hand detail, a part of `Inventory` and `Sku`."""
 
+    total_quantity: int | None = None
     available_quantity: int | None = None
     reserved_quantity: int | None = None
-    total_quantity: int | None = None
     unfulfillable_quantity: int | None = None

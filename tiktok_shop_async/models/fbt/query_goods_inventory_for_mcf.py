@@ -20,5 +20,5 @@ class QueryGoodsInventoryForMcfResult:
 class GoodsInventory:
     """Goods inventory, a part of `QueryGoodsInventoryForMcfResult`."""
 
-    available_qty: int | None = None
     goods_id: str | None = None
+    available_qty: int | None = None

@@ -24,7 +24,7 @@ class InventoryPage:
 class Inventory:
     """Inventory, a part of `InventoryPage`."""
 
-    fbt_warehouse_id: str | None = None
     goods: Goods | None = None
+    fbt_warehouse_id: str | None = None
     in_transit_quantity: int | None = None
     on_hand_detail: OnHandDetail | None = None

@@ -23,16 +23,16 @@ class InventoryRecordPage:
 class InventoryRecord:
     """Inventory record, a part of `InventoryRecordPage`."""
 
-    changed_quantity: int | None = None
+    goods: Goods | None = None
+    fbt_warehouse_id: str | None = None
+    order: Order | None = None
     create_time: int | None = None
     """Unix seconds."""
-    fbt_warehouse_id: str | None = None
-    final_on_hand_quantity: int | None = None
-    goods: Goods | None = None
-    initial_on_hand_quantity: int | None = None
     inventory_goods_type: str | None = None
     """Known values: ``NORMAL``, ``DEFECTIVE``."""
-    order: Order | None = None
+    initial_on_hand_quantity: int | None = None
+    final_on_hand_quantity: int | None = None
+    changed_quantity: int | None = None
 
 
 @model

@@ -27,17 +27,17 @@ class HazmatAndExpirationInfo:
 class HazmatAndExpirationDto:
     """Hazmat and expiration dto, a part of `HazmatAndExpirationInfo`."""
 
-    exp_base_info: ExpBaseInfo | None = None
-    is_expiration_management: bool | None = None
+    tts_sku_id: str | None = None
     is_hazmat: bool | None = None
     is_lot_code: bool | None = None
-    tts_sku_id: str | None = None
+    is_expiration_management: bool | None = None
+    exp_base_info: ExpBaseInfo | None = None
 
 
 @model
 class ExpBaseInfo:
     """Exp base info, a part of `HazmatAndExpirationDto`."""
 
-    expiration_alert_days: int | None = None
     inbound_cutoff_days: int | None = None
+    expiration_alert_days: int | None = None
     sales_cutoff_days: int | None = None

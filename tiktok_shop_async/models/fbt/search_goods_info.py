@@ -14,6 +14,6 @@ from .goods import Goods
 class GoodsPage:
     """Data of `search_goods_info`."""
 
-    goods: list[Goods] = attrs.field(factory=list)
     next_page_token: str | None = None
     total_count: int | None = None
+    goods: list[Goods] = attrs.field(factory=list)

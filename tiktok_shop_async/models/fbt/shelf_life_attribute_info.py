@@ -13,10 +13,10 @@ from ..._model import model
 class ShelfLifeAttributeInfo:
     """Shelf life attribute info, a part of `CreateGoodsDto` and `UpdateGoodsDto`."""
 
-    expiration_alert_days: int
     inbound_cutoff_days: int
+    expiration_alert_days: int
     sales_cutoff_days: int
+    shelf_life: int | None = None
     handling_method_expired_goods: (
         Literal["DISPOSE", "RETURN_TO_SELLER", "STORE_UNITS"] | str | None
     ) = None
-    shelf_life: int | None = None

@@ -18,6 +18,6 @@ class UpdateFbtGoodsInfoResult:
 class UpdateResultInfo:
     """Update result info, a part of `UpdateFbtGoodsInfoResult`."""
 
-    fail_reason: str | None = None
-    is_success: bool | None = None
     tts_goods_id: str | None = None
+    is_success: bool | None = None
+    fail_reason: str | None = None

@@ -21,12 +21,9 @@ from .sioc_attribute import SiocAttribute
 class UpdateGoodsDto:
     """Update goods dto for `update_fbt_goods_info`."""
 
-    dimension_and_weight_base_info: DimensionAndWeightBaseInfo | Mapping[str, Any]
-    goods_image_url: str
+    tts_goods_id: str
     goods_name: str
-    is_expiration_management: bool
-    is_hazmat: bool
-    is_lot_code: bool
+    goods_image_url: str
     return_handling_method: (
         Literal[
             "DISPOSAL_WITHOUT_INSPECTION",
@@ -36,12 +33,15 @@ class UpdateGoodsDto:
         ]
         | str
     )
-    tts_goods_id: str
+    dimension_and_weight_base_info: DimensionAndWeightBaseInfo | Mapping[str, Any]
+    is_hazmat: bool
+    is_lot_code: bool
+    is_expiration_management: bool
+    reference_code: str | None = None
     barcode_infos: Sequence[BarcodeInfo | Mapping[str, Any]] | None = None
+    hazmat_info: HazmatInfoInput | Mapping[str, Any] | None = None
+    shelf_life_attribute_info: ShelfLifeAttributeInfo | Mapping[str, Any] | None = None
+    is_sioc: bool | None = None
+    sioc_attribute: SiocAttribute | Mapping[str, Any] | None = None
     bulky_item_attribute: BulkyItemAttributeInput | Mapping[str, Any] | None = None
     goods_safety_attributes: GoodsSafetyAttribute | Mapping[str, Any] | None = None
-    hazmat_info: HazmatInfoInput | Mapping[str, Any] | None = None
-    is_sioc: bool | None = None
-    reference_code: str | None = None
-    shelf_life_attribute_info: ShelfLifeAttributeInfo | Mapping[str, Any] | None = None
-    sioc_attribute: SiocAttribute | Mapping[str, Any] | None = None

@@ -11,6 +11,6 @@ from ..._model import model
 class ParcelTrackingInfo:
     """Parcel tracking info for `update_inbound_order_tracking`."""
 
-    carton_number: str
     provider_name: str
     tracking_number: str
+    carton_number: str

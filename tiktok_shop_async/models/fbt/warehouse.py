@@ -14,16 +14,16 @@ from .address import Address
 class Warehouse:
     """Warehouse, a part of `FbtWarehouseList` and `InboundOrder`."""
 
-    addresses: list[Address] = attrs.field(factory=list)
+    fbt_warehouse_id: str | None = None
     business_warehouse_ids: list[str] = attrs.field(factory=list)
     """Only in 202602."""
-    fbt_warehouse_id: str | None = None
-    logistics_services: list[LogisticsService] = attrs.field(factory=list)
     name: str | None = None
-    subscribed: bool | None = None
     type: str | None = None
     """Known values: ``HUB``, ``FC``, ``PLATFORM_WAREHOUSE``, ``OTHER_WAREHOUSE``."""
     warehouse_ids: list[str] = attrs.field(factory=list)
+    subscribed: bool | None = None
+    addresses: list[Address] = attrs.field(factory=list)
+    logistics_services: list[LogisticsService] = attrs.field(factory=list)
 
 
 @model

@@ -11,5 +11,5 @@ from ..._model import model
 class UploadFileInitResult:
     """Data of `upload_file_init`."""
 
-    upload_token: str | None = None
     upload_url: str | None = None
+    upload_token: str | None = None

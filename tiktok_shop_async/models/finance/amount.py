@@ -11,7 +11,7 @@ from ..._model import model
 class Amount:
     """Amount, a part of `Flow`, `Payment` and `TradeInSupplierAccountBalance`."""
 
-    amount: str | None = None
+    value: str | None = None
     currency: str | None = None
     """Currency code, as in ISO 4217."""
-    value: str | None = None
+    amount: str | None = None

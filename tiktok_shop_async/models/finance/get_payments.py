@@ -22,29 +22,29 @@ class PaymentPage:
 class Payment:
     """Payment, a part of `PaymentPage`."""
 
-    amount: Amount | None = None
-    bank_account: str | None = None
     create_time: int | None = None
     """Unix seconds."""
-    exchange_rate: str | None = None
     id: str | None = None
-    paid_time: int | None = None
-    """Unix seconds."""
-    payment_amount_before_exchange: PaymentAmountBeforeExchange | None = None
-    reserve_amount: ReserveAmount | None = None
-    """Only in 202309."""
-    settlement_amount: SettlementAmount | None = None
     status: str | None = None
     """Known values: ``PAID``, ``FAILED``, ``PROCESSING``."""
+    amount: Amount | None = None
+    settlement_amount: SettlementAmount | None = None
+    payment_amount_before_exchange: PaymentAmountBeforeExchange | None = None
+    exchange_rate: str | None = None
+    paid_time: int | None = None
+    """Unix seconds."""
+    bank_account: str | None = None
+    reserve_amount: ReserveAmount | None = None
+    """Only in 202309."""
 
 
 @model
 class PaymentAmountBeforeExchange:
     """Payment amount before exchange, a part of `Payment`."""
 
+    value: str | None = None
     currency: str | None = None
     """Currency code, as in ISO 4217."""
-    value: str | None = None
 
 
 @model
@@ -60,6 +60,6 @@ class ReserveAmount:
 class SettlementAmount:
     """Settlement amount, a part of `Payment`."""
 
+    value: str | None = None
     currency: str | None = None
     """Currency code, as in ISO 4217."""
-    value: str | None = None

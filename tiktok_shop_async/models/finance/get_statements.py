@@ -21,18 +21,18 @@ class StatementPage:
 class Statement:
     """Statement, a part of `StatementPage`."""
 
-    adjustment_amount: str | None = None
-    currency: str | None = None
-    """Currency code, as in ISO 4217."""
-    fee_amount: str | None = None
     id: str | None = None
-    net_sales_amount: str | None = None
-    payment_id: str | None = None
-    payment_status: str | None = None
-    """Known values: ``PAID``, ``FAILED``, ``PROCESSING``, ``SETTLED``."""
-    payment_time: int | None = None
-    revenue_amount: str | None = None
-    settlement_amount: str | None = None
-    shipping_cost_amount: str | None = None
     statement_time: int | None = None
     """Unix seconds."""
+    settlement_amount: str | None = None
+    currency: str | None = None
+    """Currency code, as in ISO 4217."""
+    revenue_amount: str | None = None
+    fee_amount: str | None = None
+    adjustment_amount: str | None = None
+    payment_status: str | None = None
+    """Known values: ``PAID``, ``FAILED``, ``PROCESSING``, ``SETTLED``."""
+    payment_id: str | None = None
+    net_sales_amount: str | None = None
+    shipping_cost_amount: str | None = None
+    payment_time: int | None = None

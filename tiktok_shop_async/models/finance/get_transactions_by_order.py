@@ -32,25 +32,25 @@ class TransactionsByOrder:
     """Only in 202501."""
     sku_transactions: list[SkuTransaction] = attrs.field(factory=list)
     """Only in 202501."""
-    statement_transactions: list[StatementTransaction] = attrs.field(factory=list)
-    """Only in 202309."""
     total_count: int | None = None
     """Only in 202501."""
+    statement_transactions: list[StatementTransaction] = attrs.field(factory=list)
+    """Only in 202309."""
 
 
 @model
 class SkuTransaction:
     """Sku transaction, a part of `TransactionsByOrder`."""
 
-    fee_tax_amount: str | None = None
-    fee_tax_breakdown: FeeTaxBreakdown | None = None
-    product_name: str | None = None
-    quantity: str | None = None
-    revenue_amount: str | None = None
-    revenue_breakdown: RevenueBreakdown | None = None
-    settlement_amount: str | None = None
-    shipping_cost_amount: str | None = None
-    shipping_cost_breakdown: ShippingCostBreakdown | None = None
     sku_id: str | None = None
     sku_name: str | None = None
     statement_id: str | None = None
+    product_name: str | None = None
+    quantity: str | None = None
+    settlement_amount: str | None = None
+    revenue_amount: str | None = None
+    revenue_breakdown: RevenueBreakdown | None = None
+    shipping_cost_amount: str | None = None
+    shipping_cost_breakdown: ShippingCostBreakdown | None = None
+    fee_tax_amount: str | None = None
+    fee_tax_breakdown: FeeTaxBreakdown | None = None

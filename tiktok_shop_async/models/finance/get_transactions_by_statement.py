@@ -17,21 +17,32 @@ from .statement_transaction import StatementTransaction
 class StatementTransactionPage:
     """Data of `get_transactions_by_statement`."""
 
-    adjustment_amount: str | None = None
-    """Only in 202309."""
     create_time: int | None = None
     """Unix seconds. Only in 202501."""
     currency: str | None = None
     """Currency code, as in ISO 4217."""
-    fee_amount: str | None = None
-    """Only in 202309."""
     id: str | None = None
     """Only in 202501."""
-    net_sales_amount: str | None = None
-    """Only in 202309."""
     next_page_token: str | None = None
     payable_amount: str | None = None
     """Only in 202501."""
+    status: str | None = None
+    """Only in 202501."""
+    total_count: int | None = None
+    total_reserve_amount: str | None = None
+    """Only in 202501."""
+    total_settlement_amount: str | None = None
+    """Only in 202501."""
+    total_settlement_breakdown: TotalSettlementBreakdown | None = None
+    """Only in 202501."""
+    transactions: list[Transaction] = attrs.field(factory=list)
+    """Only in 202501."""
+    adjustment_amount: str | None = None
+    """Only in 202309."""
+    fee_amount: str | None = None
+    """Only in 202309."""
+    net_sales_amount: str | None = None
+    """Only in 202309."""
     revenue_amount: str | None = None
     """Only in 202309."""
     settlement_amount: str | None = None
@@ -44,55 +55,23 @@ class StatementTransactionPage:
     """Only in 202309."""
     statement_transactions: list[StatementTransaction] = attrs.field(factory=list)
     """Only in 202309."""
-    status: str | None = None
-    """Only in 202501."""
-    total_count: int | None = None
-    total_reserve_amount: str | None = None
-    """Only in 202501."""
-    total_settlement_amount: str | None = None
-    """Only in 202501."""
-    total_settlement_breakdown: TotalSettlementBreakdown | None = None
-    """Only in 202501."""
-    transactions: list[Transaction] = attrs.field(factory=list)
-    """Only in 202501."""
 
 
 @model
 class TotalSettlementBreakdown:
     """Total settlement breakdown, a part of `StatementTransactionPage`."""
 
-    total_adjustment_amount: str | None = None
-    total_fee_tax_amount: str | None = None
     total_revenue_amount: str | None = None
     total_shipping_cost_amount: str | None = None
+    total_fee_tax_amount: str | None = None
+    total_adjustment_amount: str | None = None
 
 
 @model
 class Transaction:
     """Transaction, a part of `StatementTransactionPage`."""
 
-    adjustment_amount: str | None = None
-    adjustment_id: str | None = None
-    adjustment_order_id: str | None = None
-    associated_order_id: str | None = None
-    estimated_release_time: str | None = None
-    """Unix seconds."""
-    fee_tax_amount: str | None = None
-    fee_tax_breakdown: FeeTaxBreakdown | None = None
     id: str | None = None
-    order_create_time: int | None = None
-    """Unix seconds."""
-    order_id: str | None = None
-    reserve_amount: str | None = None
-    reserve_id: str | None = None
-    reserve_status: str | None = None
-    """Known values: ``COLLECTED``, ``RELEASED``."""
-    revenue_amount: str | None = None
-    revenue_breakdown: RevenueBreakdown | None = None
-    settlement_amount: str | None = None
-    shipping_cost_amount: str | None = None
-    shipping_cost_breakdown: ShippingCostBreakdown | None = None
-    supplementary_component: SupplementaryComponent | None = None
     type: str | None = None
     """Known values: ``ORDER``, ``RESERVE``, ``CHARGE_BACK``, ``CUSTOMER_SERVICE_COMPENSATION``,
     ``DEDUCTIONS_INCURRED_BY_SELLER``, ``GMV_PAYMENT_FOR_ADS``, ``PLATFORM_COMMISSION_ADJUSTMENT``,
@@ -102,6 +81,27 @@ class Transaction:
     ``SHIPPING_FEE_ADJUSTMENT``, ``SHIPPING_FEE_COMPENSATION``, ``SHIPPING_FEE_REBATE``,
     ``SAMPLE_SHIPPING_FEE``, ``SELLER_MISSION_REWARD``.
     """
+    order_id: str | None = None
+    order_create_time: int | None = None
+    """Unix seconds."""
+    adjustment_id: str | None = None
+    adjustment_order_id: str | None = None
+    adjustment_amount: str | None = None
+    settlement_amount: str | None = None
+    revenue_amount: str | None = None
+    revenue_breakdown: RevenueBreakdown | None = None
+    shipping_cost_amount: str | None = None
+    shipping_cost_breakdown: ShippingCostBreakdown | None = None
+    fee_tax_amount: str | None = None
+    fee_tax_breakdown: FeeTaxBreakdown | None = None
+    supplementary_component: SupplementaryComponent | None = None
+    reserve_id: str | None = None
+    reserve_amount: str | None = None
+    associated_order_id: str | None = None
+    reserve_status: str | None = None
+    """Known values: ``COLLECTED``, ``RELEASED``."""
+    estimated_release_time: str | None = None
+    """Unix seconds."""
 
 
 @model
@@ -110,15 +110,15 @@ class SupplementaryComponent:
 
     customer_payment_amount: str | None = None
     customer_refund_amount: str | None = None
-    platform_cofunded_discount_amount: str | None = None
-    platform_cofunded_discount_refund_amount: str | None = None
     platform_discount_amount: str | None = None
     platform_discount_refund_amount: str | None = None
+    seller_cofunded_discount_amount: str | None = None
+    seller_cofunded_discount_refund_amount: str | None = None
+    platform_cofunded_discount_amount: str | None = None
+    platform_cofunded_discount_refund_amount: str | None = None
     retail_delivery_fee_amount: str | None = None
     retail_delivery_fee_payment_amount: str | None = None
     retail_delivery_fee_refund_amount: str | None = None
     sales_tax_amount: str | None = None
     sales_tax_payment_amount: str | None = None
     sales_tax_refund_amount: str | None = None
-    seller_cofunded_discount_amount: str | None = None
-    seller_cofunded_discount_refund_amount: str | None = None

@@ -29,27 +29,6 @@ class UnsettledTransactionPage:
 class UnsettledTransaction:
     """Unsettled transaction, a part of `UnsettledTransactionPage`."""
 
-    adjustment_id: str | None = None
-    adjustment_order_id: str | None = None
-    currency: str | None = None
-    """Currency code, as in ISO 4217."""
-    est_adjustment_amount: str | None = None
-    est_fee_tax_amount: str | None = None
-    est_revenue_amount: str | None = None
-    est_settlement_amount: str | None = None
-    est_shipping_cost_amount: str | None = None
-    estimated_settlement: str | None = None
-    """Unix seconds."""
-    fee_tax_breakdown: FeeTaxBreakdown | None = None
-    id: str | None = None
-    order_create_time: int | None = None
-    """Unix seconds."""
-    order_delivery_time: int | None = None
-    """Unix seconds."""
-    order_id: str | None = None
-    revenue_breakdown: RevenueBreakdown | None = None
-    shipping_cost_breakdown: ShippingCostBreakdown | None = None
-    status: str | None = None
     type: str | None = None
     """Known values: ``ORDER``, ``CHARGE_BACK``, ``CUSTOMER_SERVICE_COMPENSATION``,
     ``DEDUCTIONS_INCURRED_BY_SELLER``, ``GMV_PAYMENT_FOR_ADS``, ``PLATFORM_COMMISSION_ADJUSTMENT``,
@@ -58,4 +37,25 @@ class UnsettledTransaction:
     ``FBT_WAREHOUSE_SERVICE_FEE``, ``LOGISTICS_REIMBURSEMENT``, ``SHIPPING_FEE_ADJUSTMENT``,
     ``SHIPPING_FEE_COMPENSATION``, ``SHIPPING_FEE_REBATE``, ``SAMPLE_SHIPPING_FEE``.
     """
+    id: str | None = None
+    status: str | None = None
+    currency: str | None = None
+    """Currency code, as in ISO 4217."""
+    estimated_settlement: str | None = None
+    """Unix seconds."""
     unsettled_reason: str | None = None
+    order_create_time: int | None = None
+    """Unix seconds."""
+    order_delivery_time: int | None = None
+    """Unix seconds."""
+    order_id: str | None = None
+    adjustment_id: str | None = None
+    adjustment_order_id: str | None = None
+    est_adjustment_amount: str | None = None
+    est_settlement_amount: str | None = None
+    est_revenue_amount: str | None = None
+    revenue_breakdown: RevenueBreakdown | None = None
+    est_shipping_cost_amount: str | None = None
+    shipping_cost_breakdown: ShippingCostBreakdown | None = None
+    est_fee_tax_amount: str | None = None
+    fee_tax_breakdown: FeeTaxBreakdown | None = None

@@ -22,17 +22,17 @@ class WithdrawalPage:
 class Withdrawal:
     """Withdrawal, a part of `WithdrawalPage`."""
 
-    amount: str | None = None
-    create_time: int | None = None
-    """Unix seconds."""
-    currency: str | None = None
-    """Currency code, as in ISO 4217."""
     id: str | None = None
-    status: str | None = None
-    """Known values: ``SUCCESS``, ``INIT``, ``ORDERED``, ``PROCESSING``, ``RECEIVED``,
-    ``PROCESSED``, ``FAILED``, ``REVERSED``, ``EXCEPTION``, ``CLOSED``, ``UNKNOWN``.
-    """
     type: str | None = None
     """Known values: ``WITHDRAW``, ``SETTLE``, ``TRANSFER``, ``REVERSE``,
     ``POLICY_VIOLATION_DEDUCTION``, ``REWARD``, ``PAYMENT``, ``REFUND``, ``UNKNOWN``.
     """
+    amount: str | None = None
+    currency: str | None = None
+    """Currency code, as in ISO 4217."""
+    status: str | None = None
+    """Known values: ``SUCCESS``, ``INIT``, ``ORDERED``, ``PROCESSING``, ``RECEIVED``,
+    ``PROCESSED``, ``FAILED``, ``REVERSED``, ``EXCEPTION``, ``CLOSED``, ``UNKNOWN``.
+    """
+    create_time: int | None = None
+    """Unix seconds."""

@@ -11,10 +11,10 @@ from ..._model import model
 class RevenueBreakdown:
     """Revenue breakdown, a part of `SkuTransaction`, `Transaction` and `UnsettledTransaction`."""
 
-    cod_service_fee_amount: str | None = None
-    distant_item_fee_amount: str | None = None
-    refund_cod_service_fee_amount: str | None = None
+    subtotal_before_discount_amount: str | None = None
     refund_subtotal_before_discount_amount: str | None = None
     seller_discount_amount: str | None = None
     seller_discount_refund_amount: str | None = None
-    subtotal_before_discount_amount: str | None = None
+    cod_service_fee_amount: str | None = None
+    refund_cod_service_fee_amount: str | None = None
+    distant_item_fee_amount: str | None = None

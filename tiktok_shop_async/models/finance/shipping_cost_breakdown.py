@@ -12,52 +12,52 @@ class ShippingCostBreakdown:
     """Shipping cost breakdown, a part of `SkuTransaction`, `Transaction` and 1 more."""
 
     actual_shipping_fee_amount: str | None = None
-    customer_paid_shipping_fee_amount: str | None = None
-    distant_shipping_fee_amount: str | None = None
-    exchange_shipping_fee_amount: str | None = None
-    failed_delivery_subsidy_amount: str | None = None
-    fbt_free_shipping_fee_amount: str | None = None
-    fbt_fulfillment_fee_reimbursement_amount: str | None = None
-    fbt_key_merchant_subsidy: str | None = None
-    fbt_overall_merchant_subsidy: str | None = None
-    free_return_subsidy_amount: str | None = None
-    hazmat_handling_fee: str | None = None
-    hazmat_noncompliance_fee: str | None = None
     international_leg_logistics_amount: str | None = None
-    logistics_service_fee: str | None = None
-    non_standard_dimension_fee: str | None = None
-    non_standard_weight_fee: str | None = None
-    replacement_shipping_fee_amount: str | None = None
+    shipping_fee_discount_amount: str | None = None
+    customer_paid_shipping_fee_amount: str | None = None
     return_shipping_fee_amount: str | None = None
-    return_shipping_fee_paid_buyer_amount: str | None = None
+    replacement_shipping_fee_amount: str | None = None
+    exchange_shipping_fee_amount: str | None = None
+    signature_confirmation_fee_amount: str | None = None
+    shipping_insurance_fee_amount: str | None = None
+    fbt_fulfillment_fee_reimbursement_amount: str | None = None
     return_shipping_label_fee_amount: str | None = None
     seller_self_shipping_service_fee_amount: str | None = None
-    sfr_reimbursement: str | None = None
-    shipping_app_service_fee_amount: str | None = None
-    shipping_fee_discount_amount: str | None = None
+    return_shipping_fee_paid_buyer_amount: str | None = None
+    failed_delivery_subsidy_amount: str | None = None
     shipping_fee_guarantee_reimbursement: str | None = None
-    shipping_insurance_fee_amount: str | None = None
-    signature_confirmation_fee_amount: str | None = None
-    supplementary_component: ShippingSupplement | None = None
+    fbt_free_shipping_fee_amount: str | None = None
+    free_return_subsidy_amount: str | None = None
+    distant_shipping_fee_amount: str | None = None
+    shipping_app_service_fee_amount: str | None = None
+    logistics_service_fee: str | None = None
+    fbt_overall_merchant_subsidy: str | None = None
+    fbt_key_merchant_subsidy: str | None = None
     tiktok_shop_shipping_incentive_amount: str | None = None
+    supplementary_component: ShippingSupplement | None = None
+    hazmat_noncompliance_fee: str | None = None
+    hazmat_handling_fee: str | None = None
+    non_standard_weight_fee: str | None = None
+    non_standard_dimension_fee: str | None = None
+    sfr_reimbursement: str | None = None
 
 
 @model
 class ShippingSupplement:
     """Shipping supplement, a part of `ShippingCostBreakdown`."""
 
-    customer_shipping_fee: str | None = None
+    platform_shipping_fee_discount_amount: str | None = None
+    promo_shipping_incentive_amount: str | None = None
+    shipping_fee_subsidy_amount: str | None = None
+    seller_shipping_fee_discount_amount: str | None = None
     customer_shipping_fee_offset_amount: str | None = None
     fbm_shipping_cost_amount: str | None = None
+    fbt_shipping_cost_amount: str | None = None
     fbt_fulfillment_fee_amount: str | None = None
     fbt_fulfillment_fee_reimbursement_amount: str | None = None
     """Deprecated."""
-    fbt_shipping_cost_amount: str | None = None
-    platform_shipping_fee_discount_amount: str | None = None
-    promo_shipping_incentive_amount: str | None = None
-    refund_customer_shipping_fee: str | None = None
-    refunded_customer_shipping_fee_amount: str | None = None
     return_refund_subsidy_amount: str | None = None
-    seller_shipping_fee_discount_amount: str | None = None
+    refunded_customer_shipping_fee_amount: str | None = None
+    customer_shipping_fee: str | None = None
+    refund_customer_shipping_fee: str | None = None
     shipping_fee_guarantee_reimbursement: str | None = None
-    shipping_fee_subsidy_amount: str | None = None

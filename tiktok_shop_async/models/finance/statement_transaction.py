@@ -72,11 +72,6 @@ class StatementTransaction:
     shipping_fee_subsidy_amount: str | None = None
     shipping_insurance_fee_amount: str | None = None
     signature_confirmation_fee_amount: str | None = None
-    sku_statement_transactions: list[SkuStatementTransaction] = attrs.field(factory=list)
-    statement_id: str | None = None
-    statement_time: int | None = None
-    """Unix seconds."""
-    status: str | None = None
     transaction_fee_amount: str | None = None
     type: str | None = None
     """Known values: ``SHIPPING_FEE_ADJUSTMENT``, ``SHIPPING_FEE_COMPENSATION``, ``CHARGE_BACK``,
@@ -86,6 +81,11 @@ class StatementTransaction:
     ``PLATFORM_COMMISSION_ADJUSTMENT``, ``PLATFORM_COMMISSION_COMPENSATION``, ``OTHER_ADJUSTMENT``,
     ``FBT_WAREHOUSE_SERVICE_FEE``, ``GMV_PAYMENT_FOR_ADS``, ``REBATE``.
     """
+    sku_statement_transactions: list[SkuStatementTransaction] = attrs.field(factory=list)
+    statement_id: str | None = None
+    statement_time: int | None = None
+    """Unix seconds."""
+    status: str | None = None
 
 
 @model

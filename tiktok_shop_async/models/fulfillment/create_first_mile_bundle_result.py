@@ -23,8 +23,8 @@ class BundleError:
     """Bundle error, a part of `CreateFirstMileBundleResult`."""
 
     code: int | None = None
-    detail: BundleErrorDetail | None = None
     message: str | None = None
+    detail: BundleErrorDetail | None = None
 
 
 @model

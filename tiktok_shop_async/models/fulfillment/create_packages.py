@@ -18,24 +18,24 @@ class CreatePackagesResult:
     create_time: int | None = None
     """Unix seconds."""
     dimension: Dimension | None = None
+    package_id: str | None = None
+    shipping_service_info: ShippingServiceInfo | None = None
+    weight: Weight | None = None
     order_id: str | None = None
     """Only in 202309."""
     order_line_item_ids: list[str] = attrs.field(factory=list)
     """Only in 202309."""
-    package_id: str | None = None
-    shipping_service_info: ShippingServiceInfo | None = None
-    weight: Weight | None = None
 
 
 @model
 class ShippingServiceInfo:
     """Shipping service info, a part of `CreatePackagesResult`."""
 
-    currency: str | None = None
-    earliest_delivery_days: int | None = None
     id: str | None = None
-    latest_delivery_days: int | None = None
     name: str | None = None
     price: str | None = None
+    currency: str | None = None
+    earliest_delivery_days: int | None = None
+    latest_delivery_days: int | None = None
     shipping_provider_id: str | None = None
     shipping_provider_name: str | None = None

@@ -11,8 +11,8 @@ from ..._model import model
 class Dimension:
     """Dimension, a part of `CreatePackagesResult`, `EligibleShippingServices` and 2 more."""
 
-    height: str | None = None
     length: str | None = None
+    width: str | None = None
+    height: str | None = None
     unit: str | None = None
     """Known values: ``CM``, ``INCH``."""
-    width: str | None = None

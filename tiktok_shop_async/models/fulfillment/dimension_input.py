@@ -13,7 +13,7 @@ from ..._model import model
 class DimensionInput:
     """Dimension for `create_packages` and `get_eligible_shipping_services`."""
 
-    height: str
     length: str
-    unit: Literal["CM", "INCH"] | str
     width: str
+    height: str
+    unit: Literal["CM", "INCH"] | str

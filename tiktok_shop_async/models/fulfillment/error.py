@@ -14,13 +14,13 @@ class Error:
     """Error, a part of `BatchShipPackagesResult`, `CombinePackagesResult` and 2 more."""
 
     code: int | None = None
-    detail: ErrorDetail | None = None
     message: str | None = None
+    detail: ErrorDetail | None = None
 
 
 @model
 class ErrorDetail:
     """Error detail, a part of `Error`."""
 
-    order_ids: list[str] = attrs.field(factory=list)
     package_id: str | None = None
+    order_ids: list[str] = attrs.field(factory=list)

@@ -26,15 +26,15 @@ class EligibleShippingServices:
 class ShippingService:
     """Shipping service, a part of `EligibleShippingServices`."""
 
-    currency: str | None = None
-    earliest_delivery_days: int | None = None
     id: str | None = None
-    is_default: bool | None = None
-    latest_delivery_days: int | None = None
     name: str | None = None
     price: str | None = None
-    shipping_app_service_fee: str | None = None
-    shipping_fee: str | None = None
-    shipping_provider_id: str | None = None
+    currency: str | None = None
+    earliest_delivery_days: int | None = None
+    latest_delivery_days: int | None = None
+    is_default: bool | None = None
     shipping_provider_name: str | None = None
+    shipping_provider_id: str | None = None
+    shipping_fee: str | None = None
+    shipping_app_service_fee: str | None = None
     signature_fee: str | None = None

@@ -20,32 +20,32 @@ class OrderCustomsRequirements:
 class OrderClearance:
     """Order clearance, a part of `OrderCustomsRequirements`."""
 
-    already_filled_clearance: bool | None = None
-    biz_type: int | None = None
-    item_list: list[Item] = attrs.field(factory=list)
-    need_fill_clearance: bool | None = None
     order_id: str | None = None
-    shipment_type: int | None = None
+    need_fill_clearance: bool | None = None
+    already_filled_clearance: bool | None = None
     target_country: str | None = None
+    biz_type: int | None = None
+    shipment_type: int | None = None
+    item_list: list[Item] = attrs.field(factory=list)
 
 
 @model
 class Item:
     """Item, a part of `OrderClearance`."""
 
-    is_temporary_listing: bool | None = None
-    is_virtual_unboxing: bool | None = None
     order_line_id: str | None = None
     product_id: str | None = None
-    related_item_detail: list[RelatedItemDetail] = attrs.field(factory=list)
     sku_id: str | None = None
+    is_virtual_unboxing: bool | None = None
+    is_temporary_listing: bool | None = None
+    related_item_detail: list[RelatedItemDetail] = attrs.field(factory=list)
 
 
 @model
 class RelatedItemDetail:
     """Related item detail, a part of `Item`."""
 
-    price_percent: int | None = None
     product_id: str | None = None
-    qty: int | None = None
     sku_id: str | None = None
+    qty: int | None = None
+    price_percent: int | None = None

@@ -20,17 +20,17 @@ class OrderSplitAttributes:
 class SplitAttribute:
     """Split attribute, a part of `OrderSplitAttributes`."""
 
+    order_id: str | None = None
     can_split: bool | None = None
+    reason: str | None = None
     must_split: bool | None = None
     must_split_reasons: list[MustSplitReason] = attrs.field(factory=list)
-    order_id: str | None = None
-    reason: str | None = None
 
 
 @model
 class MustSplitReason:
     """Must split reason, a part of `SplitAttribute`."""
 
+    type: str | None = None
     category_id: str | None = None
     max_count: str | None = None
-    type: str | None = None

@@ -20,7 +20,7 @@ class OrderTracking:
 class Tracking:
     """Tracking, a part of `OrderTracking`."""
 
-    action_code: int | None = None
     description: str | None = None
     update_time_millis: int | None = None
     """Unix milliseconds."""
+    action_code: int | None = None

@@ -17,7 +17,6 @@ from .weight import Weight
 class PackageDetail:
     """Data of `get_package_detail`."""
 
-    biz_extension_tags: list[str] = attrs.field(factory=list)
     create_time: int | None = None
     """Unix seconds."""
     delivery_option_id: str | None = None
@@ -36,18 +35,9 @@ class PackageDetail:
     package_status: str | None = None
     """Known values: ``TO_FULFILL``, ``PROCESSING``, ``FULFILLING``, ``COMPLETED``, ``CANCELLED``.
     """
-    package_sub_status: str | None = None
-    """Known values: ``CREATED``, ``ISSUE``, ``STOCKING``, ``RTSING``, ``HBW``, ``HBWING``,
-    ``TSP_PENDING``, ``RTS``, ``TTS``, ``DELIVERED``, ``SHIP_EXCEPTION``,
-    ``PART_DELIVERED_AND_EXCEPTION``, ``CANCELLED``.
-    """
     pickup_slot: PickupSlot | None = None
     recipient_address: SenderAddress | None = None
     sender_address: SenderAddress | None = None
-    ship_exception_reason: str | None = None
-    """Known values: ``PACKAGE_DAMAGAED``, ``PACKAGE_LOST``, ``RETURNED_TO_SHIPPER``,
-    ``PACKAGE_SCRAP``.
-    """
     shipping_provider_id: str | None = None
     shipping_provider_name: str | None = None
     shipping_type: str | None = None
@@ -57,32 +47,42 @@ class PackageDetail:
     tracking_number: str | None = None
     update_time: int | None = None
     """Unix seconds."""
-    warehouse_id: str | None = None
     weight: Weight | None = None
+    package_sub_status: str | None = None
+    """Known values: ``CREATED``, ``ISSUE``, ``STOCKING``, ``RTSING``, ``HBW``, ``HBWING``,
+    ``TSP_PENDING``, ``RTS``, ``TTS``, ``DELIVERED``, ``SHIP_EXCEPTION``,
+    ``PART_DELIVERED_AND_EXCEPTION``, ``CANCELLED``.
+    """
+    ship_exception_reason: str | None = None
+    """Known values: ``PACKAGE_DAMAGAED``, ``PACKAGE_LOST``, ``RETURNED_TO_SHIPPER``,
+    ``PACKAGE_SCRAP``.
+    """
+    biz_extension_tags: list[str] = attrs.field(factory=list)
+    warehouse_id: str | None = None
 
 
 @model
 class Insurance:
     """Insurance, a part of `PackageDetail`."""
 
-    claim_status: str | None = None
-    """Known values: ``NOT_STARTED``, ``CLAIM_PENDING``, ``APPROVED``, ``DECLINED``."""
+    is_purchased: bool | None = None
     coverage_amount: str | None = None
     is_claim_eligible: bool | None = None
-    is_purchased: bool | None = None
+    claim_status: str | None = None
+    """Known values: ``NOT_STARTED``, ``CLAIM_PENDING``, ``APPROVED``, ``DECLINED``."""
 
 
 @model
 class SenderAddress:
     """Sender address, a part of `PackageDetail`."""
 
+    full_address: str | None = None
+    phone_number: str | None = None
+    name: str | None = None
+    postal_code: str | None = None
     address_detail: str | None = None
+    region_code: str | None = None
     address_line1: str | None = None
     address_line2: str | None = None
     address_line3: str | None = None
     address_line4: str | None = None
-    full_address: str | None = None
-    name: str | None = None
-    phone_number: str | None = None
-    postal_code: str | None = None
-    region_code: str | None = None

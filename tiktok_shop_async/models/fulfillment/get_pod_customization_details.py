@@ -21,5 +21,5 @@ class PodCustomizationDetails:
 class PodDetails:
     """Pod details, a part of `PodCustomizationDetails`."""
 
-    order_line_id: str | None = None
     pod_info_json: str | None = None
+    order_line_id: str | None = None

@@ -24,9 +24,9 @@ class Sku:
 
     id: str | None = None
     """Deprecated."""
-    image_url: str | None = None
-    """Deprecated."""
     name: str | None = None
+    """Deprecated."""
+    image_url: str | None = None
     """Deprecated."""
     quantity: int | None = None
     """Deprecated."""

@@ -14,18 +14,18 @@ from .order import Order
 class Package:
     """Package, a part of `CombinePackagesResult`, `ConfirmOrderSplitResult` and 2 more."""
 
+    id: str | None = None
+    orders: list[Order] = attrs.field(factory=list)
     create_time: int | None = None
     """Unix seconds."""
-    id: str | None = None
-    order_ids: list[str] = attrs.field(factory=list)
-    order_line_item_ids: list[str] = attrs.field(factory=list)
-    orders: list[Order] = attrs.field(factory=list)
-    shipping_provider_id: str | None = None
-    shipping_provider_name: str | None = None
-    splittable_group_id: str | None = None
+    update_time: int | None = None
+    """Unix seconds."""
     status: str | None = None
     """Known values: ``TO_FULFILL``, ``PROCESSING``, ``FULFILLING``, ``COMPLETED``, ``CANCELLED``.
     """
     tracking_number: str | None = None
-    update_time: int | None = None
-    """Unix seconds."""
+    shipping_provider_name: str | None = None
+    shipping_provider_id: str | None = None
+    order_line_item_ids: list[str] = attrs.field(factory=list)
+    order_ids: list[str] = attrs.field(factory=list)
+    splittable_group_id: str | None = None

@@ -13,7 +13,7 @@ from ..._model import model
 class PickupSlotInput:
     """Pickup slot, a part of `PackageToShip`."""
 
-    end_time: int | datetime | None = None
-    """Unix seconds."""
     start_time: int | datetime | None = None
+    """Unix seconds."""
+    end_time: int | datetime | None = None
     """Unix seconds."""

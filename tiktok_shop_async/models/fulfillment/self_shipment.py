@@ -11,5 +11,5 @@ from ..._model import model
 class SelfShipment:
     """Self shipment, a part of `PackageToShip`."""
 
-    shipping_provider_id: str
     tracking_number: str
+    shipping_provider_id: str

@@ -11,6 +11,6 @@ from ..._model import model
 class ShippingInfo:
     """Shipping info for `mark_package_as_shipped` and `update_package_shipping_info`."""
 
-    note: str | None = None
-    shipping_provider_id: str | None = None
     tracking_number: str | None = None
+    shipping_provider_id: str | None = None
+    note: str | None = None

@@ -22,15 +22,15 @@ class OrderInput:
 class ItemInput:
     """Item, a part of `OrderInput`."""
 
-    item_detail: Sequence[ItemDetail | Mapping[str, Any]] | None = None
     order_line_id: str | None = None
     sku_id: str | None = None
+    item_detail: Sequence[ItemDetail | Mapping[str, Any]] | None = None
 
 
 @model
 class ItemDetail:
     """Item detail, a part of `ItemInput`."""
 
-    price_percent: int
-    qty: int
     sku_id: str
+    qty: int
+    price_percent: int

@@ -13,8 +13,8 @@ from ..._model import model
 class PackageDelivery:
     """Package delivery for `update_package_delivery_status`."""
 
-    delivery_type: Literal["DELIVERY_FAILED", "DELIVERY_SUCCESS", "UPDATE_POD"] | str
     id: str
+    delivery_type: Literal["DELIVERY_FAILED", "DELIVERY_SUCCESS", "UPDATE_POD"] | str
     fail_delivery_reason: (
         Literal[
             "BUYER_REFUSED",

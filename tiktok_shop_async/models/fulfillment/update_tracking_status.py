@@ -21,9 +21,9 @@ class TrackResult:
     """Track result, a part of `UpdateTrackingStatusResult`."""
 
     action_code: int | None = None
-    code: int | None = None
-    description: str | None = None
-    message: str | None = None
     occur_time: int | None = None
     """Unix milliseconds."""
+    description: str | None = None
+    code: int | None = None
+    message: str | None = None
     tracking_no: str | None = None

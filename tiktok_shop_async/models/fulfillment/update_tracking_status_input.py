@@ -16,20 +16,20 @@ class Track:
     """Track for `update_tracking_status`."""
 
     action_code: int
-    description: str
     occur_time: int | datetime
     """Unix milliseconds."""
+    description: str
     tracking_no: str
     failed_reason: str | None = None
-    location: Location | Mapping[str, Any] | None = None
     proof_url: str | None = None
+    location: Location | Mapping[str, Any] | None = None
 
 
 @model
 class Location:
     """Location, a part of `Track`."""
 
-    city: str | None = None
     country: str | None = None
     state: str | None = None
+    city: str | None = None
     zip_code: str | None = None

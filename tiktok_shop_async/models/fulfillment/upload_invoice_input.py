@@ -14,7 +14,7 @@ from ..._model import model
 class Invoice:
     """Invoice for `upload_invoice`."""
 
-    file: str
-    file_type: Literal["XML"] | str
-    order_ids: Sequence[str]
     package_id: str
+    order_ids: Sequence[str]
+    file_type: Literal["XML"] | str
+    file: str

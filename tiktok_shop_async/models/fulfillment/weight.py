@@ -11,6 +11,6 @@ from ..._model import model
 class Weight:
     """Weight, a part of `CreatePackagesResult`, `EligibleShippingServices` and 2 more."""
 
+    value: str | None = None
     unit: str | None = None
     """Known values: ``GRAM``, ``POUND``."""
-    value: str | None = None

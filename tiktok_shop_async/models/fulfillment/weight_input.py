@@ -13,5 +13,5 @@ from ..._model import model
 class WeightInput:
     """Weight for `create_packages` and `get_eligible_shipping_services`."""
 
-    unit: Literal["GRAM", "POUND"] | str
     value: str
+    unit: Literal["GRAM", "POUND"] | str

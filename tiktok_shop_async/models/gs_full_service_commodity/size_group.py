@@ -15,8 +15,8 @@ class SizeGroup:
 
     id: str | None = None
     name: str | None = None
-    size_segements: list[SizeSegement] = attrs.field(factory=list)
     size_segments: list[SizeSegment] = attrs.field(factory=list)
+    size_segements: list[SizeSegement] = attrs.field(factory=list)
 
 
 @model

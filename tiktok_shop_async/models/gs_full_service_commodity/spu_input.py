@@ -64,8 +64,8 @@ class CertificationItem:
 class File:
     """File, a part of `CertificationItem`."""
 
-    name: str | None = None
     uri: str | None = None
+    name: str | None = None
 
 
 @model

@@ -14,10 +14,10 @@ from ..._model import model
 class DeliveryOrderInput:
     """Delivery order for `beta_create_delivery_order` and `preview_create_delivery_order`."""
 
-    delivery_items: Sequence[DeliveryItem | Mapping[str, Any]] | None = None
     package_quantity: int | None = None
     packages: Sequence[Package | Mapping[str, Any]] | None = None
     stockup_order_code: str | None = None
+    delivery_items: Sequence[DeliveryItem | Mapping[str, Any]] | None = None
 
 
 @model

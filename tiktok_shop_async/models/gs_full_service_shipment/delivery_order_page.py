@@ -29,7 +29,6 @@ class DeliveryOrder:
     arrived_time: int | None = None
     category_id: str | None = None
     code: str | None = None
-    delivered_quantity: int | None = None
     delivery_batch_code: str | None = None
     delivery_packages: list[DeliveryPackage] = attrs.field(factory=list)
     delivery_quantity: int | None = None
@@ -62,6 +61,7 @@ class DeliveryOrder:
     warehouse_code: str | None = None
     warehouse_contact: Contact | None = None
     warehouse_name: str | None = None
+    delivered_quantity: int | None = None
 
 
 @model

@@ -14,12 +14,12 @@ from .sku import Sku
 class Logistic:
     """Logistic, a part of `DeliveryOrder` and `ReturnOrder`."""
 
+    delivery_option: str | None = None
+    shipping_provider_code: str | None = None
+    logistics_order: str | None = None
     actual_quantity: int | None = None
     category_id: str | None = None
     confirm_quantity: int | None = None
-    delivery_option: str | None = None
-    logistics_order: str | None = None
     platform_spu_code: str | None = None
     request_quantity: int | None = None
-    shipping_provider_code: str | None = None
     skus: list[Sku] = attrs.field(factory=list)

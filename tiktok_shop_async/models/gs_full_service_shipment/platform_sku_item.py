@@ -11,6 +11,6 @@ from ..._model import model
 class PlatformSkuItem:
     """Platform sku item for `beta_generate_sku_documents` and `generate_sku_documents`."""
 
-    code: str | None = None
     platform_sku_code: str | None = None
     quantity: int | None = None
+    code: str | None = None

@@ -12,10 +12,10 @@ from .amount import Amount
 class ReserveArrivedTime:
     """Reserve arrived time, a part of `BetaSearchShippingProvidersResult` and 2 more."""
 
-    accurate_warehouse_code: str | None = None
-    """Only in 202410."""
     arrived_time: int | None = None
     can_reserve: bool | None = None
+    accurate_warehouse_code: str | None = None
+    """Only in 202410."""
     max_charge_fee: Amount | None = None
     """Only in 202410."""
     min_charge_fee: Amount | None = None

@@ -36,8 +36,8 @@ class ReserveData:
 class ReserveSegment:
     """Reserve segment, a part of `ReserveData`."""
 
-    accurate_warehouse_code: str | None = None
-    """Only in 202410."""
     can_reserve: bool | None = None
     end_time: int | None = None
     start_time: int | None = None
+    accurate_warehouse_code: str | None = None
+    """Only in 202410."""

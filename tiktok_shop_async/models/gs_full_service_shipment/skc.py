@@ -16,5 +16,5 @@ class Skc:
     first_key_attribute_name_zh: str | None = None
     first_key_attribute_value_en: str | None = None
     first_key_attribute_value_zh: str | None = None
-    image_url: str | None = None
     platform_skc_code: str | None = None
+    image_url: str | None = None

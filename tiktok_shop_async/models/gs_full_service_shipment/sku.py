@@ -11,29 +11,29 @@ from ..._model import model
 class Sku:
     """Sku, a part of `AbnormalOrder`, `DeliveryOrder`, `Logistic` and `StockupOrder`."""
 
-    abnormal_quantity: int | None = None
-    actual_quantity: int | None = None
     barcode: str | None = None
+    external_sku_code: str | None = None
+    platform_sku_code: str | None = None
+    second_key_attribute_name_en: str | None = None
+    second_key_attribute_name_zh: str | None = None
+    second_key_attribute_value_en: str | None = None
+    second_key_attribute_value_zh: str | None = None
+    delivered_quantity: int | None = None
+    inbound_quantity: int | None = None
+    received_quantity: int | None = None
+    returned_quantity: int | None = None
+    stockup_quantity: int | None = None
+    abnormal_quantity: int | None = None
+    qualified_quantity: int | None = None
+    unqualified_quantity: int | None = None
+    actual_quantity: int | None = None
     cancel_reason: str | None = None
     confirm_quantity: int | None = None
     confirm_reason: str | None = None
-    delivered_quantity: int | None = None
     external_skc_code: str | None = None
-    external_sku_code: str | None = None
     first_key_attribute_name_en: str | None = None
     first_key_attribute_name_zh: str | None = None
     first_key_attribute_value_en: str | None = None
     first_key_attribute_value_zh: str | None = None
     image_url: str | None = None
-    inbound_quantity: int | None = None
-    platform_sku_code: str | None = None
-    qualified_quantity: int | None = None
-    received_quantity: int | None = None
     request_quantity: int | None = None
-    returned_quantity: int | None = None
-    second_key_attribute_name_en: str | None = None
-    second_key_attribute_name_zh: str | None = None
-    second_key_attribute_value_en: str | None = None
-    second_key_attribute_value_zh: str | None = None
-    stockup_quantity: int | None = None
-    unqualified_quantity: int | None = None

@@ -28,7 +28,6 @@ class StockupOrder:
     category_id: str | None = None
     code: str | None = None
     create_time: int | None = None
-    delivered_quantity: int | None = None
     delivery_quantity: int | None = None
     emergency_level: str | None = None
     inbound_quantity: int | None = None
@@ -48,3 +47,4 @@ class StockupOrder:
     status: str | None = None
     stockup_quantity: int | None = None
     type: str | None = None
+    delivered_quantity: int | None = None

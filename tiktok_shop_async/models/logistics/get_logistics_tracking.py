@@ -13,16 +13,16 @@ from ..._model import model
 class LogisticsTracking:
     """Data of `get_logistics_tracking`."""
 
-    logistics_details: list[LogisticsDetails] = attrs.field(factory=list)
     order_id: str | None = None
+    logistics_details: list[LogisticsDetails] = attrs.field(factory=list)
 
 
 @model
 class LogisticsDetails:
     """Logistics details, a part of `LogisticsTracking`."""
 
-    carrier_name: str | None = None
     newest_tracking_no: str | None = None
+    carrier_name: str | None = None
     track_list: list[Track] = attrs.field(factory=list)
 
 
@@ -30,9 +30,9 @@ class LogisticsDetails:
 class Track:
     """Track, a part of `LogisticsDetails`."""
 
-    action_code: int | None = None
-    action_code_name: str | None = None
     description: str | None = None
     tracking_no: str | None = None
     update_time_millis: int | None = None
     """Unix milliseconds."""
+    action_code: int | None = None
+    action_code_name: str | None = None

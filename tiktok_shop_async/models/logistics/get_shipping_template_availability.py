@@ -20,17 +20,17 @@ class ShippingTemplateAvailability:
 class TemplateAvailability:
     """Template availability, a part of `ShippingTemplateAvailability`."""
 
-    service_unreachable_reason: list[ServiceUnreachableReason] = attrs.field(factory=list)
-    template: Template | None = None
     template_is_available: bool | None = None
+    template: Template | None = None
+    service_unreachable_reason: list[ServiceUnreachableReason] = attrs.field(factory=list)
 
 
 @model
 class ServiceUnreachableReason:
     """Service unreachable reason, a part of `TemplateAvailability`."""
 
-    filter_reason: list[FilterReason] = attrs.field(factory=list)
     service_id: str | None = None
+    filter_reason: list[FilterReason] = attrs.field(factory=list)
 
 
 @model
@@ -45,7 +45,7 @@ class FilterReason:
 class Template:
     """Template, a part of `TemplateAvailability`."""
 
-    is_default: bool | None = None
-    template_id: str | None = None
     template_name: str | None = None
+    template_id: str | None = None
+    is_default: bool | None = None
     template_party: int | None = None

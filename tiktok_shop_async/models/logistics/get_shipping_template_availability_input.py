@@ -14,23 +14,23 @@ from ..._model import model
 class ProductAttribute:
     """Product attribute for `get_shipping_template_availability`."""
 
-    dimension: Dimension | Mapping[str, Any] | None = None
     weight: Weight | Mapping[str, Any] | None = None
+    dimension: Dimension | Mapping[str, Any] | None = None
 
 
 @model
 class Dimension:
     """Dimension, a part of `ProductAttribute`."""
 
-    height: str | None = None
     length: str | None = None
-    unit: int | None = None
     width: str | None = None
+    height: str | None = None
+    unit: int | None = None
 
 
 @model
 class Weight:
     """Weight, a part of `ProductAttribute`."""
 
-    unit: int | None = None
     weight: str | None = None
+    unit: int | None = None

@@ -20,17 +20,17 @@ class WarehouseDeliveryOptions:
 class DeliveryOption:
     """Delivery option, a part of `WarehouseDeliveryOptions`."""
 
-    description: str | None = None
-    dimension_limit: DimensionLimit | None = None
     id: str | None = None
     name: str | None = None
-    platform: list[str] = attrs.field(factory=list)
-    """Known values: ``TIKTOK_SHOP``, ``TOKOPEDIA``."""
     type: str | None = None
     """Known values: ``STANDARD``, ``EXPRESS``, ``ECONOMY``, ``SEND_BY_SELLER``, ``INSTANT``,
     ``SAMEDAY``, ``NEXTDAY``, ``CARGO``.
     """
+    description: str | None = None
+    dimension_limit: DimensionLimit | None = None
     weight_limit: WeightLimit | None = None
+    platform: list[str] = attrs.field(factory=list)
+    """Known values: ``TIKTOK_SHOP``, ``TOKOPEDIA``."""
 
 
 @model

@@ -20,44 +20,44 @@ class WarehouseList:
 class Warehouse:
     """Warehouse, a part of `WarehouseList`."""
 
-    address: Address | None = None
+    id: str | None = None
+    entity_id: str | None = None
+    name: str | None = None
     effect_status: str | None = None
     """Known values: ``ENABLED``, ``DISABLED``, ``RESTRICTED``."""
-    entity_id: str | None = None
-    id: str | None = None
-    is_default: bool | None = None
-    name: str | None = None
+    type: str | None = None
+    """Known values: ``SALES_WAREHOUSE``, ``RETURN_WAREHOUSE``."""
     sub_type: str | None = None
     """Known values: ``DOMESTIC_WAREHOUSE``, ``CB_OVERSEA_WAREHOUSE``,
     ``CB_DIRECT_SHIPPING_WAREHOUSE``.
     """
-    type: str | None = None
-    """Known values: ``SALES_WAREHOUSE``, ``RETURN_WAREHOUSE``."""
+    is_default: bool | None = None
+    address: Address | None = None
 
 
 @model
 class Address:
     """Address, a part of `Warehouse`."""
 
+    region: str | None = None
+    state: str | None = None
+    city: str | None = None
+    distict: str | None = None
+    town: str | None = None
+    contact_person: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    first_name_local_script: str | None = None
+    last_name_local_script: str | None = None
+    postal_code: str | None = None
+    full_address: str | None = None
+    region_code: str | None = None
+    phone_number: str | None = None
     address_line1: str | None = None
     address_line2: str | None = None
     address_line3: str | None = None
     address_line4: str | None = None
-    city: str | None = None
-    contact_person: str | None = None
-    distict: str | None = None
-    first_name: str | None = None
-    first_name_local_script: str | None = None
-    full_address: str | None = None
     geolocation: Geolocation | None = None
-    last_name: str | None = None
-    last_name_local_script: str | None = None
-    phone_number: str | None = None
-    postal_code: str | None = None
-    region: str | None = None
-    region_code: str | None = None
-    state: str | None = None
-    town: str | None = None
 
 
 @model

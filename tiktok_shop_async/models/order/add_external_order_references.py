@@ -22,13 +22,13 @@ class Error:
     """Error, a part of `AddExternalOrderReferencesResult`."""
 
     code: str | None = None
-    detail: ErrorDetail | None = None
     message: str | None = None
+    detail: ErrorDetail | None = None
 
 
 @model
 class ErrorDetail:
     """Error detail, a part of `Error`."""
 
-    external_order: ExternalOrder | None = None
     order_id: str | None = None
+    external_order: ExternalOrder | None = None

@@ -14,8 +14,8 @@ from ..._model import model
 class OrderInput:
     """Order for `add_external_order_references`."""
 
-    external_order: ExternalOrderInput | Mapping[str, Any]
     id: str
+    external_order: ExternalOrderInput | Mapping[str, Any]
 
 
 @model
@@ -23,8 +23,6 @@ class ExternalOrderInput:
     """External order, a part of `OrderInput`."""
 
     id: str
-    line_items: Sequence[LineItemInput | Mapping[str, Any]]
-    """At most 100 of them."""
     platform: (
         Literal[
             "AMAZON",
@@ -40,6 +38,8 @@ class ExternalOrderInput:
         ]
         | str
     )
+    line_items: Sequence[LineItemInput | Mapping[str, Any]]
+    """At most 100 of them."""
 
 
 @model

@@ -15,5 +15,5 @@ class ExternalOrder:
     """External order, a part of `ErrorDetail`, `ExternalOrderReferences` and `Order`."""
 
     id: str | None = None
-    line_items: list[LineItem] = attrs.field(factory=list)
     platform: str | None = None
+    line_items: list[LineItem] = attrs.field(factory=list)

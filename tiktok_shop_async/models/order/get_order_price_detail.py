@@ -48,39 +48,39 @@ class OrderPriceDetail:
 class LineItemPrice:
     """Line item price, a part of `OrderPriceDetail`."""
 
-    cod_fee: str | None = None
-    cod_fee_amount: str | None = None
+    id: str | None = None
     currency: str | None = None
     """Currency code, as in ISO 4217."""
-    distance_fee: str | None = None
-    distance_shipping_fee: str | None = None
-    id: str | None = None
-    net_price_amount: str | None = None
+    total: str | None = None
     payment: str | None = None
-    seller_funded_product_promotions: list[SellerFundedProductPromotion] = attrs.field(factory=list)
-    seller_funded_shipping_promotions: list[SellerFundedProductPromotion] = attrs.field(
-        factory=list
-    )
-    shipping_fee_deduction_platform: str | None = None
-    shipping_fee_deduction_platform_voucher: str | None = None
-    shipping_fee_deduction_seller: str | None = None
-    shipping_list_price: str | None = None
-    shipping_sale_price: str | None = None
-    sku_gift_net_price: str | None = None
-    sku_gift_original_price: str | None = None
     sku_list_price: str | None = None
     sku_sale_price: str | None = None
     subtotal: str | None = None
-    subtotal_deduction_platform: str | None = None
     subtotal_deduction_seller: str | None = None
+    subtotal_deduction_platform: str | None = None
     subtotal_tax_amount: str | None = None
-    tax_amount: str | None = None
-    tax_rate: str | None = None
-    total: str | None = None
     voucher_deduction_platform: str | None = None
     """Known values: ``PLATFORM_NEW_USER``, ``SELLER_SKU_PRICE``, ``PLATFORM_FREE_SHIPPING``."""
     voucher_deduction_seller: str | None = None
     """Known values: ``PLATFORM_NEW_USER``, ``SELLER_SKU_PRICE``, ``PLATFORM_FREE_SHIPPING``."""
+    shipping_list_price: str | None = None
+    shipping_sale_price: str | None = None
+    shipping_fee_deduction_seller: str | None = None
+    shipping_fee_deduction_platform: str | None = None
+    shipping_fee_deduction_platform_voucher: str | None = None
+    tax_amount: str | None = None
+    tax_rate: str | None = None
+    net_price_amount: str | None = None
+    cod_fee: str | None = None
+    cod_fee_amount: str | None = None
+    sku_gift_original_price: str | None = None
+    sku_gift_net_price: str | None = None
+    distance_shipping_fee: str | None = None
+    distance_fee: str | None = None
+    seller_funded_product_promotions: list[SellerFundedProductPromotion] = attrs.field(factory=list)
+    seller_funded_shipping_promotions: list[SellerFundedProductPromotion] = attrs.field(
+        factory=list
+    )
 
 
 @model

@@ -13,111 +13,111 @@ from ..._model import model
 class LineItem:
     """Line item, a part of `ExternalOrder` and `Order`."""
 
-    buyer_service_fee: str | None = None
-    cancel_reason: str | None = None
-    cancel_user: str | None = None
-    """Known values: ``BUYER``, ``SELLER``, ``OPERATOR``, ``SYSTEM``."""
+    id: str | None = None
+    sku_id: str | None = None
     combined_listing_skus: list[CombinedListingSku] = attrs.field(factory=list)
-    currency: str | None = None
     display_status: str | None = None
     """Known values: ``UNPAID``, ``AWAITING_SHIPMENT``, ``AWAITING_COLLECTION``, ``IN_TRANSIT``,
     ``DELIVERED``, ``COMPLETED``, ``CANCELLED``.
     """
-    distance_fee: str | None = None
-    distance_shipping_fee: str | None = None
-    gift_retail_price: str | None = None
-    handling_duration_days: str | None = None
-    """Deprecated."""
-    id: str | None = None
-    is_dangerous_good: bool | None = None
-    is_gift: bool | None = None
-    is_pod_customized: bool | None = None
-    is_unboxing_item: bool | None = None
-    item_tax: list[ItemTax] = attrs.field(factory=list)
-    needs_prescription: bool | None = None
-    origin_id: str | None = None
-    original_price: str | None = None
-    package_id: str | None = None
-    package_status: str | None = None
-    """Known values: ``TO_FULFILL``, ``PROCESSING``, ``FULFILLING``, ``COMPLETED``, ``CANCELLED``.
-    """
-    pfand_fee: str | None = None
-    platform_discount: str | None = None
-    pod_info_id: str | None = None
-    product_id: str | None = None
-    product_listing_type: str | None = None
-    """Known values: ``TEMPORARY``, ``LISTING``."""
     product_name: str | None = None
-    retail_delivery_fee: str | None = None
-    room_id: str | None = None
-    rts_time: int | None = None
-    """Unix seconds."""
-    sale_price: str | None = None
-    seller_discount: str | None = None
     seller_sku: str | None = None
-    shipping_provider_id: str | None = None
-    shipping_provider_name: str | None = None
-    shipping_vat_amount: str | None = None
-    shipping_vat_rate: str | None = None
-    sku_id: str | None = None
     sku_image: str | None = None
     sku_name: str | None = None
+    product_id: str | None = None
+    sale_price: str | None = None
+    pfand_fee: str | None = None
+    platform_discount: str | None = None
+    seller_discount: str | None = None
     sku_type: str | None = None
     """Known values: ``NORMAL``, ``ZERO_LOTTERY``, ``SHOP_PARTNER``, ``PRE_ORDER``,
     ``MADE_TO_ORDER``.
     """
-    small_order_fee: str | None = None
-    sub_item_info: list[SubItemInfo] = attrs.field(factory=list)
+    cancel_reason: str | None = None
+    original_price: str | None = None
+    rts_time: int | None = None
+    """Unix seconds."""
+    package_status: str | None = None
+    """Known values: ``TO_FULFILL``, ``PROCESSING``, ``FULFILLING``, ``COMPLETED``, ``CANCELLED``.
+    """
+    currency: str | None = None
+    shipping_provider_name: str | None = None
+    cancel_user: str | None = None
+    """Known values: ``BUYER``, ``SELLER``, ``OPERATOR``, ``SYSTEM``."""
+    shipping_provider_id: str | None = None
+    is_gift: bool | None = None
+    item_tax: list[ItemTax] = attrs.field(factory=list)
     tracking_number: str | None = None
-    unboxing_case_list: list[UnboxingCase] = attrs.field(factory=list)
+    package_id: str | None = None
+    retail_delivery_fee: str | None = None
+    buyer_service_fee: str | None = None
+    small_order_fee: str | None = None
+    handling_duration_days: str | None = None
+    """Deprecated."""
+    is_dangerous_good: bool | None = None
+    needs_prescription: bool | None = None
+    gift_retail_price: str | None = None
+    is_unboxing_item: bool | None = None
     unboxing_sku_code: str | None = None
+    unboxing_case_list: list[UnboxingCase] = attrs.field(factory=list)
+    room_id: str | None = None
+    sub_item_info: list[SubItemInfo] = attrs.field(factory=list)
+    distance_shipping_fee: str | None = None
+    distance_fee: str | None = None
+    shipping_vat_amount: str | None = None
+    shipping_vat_rate: str | None = None
+    is_pod_customized: bool | None = None
+    pod_info_id: str | None = None
+    product_listing_type: str | None = None
+    """Known values: ``TEMPORARY``, ``LISTING``."""
+    origin_id: str | None = None
 
 
 @model
 class CombinedListingSku:
     """Combined listing sku, a part of `LineItem`."""
 
+    sku_id: str | None = None
+    sku_count: int | None = None
     product_id: str | None = None
     seller_sku: str | None = None
-    sku_count: int | None = None
-    sku_id: str | None = None
 
 
 @model
 class SubItemInfo:
     """Sub item info, a part of `LineItem`."""
 
-    cancel_reason: str | None = None
-    cancel_user: str | None = None
-    """Known values: ``BUYER``, ``SELLER``, ``OPERATOR``, ``SYSTEM``."""
-    currency: str | None = None
+    id: str | None = None
+    sku_id: str | None = None
     display_status: str | None = None
     """Known values: ``UNPAID``, ``AWAITING_SHIPMENT``, ``AWAITING_COLLECTION``, ``IN_TRANSIT``,
     ``DELIVERED``, ``COMPLETED``, ``CANCELLED``.
     """
-    id: str | None = None
-    is_dangerous_good: bool | None = None
-    item_tax: list[ItemTax] = attrs.field(factory=list)
+    product_name: str | None = None
+    seller_sku: str | None = None
+    sku_image: str | None = None
+    sku_name: str | None = None
+    product_id: str | None = None
+    sale_price: str | None = None
+    platform_discount: str | None = None
+    seller_discount: str | None = None
+    cancel_reason: str | None = None
     original_price: str | None = None
-    package_id: str | None = None
+    rts_time: int | None = None
+    """Unix seconds."""
     package_status: str | None = None
     """Known values: ``TO_FULFILL``, ``PROCESSING``, ``FULFILLING``, ``COMPLETED``, ``CANCELLED``.
     """
-    platform_discount: str | None = None
-    product_id: str | None = None
-    product_name: str | None = None
-    retail_delivery_fee: str | None = None
-    rts_time: int | None = None
-    """Unix seconds."""
-    sale_price: str | None = None
-    seller_discount: str | None = None
-    seller_sku: str | None = None
-    shipping_provider_id: str | None = None
+    currency: str | None = None
     shipping_provider_name: str | None = None
-    sku_id: str | None = None
-    sku_image: str | None = None
-    sku_name: str | None = None
+    cancel_user: str | None = None
+    """Known values: ``BUYER``, ``SELLER``, ``OPERATOR``, ``SYSTEM``."""
+    shipping_provider_id: str | None = None
+    item_tax: list[ItemTax] = attrs.field(factory=list)
     tracking_number: str | None = None
+    package_id: str | None = None
+    retail_delivery_fee: str | None = None
+    is_dangerous_good: bool | None = None
     warehouse_id: str | None = None
 
 
@@ -125,9 +125,9 @@ class SubItemInfo:
 class ItemTax:
     """Item tax, a part of `LineItem` and `SubItemInfo`."""
 
+    tax_type: str | None = None
     tax_amount: str | None = None
     tax_rate: str | None = None
-    tax_type: str | None = None
 
 
 @model

@@ -15,121 +15,121 @@ from .line_item import LineItem
 class Order:
     """Order, a part of `OrderDetail`, `OrderPage`, `PrivilegedOrderDetail` and 1 more."""
 
-    authentication_required: bool | None = None
-    auto_combine_group_id: str | None = None
-    buyer_avatar: str | None = None
-    buyer_email: str | None = None
+    id: str | None = None
     buyer_message: str | None = None
-    buyer_nickname: str | None = None
-    cancel_order_sla_time: int | None = None
-    """Unix seconds."""
-    cancel_reason: str | None = None
-    cancel_time: int | None = None
-    """Unix seconds."""
     cancellation_initiator: str | None = None
     """Known values: ``SELLER``, ``BUYER``, ``SYSTEM``."""
-    channel_entity_national_registry_id: str | None = None
-    collection_due_time: int | None = None
-    """Unix seconds."""
-    collection_time: int | None = None
-    """Unix seconds."""
-    commerce_platform: str | None = None
-    """Known values: ``TIKTOK_SHOP``, ``TOKOPEDIA``."""
-    consultation_id: str | None = None
-    cpf: str | None = None
-    cpf_name: str | None = None
+    shipping_provider_id: str | None = None
     create_time: int | None = None
     """Unix seconds."""
-    delivery_due_time: int | None = None
-    """Unix seconds."""
-    delivery_option_id: str | None = None
-    delivery_option_name: str | None = None
-    delivery_option_required_delivery_time: int | None = None
-    """Unix seconds."""
-    delivery_sla_time: int | None = None
-    delivery_time: int | None = None
-    """Unix seconds."""
-    delivery_type: str | None = None
-    """Known values: ``HOME_DELIVERY``, ``COLLECTION_POINT``."""
-    exchange_source_order_id: str | None = None
-    external_order: ExternalOrder | None = None
-    fast_collection_sla_time: int | None = None
-    """Unix seconds."""
-    fast_delivery_program: str | None = None
-    fast_dispatch_sla_time: int | None = None
-    """Unix seconds."""
-    fast_rts_sla_time: int | None = None
-    """Unix seconds."""
-    fulfillment_priority_level: int | None = None
-    fulfillment_type: str | None = None
-    """Known values: ``FULFILLMENT_BY_SELLER``, ``FULFILLMENT_BY_TIKTOK``,
-    ``FULFILLMENT_BY_DILAYANI_TOKOPEDIA``.
-    """
-    handling_duration: HandlingDuration | None = None
-    has_updated_recipient_address: bool | None = None
-    id: str | None = None
-    instore_pickup_sla_time: int | None = None
-    """Unix seconds."""
-    is_buyer_request_cancel: bool | None = None
-    is_cod: bool | None = None
-    is_exchange_order: bool | None = None
-    is_on_hold_order: bool | None = None
-    is_refundable_sample: bool | None = None
-    is_replacement_order: bool | None = None
-    is_sample_order: bool | None = None
-    is_subscription_order: bool | None = None
-    line_items: list[LineItem] = attrs.field(factory=list)
-    need_upload_invoice: str | None = None
-    """Known values: ``UNKNOWN``, ``NEED_INVOICE``, ``NO_NEED``, ``INVOICE_UPLOADED``,
-    ``INVOICE_PROCESSING``.
-    """
-    order_rights: list[int] = attrs.field(factory=list)
-    order_type: str | None = None
-    """Known values: ``NORMAL``, ``ZERO_LOTTERY``, ``AUCTION``, ``PRE_ORDER``, ``MADE_TO_ORDER``,
-    ``BACK_ORDER``, ``VIRTUAL_ORDER``.
-    """
-    packages: list[Package] = attrs.field(factory=list)
-    paid_time: int | None = None
-    """Unix seconds."""
-    payment: Payment | None = None
-    payment_auth_code: str | None = None
-    payment_card_type: str | None = None
-    payment_method_code: str | None = None
-    payment_method_name: str | None = None
-    pick_up_cut_off_time: int | None = None
-    recipient_address: RecipientAddress | None = None
-    recommended_shipping_time: int | None = None
-    release_date: int | None = None
-    replaced_order_id: str | None = None
-    request_cancel_time: int | None = None
-    """Unix seconds."""
-    rts_sla_time: int | None = None
-    """Unix seconds."""
-    rts_time: int | None = None
-    """Unix seconds."""
-    sample_order_payer: str | None = None
-    """Known values: ``SELLER``, ``TIKTOK``."""
-    seller_note: str | None = None
-    shipping_due_time: int | None = None
-    """Unix seconds."""
     shipping_provider: str | None = None
-    shipping_provider_id: str | None = None
-    shipping_type: str | None = None
-    """Known values: ``TIKTOK``, ``SELLER``, ``TIKTOK_DIGITAL``."""
-    split_or_combine_tag: str | None = None
-    """Known values: ``COMBINED``, ``SPLIT``."""
+    packages: list[Package] = attrs.field(factory=list)
+    payment: Payment | None = None
+    recipient_address: RecipientAddress | None = None
     status: str | None = None
     """Known values: ``UNPAID``, ``ON_HOLD``, ``AWAITING_SHIPMENT``, ``PARTIALLY_SHIPPING``,
     ``AWAITING_COLLECTION``, ``IN_TRANSIT``, ``DELIVERED``, ``COMPLETED``, ``CANCELLED``,
     ``CALCELLED``.
     """
-    tracking_number: str | None = None
+    fulfillment_type: str | None = None
+    """Known values: ``FULFILLMENT_BY_SELLER``, ``FULFILLMENT_BY_TIKTOK``,
+    ``FULFILLMENT_BY_DILAYANI_TOKOPEDIA``.
+    """
+    delivery_type: str | None = None
+    """Known values: ``HOME_DELIVERY``, ``COLLECTION_POINT``."""
+    paid_time: int | None = None
+    """Unix seconds."""
+    rts_sla_time: int | None = None
+    """Unix seconds."""
     tts_sla_time: int | None = None
     """Unix seconds."""
+    cancel_reason: str | None = None
     update_time: int | None = None
     """Unix seconds."""
-    user_id: str | None = None
+    payment_method_name: str | None = None
+    rts_time: int | None = None
+    """Unix seconds."""
+    tracking_number: str | None = None
+    split_or_combine_tag: str | None = None
+    """Known values: ``COMBINED``, ``SPLIT``."""
+    has_updated_recipient_address: bool | None = None
+    cancel_order_sla_time: int | None = None
+    """Unix seconds."""
     warehouse_id: str | None = None
+    request_cancel_time: int | None = None
+    """Unix seconds."""
+    shipping_type: str | None = None
+    """Known values: ``TIKTOK``, ``SELLER``, ``TIKTOK_DIGITAL``."""
+    user_id: str | None = None
+    seller_note: str | None = None
+    delivery_sla_time: int | None = None
+    is_cod: bool | None = None
+    delivery_option_id: str | None = None
+    cancel_time: int | None = None
+    """Unix seconds."""
+    need_upload_invoice: str | None = None
+    """Known values: ``UNKNOWN``, ``NEED_INVOICE``, ``NO_NEED``, ``INVOICE_UPLOADED``,
+    ``INVOICE_PROCESSING``.
+    """
+    delivery_option_name: str | None = None
+    cpf: str | None = None
+    line_items: list[LineItem] = attrs.field(factory=list)
+    buyer_email: str | None = None
+    delivery_due_time: int | None = None
+    """Unix seconds."""
+    is_sample_order: bool | None = None
+    shipping_due_time: int | None = None
+    """Unix seconds."""
+    collection_due_time: int | None = None
+    """Unix seconds."""
+    delivery_option_required_delivery_time: int | None = None
+    """Unix seconds."""
+    is_on_hold_order: bool | None = None
+    delivery_time: int | None = None
+    """Unix seconds."""
+    is_replacement_order: bool | None = None
+    is_subscription_order: bool | None = None
+    is_refundable_sample: bool | None = None
+    authentication_required: bool | None = None
+    collection_time: int | None = None
+    """Unix seconds."""
+    replaced_order_id: str | None = None
+    is_buyer_request_cancel: bool | None = None
+    pick_up_cut_off_time: int | None = None
+    fast_dispatch_sla_time: int | None = None
+    """Unix seconds."""
+    commerce_platform: str | None = None
+    """Known values: ``TIKTOK_SHOP``, ``TOKOPEDIA``."""
+    order_type: str | None = None
+    """Known values: ``NORMAL``, ``ZERO_LOTTERY``, ``AUCTION``, ``PRE_ORDER``, ``MADE_TO_ORDER``,
+    ``BACK_ORDER``, ``VIRTUAL_ORDER``.
+    """
+    release_date: int | None = None
+    handling_duration: HandlingDuration | None = None
+    auto_combine_group_id: str | None = None
+    cpf_name: str | None = None
+    is_exchange_order: bool | None = None
+    exchange_source_order_id: str | None = None
+    consultation_id: str | None = None
+    fast_delivery_program: str | None = None
+    fulfillment_priority_level: int | None = None
+    recommended_shipping_time: int | None = None
+    buyer_nickname: str | None = None
+    buyer_avatar: str | None = None
+    order_rights: list[int] = attrs.field(factory=list)
+    instore_pickup_sla_time: int | None = None
+    """Unix seconds."""
+    fast_rts_sla_time: int | None = None
+    """Unix seconds."""
+    fast_collection_sla_time: int | None = None
+    """Unix seconds."""
+    payment_card_type: str | None = None
+    channel_entity_national_registry_id: str | None = None
+    payment_method_code: str | None = None
+    payment_auth_code: str | None = None
+    sample_order_payer: str | None = None
+    """Known values: ``SELLER``, ``TIKTOK``."""
+    external_order: ExternalOrder | None = None
 
 
 @model
@@ -152,55 +152,55 @@ class Package:
 class Payment:
     """Payment, a part of `Order`."""
 
-    buyer_service_fee: str | None = None
     currency: str | None = None
-    distance_fee: str | None = None
-    distance_shipping_fee: str | None = None
-    handling_fee: str | None = None
-    item_insurance_fee: str | None = None
-    item_insurance_tax: str | None = None
-    original_shipping_fee: str | None = None
-    original_total_product_price: str | None = None
-    payment_discount_service_fee: str | None = None
-    payment_platform_discount: str | None = None
+    sub_total: str | None = None
+    shipping_fee: str | None = None
+    seller_discount: str | None = None
     platform_discount: str | None = None
+    payment_platform_discount: str | None = None
+    payment_discount_service_fee: str | None = None
+    total_amount: str | None = None
+    original_total_product_price: str | None = None
+    original_shipping_fee: str | None = None
+    shipping_fee_seller_discount: str | None = None
+    shipping_fee_platform_discount: str | None = None
+    shipping_fee_cofunded_discount: str | None = None
+    tax: str | None = None
+    small_order_fee: str | None = None
+    shipping_fee_tax: str | None = None
     product_tax: str | None = None
     retail_delivery_fee: str | None = None
-    seller_discount: str | None = None
-    shipping_fee: str | None = None
-    shipping_fee_cofunded_discount: str | None = None
-    shipping_fee_platform_discount: str | None = None
-    shipping_fee_seller_discount: str | None = None
-    shipping_fee_tax: str | None = None
+    buyer_service_fee: str | None = None
+    handling_fee: str | None = None
     shipping_insurance_fee: str | None = None
-    small_order_fee: str | None = None
-    sub_total: str | None = None
-    tax: str | None = None
-    total_amount: str | None = None
+    item_insurance_fee: str | None = None
+    item_insurance_tax: str | None = None
+    distance_shipping_fee: str | None = None
+    distance_fee: str | None = None
 
 
 @model
 class RecipientAddress:
     """Recipient address, a part of `Order`."""
 
+    full_address: str | None = None
+    phone_number: str | None = None
+    name: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    first_name_local_script: str | None = None
+    last_name_local_script: str | None = None
     address_detail: str | None = None
     address_line1: str | None = None
     address_line2: str | None = None
     address_line3: str | None = None
     address_line4: str | None = None
-    delivery_preferences: DeliveryPreference | None = None
     district_info: list[DistrictInfo] = attrs.field(factory=list)
-    email: str | None = None
-    first_name: str | None = None
-    first_name_local_script: str | None = None
-    full_address: str | None = None
-    last_name: str | None = None
-    last_name_local_script: str | None = None
-    name: str | None = None
-    phone_number: str | None = None
-    post_town: str | None = None
+    delivery_preferences: DeliveryPreference | None = None
     postal_code: str | None = None
     region_code: str | None = None
+    post_town: str | None = None
+    email: str | None = None
     tokenized_email: str | None = None
 
 
@@ -215,7 +215,7 @@ class DeliveryPreference:
 class DistrictInfo:
     """District info, a part of `RecipientAddress`."""
 
-    address_level: str | None = None
     address_level_name: str | None = None
     address_name: str | None = None
+    address_level: str | None = None
     iso_code: str | None = None

@@ -12,6 +12,6 @@ class QueryOrderLine:
     """Query order line for `search_pod_customization_details`."""
 
     order_line_id: str
-    pod_order_data_id: str
     product_id: str
     sku_id: str
+    pod_order_data_id: str

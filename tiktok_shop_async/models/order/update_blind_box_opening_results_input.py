@@ -15,18 +15,18 @@ from ..._model import model
 class BlindBatchBoxResult:
     """Blind batch box result for `update_blind_box_opening_results`."""
 
-    blind_box_order_line_list: Sequence[BlindBoxOrderLine | Mapping[str, Any]] | None = None
     order_line_id: str | None = None
+    blind_box_order_line_list: Sequence[BlindBoxOrderLine | Mapping[str, Any]] | None = None
 
 
 @model
 class BlindBoxOrderLine:
     """Blind box order line, a part of `BlindBatchBoxResult`."""
 
-    blind_open_time: int | datetime | None = None
-    """Unix milliseconds."""
     blind_result_product_id: str | None = None
     blind_result_sku_id: str | None = None
+    blind_open_time: int | datetime | None = None
+    """Unix milliseconds."""
     product_type: Literal["GIFT", "NORMAL"] | str | None = None
 
 
@@ -34,8 +34,8 @@ class BlindBoxOrderLine:
 class BlindBoxResult:
     """Blind box result for `update_blind_box_opening_results`."""
 
-    blind_open_time: int | datetime | None = None
-    """Unix milliseconds."""
+    order_line_id: str | None = None
     blind_result_product_id: str | None = None
     blind_result_sku_id: str | None = None
-    order_line_id: str | None = None
+    blind_open_time: int | datetime | None = None
+    """Unix milliseconds."""

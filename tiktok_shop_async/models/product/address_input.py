@@ -11,16 +11,16 @@ from ..._model import model
 class AddressInput:
     """Address for `create_responsible_person` and `partial_edit_responsible_person`."""
 
-    country: str
-    postal_code: str
-    """Up to 500 characters."""
     street_address_line1: str
     """Up to 500 characters."""
-    city: str | None = None
+    postal_code: str
+    """Up to 500 characters."""
+    country: str
+    street_address_line2: str | None = None
     """Up to 500 characters. Deprecated."""
     district: str | None = None
     """Up to 500 characters. Deprecated."""
-    province: str | None = None
+    city: str | None = None
     """Up to 500 characters. Deprecated."""
-    street_address_line2: str | None = None
+    province: str | None = None
     """Up to 500 characters. Deprecated."""

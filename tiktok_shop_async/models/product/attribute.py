@@ -16,11 +16,16 @@ class Attribute:
     """Attribute, a part of `CategoryAttributes` and `GlobalAttributes`."""
 
     id: str | None = None
-    is_customizable: bool | None = None
-    is_multiple_selection: bool | None = None
-    is_requried: bool | None = None
-    metric_standards: list[MetricStandard] = attrs.field(factory=list)
     name: str | None = None
+    type: str | None = None
+    """Known values: ``SALES_PROPERTY``, ``PRODUCT_PROPERTY``."""
+    is_requried: bool | None = None
+    values: list[Value] = attrs.field(factory=list)
+    value_data_format: str | None = None
+    is_customizable: bool | None = None
+    requirement_conditions: list[RequirementCondition] = attrs.field(factory=list)
+    is_multiple_selection: bool | None = None
+    metric_standards: list[MetricStandard] = attrs.field(factory=list)
     optional_regions: list[str] = attrs.field(factory=list)
     """Known values: ``AT``, ``BE``, ``CZ``, ``DE``, ``ES``, ``FR``, ``GB``, ``GR``, ``HU``, ``ID``,
     ``IT``, ``IE``, ``JP``, ``MY``, ``NL``, ``PH``, ``PL``, ``PT``, ``SG``, ``TH``, ``US``, ``VN``,
@@ -31,11 +36,6 @@ class Attribute:
     ``IT``, ``IE``, ``JP``, ``MY``, ``NL``, ``PH``, ``PL``, ``PT``, ``SG``, ``TH``, ``US``, ``VN``,
     ``MX``.
     """
-    requirement_conditions: list[RequirementCondition] = attrs.field(factory=list)
-    type: str | None = None
-    """Known values: ``SALES_PROPERTY``, ``PRODUCT_PROPERTY``."""
-    value_data_format: str | None = None
-    values: list[Value] = attrs.field(factory=list)
 
 
 @model
@@ -43,24 +43,24 @@ class MetricStandard:
     """Metric standard, a part of `Attribute`."""
 
     id: str | None = None
-    metric_value_modules: list[MetricValueModule] = attrs.field(factory=list)
     name: str | None = None
+    metric_value_modules: list[MetricValueModule] = attrs.field(factory=list)
 
 
 @model
 class MetricValueModule:
     """Metric value module, a part of `MetricStandard`."""
 
+    id: str | None = None
+    name: str | None = None
+    input_type: str | None = None
     data_types: list[str] = attrs.field(factory=list)
     default_values: list[DefaultValue] = attrs.field(factory=list)
-    id: str | None = None
-    input_type: str | None = None
-    name: str | None = None
-    prefix: str | None = None
-    shading_word: str | None = None
-    suffix: str | None = None
     units: list[Unit] = attrs.field(factory=list)
     value_limit: ValueLimit | None = None
+    prefix: str | None = None
+    suffix: str | None = None
+    shading_word: str | None = None
 
 
 @model
@@ -83,21 +83,21 @@ class Unit:
 class ValueLimit:
     """Value limit, a part of `MetricValueModule`."""
 
-    length_limit: LengthLimit | None = None
     num_limit: NumLimit | None = None
+    length_limit: LengthLimit | None = None
 
 
 @model
 class LengthLimit:
     """Length limit, a part of `ValueLimit`."""
 
-    max_length: int | None = None
     min_length: int | None = None
+    max_length: int | None = None
 
 
 @model
 class NumLimit:
     """Num limit, a part of `ValueLimit`."""
 
-    max_value: int | None = None
     min_value: int | None = None
+    max_value: int | None = None

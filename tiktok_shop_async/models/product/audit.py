@@ -13,9 +13,9 @@ from ..._model import model
 class Audit:
     """Audit, a part of `EditProductResult`, `PartialEditProductResult` and `Product`."""
 
-    not_submitted_reasons: list[str] = attrs.field(factory=list)
-    """Known values: ``PAYMENT_ACCOUNT_NOT_LINKED``, ``SHOP_INACTIVE``, ``W8_NOT_CONFIGURED``."""
+    status: str | None = None
+    """Known values: ``NONE``, ``AUDITING``, ``FAILED``, ``PRE_APPROVED``, ``APPROVED``."""
     pre_approved_reasons: list[str] = attrs.field(factory=list)
     """Known values: ``KYC_PENDING``, ``RESTRICTED_CATEGORY_PENDING``."""
-    status: str | None = None
-    """Known values: ``NONE``, ``AUDITING``, ``APPROVED``, ``FAILED``, ``PRE_APPROVED``."""
+    not_submitted_reasons: list[str] = attrs.field(factory=list)
+    """Known values: ``PAYMENT_ACCOUNT_NOT_LINKED``, ``SHOP_INACTIVE``, ``W8_NOT_CONFIGURED``."""

@@ -11,11 +11,11 @@ from ..._model import model
 class Brand:
     """Brand, a part of `BrandPage`, `CombinedSku`, `GlobalProduct`, `Product` and 2 more."""
 
+    id: str | None = None
+    name: str | None = None
     authorized_status: str | None = None
     """Known values: ``UNAUTHORIEZD``, ``AUTHORIZED``."""
+    is_t1_brand: bool | None = None
     brand_status: str | None = None
     """Known values: ``AVAILABLE``, ``UNAVAILABLE``."""
-    id: str | None = None
     is_authorized: bool | None = None
-    is_t1_brand: bool | None = None
-    name: str | None = None

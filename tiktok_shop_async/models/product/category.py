@@ -14,10 +14,10 @@ class Category:
     """Category, a part of `Categories`, `CombinedSku`, `GlobalCategories` and 5 more."""
 
     id: str | None = None
-    is_leaf: bool | None = None
-    level: int | None = None
-    local_name: str | None = None
     name: str | None = None
+    level: int | None = None
     parent_id: str | None = None
+    is_leaf: bool | None = None
+    local_name: str | None = None
     permission_statuses: list[str] = attrs.field(factory=list)
     """Known values: ``AVAILABLE``, ``INVITE_ONLY``, ``NON_MAIN_CATEGORY``, ``PROHIBITED``."""

@@ -14,19 +14,19 @@ from .image import Image
 class Certification:
     """Certification, a part of `GlobalProduct` and `Product`."""
 
+    id: str | None = None
+    title: str | None = None
+    files: list[CertificationFile] = attrs.field(factory=list)
+    images: list[Image] = attrs.field(factory=list)
     expiration_date: int | None = None
     """Unix seconds."""
-    files: list[CertificationFile] = attrs.field(factory=list)
-    id: str | None = None
-    images: list[Image] = attrs.field(factory=list)
-    title: str | None = None
 
 
 @model
 class CertificationFile:
     """Certification file, a part of `Certification`."""
 
-    format: str | None = None
     id: str | None = None
-    name: str | None = None
     urls: list[str] = attrs.field(factory=list)
+    name: str | None = None
+    format: str | None = None

@@ -16,11 +16,11 @@ from .image_input import ImageInput
 class CertificationInput:
     """Certification, a part of `ReplicateTarget`."""
 
-    expiration_date: int | datetime | None = None
-    """Unix seconds."""
     files: Sequence[CertificationFileInput | Mapping[str, Any]] | None = None
     id: str | None = None
     images: Sequence[ImageInput | Mapping[str, Any]] | None = None
+    expiration_date: int | datetime | None = None
+    """Unix seconds."""
 
 
 @model

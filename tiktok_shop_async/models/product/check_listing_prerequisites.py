@@ -28,8 +28,8 @@ class CheckResult:
     ``DELIVERY_OPTION``, ``SHIPPING_TEMPLATE``, ``PRODUCT_QUANTITY_LIMIT``,
     ``EXTENDED_PRODUCER_RESPONSIBILITY``, ``BANk_ACCOUNT``, ``CONTACT_INFO``.
     """
-    fail_reasons: list[str] = attrs.field(factory=list)
     is_failed: bool | None = None
+    fail_reasons: list[str] = attrs.field(factory=list)
 
 
 @model

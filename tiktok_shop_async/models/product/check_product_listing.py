@@ -31,14 +31,14 @@ class CheckProductListingResult:
 class PreCheckResult:
     """Pre check result, a part of `CheckProductListingResult`."""
 
-    pre_check_details: list[PreCheckDetails] = attrs.field(factory=list)
     pre_check_item: str | None = None
+    pre_check_details: list[PreCheckDetails] = attrs.field(factory=list)
 
 
 @model
 class PreCheckDetails:
     """Pre check details, a part of `PreCheckResult`."""
 
+    short_reason: str | None = None
     long_reason: str | None = None
     related_fields: list[str] = attrs.field(factory=list)
-    short_reason: str | None = None

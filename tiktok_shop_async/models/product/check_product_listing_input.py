@@ -11,5 +11,5 @@ from ..._model import model
 class OptionInput:
     """Option for `check_product_listing`."""
 
-    gne_async_check_session_id: str | None = None
     need_trigger_gne_async_check: bool | None = None
+    gne_async_check_session_id: str | None = None

@@ -14,11 +14,11 @@ from .seo_word import SeoWord
 class Diagnose:
     """Diagnose, a part of `CheckProductListingResult` and 2 more."""
 
-    diagnosis_results: list[DiagnosisResult] = attrs.field(factory=list)
     field: str | None = None
     """Known values: ``TITLE``, ``DESCRIPTION``, ``IMAGE``, ``ATTRIBUTE``, ``SIZE_CHART``."""
-    suggestion: Suggestion | None = None
+    diagnosis_results: list[DiagnosisResult] = attrs.field(factory=list)
     suggestions: Suggestion | None = None
+    suggestion: Suggestion | None = None
 
 
 @model
@@ -35,20 +35,20 @@ class DiagnosisResult:
 class Suggestion:
     """Suggestion, a part of `Diagnose`."""
 
-    images: list[ImageSuggestion] = attrs.field(factory=list)
     seo_words: list[SeoWord] = attrs.field(factory=list)
     smart_texts: list[SmartText] = attrs.field(factory=list)
+    images: list[ImageSuggestion] = attrs.field(factory=list)
 
 
 @model
 class ImageSuggestion:
     """Image suggestion, a part of `Suggestion`."""
 
-    height: int | None = None
-    optimized_uri: str | None = None
-    optimized_url: str | None = None
     uri: str | None = None
     url: str | None = None
+    optimized_uri: str | None = None
+    optimized_url: str | None = None
+    height: int | None = None
     width: int | None = None
 
 

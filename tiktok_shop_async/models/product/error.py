@@ -13,5 +13,5 @@ class Error:
     """Error, a part of `ActivateProductsResult`, `DeactivateProductsResult` and 9 more."""
 
     code: int | None = None
-    detail: ErrorDetail | None = None
     message: str | None = None
+    detail: ErrorDetail | None = None

@@ -13,13 +13,13 @@ from ..._model import model
 class ErrorDetail:
     """Error detail, a part of `Error` and `StrikethroughPriceError`."""
 
-    category_id: int | None = None
-    external_product_id: str | None = None
+    product_id: str | None = None
     extra_errors: list[ExtraError] = attrs.field(factory=list)
     global_product_id: str | None = None
-    product_id: str | None = None
-    region: str | None = None
     sku_id: str | None = None
+    category_id: int | None = None
+    external_product_id: str | None = None
+    region: str | None = None
 
 
 @model

@@ -11,7 +11,7 @@ from ..._model import model
 class Fee:
     """Fee, a part of `PublishedSku`, `Sku` and `SkuInput`."""
 
+    type: str | None = None
+    amount: str | None = None
     additional_attribute: str | None = None
     """Known values: ``SINGLE_USE``, ``REUSABLE``, ``NOT_APPLICABLE``."""
-    amount: str | None = None
-    type: str | None = None

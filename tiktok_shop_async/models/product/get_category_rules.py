@@ -25,21 +25,21 @@ class CategoryRules:
     package_dimension: PackageDimensionRule | None = None
     product_certifications: list[CertificationRule] = attrs.field(factory=list)
     responsible_person: ResponsiblePersonRule | None = None
-    seller_sku: SellerSkuRule | None = None
     size_chart: SizeChartRule | None = None
+    seller_sku: SellerSkuRule | None = None
 
 
 @model
 class CertificationRule:
     """Certification rule, a part of `CategoryRules`."""
 
-    document_details: str | None = None
-    expiration_date: ExpirationDateRule | None = None
     id: str | None = None
-    is_required: bool | None = None
     name: str | None = None
-    requirement_conditions: list[RequirementCondition] = attrs.field(factory=list)
+    is_required: bool | None = None
+    document_details: str | None = None
     sample_image_url: str | None = None
+    requirement_conditions: list[RequirementCondition] = attrs.field(factory=list)
+    expiration_date: ExpirationDateRule | None = None
 
 
 @model
@@ -67,8 +67,8 @@ class ExpirationDateRule:
 class FeeRule:
     """Fee rule, a part of `CategoryRules`."""
 
-    is_required: bool | None = None
     type: str | None = None
+    is_required: bool | None = None
 
 
 @model

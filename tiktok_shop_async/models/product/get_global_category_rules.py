@@ -27,16 +27,16 @@ class ProductCertification:
     """Product certification, a part of `GlobalCategoryRules`."""
 
     id: str | None = None
-    is_required: bool | None = None
     name: str | None = None
+    is_required: bool | None = None
+    sample_image_url: str | None = None
+    required_regions: list[str] = attrs.field(factory=list)
+    """Known values: ``DE``, ``ES``, ``FR``, ``GB``, ``ID``, ``IT``, ``IE``, ``JP``, ``MY``, ``PH``,
+    ``SG``, ``TH``, ``US``, ``VN``, ``MX``.
+    """
     optional_regions: list[str] = attrs.field(factory=list)
     """Known values: ``AT``, ``BE``, ``CZ``, ``DE``, ``ES``, ``FR``, ``GB``, ``GR``, ``HU``, ``ID``,
     ``IE``, ``IT``, ``JP``, ``MX``, ``MY``, ``NL``, ``PH``, ``PL``, ``PT``, ``SG``, ``TH``, ``US``,
     ``VN``.
     """
-    required_regions: list[str] = attrs.field(factory=list)
-    """Known values: ``DE``, ``ES``, ``FR``, ``GB``, ``ID``, ``IT``, ``IE``, ``JP``, ``MY``, ``PH``,
-    ``SG``, ``TH``, ``US``, ``VN``, ``MX``.
-    """
     requirement_conditions: list[RequirementCondition] = attrs.field(factory=list)
-    sample_image_url: str | None = None

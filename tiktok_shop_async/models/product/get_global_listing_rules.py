@@ -22,14 +22,14 @@ class GlobalListingRules:
 class InventoryRule:
     """Inventory rule, a part of `GlobalListingRules`."""
 
+    local_warehouse_id: str | None = None
     allocation_mode: str | None = None
     associated_warehouses: list[AssociatedWarehouse] = attrs.field(factory=list)
-    local_warehouse_id: str | None = None
 
 
 @model
 class AssociatedWarehouse:
     """Associated warehouse, a part of `InventoryRule`."""
 
-    region: str | None = None
     warehouse_id: str | None = None
+    region: str | None = None

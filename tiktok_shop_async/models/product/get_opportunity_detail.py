@@ -20,76 +20,76 @@ class OpportunityDetailResult:
 class OpportunityDetail:
     """Opportunity detail, a part of `OpportunityDetailResult`."""
 
+    id: str | None = None
     action_type: str | None = None
     """Known values: ``LIST_SAME``, ``LIST_SIMILAR``."""
-    basic_info: BasicInfo | None = None
-    content_data: ContentData | None = None
-    id: str | None = None
     listing_criteria: ListingCriteria | None = None
+    content_data: ContentData | None = None
     market_data: MarketData | None = None
+    basic_info: BasicInfo | None = None
 
 
 @model
 class BasicInfo:
     """Basic info, a part of `OpportunityDetail`."""
 
-    brand_info: str | None = None
+    opportunity_type: str | None = None
+    """Known values: ``PRODUCT``, ``KEYWORD``, ``CATEGORY``."""
+    status: str | None = None
+    create_time: int | None = None
+    """Unix seconds."""
+    expire_time: int | None = None
+    title: str | None = None
     category_id_level_1: str | None = None
     category_id_level_2: str | None = None
     category_id_level_3: str | None = None
     category_name_level_1: str | None = None
     category_name_level_2: str | None = None
     category_name_level_3: str | None = None
-    create_time: int | None = None
-    """Unix seconds."""
-    expire_time: int | None = None
-    external_product_id: str | None = None
-    opportunity_type: str | None = None
-    """Known values: ``PRODUCT``, ``KEYWORD``, ``CATEGORY``."""
-    recom_info: str | None = None
-    reference_images: list[str] = attrs.field(factory=list)
     reference_price: str | None = None
+    reference_images: list[str] = attrs.field(factory=list)
+    brand_info: str | None = None
+    reward_info: str | None = None
+    recom_info: str | None = None
+    tags: str | None = None
+    tag_codes: list[str] = attrs.field(factory=list)
+    external_product_id: str | None = None
     reference_source: str | None = None
     """Known values: ``SHOPEE``, ``AMAZON``, ``LOOKFANTASTIC``, ``WALMART``, ``TTS``, ``ASOS``,
     ``UNIVERSAL_PRODUCT``, ``DTCNEXUS``, ``TEMU``, ``SHOPIFY``, ``NEXUS_SHOPIFY``, ``SHEIN``,
     ``PIXEL``, ``SHOPIFY_NON_1P``, ``MIRAVIA``, ``RAKUTEN``, ``EBAY``, ``ONBUY``, ``MERCADO_LIBRE``,
     ``ALLEGRO``, ``BOL``, ``DTC``.
     """
-    reward_info: str | None = None
-    status: str | None = None
-    tag_codes: list[str] = attrs.field(factory=list)
-    tags: str | None = None
-    title: str | None = None
 
 
 @model
 class ContentData:
     """Content data, a part of `OpportunityDetail`."""
 
-    shoppable_video_search_pv: str | None = None
-    top_shoppable_video_links: list[str] = attrs.field(factory=list)
-    trending_hashtag: str | None = None
     video_view_pv: str | None = None
+    shoppable_video_search_pv: str | None = None
+    trending_hashtag: str | None = None
+    top_shoppable_video_links: list[str] = attrs.field(factory=list)
 
 
 @model
 class ListingCriteria:
     """Listing criteria, a part of `OpportunityDetail`."""
 
-    keywords: str | None = None
     product_brand: str | None = None
     product_category: str | None = None
     product_status: str | None = None
+    keywords: str | None = None
 
 
 @model
 class MarketData:
     """Market data, a part of `OpportunityDetail`."""
 
+    est_market_sales_volume: str | None = None
+    est_market_gmv: str | None = None
+    market_buzz: str | None = None
+    search_volume: str | None = None
+    search_keyword: str | None = None
     competitor_product_count: str | None = None
     competitor_seller_count: str | None = None
-    est_market_gmv: str | None = None
-    est_market_sales_volume: str | None = None
-    market_buzz: str | None = None
-    search_keyword: str | None = None
-    search_volume: str | None = None

@@ -22,6 +22,6 @@ class ProductDiagnosesResult:
 class ProductDiagnoses:
     """Product diagnoses, a part of `ProductDiagnosesResult`."""
 
-    diagnoses: list[Diagnose] = attrs.field(factory=list)
     id: str | None = None
     listing_quality: ListingQuality | None = None
+    diagnoses: list[Diagnose] = attrs.field(factory=list)

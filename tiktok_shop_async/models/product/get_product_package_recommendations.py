@@ -14,28 +14,28 @@ class PackageRecommendationPage:
     """Data of `get_product_package_recommendations`."""
 
     next_page_token: str | None = None
-    products: list[PackageRecommendation] = attrs.field(factory=list)
     total_count: int | None = None
+    products: list[PackageRecommendation] = attrs.field(factory=list)
 
 
 @model
 class PackageRecommendation:
     """Package recommendation, a part of `PackageRecommendationPage`."""
 
+    product_id: str | None = None
     abnormality_types: list[str] = attrs.field(factory=list)
     """Known values: ``None``, ``Dimension``, ``Weight``."""
-    dimension_recommendation: DimensionRecommendation | None = None
-    product_id: str | None = None
     weight_recommendation: WeightRecommendation | None = None
+    dimension_recommendation: DimensionRecommendation | None = None
 
 
 @model
 class DimensionRecommendation:
     """Dimension recommendation, a part of `PackageRecommendation`."""
 
-    height: Height | None = None
-    length: Length | None = None
     unit: str | None = None
+    length: Length | None = None
+    height: Height | None = None
     width: Width | None = None
 
 
@@ -43,9 +43,9 @@ class DimensionRecommendation:
 class Height:
     """Height, a part of `DimensionRecommendation`."""
 
-    max_value: str | None = None
-    """Unit: cm."""
     min_value: str | None = None
+    """Unit: cm."""
+    max_value: str | None = None
     """Unit: cm."""
 
 
@@ -53,9 +53,9 @@ class Height:
 class Length:
     """Length, a part of `DimensionRecommendation`."""
 
-    max_value: str | None = None
-    """Unit: cm."""
     min_value: str | None = None
+    """Unit: cm."""
+    max_value: str | None = None
     """Unit: cm."""
 
 
@@ -71,9 +71,9 @@ class WeightRecommendation:
 class Weight:
     """Weight, a part of `WeightRecommendation`."""
 
-    max_value: str | None = None
-    """Unit: g."""
     min_value: str | None = None
+    """Unit: g."""
+    max_value: str | None = None
     """Unit: g."""
 
 
@@ -81,7 +81,7 @@ class Weight:
 class Width:
     """Width, a part of `DimensionRecommendation`."""
 
-    max_value: str | None = None
-    """Unit: cm."""
     min_value: str | None = None
+    """Unit: cm."""
+    max_value: str | None = None
     """Unit: cm."""

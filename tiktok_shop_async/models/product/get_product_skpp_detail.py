@@ -14,33 +14,33 @@ from .reward import Reward
 class ProductSkppDetail:
     """Data of `get_product_skpp_detail`."""
 
+    product_id: str | None = None
     affiliate_program_status: str | None = None
     """Known values: ``ACTIVE``, ``INACTIVE``."""
-    product_id: str | None = None
-    rewards: list[Reward] = attrs.field(factory=list)
-    skpp_status: str | None = None
-    """Known values: ``QUALIFIED``, ``NOT_QUALIFIED``, ``NOT_ELIGIBLE``."""
-    target_score: int | None = None
-    task_details: list[TaskDetails] = attrs.field(factory=list)
     total_score: int | None = None
+    target_score: int | None = None
+    rewards: list[Reward] = attrs.field(factory=list)
+    task_details: list[TaskDetails] = attrs.field(factory=list)
     update_time: int | None = None
     """Unix seconds."""
+    skpp_status: str | None = None
+    """Known values: ``QUALIFIED``, ``NOT_QUALIFIED``, ``NOT_ELIGIBLE``."""
 
 
 @model
 class TaskDetails:
     """Task details, a part of `ProductSkppDetail`."""
 
-    action_suggestions: list[ActionSuggestion] = attrs.field(factory=list)
     category: str | None = None
     """Known values: ``COMMISSION_RATE``, ``FULFILMENT``, ``PRICING``, ``FREE_SHIPING``,
     ``FOLLOWER_BENEFITS``, ``SAMPLING``, ``ADS_SPEND``, ``STOCK``, ``SHOPPABLE_VIDEOS``,
     ``INFORMATION_QUALITY``, ``CRM_HOSTING``.
     """
-    current_value: str | None = None
     name: str | None = None
-    passed: bool | None = None
+    current_value: str | None = None
     target_value: str | None = None
+    passed: bool | None = None
+    action_suggestions: list[ActionSuggestion] = attrs.field(factory=list)
 
 
 @model

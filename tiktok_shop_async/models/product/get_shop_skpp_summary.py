@@ -18,7 +18,7 @@ class ShopSkppSummary:
 class ShopSummary:
     """Shop summary, a part of `ShopSkppSummary`."""
 
-    earned_ad_credit: str | None = None
-    eligible_products_count: int | None = None
-    increased_visibility_l30d: str | None = None
     qualified_products_count: int | None = None
+    eligible_products_count: int | None = None
+    earned_ad_credit: str | None = None
+    increased_visibility_l30d: str | None = None

@@ -21,6 +21,6 @@ class SubmissionPage:
 class SubmissionPageData:
     """Submission page data, a part of `SubmissionPage`."""
 
-    next_page_token: str | None = None
     submissions: list[Submission] = attrs.field(factory=list)
+    next_page_token: str | None = None
     total_count: int | None = None

@@ -24,15 +24,21 @@ from .video import Video
 class GlobalProduct:
     """Global product, a part of `GlobalProductPage`."""
 
+    id: str | None = None
+    title: str | None = None
+    status: str | None = None
+    """Known values: ``PUBLISHED``, ``UNPUBLISHED``, ``DRAFT``, ``DELETED``."""
+    skus: list[Sku] = attrs.field(factory=list)
+    create_time: int | None = None
+    """Unix seconds."""
+    update_time: int | None = None
+    """Unix seconds."""
     brand: Brand | None = None
     category: Category | None = None
     certifications: list[Certification] = attrs.field(factory=list)
-    create_time: int | None = None
-    """Unix seconds."""
     description: str | None = None
     external_global_product_id: str | None = None
     global_seller_id: str | None = None
-    id: str | None = None
     main_images: list[Image] = attrs.field(factory=list)
     manufacturer: ProductManufacturer | None = None
     """Deprecated."""
@@ -43,14 +49,8 @@ class GlobalProduct:
     products: list[PublishedProduct] = attrs.field(factory=list)
     responsible_person_ids: list[str] = attrs.field(factory=list)
     size_chart: ProductSizeChart | None = None
-    skus: list[Sku] = attrs.field(factory=list)
     source_locale: str | None = None
     """Language tag, as in BCP 47."""
-    status: str | None = None
-    """Known values: ``PUBLISHED``, ``UNPUBLISHED``, ``DRAFT``, ``DELETED``."""
-    title: str | None = None
-    update_time: int | None = None
-    """Unix seconds."""
     video: Video | None = None
 
 
@@ -58,16 +58,16 @@ class GlobalProduct:
 class ProductManufacturer:
     """Product manufacturer, a part of `GlobalProduct`."""
 
-    address: str | None = None
-    email: str | None = None
     name: str | None = None
+    address: str | None = None
     phone_number: str | None = None
+    email: str | None = None
 
 
 @model
 class PublishedProduct:
     """Published product, a part of `GlobalProduct`."""
 
-    id: str | None = None
     region: str | None = None
+    id: str | None = None
     sku_mappings: list[SkuMapping] = attrs.field(factory=list)

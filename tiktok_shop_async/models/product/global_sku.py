@@ -14,7 +14,7 @@ from .sales_attribute import SalesAttribute
 class GlobalSku:
     """Global sku, a part of `CreateGlobalProductResult`, `EditGlobalProductResult` and 1 more."""
 
-    external_global_sku_id: str | None = None
     id: str | None = None
-    sales_attributes: list[SalesAttribute] = attrs.field(factory=list)
     seller_sku: str | None = None
+    sales_attributes: list[SalesAttribute] = attrs.field(factory=list)
+    external_global_sku_id: str | None = None

@@ -13,10 +13,10 @@ from ..._model import model
 class Image:
     """Image, a part of `CandidateProduct`, `Certification`, `CombinedSku` and 6 more."""
 
+    uri: str | None = None
     height: int | None = None
     """Unit: px."""
-    thumb_urls: list[str] = attrs.field(factory=list)
-    uri: str | None = None
-    urls: list[str] = attrs.field(factory=list)
     width: int | None = None
     """Unit: px."""
+    thumb_urls: list[str] = attrs.field(factory=list)
+    urls: list[str] = attrs.field(factory=list)

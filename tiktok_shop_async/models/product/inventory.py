@@ -11,8 +11,8 @@ from ..._model import model
 class Inventory:
     """Inventory, a part of `CombinedSku`, `GlobalSkuInput`, `PublishedSku`, `Sku` and 1 more."""
 
-    backorder_quantity: int | None = None
-    global_warehouse_id: str | None = None
-    handling_time: int | None = None
-    quantity: int | None = None
     warehouse_id: str | None = None
+    quantity: int | None = None
+    backorder_quantity: int | None = None
+    handling_time: int | None = None
+    global_warehouse_id: str | None = None

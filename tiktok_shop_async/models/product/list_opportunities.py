@@ -20,8 +20,8 @@ class ListedOpportunities:
 class OpportunityPageData:
     """Opportunity page data, a part of `ListedOpportunities`."""
 
-    next_page_token: str | None = None
     opportunities: list[ListedOpportunity] = attrs.field(factory=list)
+    next_page_token: str | None = None
     total_count: int | None = None
 
 
@@ -29,34 +29,34 @@ class OpportunityPageData:
 class ListedOpportunity:
     """Listed opportunity, a part of `OpportunityPageData`."""
 
-    brand_name: str | None = None
+    id: str | None = None
+    title: str | None = None
+    reference_images: list[str] = attrs.field(factory=list)
     category_id_level_1: str | None = None
     category_id_level_2: str | None = None
     category_id_level_3: str | None = None
     category_name_level_1: str | None = None
     category_name_level_2: str | None = None
     category_name_level_3: str | None = None
-    competitor_product_count: str | None = None
+    is_collected: bool | None = None
+    query_words: str | None = None
+    opportunity_type: str | None = None
+    brand_name: str | None = None
     create_time: int | None = None
     """Unix seconds."""
-    est_market_gmv: str | None = None
-    est_market_sales_volume: str | None = None
     expire_time: int | None = None
+    est_market_sales_volume: str | None = None
+    est_market_gmv: str | None = None
+    search_volume: str | None = None
+    competitor_product_count: str | None = None
+    video_view_pv: str | None = None
+    tags: str | None = None
+    tag_codes: list[str] = attrs.field(factory=list)
+    reward_info: str | None = None
     external_product_id: str | None = None
-    id: str | None = None
-    is_collected: bool | None = None
-    opportunity_type: str | None = None
-    query_words: str | None = None
-    reference_images: list[str] = attrs.field(factory=list)
     reference_source: str | None = None
     """Known values: ``SHOPEE``, ``AMAZON``, ``LOOKFANTASTIC``, ``WALMART``, ``TTS``, ``ASOS``,
     ``UNIVERSAL_PRODUCT``, ``DTCNEXUS``, ``TEMU``, ``SHOPIFY``, ``NEXUS_SHOPIFY``, ``SHEIN``,
     ``PIXEL``, ``SHOPIFY_NON_1P``, ``MIRAVIA``, ``RAKUTEN``, ``EBAY``, ``ONBUY``, ``MERCADO_LIBRE``,
     ``ALLEGRO``, ``BOL``, ``DTC``.
     """
-    reward_info: str | None = None
-    search_volume: str | None = None
-    tag_codes: list[str] = attrs.field(factory=list)
-    tags: str | None = None
-    title: str | None = None
-    video_view_pv: str | None = None

@@ -24,12 +24,12 @@ class ProductSkppStatuses:
 class ProductSkppStatus:
     """Product skpp status, a part of `ProductSkppStatuses`."""
 
-    affiliate_program_status: str | None = None
-    """Known values: ``ACTIVE``, ``INACTIVE``."""
     product_id: str | None = None
-    rewards: list[Reward] = attrs.field(factory=list)
+    title: str | None = None
     skpp_status: str | None = None
     """Known values: ``QUALIFIED``, ``NOT_QUALIFIED``."""
-    target_score: int | None = None
-    title: str | None = None
+    affiliate_program_status: str | None = None
+    """Known values: ``ACTIVE``, ``INACTIVE``."""
     total_score: int | None = None
+    target_score: int | None = None
+    rewards: list[Reward] = attrs.field(factory=list)

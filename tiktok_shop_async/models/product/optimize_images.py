@@ -21,10 +21,10 @@ class OptimizedImage:
     """Optimized image, a part of `OptimizeImagesResult`."""
 
     height: int | None = None
-    optimize_status: str | None = None
-    """Known values: ``SUCCESS``, ``IGNORE``, ``PROCESSING``."""
-    optimized_uri: str | None = None
-    optimized_url: str | None = None
+    width: int | None = None
     original_uri: str | None = None
     original_url: str | None = None
-    width: int | None = None
+    optimized_uri: str | None = None
+    optimized_url: str | None = None
+    optimize_status: str | None = None
+    """Known values: ``SUCCESS``, ``IGNORE``, ``PROCESSING``."""

@@ -14,5 +14,5 @@ from ..._model import model
 class ImageToOptimize:
     """Image to optimize for `optimize_images`."""
 
-    optimization_mode: Sequence[Literal["WHITE_BACKGROUND"] | str] | None = None
     uri: str | None = None
+    optimization_mode: Sequence[Literal["WHITE_BACKGROUND"] | str] | None = None

@@ -13,11 +13,11 @@ from ..._model import model
 class Option:
     """Option, a part of `ComplexValue`, `Field` and `MeasurementAndOption`."""
 
-    id: str | None = None
-    imperial_value_range: list[str] = attrs.field(factory=list)
-    metric_value_range: list[str] = attrs.field(factory=list)
     name: str | None = None
+    id: str | None = None
     role: str | None = None
     """Known values: ``KEY``, ``RECOMMEND``."""
     unit: str | None = None
     """Known values: ``NONE``, ``LENGTH``, ``WEIGHT``, ``HEIGHT``."""
+    metric_value_range: list[str] = attrs.field(factory=list)
+    imperial_value_range: list[str] = attrs.field(factory=list)

@@ -11,8 +11,8 @@ from ..._model import model
 class PackageDimension:
     """Package dimension, a part of `GlobalProduct`, `Product`, `Sku` and `SkuInput`."""
 
-    height: str | None = None
     length: str | None = None
+    width: str | None = None
+    height: str | None = None
     unit: str | None = None
     """Known values: ``CENTIMETER``, ``INCH``."""
-    width: str | None = None

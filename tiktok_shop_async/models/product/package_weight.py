@@ -11,6 +11,6 @@ from ..._model import model
 class PackageWeight:
     """Package weight, a part of `GlobalProduct`, `PredictedPackage` and `Product`."""
 
+    value: str | None = None
     unit: str | None = None
     """Known values: ``KILOGRAM``, ``POUND``, ``GRAM``, ``OUNCE``."""
-    value: str | None = None

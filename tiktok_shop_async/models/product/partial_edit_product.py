@@ -18,6 +18,6 @@ class PartialEditProductResult:
 
     audit: Audit | None = None
     product_id: str | None = None
+    skus: list[Sku] = attrs.field(factory=list)
     replicated_products: list[ReplicatedProduct] = attrs.field(factory=list)
     """Only in 202309."""
-    skus: list[Sku] = attrs.field(factory=list)

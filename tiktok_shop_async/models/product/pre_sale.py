@@ -11,9 +11,9 @@ from ..._model import model
 class PreSale:
     """Pre sale, a part of `Sku` and `SkuInput`."""
 
-    fulfillment_type: FulfillmentType | None = None
     type: str | None = None
     """Known values: ``PRE_ORDER``, ``MADE_TO_ORDER``, ``CUSTOM``."""
+    fulfillment_type: FulfillmentType | None = None
 
 
 @model

@@ -27,70 +27,71 @@ from .video import Video
 class Product:
     """Product, a part of `ProductPage`."""
 
+    id: str | None = None
+    title: str | None = None
+    status: str | None = None
+    """Known values: ``UNKNOWN``, ``DRAFT``, ``PENDING``, ``FAILED``, ``ACTIVATE``,
+    ``SELLER_DEACTIVATED``, ``PLATFORM_DEACTIVATED``, ``FREEZE``, ``DELETED``, ``SCHEDULED``.
+    """
+    skus: list[Sku] = attrs.field(factory=list)
+    sales_regions: list[str] = attrs.field(factory=list)
+    """Known values: ``BR``, ``DE``, ``ES``, ``FR``, ``GB``, ``ID``, ``IE``, ``IT``, ``JP``, ``MX``,
+    ``MY``, ``PH``, ``SG``, ``TH``, ``US``, ``VN``.
+    """
+    create_time: int | None = None
+    """Unix seconds."""
+    update_time: int | None = None
+    """Unix seconds."""
+    product_sync_fail_reasons: list[str] = attrs.field(factory=list)
+    is_not_for_sale: bool | None = None
+    recommended_categories: list[RecommendedCategory] = attrs.field(factory=list)
+    listing_quality_tier: str | None = None
+    """Known values: ``POOR``, ``FAIR``, ``GOOD``, ``EXCELLENT``."""
+    integrated_platform_statuses: list[IntegratedPlatformStatus] = attrs.field(factory=list)
     audit: Audit | None = None
+    product_families: list[ProductFamily] = attrs.field(factory=list)
+    has_draft: bool | None = None
+    scheduled_sale: ScheduledSale | None = None
+    product_tags: list[str] = attrs.field(factory=list)
+    """Known values: ``AUCTION``, ``LIVE_QUICK``."""
+    selling_format: str | None = None
+    """Known values: ``FIXED_PRICE``, ``LIVE_AUCTION``, ``FIXED_PRICE_AND_LIVE_AUCTION``."""
     audit_failed_reasons: list[AuditFailedReason] = attrs.field(factory=list)
     brand: Brand | None = None
     category_chains: list[Category] = attrs.field(factory=list)
     certifications: list[Certification] = attrs.field(factory=list)
-    create_time: int | None = None
-    """Unix seconds."""
     delivery_options: list[DeliveryOption] = attrs.field(factory=list)
     description: str | None = None
     external_product_id: str | None = None
     global_product_association: GlobalProductAssociation | None = None
-    has_draft: bool | None = None
-    id: str | None = None
-    integrated_platform_statuses: list[IntegratedPlatformStatus] = attrs.field(factory=list)
-    is_blind_box: bool | None = None
     is_cod_allowed: bool | None = None
-    is_not_for_sale: bool | None = None
     is_pre_owned: bool | None = None
     is_replicated: bool | None = None
-    key_product_features: list[str] = attrs.field(factory=list)
-    listing_quality_tier: str | None = None
-    """Known values: ``POOR``, ``FAIR``, ``GOOD``, ``EXCELLENT``."""
     main_images: list[Image] = attrs.field(factory=list)
     manufacturer_ids: list[str] = attrs.field(factory=list)
     minimum_order_quantity: int | None = None
     package_dimensions: PackageDimension | None = None
     package_weight: PackageWeight | None = None
-    pod_info: PodInfo | None = None
     prescription_requirement: PrescriptionRequirement | None = None
     primary_combined_product_id: str | None = None
     product_attributes: list[ProductAttribute] = attrs.field(factory=list)
-    product_families: list[ProductFamily] = attrs.field(factory=list)
     product_status: str | None = None
     """Known values: ``INITIAL``, ``DRAFT``, ``ACTIVATE``, ``SELLER_DEACTIVATED``,
     ``PLATFORM_DEACTIVATED``, ``FREEZE``, ``DELETED``.
     """
-    product_sync_fail_reasons: list[str] = attrs.field(factory=list)
-    product_tags: list[str] = attrs.field(factory=list)
     product_types: list[str] = attrs.field(factory=list)
     """Known values: ``COMBINED_PRODUCT``, ``IN_COMBINED_PRODUCT``, ``GPR_TARGET_PRODUCT``."""
-    recommended_categories: list[RecommendedCategory] = attrs.field(factory=list)
     responsible_person_ids: list[str] = attrs.field(factory=list)
-    sales_regions: list[str] = attrs.field(factory=list)
-    """Known values: ``BR``, ``DE``, ``ES``, ``FR``, ``GB``, ``ID``, ``IE``, ``IT``, ``JP``, ``MX``,
-    ``MY``, ``PH``, ``SG``, ``TH``, ``US``, ``VN``.
-    """
-    scheduled_sale: ScheduledSale | None = None
-    search_terms: list[str] = attrs.field(factory=list)
-    selling_format: str | None = None
-    """Known values: ``FIXED_PRICE``, ``LIVE_AUCTION``, ``FIXED_PRICE_AND_LIVE_AUCTION``."""
     shipping_insurance_requirement: str | None = None
     """Known values: ``REQUIRED``, ``OPTIONAL``, ``NOT_SUPPORTED``."""
     shipping_template_id: str | None = None
     size_chart: ProductSizeChart | None = None
-    skus: list[Sku] = attrs.field(factory=list)
-    status: str | None = None
-    """Known values: ``DRAFT``, ``PENDING``, ``FAILED``, ``ACTIVATE``, ``SELLER_DEACTIVATED``,
-    ``PLATFORM_DEACTIVATED``, ``FREEZE``, ``DELETED``, ``SCHEDULED``, ``UNKNOWN``.
-    """
     subscribe_info: SubscribeInfo | None = None
-    title: str | None = None
-    update_time: int | None = None
-    """Unix seconds."""
     video: Video | None = None
+    key_product_features: list[str] = attrs.field(factory=list)
+    pod_info: PodInfo | None = None
+    search_terms: list[str] = attrs.field(factory=list)
+    is_blind_box: bool | None = None
 
 
 @model
@@ -127,8 +128,8 @@ class IntegratedPlatformStatus:
 
     platform: str | None = None
     status: str | None = None
-    """Known values: ``UNKNOWN``, ``DRAFT``, ``PENDING``, ``FAILED``, ``ACTIVATE``,
-    ``SELLER_DEACTIVATED``, ``PLATFORM_DEACTIVATED``, ``FREEZE``, ``DELETED``.
+    """Known values: ``DRAFT``, ``PENDING``, ``FAILED``, ``ACTIVATE``, ``SELLER_DEACTIVATED``,
+    ``PLATFORM_DEACTIVATED``, ``FREEZE``, ``DELETED``, ``UNKNOWN``.
     """
 
 

@@ -13,5 +13,5 @@ from ..._model import model
 class ProductTagOperation:
     """Product tag operation for `check_product_listing`, `create_product` and `edit_product`."""
 
-    enable: bool
     product_tag: Literal["AUCTION"] | str
+    enable: bool

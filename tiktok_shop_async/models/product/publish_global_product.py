@@ -23,7 +23,6 @@ class PublishGlobalProductResult:
 class NewlyPublishedProduct:
     """Newly published product, a part of `PublishGlobalProductResult`."""
 
-    id: str | None = None
     region: str | None = None
     """Known values: ``AT``, ``BE``, ``CZ``, ``DE``, ``ES``, ``FR``, ``GB``, ``GR``, ``HU``, ``ID``,
     ``IE``, ``IT``, ``JP``, ``MY``, ``NL``, ``PH``, ``PO``, ``PT``, ``SG``, ``TH``, ``US``, ``VN``,
@@ -31,3 +30,4 @@ class NewlyPublishedProduct:
     """
     shop_id: str | None = None
     skus: list[Sku] = attrs.field(factory=list)
+    id: str | None = None

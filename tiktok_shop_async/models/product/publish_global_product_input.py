@@ -46,8 +46,8 @@ class PublishTarget:
         | str
     )
     skus: Sequence[PublishedSku | Mapping[str, Any]]
-    manufacturer_ids: Sequence[str] | None = None
     responsible_person_ids: Sequence[str] | None = None
+    manufacturer_ids: Sequence[str] | None = None
 
 
 @model
@@ -55,6 +55,6 @@ class PublishedSku:
     """Published sku, a part of `PublishTarget`."""
 
     related_global_sku_id: str
-    fees: Sequence[Fee | Mapping[str, Any]] | None = None
-    inventory: Inventory | Mapping[str, Any] | None = None
     price: PriceInput | Mapping[str, Any] | None = None
+    inventory: Inventory | Mapping[str, Any] | None = None
+    fees: Sequence[Fee | Mapping[str, Any]] | None = None

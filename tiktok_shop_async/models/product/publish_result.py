@@ -14,7 +14,6 @@ from .fail_reason import FailReason
 class PublishResult:
     """Publish result, a part of `EditGlobalProductResult` and 2 more."""
 
-    fail_reasons: list[FailReason] = attrs.field(factory=list)
     region: str | None = None
     """Known values: ``AT``, ``BE``, ``CZ``, ``DE``, ``ES``, ``FR``, ``GB``, ``GR``, ``HU``, ``ID``,
     ``IE``, ``IT``, ``JP``, ``MY``, ``NL``, ``PH``, ``PO``, ``PT``, ``SG``, ``TH``, ``US``, ``VN``,
@@ -22,3 +21,4 @@ class PublishResult:
     """
     status: str | None = None
     """Known values: ``SUCCESS``, ``DRAFT``, ``FAILED``."""
+    fail_reasons: list[FailReason] = attrs.field(factory=list)

@@ -11,5 +11,5 @@ from ..._model import model
 class PurchaseOrderQuantityLimit:
     """Purchase order quantity limit, a part of `Sku`."""
 
-    cumulative_order_quantity: int | None = None
     maximum_order_quantity: int | None = None
+    cumulative_order_quantity: int | None = None

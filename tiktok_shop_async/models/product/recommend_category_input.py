@@ -14,11 +14,11 @@ from ..._model import model
 class OriginPlatformCategory:
     """Origin platform category for `recommend_category`."""
 
-    full_name: str | None = None
     id: str | None = None
+    name: str | None = None
+    full_name: str | None = None
     is_leaf: bool | None = None
     is_root: bool | None = None
-    name: str | None = None
 
 
 @model

@@ -14,15 +14,15 @@ from .sku import Sku
 class ReplicatedProduct:
     """Replicated product, a part of `GlobalReplicatedProducts` and `PartialEditProductResult`."""
 
-    product_id: str | None = None
-    product_status: str | None = None
-    """Known values: ``UNKNOWN``, ``DRAFT``, ``PENDING``, ``FAILED``, ``ACTIVATE``,
-    ``SELLER_DEACTIVATED``, ``PLATFORM_DEACTIVATED``, ``FREEZE``, ``DELETED``.
-    """
     region: str | None = None
     """Known values: ``AT``, ``BE``, ``CZ``, ``DE``, ``ES``, ``FR``, ``GB``, ``GR``, ``HU``, ``ID``,
     ``IE``, ``IT``, ``JP``, ``MY``, ``NL``, ``PH``, ``PO``, ``PT``, ``SG``, ``TH``, ``US``, ``VN``,
     ``MX``.
     """
     shop_id: str | None = None
+    product_id: str | None = None
+    product_status: str | None = None
+    """Known values: ``UNKNOWN``, ``DRAFT``, ``PENDING``, ``FAILED``, ``ACTIVATE``,
+    ``SELLER_DEACTIVATED``, ``PLATFORM_DEACTIVATED``, ``FREEZE``, ``DELETED``.
+    """
     skus: list[Sku] = attrs.field(factory=list)

@@ -43,6 +43,6 @@ class ReplicatedProductInput:
         ]
         | str
     )
+    skus: Sequence[SkuInput | Mapping[str, Any]] | None = None
     inventory_mode: Literal["SHARED", "EXCLUSIVE"] | str | None = None
     """Only in 202509."""
-    skus: Sequence[SkuInput | Mapping[str, Any]] | None = None

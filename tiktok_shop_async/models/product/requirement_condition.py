@@ -11,9 +11,9 @@ from ..._model import model
 class RequirementCondition:
     """Requirement condition, a part of `Attribute`, `CertificationRule` and 1 more."""
 
+    condition_type: str | None = None
     attribute_id: str | None = None
     attribute_value_id: str | None = None
-    condition_type: str | None = None
     region: str | None = None
     """Known values: ``AT``, ``BE``, ``CZ``, ``DE``, ``ES``, ``FR``, ``GB``, ``GR``, ``HU``, ``ID``,
     ``IT``, ``IE``, ``JP``, ``MY``, ``NL``, ``PH``, ``PL``, ``PT``, ``SG``, ``TH``, ``US``, ``VN``,

@@ -13,18 +13,18 @@ from ..._model import model
 class Reward:
     """Reward, a part of `ProductSkppDetail` and `ProductSkppStatus`."""
 
-    ad_credit_claim_status: str | None = None
-    """Known values: ``UNCLAIMED``, ``CLAIMED``."""
-    campaign_id: str | None = None
-    claim_conditions: list[ClaimCondition] = attrs.field(factory=list)
     reward_type: str | None = None
     """Known values: ``ADS_CREDIT``, ``TOP_CREATOR_MATCHMAKING``, ``SHOPTAB_PV``,
     ``BIG_PROMOTION_CAMPAIGN``, ``OFF_PLATFORM_BESTSELLER_ADS_CREDIT``.
     """
+    title: str | None = None
     status: str | None = None
     """Known values: ``NOT_GRANTED``, ``PENDING``, ``AVAILABLE``."""
-    title: str | None = None
+    ad_credit_claim_status: str | None = None
+    """Known values: ``UNCLAIMED``, ``CLAIMED``."""
     value: str | None = None
+    claim_conditions: list[ClaimCondition] = attrs.field(factory=list)
+    campaign_id: str | None = None
 
 
 @model

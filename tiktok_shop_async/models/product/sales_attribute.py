@@ -15,8 +15,8 @@ class SalesAttribute:
     """Sales attribute, a part of `CombinedSku`, `GlobalSku` and `Sku`."""
 
     id: str | None = None
+    value_id: str | None = None
     name: str | None = None
+    value_name: str | None = None
     sku_img: Image | None = None
     supplementary_sku_images: list[Image] = attrs.field(factory=list)
-    value_id: str | None = None
-    value_name: str | None = None

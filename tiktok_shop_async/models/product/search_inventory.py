@@ -30,10 +30,10 @@ class SkuInventory:
 
     id: str | None = None
     seller_sku: str | None = None
-    total_available_inventory_distribution: TotalAvailableInventoryDistribution | None = None
     total_available_quantity: int | None = None
     total_committed_quantity: int | None = None
     warehouse_inventory: list[WarehouseInventory] = attrs.field(factory=list)
+    total_available_inventory_distribution: TotalAvailableInventoryDistribution | None = None
 
 
 @model
@@ -49,16 +49,16 @@ class TotalAvailableInventoryDistribution:
 class CampaignInventory:
     """Campaign inventory, a part of `TotalAvailableInventoryDistribution`."""
 
-    campaign_name: str | None = None
     quantity: int | None = None
+    campaign_name: str | None = None
 
 
 @model
 class CreatorInventory:
     """Creator inventory, a part of `TotalAvailableInventoryDistribution`."""
 
-    creator_name: str | None = None
     quantity: int | None = None
+    creator_name: str | None = None
 
 
 @model
@@ -72,6 +72,6 @@ class InShopInventory:
 class WarehouseInventory:
     """Warehouse inventory, a part of `SkuInventory`."""
 
+    warehouse_id: str | None = None
     available_quantity: int | None = None
     committed_quantity: int | None = None
-    warehouse_id: str | None = None

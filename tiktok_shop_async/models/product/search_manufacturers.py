@@ -23,17 +23,17 @@ class ManufacturerPage:
 class Manufacturer:
     """Manufacturer, a part of `ManufacturerPage`."""
 
+    id: str | None = None
+    regional_profiles: list[RegionalProfile] = attrs.field(factory=list)
+    """Only in 202501."""
     address: str | None = None
     """Only in 202409."""
     email: str | None = None
     """Only in 202409."""
-    id: str | None = None
     name: str | None = None
     """Only in 202409."""
     phone_number: PhoneNumber | None = None
     """Only in 202409."""
-    regional_profiles: list[RegionalProfile] = attrs.field(factory=list)
-    """Only in 202501."""
     registered_trade_name: str | None = None
     """Only in 202409."""
 
@@ -42,10 +42,10 @@ class Manufacturer:
 class RegionalProfile:
     """Regional profile, a part of `Manufacturer`."""
 
-    address: str | None = None
-    email: str | None = None
     locale: str | None = None
     """Language tag, as in BCP 47."""
     name: str | None = None
-    phone_number: PhoneNumber | None = None
     registered_trade_name: str | None = None
+    email: str | None = None
+    phone_number: PhoneNumber | None = None
+    address: str | None = None

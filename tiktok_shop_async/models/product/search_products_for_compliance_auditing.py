@@ -23,21 +23,21 @@ class ProductToAuditPage:
 class ProductToAudit:
     """Product to audit, a part of `ProductToAuditPage`."""
 
-    brand_id: str | None = None
-    brand_name: str | None = None
-    categories: list[Category] = attrs.field(factory=list)
+    id: str | None = None
+    title: str | None = None
     country: str | None = None
     """Known values: ``BR``, ``DE``, ``ES``, ``FR``, ``GB``, ``ID``, ``IE``, ``IT``, ``JP``, ``MX``,
     ``MY``, ``PH``, ``SG``, ``TH``, ``US``, ``VN``.
     """
     description: str | None = None
-    id: str | None = None
-    listing_url: str | None = None
-    main_image_urls: list[str] = attrs.field(factory=list)
-    seller_id: str | None = None
-    seller_name: str | None = None
-    title: str | None = None
     variants: list[Variant] = attrs.field(factory=list)
+    listing_url: str | None = None
+    seller_name: str | None = None
+    seller_id: str | None = None
+    main_image_urls: list[str] = attrs.field(factory=list)
+    brand_id: str | None = None
+    brand_name: str | None = None
+    categories: list[Category] = attrs.field(factory=list)
 
 
 @model

@@ -23,43 +23,43 @@ class ResponsiblePersonPage:
 class ResponsiblePerson:
     """Responsible person, a part of `ResponsiblePersonPage`."""
 
+    id: str | None = None
+    regional_profiles: list[ResponsiblePersonProfile] = attrs.field(factory=list)
+    """Only in 202501."""
     address: Address | None = None
     """Only in 202409."""
     email: str | None = None
     """Only in 202409."""
-    id: str | None = None
     name: str | None = None
     """Only in 202409."""
     phone_number: PhoneNumber | None = None
     """Only in 202409."""
-    regional_profiles: list[ResponsiblePersonProfile] = attrs.field(factory=list)
-    """Only in 202501."""
 
 
 @model
 class ResponsiblePersonProfile:
     """Responsible person profile, a part of `ResponsiblePerson`."""
 
-    address: Address | None = None
-    email: str | None = None
     locale: str | None = None
     """Language tag, as in BCP 47."""
     name: str | None = None
+    email: str | None = None
     phone_number: PhoneNumber | None = None
+    address: Address | None = None
 
 
 @model
 class Address:
     """Address, a part of `ResponsiblePerson` and `ResponsiblePersonProfile`."""
 
-    city: str | None = None
+    street_address_line1: str | None = None
+    street_address_line2: str | None = None
     """Deprecated."""
-    country: str | None = None
     district: str | None = None
+    """Deprecated."""
+    city: str | None = None
     """Deprecated."""
     postal_code: str | None = None
     province: str | None = None
     """Deprecated."""
-    street_address_line1: str | None = None
-    street_address_line2: str | None = None
-    """Deprecated."""
+    country: str | None = None

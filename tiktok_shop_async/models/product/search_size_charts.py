@@ -22,21 +22,21 @@ class SizeChartPage:
 class SizeChart:
     """Size chart, a part of `SizeChartPage`."""
 
+    template_id: str | None = None
+    template_name: str | None = None
     images: list[SizeChartImage] = attrs.field(factory=list)
     related_category_ids: list[str] = attrs.field(factory=list)
     size_chart_datas: list[LocalizedSizeChartData] = attrs.field(factory=list)
     size_chart_mode: str | None = None
-    template_id: str | None = None
-    template_name: str | None = None
 
 
 @model
 class SizeChartImage:
     """Size chart image, a part of `SizeChart`."""
 
-    locale: str | None = None
     uri: str | None = None
     url: str | None = None
+    locale: str | None = None
 
 
 @model
@@ -51,14 +51,14 @@ class LocalizedSizeChartData:
 class SizeChartData:
     """Size chart data, a part of `LocalizedSizeChartData`."""
 
+    table: Table | None = None
     description: str | None = None
     is_one_size: bool | None = None
     measurement_type: str | None = None
     """Known values: ``GENERIC_MEASUREMENTS``, ``BODY_MEASUREMENTS``, ``PRODUCT_MEASUREMENTS``."""
-    size_types: list[str] = attrs.field(factory=list)
-    table: Table | None = None
     unit_system: str | None = None
     """Known values: ``METRIC``, ``IMPERIAL``."""
+    size_types: list[str] = attrs.field(factory=list)
 
 
 @model
@@ -73,8 +73,8 @@ class Table:
 class Header:
     """Header, a part of `Table`."""
 
-    id: str | None = None
     name: str | None = None
+    id: str | None = None
 
 
 @model

@@ -14,8 +14,8 @@ from .option import Option
 class SizeChartRule:
     """Size chart rule, a part of `CategoryRules` and `GlobalCategoryRules`."""
 
-    is_required: bool | None = None
     is_supported: bool | None = None
+    is_required: bool | None = None
     measurement_and_options: list[MeasurementAndOption] = attrs.field(factory=list)
     size_types: list[str] = attrs.field(factory=list)
 

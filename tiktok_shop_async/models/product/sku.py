@@ -24,30 +24,30 @@ from .sales_attribute import SalesAttribute
 class Sku:
     """Sku, a part of `CreateProductResult`, `EditProductResult`, `GlobalProduct` and 4 more."""
 
-    combined_skus: list[CombinedSku] = attrs.field(factory=list)
-    external_global_sku_id: str | None = None
-    external_list_prices: list[ExternalListPrice] = attrs.field(factory=list)
-    external_sku_id: str | None = None
-    external_urls: list[str] = attrs.field(factory=list)
-    extra_identifier_codes: list[str] = attrs.field(factory=list)
-    fees: list[Fee] = attrs.field(factory=list)
-    global_listing_policy: GlobalListingPolicy | None = None
-    global_quantity: int | None = None
     id: str | None = None
-    identifier_code: IdentifierCode | None = None
+    seller_sku: str | None = None
+    price: Price | None = None
     inventory: list[Inventory] = attrs.field(factory=list)
     list_price: Amount | None = None
+    external_list_prices: list[ExternalListPrice] = attrs.field(factory=list)
     pre_sale: PreSale | None = None
-    price: Price | None = None
+    status_info: StatusInfo | None = None
+    fees: list[Fee] = attrs.field(factory=list)
+    sales_attributes: list[SalesAttribute] = attrs.field(factory=list)
+    external_sku_id: str | None = None
+    global_quantity: int | None = None
+    identifier_code: IdentifierCode | None = None
+    sku_unit_count: str | None = None
+    extra_identifier_codes: list[str] = attrs.field(factory=list)
+    external_global_sku_id: str | None = None
+    combined_skus: list[CombinedSku] = attrs.field(factory=list)
+    external_urls: list[str] = attrs.field(factory=list)
+    global_listing_policy: GlobalListingPolicy | None = None
+    sku_dimensions: PackageDimension | None = None
+    sku_weight: SkuWeight | None = None
     purchase_order_quantity_limit: PurchaseOrderQuantityLimit | None = None
     related_global_sku_id: str | None = None
     sale_attributes: list[SaleAttribute] = attrs.field(factory=list)
-    sales_attributes: list[SalesAttribute] = attrs.field(factory=list)
-    seller_sku: str | None = None
-    sku_dimensions: PackageDimension | None = None
-    sku_unit_count: str | None = None
-    sku_weight: SkuWeight | None = None
-    status_info: StatusInfo | None = None
 
 
 @model
@@ -76,9 +76,9 @@ class CombinedSku:
 class ExternalListPrice:
     """External list price, a part of `Sku`."""
 
+    source: str | None = None
     amount: str | None = None
     currency: str | None = None
-    source: str | None = None
 
 
 @model
@@ -104,14 +104,14 @@ class ReplicateSource:
 class Price:
     """Price, a part of `CombinedSku` and `Sku`."""
 
-    amount: str | None = None
     currency: str | None = None
-    """Known values: ``USD``, ``EUR``, ``BRL``, ``CZK``, ``GBP``, ``HUF``, ``IDR``, ``JPY``,
-    ``MXN``, ``MYR``, ``PHP``, ``PLN``, ``SGD``, ``THB``, ``VND``.
+    """Known values: ``BRL``, ``EUR``, ``GBP``, ``IDR``, ``JPY``, ``MXN``, ``MYR``, ``PHP``,
+    ``SGD``, ``THB``, ``USD``, ``VND``, ``CZK``, ``HUF``, ``PLN``.
     """
+    tax_exclusive_price: str | None = None
     sale_price: str | None = None
     starting_bid_price: str | None = None
-    tax_exclusive_price: str | None = None
+    amount: str | None = None
     unit_price: str | None = None
 
 
@@ -137,7 +137,7 @@ class SkuWeight:
 class StatusInfo:
     """Status info, a part of `Sku`."""
 
-    deactivation_source: str | None = None
-    """Known values: ``SELLER``, ``PLATFORM``, ``COMBO_RELATION``."""
     status: str | None = None
     """Known values: ``NORMAL``, ``DEACTIVATED``."""
+    deactivation_source: str | None = None
+    """Known values: ``SELLER``, ``PLATFORM``, ``COMBO_RELATION``."""

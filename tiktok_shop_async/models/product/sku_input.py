@@ -23,32 +23,32 @@ from .price_input import PriceInput
 class SkuInput:
     """Sku, a part of `LocalProduct`, `ReplicateTarget` and `ReplicatedProductInput`."""
 
-    combined_skus: Sequence[CombinedSkuInput | Mapping[str, Any]] | None = None
-    external_global_sku_id: str | None = None
-    """Up to 999 characters."""
-    external_list_prices: Sequence[ExternalListPriceInput | Mapping[str, Any]] | None = None
-    external_retail_price: AmountInput | Mapping[str, Any] | None = None
-    external_sku_id: str | None = None
-    """Up to 999 characters."""
-    external_transaction_price: ExternalTransactionPrice | Mapping[str, Any] | None = None
-    external_urls: Sequence[str] | None = None
-    extra_identifier_codes: Sequence[str] | None = None
-    fees: Sequence[Fee | Mapping[str, Any]] | None = None
-    global_quantity: int | None = None
     global_sku_id: str | None = None
     id: str | None = None
-    identifier_code: IdentifierCode | Mapping[str, Any] | None = None
     inventory: Sequence[Inventory | Mapping[str, Any]] | None = None
     """At most 50 of them."""
-    list_price: AmountInput | Mapping[str, Any] | None = None
-    pre_sale: PreSale | Mapping[str, Any] | None = None
-    price: PriceInput | Mapping[str, Any] | None = None
-    sale_prices: Sequence[SalePrice | Mapping[str, Any]] | None = None
     sales_attributes: Sequence[SalesAttributeInput | Mapping[str, Any]] | None = None
+    global_quantity: int | None = None
+    identifier_code: IdentifierCode | Mapping[str, Any] | None = None
+    price: PriceInput | Mapping[str, Any] | None = None
     seller_sku: str | None = None
-    sku_dimensions: PackageDimension | Mapping[str, Any] | None = None
     sku_unit_count: str | None = None
+    external_sku_id: str | None = None
+    """Up to 999 characters."""
+    combined_skus: Sequence[CombinedSkuInput | Mapping[str, Any]] | None = None
+    external_urls: Sequence[str] | None = None
+    extra_identifier_codes: Sequence[str] | None = None
+    pre_sale: PreSale | Mapping[str, Any] | None = None
+    list_price: AmountInput | Mapping[str, Any] | None = None
+    external_list_prices: Sequence[ExternalListPriceInput | Mapping[str, Any]] | None = None
+    fees: Sequence[Fee | Mapping[str, Any]] | None = None
+    sku_dimensions: PackageDimension | Mapping[str, Any] | None = None
     sku_weight: SkuWeightInput | Mapping[str, Any] | None = None
+    external_global_sku_id: str | None = None
+    """Up to 999 characters."""
+    sale_prices: Sequence[SalePrice | Mapping[str, Any]] | None = None
+    external_retail_price: AmountInput | Mapping[str, Any] | None = None
+    external_transaction_price: ExternalTransactionPrice | Mapping[str, Any] | None = None
     source_sku_id: str | None = None
 
 
@@ -57,17 +57,17 @@ class CombinedSkuInput:
     """Combined sku, a part of `SkuInput`."""
 
     product_id: str
-    sku_count: int
     sku_id: str
+    sku_count: int
 
 
 @model
 class ExternalListPriceInput:
     """External list price, a part of `SkuInput`."""
 
+    source: Literal["SHOPIFY_COMPARE_AT_PRICE"] | str
     amount: str
     currency: Literal["USD"] | str
-    source: Literal["SHOPIFY_COMPARE_AT_PRICE"] | str
 
 
 @model
@@ -85,7 +85,6 @@ class ExternalTransactionPrice:
 class SalePrice:
     """Sale price, a part of `SkuInput`."""
 
-    amount: str
     region: (
         Literal[
             "AT",
@@ -114,6 +113,7 @@ class SalePrice:
         ]
         | str
     )
+    amount: str
 
 
 @model
@@ -123,14 +123,14 @@ class SalesAttributeInput:
     global_id: str | None = None
     global_value_id: str | None = None
     id: str | None = None
+    value_id: str | None = None
     name: str | None = None
     """Up to 20 characters."""
     sku_img: SkuImg | Mapping[str, Any] | None = None
-    supplementary_sku_images: Sequence[SupplementarySkuImage | Mapping[str, Any]] | None = None
-    """At most 8 of them."""
-    value_id: str | None = None
     value_name: str | None = None
     """Up to 50 characters."""
+    supplementary_sku_images: Sequence[SupplementarySkuImage | Mapping[str, Any]] | None = None
+    """At most 8 of them."""
 
 
 @model
@@ -144,8 +144,8 @@ class SkuImg:
 class SkuWeightInput:
     """Sku weight, a part of `SkuInput`."""
 
-    unit: Literal["US", "BR"] | str
     value: Literal["GRAM", "KILOGRAM", "POUND"] | str
+    unit: Literal["US", "BR"] | str
 
 
 @model

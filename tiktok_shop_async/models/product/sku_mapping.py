@@ -23,6 +23,6 @@ class SalesAttributeMapping:
     """Sales attribute mapping, a part of `SkuMapping`."""
 
     global_attribute_id: str | None = None
-    global_value_id: str | None = None
     local_attribute_id: str | None = None
+    global_value_id: str | None = None
     local_value_id: str | None = None

@@ -14,12 +14,12 @@ class Submission:
     id: str | None = None
     opportunity_id: str | None = None
     opportunity_title: str | None = None
+    status: str | None = None
     product_id: str | None = None
     product_name: str | None = None
-    product_orders: int | None = None
-    product_pv: int | None = None
-    rejection_reason: str | None = None
-    review_time: int | None = None
-    status: str | None = None
     submit_time: int | None = None
     """Unix seconds."""
+    review_time: int | None = None
+    rejection_reason: str | None = None
+    product_orders: int | None = None
+    product_pv: int | None = None

@@ -14,8 +14,8 @@ from ..._model import model
 class SubscribeInfoEdit:
     """Subscribe info edit for `edit_product` and `partial_edit_product`."""
 
-    discount_details: Sequence[DiscountDetails | Mapping[str, Any]] | None = None
     subscribe_status: Literal["ENABLED", "NOT_ENABLED"] | str | None = None
+    discount_details: Sequence[DiscountDetails | Mapping[str, Any]] | None = None
 
 
 @model

@@ -11,13 +11,13 @@ from ..._model import model
 class TranslationTask:
     """Translation task, a part of `CreateImageTranslationTasksResult` and 1 more."""
 
-    fail_reason: str | None = None
-    id: str | None = None
     image_uri: str | None = None
+    target_language: str | None = None
+    id: str | None = None
     original_image: OriginalImage | None = None
     status: str | None = None
     """Known values: ``PROCESSING``, ``COMPLETED``, ``FAILED``."""
-    target_language: str | None = None
+    fail_reason: str | None = None
     translated_image: TranslatedImage | None = None
 
 

@@ -13,10 +13,10 @@ from ..._model import model
 class Value:
     """Value, a part of `Attribute`, `ProductAttribute` and `RecommendedProperty`."""
 
-    icon_url: str | None = None
     id: str | None = None
-    metric_standard_info: MetricStandardInfo | None = None
     name: str | None = None
+    icon_url: str | None = None
+    metric_standard_info: MetricStandardInfo | None = None
 
 
 @model
@@ -32,8 +32,8 @@ class MetricValueModuleInfo:
     """Metric value module info, a part of `MetricStandardInfo`."""
 
     id: str | None = None
-    prefix: str | None = None
-    suffix: str | None = None
+    value: str | None = None
     unit_id: str | None = None
     unit_name: str | None = None
-    value: str | None = None
+    suffix: str | None = None
+    prefix: str | None = None

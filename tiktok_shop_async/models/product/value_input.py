@@ -15,9 +15,9 @@ class ValueInput:
     """Value, a part of `ProductAttributeInput` and `SalesProperty`."""
 
     id: str | None = None
-    metric_standard_info: MetricStandardInfoInput | Mapping[str, Any] | None = None
     name: str | None = None
     """Up to 2000 characters."""
+    metric_standard_info: MetricStandardInfoInput | Mapping[str, Any] | None = None
 
 
 @model
@@ -35,5 +35,5 @@ class MetricValueModuleInfoInput:
     """Metric value module info, a part of `MetricStandardInfoInput`."""
 
     id: str | None = None
-    unit_id: str | None = None
     value: str | None = None
+    unit_id: str | None = None

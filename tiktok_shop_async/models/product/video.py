@@ -11,11 +11,11 @@ from ..._model import model
 class Video:
     """Video, a part of `GlobalProduct` and `Product`."""
 
+    id: str | None = None
     cover_url: str | None = None
     format: str | None = None
     height: int | None = None
     """Unit: px."""
-    id: str | None = None
     size: int | None = None
     """Unit: MB."""
     url: str | None = None

@@ -15,37 +15,37 @@ from .target_user_info import TargetUserInfo
 class Activity:
     """Activity, a part of `ActivityPage`."""
 
-    activity_commands: list[str] = attrs.field(factory=list)
-    activity_id: str | None = None
+    id: str | None = None
+    title: str | None = None
     activity_type: str | None = None
     """Known values: ``FIXED_PRICE``, ``DIRECT_DISCOUNT``, ``FLASHSALE``, ``SHIPPING_DISCOUNT``,
     ``BUY_MORE_SAVE_MORE``, ``GIFT_WITH_PURCHASE``, ``BUY_X_GET_Y``.
     """
-    auction_support_type: str | None = None
-    """Known values: ``ALL``, ``EXCLUDE_AUCTION``."""
-    begin_time: int | None = None
-    """Unix seconds."""
-    benefit_products: list[BenefitProduct] = attrs.field(factory=list)
-    create_time: int | None = None
-    """Unix milliseconds."""
-    discount: Discount | None = None
     duration_type: str | None = None
     """Known values: ``NORMAL``, ``INDEFINITE``."""
+    begin_time: int | None = None
+    """Unix seconds."""
     end_time: int | None = None
     """Unix seconds."""
-    id: str | None = None
-    participation_limit: list[ParticipationLimit] = attrs.field(factory=list)
-    product_level: str | None = None
-    """Known values: ``PRODUCT``, ``VARIATION``, ``SHOP``."""
-    products: list[Product] = attrs.field(factory=list)
     status: str | None = None
     """Known values: ``DRAFT``, ``NOT_START``, ``ONGOING``, ``EXPIRED``, ``DEACTIVATED``,
     ``NOT_EFFECTIVE``.
     """
-    target_user_info: TargetUserInfo | None = None
-    title: str | None = None
+    create_time: int | None = None
+    """Unix milliseconds."""
     update_time: int | None = None
     """Unix milliseconds."""
+    product_level: str | None = None
+    """Known values: ``PRODUCT``, ``VARIATION``, ``SHOP``."""
+    activity_commands: list[str] = attrs.field(factory=list)
+    participation_limit: list[ParticipationLimit] = attrs.field(factory=list)
+    discount: Discount | None = None
+    auction_support_type: str | None = None
+    """Known values: ``ALL``, ``EXCLUDE_AUCTION``."""
+    activity_id: str | None = None
+    products: list[Product] = attrs.field(factory=list)
+    target_user_info: TargetUserInfo | None = None
+    benefit_products: list[BenefitProduct] = attrs.field(factory=list)
 
 
 @model
@@ -59,10 +59,10 @@ class BenefitProduct:
 class Discount:
     """Discount, a part of `Activity`."""
 
-    bmsm_discount: BmsmDiscount | None = None
-    bxgy_discount: BxgyDiscount | None = None
-    gift_discount: GiftDiscount | None = None
     shipping_discount: ShippingDiscount | None = None
+    bmsm_discount: BmsmDiscount | None = None
+    gift_discount: GiftDiscount | None = None
+    bxgy_discount: BxgyDiscount | None = None
 
 
 @model
@@ -76,10 +76,10 @@ class BmsmDiscount:
 class BmsmDiscountDetails:
     """Bmsm discount details, a part of `BmsmDiscount`."""
 
+    tier: int | None = None
     threshold_type: str | None = None
     """Known values: ``MINIMAL_ITEM_QUANTITY``, ``MINIMAL_ORDER_AMOUNT``."""
     threshold_value: str | None = None
-    tier: int | None = None
     type: str | None = None
     """Known values: ``PERCENTAGE_OFF``, ``AMOUNT_OFF``."""
     value: str | None = None
@@ -89,33 +89,33 @@ class BmsmDiscountDetails:
 class BxgyDiscount:
     """Bxgy discount, a part of `Discount`."""
 
-    benefit_max_applicable_quantity: str | None = None
-    benefit_max_applicable_times: str | None = None
-    discount_type: str | None = None
-    """Known values: ``PERCENTAGE_OFF``, ``FREE``, ``AMOUNT_OFF_EACH``."""
-    discount_value: str | None = None
     threshold_type: str | None = None
     """Known values: ``MINIMAL_ITEM_QUANTITY``, ``MINIMAL_ORDER_AMOUNT``."""
     threshold_value: str | None = None
+    discount_type: str | None = None
+    """Known values: ``PERCENTAGE_OFF``, ``FREE``, ``AMOUNT_OFF_EACH``."""
+    discount_value: str | None = None
+    benefit_max_applicable_quantity: str | None = None
+    benefit_max_applicable_times: str | None = None
 
 
 @model
 class GiftDiscount:
     """Gift discount, a part of `Discount`."""
 
-    gift_infos: list[GiftInfo] = attrs.field(factory=list)
     gift_receiving_type: str | None = None
+    gift_infos: list[GiftInfo] = attrs.field(factory=list)
 
 
 @model
 class GiftInfo:
     """Gift info, a part of `GiftDiscount`."""
 
-    gift_details: list[GiftDetails] = attrs.field(factory=list)
+    tier: int | None = None
     threshold_type: str | None = None
     """Known values: ``MINIMAL_ITEM_QUANTITY``, ``MINIMAL_ORDER_AMOUNT``."""
     threshold_value: str | None = None
-    tier: int | None = None
+    gift_details: list[GiftDetails] = attrs.field(factory=list)
 
 
 @model
@@ -139,11 +139,11 @@ class ParticipationLimit:
 class Product:
     """Product, a part of `Activity`."""
 
-    activity_price: Amount | None = None
-    discount: str | None = None
     id: str | None = None
+    activity_price: Amount | None = None
     quantity_limit: int | None = None
     quantity_per_user: int | None = None
+    discount: str | None = None
     skus: list[Sku] = attrs.field(factory=list)
     used_quantity: int | None = None
 
@@ -152,34 +152,34 @@ class Product:
 class ShippingDiscount:
     """Shipping discount, a part of `Discount`."""
 
-    area_scope: AreaScope | None = None
-    inventory_type: str | None = None
-    """Known values: ``SELF_FULFILLED``, ``FULFILLED_BY_TIKTOK``, ``ALL``."""
-    shipping_method: str | None = None
-    """Known values: ``EXPRESS_SHIPPING``, ``ALL_SHIPPING_METHOD``."""
     threshold_type: str | None = None
     """Known values: ``NO_THRESHOLD``, ``MINIMAL_ITEM_QUANTITY``, ``MINIMAL_ORDER_AMOUNT``."""
     threshold_value: str | None = None
     type: str | None = None
     """Known values: ``FREE_SHIPPING``, ``DISCOUNT_SHIPPING_FEE``."""
     value: str | None = None
+    shipping_method: str | None = None
+    """Known values: ``EXPRESS_SHIPPING``, ``ALL_SHIPPING_METHOD``."""
+    inventory_type: str | None = None
+    """Known values: ``SELF_FULFILLED``, ``FULFILLED_BY_TIKTOK``, ``ALL``."""
+    area_scope: AreaScope | None = None
 
 
 @model
 class AreaScope:
     """Area scope, a part of `ShippingDiscount`."""
 
-    specific_areas: list[str] = attrs.field(factory=list)
     type: str | None = None
+    specific_areas: list[str] = attrs.field(factory=list)
 
 
 @model
 class Sku:
     """Sku, a part of `Product`."""
 
-    activity_price: Amount | None = None
-    discount: str | None = None
     id: str | None = None
+    discount: str | None = None
     quantity_limit: int | None = None
     quantity_per_user: int | None = None
+    activity_price: Amount | None = None
     used_quantity: int | None = None

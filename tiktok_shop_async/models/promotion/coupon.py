@@ -14,47 +14,47 @@ from .amount import Amount
 class Coupon:
     """Coupon, a part of `CouponPage` and `CouponResult`."""
 
-    claim_duration: ClaimDuration | None = None
-    create_time: int | None = None
-    """Unix milliseconds."""
-    creation_source: str | None = None
-    """Known values: ``SELLER_CENTER``, ``SELLER_APP``, ``TTS_CRM``."""
-    discount: CouponDiscount | None = None
-    display_channels: list[str] = attrs.field(factory=list)
-    """Known values: ``ALL``, ``SHOPPING_CENTER``, ``CHAT``, ``LIVE``, ``PRIVATE``,
-    ``PRIVATE_WITH_ALLOW``, ``VIDEO``, ``SHOWCASE``.
-    """
+    id: str | None = None
+    title: str | None = None
     display_type: str | None = None
     """Known values: ``REGULAR``, ``LIVE``, ``CREATOR_EXCLUSIVE``, ``CHAT``, ``PROMO_CODE``."""
-    id: str | None = None
-    live_tasks: list[LiveTask] = attrs.field(factory=list)
-    product_ids: list[str] = attrs.field(factory=list)
-    product_scope: str | None = None
-    """Known values: ``FULL_SHOP``, ``SPECIFIC_PRODUCTS``."""
-    promo_code: str | None = None
-    redemption_duration: RedemptionDuration | None = None
-    seller_tnc: str | None = None
     status: str | None = None
     """Known values: ``NOT_START``, ``ONGOING``, ``EXPIRED``, ``DEACTIVATED``."""
+    create_time: int | None = None
+    """Unix milliseconds."""
+    update_time: int | None = None
+    """Unix milliseconds."""
+    claim_duration: ClaimDuration | None = None
+    redemption_duration: RedemptionDuration | None = None
+    promo_code: str | None = None
     target_buyer_segment: str | None = None
     """Known values: ``ALL``, ``NEW``, ``REPEAT_CUSTOMERS``, ``RECENT_CUSTOMERS``,
     ``FREQUENT_CUSTOMERS``, ``LAPSED_CUSTOMERS``, ``NEW_FOLLOWERS``, ``EXISTING_ACTIVE_FOLLOWERS``.
     """
-    threshold: Threshold | None = None
-    title: str | None = None
-    update_time: int | None = None
-    """Unix milliseconds."""
     usage_limits: UsageLimit | None = None
+    discount: CouponDiscount | None = None
+    threshold: Threshold | None = None
+    product_scope: str | None = None
+    """Known values: ``FULL_SHOP``, ``SPECIFIC_PRODUCTS``."""
+    creation_source: str | None = None
+    """Known values: ``SELLER_CENTER``, ``SELLER_APP``, ``TTS_CRM``."""
+    display_channels: list[str] = attrs.field(factory=list)
+    """Known values: ``ALL``, ``SHOPPING_CENTER``, ``CHAT``, ``LIVE``, ``PRIVATE``,
+    ``PRIVATE_WITH_ALLOW``, ``VIDEO``, ``SHOWCASE``.
+    """
     usage_stats: UsageStat | None = None
+    product_ids: list[str] = attrs.field(factory=list)
+    seller_tnc: str | None = None
+    live_tasks: list[LiveTask] = attrs.field(factory=list)
 
 
 @model
 class ClaimDuration:
     """Claim duration, a part of `Coupon`."""
 
-    end_time: int | None = None
-    """Unix seconds."""
     start_time: int | None = None
+    """Unix seconds."""
+    end_time: int | None = None
     """Unix seconds."""
 
 
@@ -62,51 +62,51 @@ class ClaimDuration:
 class CouponDiscount:
     """Coupon discount, a part of `Coupon`."""
 
-    max_discount: Amount | None = None
-    percentage: str | None = None
-    reduction_amount: Amount | None = None
     type: str | None = None
     """Known values: ``AMOUNT_OFF``, ``PERCENT_OFF``."""
+    reduction_amount: Amount | None = None
+    percentage: str | None = None
+    max_discount: Amount | None = None
 
 
 @model
 class LiveTask:
     """Live task, a part of `Coupon`."""
 
-    min_watch_time: str | None = None
     type: str | None = None
     """Known values: ``NONE``, ``FOLLOW_HOST``, ``WATCH_FOR_MIN_TIME``."""
+    min_watch_time: str | None = None
 
 
 @model
 class RedemptionDuration:
     """Redemption duration, a part of `Coupon`."""
 
+    type: str | None = None
+    """Known values: ``ABSOLUTE``, ``RELATIVE``."""
+    start_time: int | None = None
+    """Unix seconds."""
     end_time: int | None = None
     """Unix seconds."""
     relative_time: int | None = None
-    start_time: int | None = None
-    """Unix seconds."""
-    type: str | None = None
-    """Known values: ``ABSOLUTE``, ``RELATIVE``."""
 
 
 @model
 class Threshold:
     """Threshold, a part of `Coupon`."""
 
-    min_spend: Amount | None = None
     type: str | None = None
     """Known values: ``NONE``, ``MIN_SPEND``."""
+    min_spend: Amount | None = None
 
 
 @model
 class UsageLimit:
     """Usage limit, a part of `Coupon`."""
 
-    redemption_limit: int | None = None
     single_buyer_claim_limit: int | None = None
     total_claim_limit: int | None = None
+    redemption_limit: int | None = None
 
 
 @model

@@ -14,10 +14,10 @@ from ..._model import model
 class DiscountInput:
     """Discount for `create_activity` and `update_activity`."""
 
-    bmsm_discount: BmsmDiscountInput | Mapping[str, Any] | None = None
-    bxgy_discount: BxgyDiscountInput | Mapping[str, Any] | None = None
-    gift_discount: GiftDiscountInput | Mapping[str, Any] | None = None
     shipping_discount: ShippingDiscountInput | Mapping[str, Any] | None = None
+    bmsm_discount: BmsmDiscountInput | Mapping[str, Any] | None = None
+    gift_discount: GiftDiscountInput | Mapping[str, Any] | None = None
+    bxgy_discount: BxgyDiscountInput | Mapping[str, Any] | None = None
 
 
 @model
@@ -31,9 +31,9 @@ class BmsmDiscountInput:
 class BmsmDiscountDetailsInput:
     """Bmsm discount details, a part of `BmsmDiscountInput`."""
 
+    tier: int
     threshold_type: Literal["MINIMAL_ITEM_QUANTITY", "MINIMAL_ORDER_AMOUNT"] | str
     threshold_value: str
-    tier: int
     type: Literal["AMOUNT_OFF", "PERCENTAGE_OFF"] | str
     value: str
 
@@ -42,11 +42,11 @@ class BmsmDiscountDetailsInput:
 class BxgyDiscountInput:
     """Bxgy discount, a part of `DiscountInput`."""
 
-    benefit_max_applicable_quantity: str
-    discount_type: Literal["AMOUNT_OFF_EACH", "FREE", "PERCENTAGE_OFF"] | str
-    discount_value: str
     threshold_type: Literal["MINIMAL_ITEM_QUANTITY", "MINIMAL_ORDER_AMOUNT"] | str
     threshold_value: str
+    discount_type: Literal["AMOUNT_OFF_EACH", "FREE", "PERCENTAGE_OFF"] | str
+    discount_value: str
+    benefit_max_applicable_quantity: str
     benefit_max_applicable_times: str | None = None
 
 
@@ -54,18 +54,18 @@ class BxgyDiscountInput:
 class GiftDiscountInput:
     """Gift discount, a part of `DiscountInput`."""
 
-    gift_infos: Sequence[GiftInfoInput | Mapping[str, Any]]
     gift_receiving_type: str
+    gift_infos: Sequence[GiftInfoInput | Mapping[str, Any]]
 
 
 @model
 class GiftInfoInput:
     """Gift info, a part of `GiftDiscountInput`."""
 
-    gift_details: Sequence[GiftDetailsInput | Mapping[str, Any]]
+    tier: int
     threshold_type: Literal["MINIMAL_ITEM_QUANTITY", "MINIMAL_ORDER_AMOUNT"] | str
     threshold_value: str
-    tier: int
+    gift_details: Sequence[GiftDetailsInput | Mapping[str, Any]]
 
 
 @model
@@ -81,13 +81,13 @@ class GiftDetailsInput:
 class ShippingDiscountInput:
     """Shipping discount, a part of `DiscountInput`."""
 
-    area_scope: AreaScopeInput | Mapping[str, Any]
     threshold_type: Literal["MINIMAL_ITEM_QUANTITY", "MINIMAL_ORDER_AMOUNT", "NO_THRESHOLD"] | str
     type: Literal["FREE_SHIPPING", "DISCOUNT_SHIPPING_FEE"] | str
-    inventory_type: Literal["SELF_FULFILLED", "FULFILLED_BY_TIKTOK", "ALL"] | str | None = None
-    shipping_method: Literal["EXPRESS_SHIPPING", "ALL_SHIPPING_METHOD"] | str | None = None
+    area_scope: AreaScopeInput | Mapping[str, Any]
     threshold_value: str | None = None
     value: str | None = None
+    shipping_method: Literal["EXPRESS_SHIPPING", "ALL_SHIPPING_METHOD"] | str | None = None
+    inventory_type: Literal["SELF_FULFILLED", "FULFILLED_BY_TIKTOK", "ALL"] | str | None = None
 
 
 @model

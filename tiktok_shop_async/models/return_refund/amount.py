@@ -11,5 +11,5 @@ from ..._model import model
 class Amount:
     """Amount, a part of `ReturnOrder`."""
 
-    amount: str | None = None
     currency: str | None = None
+    amount: str | None = None

@@ -19,8 +19,8 @@ class OrderRefundAmount:
     """Order refund amount, a part of `CalculateRefundResult`."""
 
     currency: str | None = None
-    refund_shipping_fee: str | None = None
-    refund_subtotal: str | None = None
-    refund_tax: str | None = None
     refund_total: str | None = None
+    refund_subtotal: str | None = None
+    refund_shipping_fee: str | None = None
+    refund_tax: str | None = None
     retail_delivery_fee: str | None = None

@@ -13,7 +13,6 @@ from ..._model import model
 class Decision:
     """Decision, a part of `DecisionEligibility` and `LineItem`."""
 
-    available_reject_reasons: list[AvailableRejectReason] = attrs.field(factory=list)
     decision: str | None = None
     """Known values: ``APPROVE_REQUEST_CANCEL``, ``APPROVE_REFUND``, ``APPROVE_RETURN``,
     ``APPROVE_RECEIVED_PACKAGE``, ``APPROVE_REPLACEMENT``, ``ISSUE_REPLACEMENT_REFUND``,
@@ -24,6 +23,7 @@ class Decision:
     eligible: bool | None = None
     ineligible_code: int | None = None
     ineligible_reason: str | None = None
+    available_reject_reasons: list[AvailableRejectReason] = attrs.field(factory=list)
     partial_refund_amount_range: PartialRefundAmountRange | None = None
 
 
@@ -39,6 +39,6 @@ class AvailableRejectReason:
 class PartialRefundAmountRange:
     """Partial refund amount range, a part of `Decision`."""
 
-    currency: str | None = None
-    max_amount: str | None = None
     min_amount: str | None = None
+    max_amount: str | None = None
+    currency: str | None = None

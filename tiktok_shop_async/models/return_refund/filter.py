@@ -18,13 +18,14 @@ class Filter:
     aftersales_request_statuses: (
         Sequence[Literal["INIT", "PENDING_REQUEST_REVIEW", "REQUEST_REVIEW_COMPLETED"] | str] | None
     ) = None
-    buyer_ids: Sequence[str] | None = None
-    main_order_ids: Sequence[str] | None = None
-    package_ids: Sequence[str] | None = None
     return_types: (
         Sequence[Literal["EXCHANGE", "REFUND", "REPLACEMENT", "RETURN_AND_REFUND"] | str] | None
     ) = None
+    main_order_ids: Sequence[str] | None = None
+    buyer_ids: Sequence[str] | None = None
+    time: Time | Mapping[str, Any] | None = None
     rma_ids: Sequence[str] | None = None
+    package_ids: Sequence[str] | None = None
     statuses: (
         Sequence[
             Literal[
@@ -38,7 +39,6 @@ class Filter:
         ]
         | None
     ) = None
-    time: Time | Mapping[str, Any] | None = None
 
 
 @model
@@ -53,13 +53,13 @@ class Time:
 class CreateTime:
     """Create time, a part of `Time`."""
 
-    max_unix_time_exclusive: int | None = None
     min_unix_time_inclusive: int | None = None
+    max_unix_time_exclusive: int | None = None
 
 
 @model
 class UpdateTime:
     """Update time, a part of `Time`."""
 
-    max_unix_time_exclusive: int | None = None
     min_unix_time_inclusive: int | None = None
+    max_unix_time_exclusive: int | None = None

@@ -21,22 +21,22 @@ class AftersaleEligibility:
 class SkuEligibility:
     """Sku eligibility, a part of `AftersaleEligibility`."""
 
-    line_item_eligibility: list[LineItemEligibility] = attrs.field(factory=list)
     sku_id: str | None = None
+    line_item_eligibility: list[LineItemEligibility] = attrs.field(factory=list)
 
 
 @model
 class LineItemEligibility:
     """Line item eligibility, a part of `SkuEligibility`."""
 
-    available_reason_names: list[str] = attrs.field(factory=list)
-    """Only in 202512, 202602."""
+    request_type: str | None = None
+    """Known values: ``CANCEL``, ``REFUND``, ``RETURN_AND_REFUND``, ``RETURN``."""
+    order_line_items_ids: list[str] = attrs.field(factory=list)
+    """Deprecated."""
     eligible: bool | None = None
     ineligible_code: int | None = None
     ineligible_reason: str | None = None
-    order_line_items_ids: list[str] = attrs.field(factory=list)
-    """Deprecated."""
+    available_reason_names: list[str] = attrs.field(factory=list)
+    """Only in 202512, 202602."""
     order_line_list: list[OrderLine] = attrs.field(factory=list)
     """Only in 202602."""
-    request_type: str | None = None
-    """Known values: ``CANCEL``, ``REFUND``, ``RETURN_AND_REFUND``, ``RETURN``."""

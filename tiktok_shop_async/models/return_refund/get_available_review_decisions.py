@@ -15,6 +15,6 @@ from .line_item import LineItem
 class AvailableReviewDecisions:
     """Data of `get_available_review_decisions`."""
 
-    errors: list[Error] = attrs.field(factory=list)
     line_items: list[LineItem] = attrs.field(factory=list)
     request_log_id: str | None = None
+    errors: list[Error] = attrs.field(factory=list)

@@ -21,27 +21,27 @@ class ReturnRecords:
 class Record:
     """Record, a part of `ReturnRecords`."""
 
-    create_time: int | None = None
-    """Unix seconds."""
-    description: str | None = None
     event: str | None = None
-    images: list[ProductImage] = attrs.field(factory=list)
-    note: str | None = None
-    reason_text: str | None = None
     role: str | None = None
     """Known values: ``BUYER``, ``SELLER``, ``OPERATOR``, ``SYSTEM``."""
+    description: str | None = None
+    reason_text: str | None = None
+    note: str | None = None
+    images: list[ProductImage] = attrs.field(factory=list)
     videos: list[Video] = attrs.field(factory=list)
+    create_time: int | None = None
+    """Unix seconds."""
 
 
 @model
 class Video:
     """Video, a part of `Record`."""
 
-    cover: str | None = None
-    duration_millis: int | None = None
-    """Milliseconds."""
-    height: int | None = None
-    """Unit: px."""
     url: str | None = None
+    cover: str | None = None
     width: int | None = None
     """Unit: px."""
+    height: int | None = None
+    """Unit: px."""
+    duration_millis: int | None = None
+    """Milliseconds."""

@@ -12,8 +12,8 @@ class Image:
     """Image for `reject_cancellation` and `reject_return`."""
 
     image_id: str
+    mime_type: str | None = None
     height: int | None = None
     """Unit: px."""
-    mime_type: str | None = None
     width: int | None = None
     """Unit: px."""

@@ -14,9 +14,9 @@ from .decision import Decision
 class LineItem:
     """Line item, a part of `AftersalesRequest`, `AvailableReviewDecisions` and 1 more."""
 
-    decisions: list[Decision] = attrs.field(factory=list)
-    main_order_id: str | None = None
     return_line_item_id: str | None = None
-    sku_id: str | None = None
-    sku_return_request_id: str | None = None
     sub_return_line_item_id: str | None = None
+    decisions: list[Decision] = attrs.field(factory=list)
+    sku_id: str | None = None
+    main_order_id: str | None = None
+    sku_return_request_id: str | None = None

@@ -11,5 +11,5 @@ from ..._model import model
 class PartialRefundAmount:
     """Partial refund amount, a part of `SkuReturnRequest`."""
 
-    currency: str | None = None
     partial_refund_total: str | None = None
+    currency: str | None = None

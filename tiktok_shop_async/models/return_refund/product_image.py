@@ -11,8 +11,8 @@ from ..._model import model
 class ProductImage:
     """Product image, a part of `CancelLineItem`, `CancelSubLineItem` and 4 more."""
 
-    height: int | None = None
-    """Unit: px."""
     url: str | None = None
     width: int | None = None
+    """Unit: px."""
+    height: int | None = None
     """Unit: px."""

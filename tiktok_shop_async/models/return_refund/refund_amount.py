@@ -11,10 +11,10 @@ from ..._model import model
 class RefundAmount:
     """Refund amount, a part of `CancelLineItem`, `CancelSubLineItem`, `Cancellation` and 4 more."""
 
-    buyer_service_fee: str | None = None
     currency: str | None = None
-    refund_shipping_fee: str | None = None
-    refund_subtotal: str | None = None
-    refund_tax: str | None = None
     refund_total: str | None = None
+    refund_subtotal: str | None = None
+    refund_shipping_fee: str | None = None
+    refund_tax: str | None = None
     retail_delivery_fee: str | None = None
+    buyer_service_fee: str | None = None

@@ -16,12 +16,12 @@ from .return_sub_line_item import ReturnSubLineItem
 class ReturnLineItem:
     """Return line item, a part of `ReturnOrder` and `SkuReturnRequest`."""
 
-    order_line_item_id: str | None = None
-    product_image: ProductImage | None = None
-    product_name: str | None = None
-    refund_amount: RefundAmount | None = None
     return_line_item_id: str | None = None
-    return_sub_line_items: list[ReturnSubLineItem] = attrs.field(factory=list)
-    seller_sku: str | None = None
+    order_line_item_id: str | None = None
     sku_id: str | None = None
     sku_name: str | None = None
+    product_name: str | None = None
+    seller_sku: str | None = None
+    product_image: ProductImage | None = None
+    refund_amount: RefundAmount | None = None
+    return_sub_line_items: list[ReturnSubLineItem] = attrs.field(factory=list)

@@ -15,12 +15,12 @@ from .sku_return_request import SkuReturnRequest
 class ReturnMerchandiseAuthorization:
     """Return merchandise authorization, a part of `AftersalesRequest` and 1 more."""
 
-    aftersales_request_id: str | None = None
     id: str | None = None
-    line_items: list[LineItem] = attrs.field(factory=list)
     package_id: str | None = None
-    sku_return_requests: list[SkuReturnRequest] = attrs.field(factory=list)
+    aftersales_request_id: str | None = None
     status: str | None = None
     """Known values: ``INIT``, ``AWAITING_BUYER_RETURN``, ``RETURN_IN_TRANSIT``,
     ``PENDING_PACKAGE_REVIEW``, ``PACKAGE_REVIEW_COMPLETED``.
     """
+    line_items: list[LineItem] = attrs.field(factory=list)
+    sku_return_requests: list[SkuReturnRequest] = attrs.field(factory=list)

@@ -13,13 +13,13 @@ from .refund_amount import RefundAmount
 class ReturnSubLineItem:
     """Return sub line item, a part of `ReturnLineItem` and `SkuReturnRequest`."""
 
-    order_line_item_id: str | None = None
-    product_image: ProductImage | None = None
-    product_name: str | None = None
-    refund_amount: RefundAmount | None = None
-    return_line_item_id: str | None = None
     return_sub_line_item_id: str | None = None
-    seller_sku: str | None = None
+    return_line_item_id: str | None = None
+    sub_order_line_item_id: str | None = None
+    order_line_item_id: str | None = None
     sku_id: str | None = None
     sku_name: str | None = None
-    sub_order_line_item_id: str | None = None
+    product_image: ProductImage | None = None
+    product_name: str | None = None
+    seller_sku: str | None = None
+    refund_amount: RefundAmount | None = None

@@ -14,18 +14,19 @@ from ..._model import model
 class AftersalesRequestDecision:
     """Aftersales request decision for `review_aftersales_requests`."""
 
-    line_item_decisions: Sequence[LineItemDecision | Mapping[str, Any]]
     request_id: str
+    line_item_decisions: Sequence[LineItemDecision | Mapping[str, Any]]
+    request_id_type: Literal["AFTERSALES", "RMA"] | str | None = None
     action_unix_time: int | None = None
     idempotency_key: str | None = None
     """Up to 255 characters."""
-    request_id_type: Literal["AFTERSALES", "RMA"] | str | None = None
 
 
 @model
 class LineItemDecision:
     """Line item decision, a part of `AftersalesRequestDecision`."""
 
+    line_items: Sequence[LineItemInput | Mapping[str, Any]]
     action: (
         Literal[
             "APPROVE_REQUEST",
@@ -38,7 +39,6 @@ class LineItemDecision:
         ]
         | str
     )
-    line_items: Sequence[LineItemInput | Mapping[str, Any]]
     alternative_solution_details: AlternativeSolutionDetails | Mapping[str, Any] | None = None
     reason: ReasonInput | Mapping[str, Any] | None = None
 
@@ -47,9 +47,9 @@ class LineItemDecision:
 class AlternativeSolutionDetails:
     """Alternative solution details, a part of `LineItemDecision`."""
 
+    partial_refund_amount: str | None = None
     currency: str | None = None
     """Currency code, as in ISO 4217."""
-    partial_refund_amount: str | None = None
 
 
 @model
@@ -64,14 +64,14 @@ class LineItemInput:
 class ReasonInput:
     """Reason, a part of `LineItemDecision`."""
 
-    media: Media | Mapping[str, Any] | None = None
     reason_id: str | None = None
     text: str | None = None
+    media: Media | Mapping[str, Any] | None = None
 
 
 @model
 class Media:
     """Media, a part of `ReasonInput`."""
 
-    mime_type: str | None = None
     uri: str | None = None
+    mime_type: str | None = None

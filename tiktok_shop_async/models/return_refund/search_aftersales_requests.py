@@ -17,8 +17,8 @@ class SearchAftersalesRequestsResult:
     """Data of `search_aftersales_requests`."""
 
     aftersales_requests: list[AftersalesRequest] = attrs.field(factory=list)
-    next_page_token: str | None = None
     total_count: int | None = None
+    next_page_token: str | None = None
 
 
 @model
@@ -27,9 +27,9 @@ class AftersalesRequest:
 
     id: str | None = None
     line_items: list[LineItem] = attrs.field(factory=list)
+    status: str | None = None
+    """Known values: ``INIT``, ``PENDING_REQUEST_REVIEW``, ``REQUEST_REVIEW_COMPLETED``."""
+    sku_return_requests: list[SkuReturnRequest] = attrs.field(factory=list)
     return_merchandise_authorizations: list[ReturnMerchandiseAuthorization] = attrs.field(
         factory=list
     )
-    sku_return_requests: list[SkuReturnRequest] = attrs.field(factory=list)
-    status: str | None = None
-    """Known values: ``INIT``, ``PENDING_REQUEST_REVIEW``, ``REQUEST_REVIEW_COMPLETED``."""

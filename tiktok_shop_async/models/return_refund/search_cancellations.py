@@ -17,36 +17,36 @@ class CancellationPage:
     """Data of `search_cancellations`."""
 
     cancellations: list[Cancellation] = attrs.field(factory=list)
-    next_page_token: str | None = None
     total_count: int | None = None
+    next_page_token: str | None = None
 
 
 @model
 class Cancellation:
     """Cancellation, a part of `CancellationPage`."""
 
-    cancel_id: str | None = None
-    cancel_line_items: list[CancelLineItem] = attrs.field(factory=list)
-    cancel_reason: str | None = None
-    cancel_reason_text: str | None = None
+    order_id: str | None = None
+    cancel_type: str | None = None
+    """Known values: ``CANCEL``, ``BUYER_CANCEL``."""
     cancel_status: str | None = None
     """Known values: ``CANCELLATION_REQUEST_PENDING``, ``CANCELLATION_REQUEST_SUCCESS``,
     ``CANCELLATION_REQUEST_CANCEL``, ``CANCELLATION_REQUEST_COMPLETE``,
     ``CANCELLATION_REQUEST_CANCELLED``.
     """
-    cancel_type: str | None = None
-    """Known values: ``CANCEL``, ``BUYER_CANCEL``."""
-    create_time: int | None = None
-    """Unix seconds."""
-    order_id: str | None = None
-    refund_amount: RefundAmount | None = None
     role: str | None = None
     """Known values: ``BUYER``, ``SELLER``, ``OPERATOR``, ``SYSTEM``."""
-    seller_next_action_response: list[SellerNextActionResponse] = attrs.field(factory=list)
-    should_replenish_stock: bool | None = None
-    """Only in 202602."""
+    cancel_reason: str | None = None
+    cancel_reason_text: str | None = None
+    create_time: int | None = None
+    """Unix seconds."""
     update_time: int | None = None
     """Unix seconds."""
+    seller_next_action_response: list[SellerNextActionResponse] = attrs.field(factory=list)
+    refund_amount: RefundAmount | None = None
+    cancel_line_items: list[CancelLineItem] = attrs.field(factory=list)
+    cancel_id: str | None = None
+    should_replenish_stock: bool | None = None
+    """Only in 202602."""
 
 
 @model
@@ -54,28 +54,28 @@ class CancelLineItem:
     """Cancel line item, a part of `Cancellation`."""
 
     cancel_line_item_id: str | None = None
-    cancel_sub_line_items: list[CancelSubLineItem] = attrs.field(factory=list)
-    """Only in 202602."""
     order_line_item_id: str | None = None
-    product_image: ProductImage | None = None
-    product_name: str | None = None
-    refund_amount: RefundAmount | None = None
-    seller_sku: str | None = None
     sku_id: str | None = None
     sku_name: str | None = None
+    product_image: ProductImage | None = None
+    product_name: str | None = None
+    seller_sku: str | None = None
+    refund_amount: RefundAmount | None = None
+    cancel_sub_line_items: list[CancelSubLineItem] = attrs.field(factory=list)
+    """Only in 202602."""
 
 
 @model
 class CancelSubLineItem:
     """Cancel sub line item, a part of `CancelLineItem`."""
 
-    cancel_line_item_id: str | None = None
     cancel_sub_line_item_id: str | None = None
+    cancel_line_item_id: str | None = None
+    sub_order_line_item_id: str | None = None
     order_line_item_id: str | None = None
-    product_image: ProductImage | None = None
-    product_name: str | None = None
-    refund_amount: RefundAmount | None = None
-    seller_sku: str | None = None
     sku_id: str | None = None
     sku_name: str | None = None
-    sub_order_line_item_id: str | None = None
+    product_image: ProductImage | None = None
+    product_name: str | None = None
+    seller_sku: str | None = None
+    refund_amount: RefundAmount | None = None

@@ -14,8 +14,8 @@ from .return_merchandise_authorization import ReturnMerchandiseAuthorization
 class ReturnMerchandiseAuthorizations:
     """Data of `search_return_merchandise_authorizations`."""
 
-    next_page_token: str | None = None
     return_merchandise_authorizations: list[ReturnMerchandiseAuthorization] = attrs.field(
         factory=list
     )
     total_count: int | None = None
+    next_page_token: str | None = None

@@ -18,44 +18,19 @@ from .seller_next_action_response import SellerNextActionResponse
 class ReturnOrderPage:
     """Data of `search_returns`."""
 
-    next_page_token: str | None = None
     return_orders: list[ReturnOrder] = attrs.field(factory=list)
     total_count: int | None = None
+    next_page_token: str | None = None
 
 
 @model
 class ReturnOrder:
     """Return order, a part of `ReturnOrderPage`."""
 
-    arbitration_status: str | None = None
-    """Known values: ``IN_PROGRESS``, ``SUPPORT_BUYER``, ``SUPPORT_SELLER``, ``CLOSED``."""
-    buyer_rejected_partial_refund: bool | None = None
-    can_buyer_keep_item: bool | None = None
-    combined_return_id: str | None = None
-    create_time: int | None = None
-    """Unix seconds."""
-    discount_amount: list[DiscountAmount] = attrs.field(factory=list)
-    handover_method: str | None = None
-    """Known values: ``DROP_OFF``, ``PICKUP``."""
-    is_combined_return: bool | None = None
-    is_quick_refund: bool | None = None
-    """Only in 202602."""
-    next_return_id: str | None = None
     order_id: str | None = None
-    partial_refund: Amount | None = None
-    pre_return_id: str | None = None
-    refund_amount: RefundAmount | None = None
     return_id: str | None = None
-    return_line_items: list[ReturnLineItem] = attrs.field(factory=list)
-    return_method: str | None = None
-    """Known values: ``SELLER_SHIPPED``, ``BUYER_SHIPPED``, ``PLATFORM_SHIPPED``."""
-    return_provider_id: str | None = None
-    return_provider_name: str | None = None
-    return_reason: str | None = None
-    return_reason_text: str | None = None
-    return_shipping_document_type: str | None = None
-    """Known values: ``SHIPPING_LABEL``, ``QR_CODE``, ``QR``, ``QR_CODE_NBNL``, ``SHIPPING_LABE``.
-    """
+    return_type: str | None = None
+    """Known values: ``REFUND``, ``RETURN_AND_REFUND``, ``REPLACEMENT``, ``EXCHANGE``."""
     return_status: str | None = None
     """Known values: ``RETURN_OR_REFUND_REQUEST_PENDING``, ``REFUND_OR_RETURN_REQUEST_REJECT``,
     ``AWAITING_BUYER_SHIP``, ``BUYER_SHIPPED_ITEM``, ``REJECT_RECEIVE_PACKAGE``,
@@ -66,19 +41,44 @@ class ReturnOrder:
     ``EXCHANGE_REQUEST_PENDING``, ``EXCHANGE_REQUEST_REFUND_SUCCESS``, ``EXCHANGE_REQUEST_CANCEL``,
     ``EXCHANGE_REQUEST_COMPLETE``.
     """
-    return_tracking_number: str | None = None
-    return_type: str | None = None
-    """Known values: ``REFUND``, ``RETURN_AND_REFUND``, ``REPLACEMENT``, ``EXCHANGE``."""
-    return_warehouse_address: ReturnWarehouseAddress | None = None
+    arbitration_status: str | None = None
+    """Known values: ``IN_PROGRESS``, ``SUPPORT_BUYER``, ``SUPPORT_SELLER``, ``CLOSED``."""
     role: str | None = None
     """Known values: ``BUYER``, ``SELLER``, ``OPERATOR``, ``SYSTEM``."""
-    seller_next_action_response: list[SellerNextActionResponse] = attrs.field(factory=list)
-    seller_proposed_return_type: str | None = None
+    return_reason: str | None = None
+    return_reason_text: str | None = None
     shipment_type: str | None = None
     """Known values: ``PLATFORM``, ``BUYER_ARRANGE``."""
-    shipping_fee_amount: list[ShippingFeeAmount] = attrs.field(factory=list)
+    handover_method: str | None = None
+    """Known values: ``DROP_OFF``, ``PICKUP``."""
+    return_tracking_number: str | None = None
+    return_provider_name: str | None = None
+    return_provider_id: str | None = None
+    pre_return_id: str | None = None
+    next_return_id: str | None = None
+    can_buyer_keep_item: bool | None = None
     update_time: int | None = None
     """Unix seconds."""
+    seller_next_action_response: list[SellerNextActionResponse] = attrs.field(factory=list)
+    create_time: int | None = None
+    """Unix seconds."""
+    return_line_items: list[ReturnLineItem] = attrs.field(factory=list)
+    discount_amount: list[DiscountAmount] = attrs.field(factory=list)
+    shipping_fee_amount: list[ShippingFeeAmount] = attrs.field(factory=list)
+    refund_amount: RefundAmount | None = None
+    return_shipping_document_type: str | None = None
+    """Known values: ``SHIPPING_LABEL``, ``QR_CODE``, ``QR``, ``QR_CODE_NBNL``, ``SHIPPING_LABE``.
+    """
+    return_method: str | None = None
+    """Known values: ``SELLER_SHIPPED``, ``BUYER_SHIPPED``, ``PLATFORM_SHIPPED``."""
+    is_combined_return: bool | None = None
+    combined_return_id: str | None = None
+    seller_proposed_return_type: str | None = None
+    partial_refund: Amount | None = None
+    buyer_rejected_partial_refund: bool | None = None
+    return_warehouse_address: ReturnWarehouseAddress | None = None
+    is_quick_refund: bool | None = None
+    """Only in 202602."""
 
 
 @model
@@ -86,17 +86,17 @@ class DiscountAmount:
     """Discount amount, a part of `ReturnOrder`."""
 
     currency: str | None = None
-    product_platform_discount: str | None = None
     product_seller_discount: str | None = None
     shipping_fee_platform_discount: str | None = None
     shipping_fee_seller_discount: str | None = None
+    product_platform_discount: str | None = None
 
 
 @model
 class ShippingFeeAmount:
     """Shipping fee amount, a part of `ReturnOrder`."""
 
-    buyer_paid_return_shipping_fee: str | None = None
     currency: str | None = None
-    platform_paid_return_shipping_fee: str | None = None
     seller_paid_return_shipping_fee: str | None = None
+    platform_paid_return_shipping_fee: str | None = None
+    buyer_paid_return_shipping_fee: str | None = None

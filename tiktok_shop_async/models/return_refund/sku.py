@@ -11,5 +11,5 @@ from ..._model import model
 class Sku:
     """Sku for `calculate_refund`, `cancel_order` and `create_return`."""
 
-    quantity: int
     sku_id: str
+    quantity: int

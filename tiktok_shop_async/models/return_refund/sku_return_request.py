@@ -20,35 +20,10 @@ from .seller_next_action_response import SellerNextActionResponse
 class SkuReturnRequest:
     """Sku return request, a part of `AftersalesRequest` and `ReturnMerchandiseAuthorization`."""
 
-    arbitration_status: str | None = None
-    """Known values: ``IN_PROGRESS``, ``SUPPORT_BUYER``, ``SUPPORT_SELLER``, ``CLOSED``."""
-    buyer_keep_item: bool | None = None
-    buyer_rejected_partial_refund: bool | None = None
-    combined_return_id: str | None = None
-    create_time: int | None = None
-    """Unix seconds."""
-    discount: Discount | None = None
-    exchange_order_lines: list[ExchangeOrderLine] = attrs.field(factory=list)
-    handover_method: str | None = None
-    """Known values: ``DROP_OFF``, ``PICKUP``."""
-    is_combined_return: bool | None = None
-    is_quick_refund: bool | None = None
-    next_return_id: str | None = None
     order_id: str | None = None
-    partial_refund_amount: PartialRefundAmount | None = None
-    pre_return_id: str | None = None
-    refund_amount: RefundAmount | None = None
-    reshipment_order_id: str | None = None
     return_id: str | None = None
-    return_line_items: list[ReturnLineItem] = attrs.field(factory=list)
-    return_method: str | None = None
-    """Known values: ``SELLER_SHIPPED``, ``BUYER_SHIPPED``, ``PLATFORM_SHIPPED``."""
-    return_provider_id: str | None = None
-    return_provider_name: str | None = None
-    return_reason: str | None = None
-    return_reason_text: str | None = None
-    return_shipping_document_type: str | None = None
-    """Known values: ``SHIPPING_LABEL``, ``QR_CODE``, ``QR``, ``QR_CODE_NBNL``."""
+    return_type: str | None = None
+    """Known values: ``REFUND``, ``RETURN_AND_REFUND``, ``REPLACEMENT``, ``EXCHANGE``."""
     return_status: str | None = None
     """Known values: ``RETURN_OR_REFUND_REQUEST_PENDING``, ``REFUND_OR_RETURN_REQUEST_REJECT``,
     ``AWAITING_BUYER_SHIP``, ``BUYER_SHIPPED_ITEM``, ``REJECT_RECEIVE_PACKAGE``,
@@ -59,21 +34,46 @@ class SkuReturnRequest:
     ``EXCHANGE_REQUEST_PENDING``, ``EXCHANGE_REQUEST_REFUND_SUCCESS``, ``EXCHANGE_REQUEST_CANCEL``,
     ``EXCHANGE_REQUEST_COMPLETE``.
     """
-    return_sub_line_items: list[ReturnSubLineItem] = attrs.field(factory=list)
-    """Deprecated."""
-    return_tracking_number: str | None = None
-    return_type: str | None = None
-    """Known values: ``REFUND``, ``RETURN_AND_REFUND``, ``REPLACEMENT``, ``EXCHANGE``."""
-    return_warehouse_address: ReturnWarehouseAddress | None = None
+    arbitration_status: str | None = None
+    """Known values: ``IN_PROGRESS``, ``SUPPORT_BUYER``, ``SUPPORT_SELLER``, ``CLOSED``."""
     role: str | None = None
     """Known values: ``BUYER``, ``SELLER``, ``OPERATOR``, ``SYSTEM``."""
+    return_reason: str | None = None
+    return_reason_text: str | None = None
     seller_next_action_response: list[SellerNextActionResponse] = attrs.field(factory=list)
-    seller_proposed_return_type: str | None = None
     shipment_type: str | None = None
     """Known values: ``PLATFORM``, ``BUYER_ARRANGE``."""
-    shipping_fee: ShippingFee | None = None
+    handover_method: str | None = None
+    """Known values: ``DROP_OFF``, ``PICKUP``."""
+    return_tracking_number: str | None = None
+    return_provider_name: str | None = None
+    return_provider_id: str | None = None
+    pre_return_id: str | None = None
+    next_return_id: str | None = None
+    refund_amount: RefundAmount | None = None
+    return_line_items: list[ReturnLineItem] = attrs.field(factory=list)
+    create_time: int | None = None
+    """Unix seconds."""
     update_time: int | None = None
     """Unix seconds."""
+    discount: Discount | None = None
+    shipping_fee: ShippingFee | None = None
+    buyer_keep_item: bool | None = None
+    return_shipping_document_type: str | None = None
+    """Known values: ``SHIPPING_LABEL``, ``QR_CODE``, ``QR``, ``QR_CODE_NBNL``."""
+    return_method: str | None = None
+    """Known values: ``SELLER_SHIPPED``, ``BUYER_SHIPPED``, ``PLATFORM_SHIPPED``."""
+    is_combined_return: bool | None = None
+    combined_return_id: str | None = None
+    seller_proposed_return_type: str | None = None
+    partial_refund_amount: PartialRefundAmount | None = None
+    buyer_rejected_partial_refund: bool | None = None
+    return_warehouse_address: ReturnWarehouseAddress | None = None
+    exchange_order_lines: list[ExchangeOrderLine] = attrs.field(factory=list)
+    reshipment_order_id: str | None = None
+    is_quick_refund: bool | None = None
+    return_sub_line_items: list[ReturnSubLineItem] = attrs.field(factory=list)
+    """Deprecated."""
 
 
 @model
@@ -91,12 +91,12 @@ class ExchangeOrderLine:
     """Exchange order line, a part of `SkuReturnRequest`."""
 
     order_line_id: str | None = None
-    price_detail: PriceDetail | None = None
-    product_image: ProductImage | None = None
-    product_name: str | None = None
-    seller_sku_name: str | None = None
     sku_id: str | None = None
     sku_name: str | None = None
+    product_name: str | None = None
+    seller_sku_name: str | None = None
+    product_image: ProductImage | None = None
+    price_detail: PriceDetail | None = None
 
 
 @model
@@ -104,16 +104,16 @@ class PriceDetail:
     """Price detail, a part of `ExchangeOrderLine`."""
 
     currency: str | None = None
-    refund_shipping_fee: str | None = None
-    refund_subtotal: str | None = None
-    refund_tax: str | None = None
     refund_total: str | None = None
+    refund_subtotal: str | None = None
+    refund_shipping_fee: str | None = None
+    refund_tax: str | None = None
 
 
 @model
 class ShippingFee:
     """Shipping fee, a part of `SkuReturnRequest`."""
 
+    seller_paid_return_shipping_fee_amount: str | None = None
     buyer_paid_return_shipping_fee_amount: str | None = None
     platform_paid_return_shipping_fee_amount: str | None = None
-    seller_paid_return_shipping_fee_amount: str | None = None

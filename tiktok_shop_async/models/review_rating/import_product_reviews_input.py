@@ -26,6 +26,12 @@ class Product:
 
     description: str | None = None
     """Up to 750 characters. Only in 202508."""
+    identifiers: Identifier | Mapping[str, Any] | None = None
+    """Only in 202508."""
+    image_uris: Sequence[str] | None = None
+    """At most 1 of them. Only in 202508."""
+    name: str | None = None
+    """Up to 255 characters."""
     identifier: (
         Literal["TIKTOK_PRODUCT_ID", "EXTERNAL_PRODUCT_ID", "PRODUCT_IDENTIFIER_CODE"] | str | None
     ) = None
@@ -34,12 +40,6 @@ class Product:
         Literal["TIKTOK_PRODUCT_ID", "EXTERNAL_PRODUCT_ID", "PRODUCT_IDENTIFIER_CODE"] | str | None
     ) = None
     """Only in 202410."""
-    identifiers: Identifier | Mapping[str, Any] | None = None
-    """Only in 202508."""
-    image_uris: Sequence[str] | None = None
-    """At most 1 of them. Only in 202508."""
-    name: str | None = None
-    """Up to 255 characters."""
 
 
 @model

@@ -28,15 +28,15 @@ class ShopGroupData:
 class ShopGroup:
     """Shop group, a part of `ShopGroupData`."""
 
-    shop_group_name: str | None = None
     source: str | None = None
+    shop_group_name: str | None = None
 
 
 @model
 class Shop:
     """Shop, a part of `ShopGroupData`."""
 
-    seller_id: str | None = None
     shop_id: str | None = None
+    seller_id: str | None = None
     shop_name: str | None = None
     shop_region: str | None = None

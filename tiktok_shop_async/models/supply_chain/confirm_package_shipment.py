@@ -22,8 +22,8 @@ class Error:
     """Error, a part of `ConfirmPackageShipmentResult`."""
 
     code: str | None = None
-    detail: ErrorDetail | None = None
     message: str | None = None
+    detail: ErrorDetail | None = None
 
 
 @model

@@ -15,37 +15,37 @@ from ..._model import model
 class Package:
     """Package for `confirm_package_shipment`."""
 
+    id: str
+    wms_order_id: str
+    time_zone: str
+    ship_time_millis: int | datetime
+    """Unix milliseconds."""
     create_time_millis: int | datetime
     """Unix milliseconds."""
-    dimension: Dimension | Mapping[str, Any]
     handover_time_millis: int | datetime
-    """Unix milliseconds."""
-    id: str
-    ship_time_millis: int | datetime
     """Unix milliseconds."""
     shipping_provider_id: str
     shipping_provider_name: str
-    skus: Sequence[Sku | Mapping[str, Any]]
-    time_zone: str
     tracking_number: str
-    wms_order_id: str
+    dimension: Dimension | Mapping[str, Any]
+    skus: Sequence[Sku | Mapping[str, Any]]
     provider_warehouse_code: str | None = None
-    provider_warehouse_name: str | None = None
     shipping_origin_city: str | None = None
+    weight: Weight | Mapping[str, Any] | None = None
+    provider_warehouse_name: str | None = None
     tcw_warehouse_type: (
         Literal["STANDARD", "TIKTOK_CERTIFIED_WAREHOUSE_FULFILLMENT"] | str | None
     ) = None
-    weight: Weight | Mapping[str, Any] | None = None
 
 
 @model
 class Dimension:
     """Dimension, a part of `Package`."""
 
-    height: int | None = None
     length: int | None = None
-    unit: Literal["CENTIMETER", "FOOT", "INCH", "METER", "MICRON", "MILLIMETER"] | str | None = None
     width: int | None = None
+    height: int | None = None
+    unit: Literal["CENTIMETER", "FOOT", "INCH", "METER", "MICRON", "MILLIMETER"] | str | None = None
 
 
 @model
@@ -60,5 +60,5 @@ class Sku:
 class Weight:
     """Weight, a part of `Package`."""
 
-    unit: Literal["GRAM", "KILOGRAM", "MILLIGRAM", "OUNCE", "POUND"] | str | None = None
     value: int | None = None
+    unit: Literal["GRAM", "KILOGRAM", "MILLIGRAM", "OUNCE", "POUND"] | str | None = None
