@@ -18,6 +18,16 @@ LONGEST_HOLD = """
 import asyncio, json, sys, time
 import httpx
 
+class Network(httpx.AsyncBaseTransport):
+    """Answers after a turn of the event loop, as any network does."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    async def handle_async_request(self, request):
+        await asyncio.sleep(0)
+        return httpx.Response(200, text=self.answer)
+
 {setup}
 
 async def main():
@@ -44,7 +54,7 @@ print(asyncio.run(main()))
 OURS_SETUP = """
 from tiktok_shop_async import AsyncTikTokShop
 name, arguments, answer = json.loads(sys.argv[1])
-transport = httpx.MockTransport(lambda request: httpx.Response(200, text=answer))
+transport = Network(answer)
 client = AsyncTikTokShop("key", "secret", access_token="t", shop_cipher="c",
                          category_asset_cipher="a", transport=transport)
 group, _, operation = name.partition(".")
@@ -54,7 +64,7 @@ async def call():
 """
 PEER_SETUP = """
 from tiktok_shop_api import AsyncTikTokShop
-transport = httpx.MockTransport(lambda request: httpx.Response(200, json={"code": 0, "data": {}}))
+transport = Network('{"code": 0, "data": {}}')
 client = AsyncTikTokShop("key", "secret", "t", "c", transport=transport)
 
 async def call():

@@ -11,7 +11,7 @@ from functools import partial
 
 from .harness import HTTPX, OURS, PEER, Goal, Table, medians
 
-ROUNDS = 9
+ROUNDS = 21
 PROGRAMS = {
     HTTPX: "import httpx",
     OURS: "import tiktok_shop_async; tiktok_shop_async.AsyncTikTokShop('key', 'secret')",

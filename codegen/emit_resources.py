@@ -275,6 +275,7 @@ def groups_module(groups: list[str], wordings: dict[str, Wording]) -> str:
         "if TYPE_CHECKING:",
         "    from ..auth import AuthState",
         "    from ..pipeline.run import Pipeline",
+        "    from ..pipeline.session import Session",
         *(f"    from .{group} import {pascal(group)}Resource" for group in groups),
         "",
         f"GROUPS = {_tuple(groups)}",
@@ -282,8 +283,15 @@ def groups_module(groups: list[str], wordings: dict[str, Wording]) -> str:
         "class ResourceGroups:",
         '    """One attribute a group; its module is loaded when it is first used."""',
         "",
-        "    _pipeline: Pipeline",
+        "    _session: Session",
         "    _auth: AuthState",
+        "",
+        "    @cached_property",
+        "    def _pipeline(self) -> Pipeline:",
+        "        # Its stages take long to import, and a program may start without them.",
+        "        from ..pipeline.run import Pipeline",
+        "",
+        "        return Pipeline(self._session)",
     ]
     for group in groups:
         name = f"{pascal(group)}Resource"

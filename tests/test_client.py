@@ -232,7 +232,7 @@ class TestConcurrency:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
-            assert client._pipeline._slots._value == 2
+            assert client._session.slots._value == 2
 
 
 async def test_secrets_show_nowhere(
@@ -243,7 +243,7 @@ async def test_secrets_show_nowhere(
     async with new_client(shop) as client:
         response = await client.authorization.get_authorized_shops()
         shown = [repr(client), repr(client.auth), repr(client.for_shop(shop_cipher=SHOP_CIPHER))]
-        shown += [repr(response), repr(client._pipeline.app), str(client.auth)]
+        shown += [repr(response), repr(client._session.options), str(client.auth)]
         with pytest.raises(TikTokShopError) as caught:
             await client.order.get_order_detail(ids=["1"])
     shown += traceback.format_exception(caught.value)

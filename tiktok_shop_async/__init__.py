@@ -1,5 +1,8 @@
 """An asyncio-first SDK for TikTok Shop's Open API."""
 
+from typing import TYPE_CHECKING
+
+from ._lazy import lazy_exports
 from ._version import __version__
 from .auth import AuthState
 from .client import AsyncTikTokShop
@@ -22,9 +25,11 @@ from .errors import (
     TransportError,
     WebhookSignatureError,
 )
-from .options import RequestOptions
-from .pagination import Pager
-from .response import APIResponse, DecodingIssue, FileResponse
+
+if TYPE_CHECKING:
+    from .options import RequestOptions
+    from .pagination import Pager
+    from .response import APIResponse, DecodingIssue, FileResponse
 
 __all__ = [
     "APIResponse",
@@ -53,3 +58,15 @@ __all__ = [
     "WebhookSignatureError",
     "__version__",
 ]
+
+# No program needs these before its first call, and they take a while to import.
+_, __getattr__, __dir__ = lazy_exports(
+    __name__,
+    {
+        "APIResponse": "response",
+        "DecodingIssue": "response",
+        "FileResponse": "response",
+        "Pager": "pagination",
+        "RequestOptions": "options",
+    },
+)

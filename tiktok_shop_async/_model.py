@@ -31,8 +31,9 @@ def model(cls: _C) -> _C:
     setters: dict[str, Callable[[Any, list[Any]], None]] = {}
     if lists:
         cls.__attrs_post_init__ = _null_lists_emptied(lists, setters)
-    # attrs would write and compile these three for each class, which takes as long as all the rest.
-    cls.__eq__, cls.__hash__, cls.__repr__ = _equal, _hashed, _shown
+    # attrs would write and compile these for each class, which takes as long as all the rest.
+    for name, method in _SHARED_METHODS.items():
+        setattr(cls, name, method)
     made = attrs.frozen(kw_only=True, eq=False, repr=False)(cls)
     for name in lists:
         made.__annotations__[name] = f"{annotations[name]} | None"
@@ -86,7 +87,7 @@ def _values(self: Any) -> tuple[Any, ...]:
     return tuple([getattr(self, field.name) for field in attrs.fields(type(self))])
 
 
-def _equal(self: Any, other: Any) -> bool:
+def _equal(self: Any, other: Any) -> Any:
     if type(other) is not type(self):
         return NotImplemented
     return _values(self) == _values(other)
@@ -97,8 +98,15 @@ def _hashed(self: Any) -> int:
 
 
 def _shown(self: Any) -> str:
-    shown = [field.name for field in attrs.fields(type(self)) if field.repr]
-    return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
+    shown = [
+        f"{field.name}={getattr(self, field.name)!r}"
+        for field in attrs.fields(type(self))
+        if field.repr
+    ]
+    return f"{type(self).__name__}({', '.join(shown)})"
+
+
+_SHARED_METHODS = {"__eq__": _equal, "__hash__": _hashed, "__repr__": _shown}
 
 
 @model

@@ -6,21 +6,22 @@ import ssl
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import attrs
 import httpx
 
 from .auth import AuthState
+from .client_options import DEFAULT_BASE_URL, ClientOptions, from_environment
 from .errors import InvalidArgumentError
-from .options import DEFAULT_BASE_URL, ClientOptions, RequestOptions, Timeout, from_environment
 from .pipeline.connections import ConnectionStackTransport
-from .pipeline.files import FileInput
-from .pipeline.request import Call
-from .pipeline.run import Pipeline
-from .pipeline.signing import AppCredentials
+from .pipeline.session import Session
 from .resources._groups import ResourceGroups
-from .response import APIResponse
+
+if TYPE_CHECKING:
+    from .options import RequestOptions, Timeout
+    from .pipeline.files import FileInput
+    from .response import APIResponse
 
 
 class AsyncTikTokShop(ResourceGroups):
@@ -71,14 +72,13 @@ class AsyncTikTokShop(ResourceGroups):
         if api_versions:
             _check_versions(api_versions)
         options = ClientOptions(
+            app_key=app_key,
+            app_secret=app_secret,
             base_url=base_url.rstrip("/"),
             timeout=timeout,
             max_retries=max_retries,
             max_in_flight=max_in_flight,
             api_versions=dict(api_versions or {}),
-        )
-        app = AppCredentials(
-            app_key=_required("app_key", app_key), app_secret=_required("app_secret", app_secret)
         )
         self._owns_http_client = http_client is None
         if http_client is None:
@@ -92,7 +92,7 @@ class AsyncTikTokShop(ResourceGroups):
             category_asset_cipher=category_asset_cipher,
         )
         self._is_view = False
-        self._pipeline = Pipeline(http_client, app, options, time.time)
+        self._session = Session(http_client, options, time.time)
 
     @classmethod
     def from_env(cls, **arguments: Any) -> Self:
@@ -129,7 +129,7 @@ class AsyncTikTokShop(ResourceGroups):
         view = type(self).__new__(type(self))
         view._owns_http_client = False
         view._is_view = True
-        view._pipeline = self._pipeline
+        view._session = self._session
         if access_token is not None:
             # Another token is another authorization: the ciphers here are not its own.
             auth = AuthState(access_token=access_token, shop_cipher=shop_cipher)
@@ -155,6 +155,8 @@ class AsyncTikTokShop(ResourceGroups):
             cipher: Which one to send. ``"auto"`` asks the catalogue; for a path that it lacks, the
                 shop's cipher is sent if there is one.
         """
+        from .options import RequestOptions
+        from .pipeline.request import Call
         from .raw import raw_operation
 
         operation = raw_operation(
@@ -180,12 +182,12 @@ class AsyncTikTokShop(ResourceGroups):
         """Close the client and its own connections; a borrowed ``http_client`` stays open."""
         if self._is_view:
             return
-        self._pipeline.closed = True
+        self._session.closed = True
         if self._owns_http_client:
-            await self._pipeline.http_client.aclose()
+            await self._session.http_client.aclose()
 
     async def __aenter__(self) -> Self:
-        self._pipeline.check_usable()
+        self._session.check_usable()
         return self
 
     async def __aexit__(
@@ -197,22 +199,16 @@ class AsyncTikTokShop(ResourceGroups):
         await self.aclose()
 
     def __repr__(self) -> str:
-        state = "closed" if self._pipeline.closed else "open"
+        state = "closed" if self._session.closed else "open"
         kind = "view of " if self._is_view else ""
-        return f"<{kind}{type(self).__name__} app_key={self._pipeline.app.app_key!r} {state}>"
+        return f"<{kind}{type(self).__name__} app_key={self._session.options.app_key!r} {state}>"
 
 
 def _check_versions(api_versions: Mapping[str, str]) -> None:
-    from .resources import operation
+    from .resources._lookup import operation
 
     for operation_id, version in api_versions.items():
         operation(operation_id).check_version(version)
-
-
-def _required(name: str, value: str) -> str:
-    if not value:
-        raise InvalidArgumentError(f"{name} is empty.", argument=name)
-    return value
 
 
 def _refuse_together(name: str, value: object, *others: object) -> None:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from .errors import InvalidArgumentError
 from .pipeline.operation import Operation
-from .resources import operation_at
+from .resources._lookup import operation_at
 
 _VERSION = re.compile(r"/(\d{6})(?=/|$)")
 

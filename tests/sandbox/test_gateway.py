@@ -9,7 +9,7 @@ import pytest
 from sandbox.wire import CANCEL, NOW, ORDERS, SEARCH_ORDERS, SHOPS, UPLOAD, Clock, Wire
 from starlette.applications import Starlette
 
-from tiktok_shop_async.resources import operations
+from tiktok_shop_async.resources._lookup import operations
 from tiktok_shop_async.sandbox import (
     DEMO_APP_KEY,
     DEMO_APP_SECRET,

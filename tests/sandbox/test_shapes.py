@@ -8,8 +8,8 @@ import pytest
 from sandbox.wire import PAID, UNPAID, Wire, new_wire
 
 import catalogue
-from tiktok_shop_async.resources import operations
 from tiktok_shop_async.resources._groups import GROUPS
+from tiktok_shop_async.resources._lookup import operations
 from tiktok_shop_async.sandbox.plays import PLAYS
 from tiktok_shop_async.sandbox.routes import find_route
 

@@ -58,10 +58,9 @@ def _typed_envelopes_of(model: type[Any] | None) -> msgspec.json.Decoder[Any]:
         return _raw_envelopes
     if model not in _typed_envelopes:
         # msgspec knows nothing of renamed fields in attrs classes: the second path reads those.
+        typed: Any = _TypedEnvelope
         _typed_envelopes[model] = (
-            _raw_envelopes
-            if has_wire_names(model)
-            else msgspec.json.Decoder(_TypedEnvelope[model])  # type: ignore[valid-type]
+            _raw_envelopes if has_wire_names(model) else msgspec.json.Decoder(typed[model])
         )
     return _typed_envelopes[model]
 

@@ -2,53 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 from os import PathLike
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import httpx
 
 from .._version import __version__
 from ..auth import AuthState
 from ..errors import (
-    ClientClosedError,
     OutcomeUnknownError,
     ResponseDecodeError,
     ServiceUnavailableError,
     TransportError,
 )
-from ..options import ClientOptions, Timeout
+from ..options import Timeout
 from ..response import APIResponse, FileResponse
+from .decoding import decode_data
+from .downloads import receive_file
+from .envelope import open_envelope
 from .operation import Operation
 from .request import Call, build_request
+from .session import Session
 from .signing import AppCredentials, SigningAuth
 from .transport import receive, reports_faithfully, send, translated_errors
-
-if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop, Semaphore
 
 M = TypeVar("M")
 
 
 class Pipeline:
-    """Sends calls over one ``httpx.AsyncClient``; shared by a client and all its views."""
+    """Sends the calls of a session."""
 
-    def __init__(
-        self,
-        http_client: httpx.AsyncClient,
-        app: AppCredentials,
-        options: ClientOptions,
-        clock: Callable[[], float],
-    ) -> None:
-        self.http_client = http_client
-        self.app = app
-        self.options = options
-        self.closed = False
-        self._clock = clock
-        self._faithful = reports_faithfully(http_client)
-        self._loop: AbstractEventLoop | None = None
-        self._slots: Semaphore
+    def __init__(self, session: Session) -> None:
+        options = session.options
+        self._session = session
+        self._app = AppCredentials(app_key=options.app_key, app_secret=options.app_secret)
+        self._faithful = reports_faithfully(session.http_client)
         self._timeout = _timeout_extension(options.timeout)
         self._base_url = httpx.URL(options.base_url)
         self._headers = (
@@ -60,16 +50,12 @@ class Pipeline:
 
     async def run(self, call: Call, model: type[M] | None, auth: AuthState) -> APIResponse[M]:
         """Send ``call`` and return its answer as a ``model``; without one, as plain values."""
-        # What reads answers takes a while to import, and is not needed before the first one.
-        from .decoding import decode_data
-        from .envelope import open_envelope
-
-        self.check_usable()
+        self._session.check_usable()
         version = self._version(call)
         operation = call.operation
         try:
             # Bounded before anything is encoded or signed: a waiting call holds its arguments only.
-            async with self._slots:
+            async with self._session.slots:
                 with ExitStack() as files, self._translated_errors(operation):
                     answer = await receive(await self._send(call, version, auth, files))
             success = open_envelope(answer, model, operation.id, self._secrets(auth))
@@ -92,12 +78,10 @@ class Pipeline:
         self, call: Call, model: type[M], auth: AuthState, save_to: str | PathLike[str] | None
     ) -> FileResponse[M]:
         """Send ``call``, whose answer is a file, and keep that in memory or in ``save_to``."""
-        from .downloads import receive_file
-
-        self.check_usable()
+        self._session.check_usable()
         version = self._version(call)
         operation = call.operation
-        async with self._slots:
+        async with self._session.slots:
             with ExitStack() as files, self._translated_errors(operation):
                 response = await self._send(call, version, auth, files)
                 try:
@@ -116,9 +100,9 @@ class Pipeline:
             base_url=self._base_url,
             unsigned=unsigned,
             operation=call.operation,
-            app=self.app,
+            app=self._app,
             auth=auth,
-            clock=self._clock,
+            clock=self._session.clock,
         )
         timeout = call.options.timeout
         request = httpx.Request(
@@ -130,32 +114,15 @@ class Pipeline:
         )
         if isinstance(unsigned.body, bytes):
             request.read()  # so that transports and hooks can look at request.content
-        return await send(self.http_client, request, signing)
-
-    def check_usable(self) -> None:
-        """Raise `ClientClosedError` unless calls can be made from here and now."""
-        if self.closed or self.http_client.is_closed:
-            raise ClientClosedError("the client is closed.", hint="Make a new one.")
-        # Importing asyncio takes a while: it is left to the first call, when it is there anyway.
-        from asyncio import Semaphore, get_running_loop
-
-        loop = get_running_loop()
-        if self._loop is None:
-            self._loop = loop
-            self._slots = Semaphore(self.options.max_in_flight)
-        elif self._loop is not loop:
-            raise ClientClosedError(
-                "the client belongs to another event loop, and so do its connections.",
-                hint="Make one client per event loop.",
-            )
+        return await send(self._session.http_client, request, signing)
 
     def _version(self, call: Call) -> str:
         operation = call.operation
-        chosen = call.options.api_version or self.options.api_versions.get(operation.id)
+        chosen = call.options.api_version or self._session.options.api_versions.get(operation.id)
         return operation.versions[-1] if chosen is None else operation.check_version(chosen)
 
     def _secrets(self, auth: AuthState) -> Iterator[str]:
-        yield self.app.app_secret
+        yield self._app.app_secret
         yield from auth.secrets()
 
     def _translated_errors(self, operation: Operation) -> AbstractContextManager[None]:

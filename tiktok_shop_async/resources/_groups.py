@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..auth import AuthState
     from ..pipeline.run import Pipeline
+    from ..pipeline.session import Session
     from .affiliate import AffiliateResource
     from .affiliate_creator import AffiliateCreatorResource
     from .affiliate_partner import AffiliatePartnerResource
@@ -70,8 +71,15 @@ GROUPS = (
 class ResourceGroups:
     """One attribute a group; its module is loaded when it is first used."""
 
-    _pipeline: Pipeline
+    _session: Session
     _auth: AuthState
+
+    @cached_property
+    def _pipeline(self) -> Pipeline:
+        # Its stages take long to import, and a program may start without them.
+        from ..pipeline.run import Pipeline
+
+        return Pipeline(self._session)
 
     @cached_property
     def affiliate(self) -> AffiliateResource:

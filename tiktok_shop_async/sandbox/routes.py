@@ -10,8 +10,8 @@ from http import HTTPStatus
 import attrs
 
 from ..pipeline.operation import Operation
-from ..resources import operations
 from ..resources._groups import GROUPS
+from ..resources._lookup import operations
 from .refusals import UNKNOWN_METHOD, UNKNOWN_PATH, UNKNOWN_VERSION, Refusal
 
 _VERSION_AT = 2

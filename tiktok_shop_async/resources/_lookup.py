@@ -1,0 +1,57 @@
+"""The catalogue's operations by id or by address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+
+from ..errors import InvalidArgumentError
+from ..pipeline.operation import Operation
+from ._groups import GROUPS
+
+_GROUP_OF_SEGMENT = {"open": "files"}
+"""First segments of paths that are not their group's name."""
+
+
+def operation(operation_id: str) -> Operation:
+    """Return the operation of an id such as ``return_refund.cancel_order``."""
+    group, _, name = operation_id.partition(".")
+    found = getattr(_module(group), name.upper(), None) if group in GROUPS else None
+    if isinstance(found, Operation):
+        return found
+    raise InvalidArgumentError(
+        f"there is no operation {operation_id!r}.", hint='Ids look like "order.get_order_detail".'
+    )
+
+
+def operations(group: str) -> Iterator[Operation]:
+    """Yield the operations of a group."""
+    for value in vars(_module(group)).values():
+        if isinstance(value, Operation):
+            yield value
+
+
+def operation_at(method: str, path: str) -> Operation | None:
+    """Return the operation that a request goes to, if the catalogue has it."""
+    segments = path.split("/")
+    group = _GROUP_OF_SEGMENT.get(segments[1], segments[1]) if len(segments) > 1 else ""
+    if group not in GROUPS:
+        return None
+    for candidate in operations(group):
+        if candidate.method == method and _fits(candidate, segments):
+            return candidate
+    return None
+
+
+def _fits(candidate: Operation, segments: list[str]) -> bool:
+    template = candidate.path.split("/")
+    return len(template) == len(segments) and all(
+        segment in candidate.versions
+        if expected == "{version}"
+        else expected.startswith("{") or expected == segment
+        for expected, segment in zip(template, segments, strict=True)
+    )
+
+
+def _module(group: str) -> object:
+    return import_module(f".{group}", __package__)
