@@ -19,8 +19,7 @@ import asyncio, json, sys, time
 import httpx
 
 class Network(httpx.AsyncBaseTransport):
-    """Answers after a turn of the event loop, as any network does."""
-
+    # Answers after a turn of the event loop, as any network does.
     def __init__(self, answer):
         self.answer = answer
 
@@ -60,7 +59,8 @@ client = AsyncTikTokShop("key", "secret", access_token="t", shop_cipher="c",
 group, _, operation = name.partition(".")
 
 async def call():
-    await getattr(getattr(client, group), operation)(**arguments)
+    async with client:
+        await getattr(getattr(client, group), operation)(**arguments)
 """
 PEER_SETUP = """
 from tiktok_shop_api import AsyncTikTokShop

@@ -284,7 +284,11 @@ def groups_module(groups: list[str], wordings: dict[str, Wording]) -> str:
         '    """One attribute a group; its module is loaded when it is first used."""',
         "",
         "    _session: Session",
-        "    _auth: AuthState",
+        "",
+        "    @property",
+        "    def auth(self) -> AuthState:",
+        '        """The credentials in force."""',
+        "        raise NotImplementedError",
         "",
         "    @cached_property",
         "    def _pipeline(self) -> Pipeline:",
@@ -302,6 +306,6 @@ def groups_module(groups: list[str], wordings: dict[str, Wording]) -> str:
             *docstring(wordings[group].group, 8),
             f"        from .{group} import {name}",
             "",
-            f"        return {name}(self._pipeline, self._auth)",
+            f"        return {name}(self._pipeline, self.auth)",
         ]
     return "\n".join([*lines, ""])

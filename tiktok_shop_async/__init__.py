@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from ._lazy import lazy_exports
 from ._version import __version__
-from .auth import AuthState
 from .client import AsyncTikTokShop
 from .errors import (
     AccessTokenExpiredError,
@@ -27,6 +26,7 @@ from .errors import (
 )
 
 if TYPE_CHECKING:
+    from .auth import AuthState
     from .options import RequestOptions
     from .pagination import Pager
     from .response import APIResponse, DecodingIssue, FileResponse
@@ -64,6 +64,7 @@ _, __getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "APIResponse": "response",
+        "AuthState": "auth",
         "DecodingIssue": "response",
         "FileResponse": "response",
         "Pager": "pagination",

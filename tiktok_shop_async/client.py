@@ -5,20 +5,21 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Mapping
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-import attrs
 import httpx
 
-from .auth import AuthState
 from .client_options import DEFAULT_BASE_URL, ClientOptions, from_environment
 from .errors import InvalidArgumentError
 from .pipeline.connections import ConnectionStackTransport
 from .pipeline.session import Session
+from .pipeline.threads import in_thread
 from .resources._groups import ResourceGroups
 
 if TYPE_CHECKING:
+    from .auth import AuthState
     from .options import RequestOptions, Timeout
     from .pipeline.files import FileInput
     from .response import APIResponse
@@ -86,11 +87,11 @@ class AsyncTikTokShop(ResourceGroups):
                 transport=transport
                 or ConnectionStackTransport(proxy=proxy, verify=verify, trust_env=trust_env)
             )
-        self._auth = auth or AuthState(
-            access_token=access_token,
-            shop_cipher=shop_cipher,
-            category_asset_cipher=category_asset_cipher,
-        )
+        self._given_auth = auth or {
+            "access_token": access_token,
+            "shop_cipher": shop_cipher,
+            "category_asset_cipher": category_asset_cipher,
+        }
         self._is_view = False
         self._session = Session(http_client, options, time.time)
 
@@ -102,6 +103,14 @@ class AsyncTikTokShop(ResourceGroups):
         ``TIKTOK_BASE_URL``. Arguments given here win.
         """
         return cls(**{**from_environment(skip=arguments), **arguments})
+
+    @cached_property
+    def _auth(self) -> AuthState:
+        # Importing attrs takes longer than all else here, and a program may start without it.
+        from .auth import AuthState
+
+        given = self._given_auth
+        return given if isinstance(given, AuthState) else AuthState(**given)
 
     @property
     def auth(self) -> AuthState:
@@ -132,8 +141,9 @@ class AsyncTikTokShop(ResourceGroups):
         view._session = self._session
         if access_token is not None:
             # Another token is another authorization: the ciphers here are not its own.
-            auth = AuthState(access_token=access_token, shop_cipher=shop_cipher)
-        view._auth = auth or self._auth.for_shop(shop_cipher)
+            view._given_auth = {"access_token": access_token, "shop_cipher": shop_cipher}
+        else:
+            view._given_auth = auth or self._auth.for_shop(shop_cipher)
         return view
 
     async def request(
@@ -155,6 +165,8 @@ class AsyncTikTokShop(ResourceGroups):
             cipher: Which one to send. ``"auto"`` asks the catalogue; for a path that it lacks, the
                 shop's cipher is sent if there is one.
         """
+        from attrs import evolve
+
         from .options import RequestOptions
         from .pipeline.request import Call
         from .raw import raw_operation
@@ -174,7 +186,7 @@ class AsyncTikTokShop(ResourceGroups):
             operation=operation,
             query=query or {},
             body=files or {},
-            options=attrs.evolve(options, extra_body=extra),
+            options=evolve(options, extra_body=extra),
         )
         return await self._pipeline.run(call, None, self._auth)
 
@@ -188,6 +200,7 @@ class AsyncTikTokShop(ResourceGroups):
 
     async def __aenter__(self) -> Self:
         self._session.check_usable()
+        await in_thread(getattr, self, "_pipeline")  # what calls need, off the event loop
         return self
 
     async def __aexit__(

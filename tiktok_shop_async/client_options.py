@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-import attrs
 
 from .errors import InvalidArgumentError
 
@@ -18,38 +16,46 @@ if TYPE_CHECKING:
 DEFAULT_BASE_URL = "https://open-api.tiktokglobalshop.com"
 
 
-def _check_base_url(_instance: Any, _attribute: Any, value: str) -> None:
-    parts = urlsplit(value)
+class ClientOptions:
+    """Settings that all calls of a client share, and all its views.
+
+    Not attrs: a program may make its client long before it needs attrs, or anything slow to import.
+    """
+
+    def __init__(
+        self,
+        *,
+        app_key: str,
+        app_secret: str,
+        base_url: str,
+        timeout: Timeout | None,
+        max_retries: int,
+        max_in_flight: int,
+        api_versions: Mapping[str, str],
+    ) -> None:
+        for name, value in {"app_key": app_key, "app_secret": app_secret}.items():
+            if not value:
+                raise InvalidArgumentError(f"{name} is empty.", argument=name)
+        if max_in_flight < 1:
+            raise InvalidArgumentError("max_in_flight is below 1.", argument="max_in_flight")
+        _check_base_url(base_url)
+        self.app_key = app_key
+        self.app_secret = app_secret
+        self.base_url = base_url
+        self.timeout = timeout
+        self.max_retries = max_retries
+        self.max_in_flight = max_in_flight
+        self.api_versions = api_versions
+
+
+def _check_base_url(base_url: str) -> None:
+    parts = urlsplit(base_url)
     if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
         raise InvalidArgumentError(
             "base_url is not a plain http(s) URL.",
             argument="base_url",
             hint=f'The service is at "{DEFAULT_BASE_URL}".',
         )
-
-
-def _check_not_empty(_instance: Any, attribute: attrs.Attribute[str], value: str) -> None:
-    if not value:
-        raise InvalidArgumentError(f"{attribute.name} is empty.", argument=attribute.name)
-
-
-def _check_max_in_flight(_instance: Any, _attribute: Any, value: int) -> None:
-    if value < 1:
-        raise InvalidArgumentError("max_in_flight is below 1.", argument="max_in_flight")
-
-
-# It is made at every start: what nobody uses of it need not be compiled.
-@attrs.frozen(kw_only=True, eq=False, repr=False)
-class ClientOptions:
-    """Settings that all calls of a client share, and all its views."""
-
-    app_key: str = attrs.field(validator=_check_not_empty)
-    app_secret: str = attrs.field(validator=_check_not_empty)
-    base_url: str = attrs.field(default=DEFAULT_BASE_URL, validator=_check_base_url)
-    timeout: Timeout | None = 30.0
-    max_retries: int = 2
-    max_in_flight: int = attrs.field(default=100, validator=_check_max_in_flight)
-    api_versions: Mapping[str, str] = attrs.field(factory=dict)
 
 
 ENVIRONMENT = MappingProxyType(

@@ -20,7 +20,6 @@ from ..errors import (
 from ..options import Timeout
 from ..response import APIResponse, FileResponse
 from .decoding import decode_data
-from .downloads import receive_file
 from .envelope import open_envelope
 from .operation import Operation
 from .request import Call, build_request
@@ -78,6 +77,8 @@ class Pipeline:
         self, call: Call, model: type[M], auth: AuthState, save_to: str | PathLike[str] | None
     ) -> FileResponse[M]:
         """Send ``call``, whose answer is a file, and keep that in memory or in ``save_to``."""
+        from .downloads import receive_file
+
         self._session.check_usable()
         version = self._version(call)
         operation = call.operation

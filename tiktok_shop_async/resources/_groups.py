@@ -72,7 +72,11 @@ class ResourceGroups:
     """One attribute a group; its module is loaded when it is first used."""
 
     _session: Session
-    _auth: AuthState
+
+    @property
+    def auth(self) -> AuthState:
+        """The credentials in force."""
+        raise NotImplementedError
 
     @cached_property
     def _pipeline(self) -> Pipeline:
@@ -86,179 +90,179 @@ class ResourceGroups:
         """Operations of affiliate."""
         from .affiliate import AffiliateResource
 
-        return AffiliateResource(self._pipeline, self._auth)
+        return AffiliateResource(self._pipeline, self.auth)
 
     @cached_property
     def affiliate_creator(self) -> AffiliateCreatorResource:
         """Operations of affiliate_creator."""
         from .affiliate_creator import AffiliateCreatorResource
 
-        return AffiliateCreatorResource(self._pipeline, self._auth)
+        return AffiliateCreatorResource(self._pipeline, self.auth)
 
     @cached_property
     def affiliate_partner(self) -> AffiliatePartnerResource:
         """Operations of affiliate_partner."""
         from .affiliate_partner import AffiliatePartnerResource
 
-        return AffiliatePartnerResource(self._pipeline, self._auth)
+        return AffiliatePartnerResource(self._pipeline, self.auth)
 
     @cached_property
     def affiliate_seller(self) -> AffiliateSellerResource:
         """Operations of affiliate_seller."""
         from .affiliate_seller import AffiliateSellerResource
 
-        return AffiliateSellerResource(self._pipeline, self._auth)
+        return AffiliateSellerResource(self._pipeline, self.auth)
 
     @cached_property
     def analytics(self) -> AnalyticsResource:
         """Measure sales, traffic, live sessions, videos and the shop's service score."""
         from .analytics import AnalyticsResource
 
-        return AnalyticsResource(self._pipeline, self._auth)
+        return AnalyticsResource(self._pipeline, self.auth)
 
     @cached_property
     def authorization(self) -> AuthorizationResource:
         """Operations of authorization."""
         from .authorization import AuthorizationResource
 
-        return AuthorizationResource(self._pipeline, self._auth)
+        return AuthorizationResource(self._pipeline, self.auth)
 
     @cached_property
     def customer_engagement(self) -> CustomerEngagementResource:
         """Send marketing messages to buyers, and measure what they lead to."""
         from .customer_engagement import CustomerEngagementResource
 
-        return CustomerEngagementResource(self._pipeline, self._auth)
+        return CustomerEngagementResource(self._pipeline, self.auth)
 
     @cached_property
     def customer_service(self) -> CustomerServiceResource:
         """Chat with buyers, and manage conversations, sessions and agents."""
         from .customer_service import CustomerServiceResource
 
-        return CustomerServiceResource(self._pipeline, self._auth)
+        return CustomerServiceResource(self._pipeline, self.auth)
 
     @cached_property
     def data_reconciliation(self) -> DataReconciliationResource:
         """Tell the platform how its orders stand in other sales channels and systems."""
         from .data_reconciliation import DataReconciliationResource
 
-        return DataReconciliationResource(self._pipeline, self._auth)
+        return DataReconciliationResource(self._pipeline, self.auth)
 
     @cached_property
     def epharmacy(self) -> EpharmacyResource:
         """Manage pharmacies, prescriptions and consultations for medicines."""
         from .epharmacy import EpharmacyResource
 
-        return EpharmacyResource(self._pipeline, self._auth)
+        return EpharmacyResource(self._pipeline, self.auth)
 
     @cached_property
     def event(self) -> EventResource:
         """Operations of event."""
         from .event import EventResource
 
-        return EventResource(self._pipeline, self._auth)
+        return EventResource(self._pipeline, self.auth)
 
     @cached_property
     def fbt(self) -> FbtResource:
         """Store and ship goods with Fulfilled by TikTok: inbound, stock, other channels."""
         from .fbt import FbtResource
 
-        return FbtResource(self._pipeline, self._auth)
+        return FbtResource(self._pipeline, self.auth)
 
     @cached_property
     def files(self) -> FilesResource:
         """Operations of files."""
         from .files import FilesResource
 
-        return FilesResource(self._pipeline, self._auth)
+        return FilesResource(self._pipeline, self.auth)
 
     @cached_property
     def finance(self) -> FinanceResource:
         """Follow the shop's money: statements, payouts, withdrawals and taxes."""
         from .finance import FinanceResource
 
-        return FinanceResource(self._pipeline, self._auth)
+        return FinanceResource(self._pipeline, self.auth)
 
     @cached_property
     def fulfillment(self) -> FulfillmentResource:
         """Pack, label and ship orders, and report on their delivery."""
         from .fulfillment import FulfillmentResource
 
-        return FulfillmentResource(self._pipeline, self._auth)
+        return FulfillmentResource(self._pipeline, self.auth)
 
     @cached_property
     def gs_full_service_commodity(self) -> GsFullServiceCommodityResource:
         """Create and follow products that the platform sells in full service."""
         from .gs_full_service_commodity import GsFullServiceCommodityResource
 
-        return GsFullServiceCommodityResource(self._pipeline, self._auth)
+        return GsFullServiceCommodityResource(self._pipeline, self.auth)
 
     @cached_property
     def gs_full_service_inventory(self) -> GsFullServiceInventoryResource:
         """Read and set the virtual stock of full-service global selling."""
         from .gs_full_service_inventory import GsFullServiceInventoryResource
 
-        return GsFullServiceInventoryResource(self._pipeline, self._auth)
+        return GsFullServiceInventoryResource(self._pipeline, self.auth)
 
     @cached_property
     def gs_full_service_shipment(self) -> GsFullServiceShipmentResource:
         """Deliver goods to full-service warehouses, and follow stock-up orders and returns."""
         from .gs_full_service_shipment import GsFullServiceShipmentResource
 
-        return GsFullServiceShipmentResource(self._pipeline, self._auth)
+        return GsFullServiceShipmentResource(self._pipeline, self.auth)
 
     @cached_property
     def logistics(self) -> LogisticsResource:
         """Manage warehouses, and look up delivery options, carriers and tracking."""
         from .logistics import LogisticsResource
 
-        return LogisticsResource(self._pipeline, self._auth)
+        return LogisticsResource(self._pipeline, self.auth)
 
     @cached_property
     def order(self) -> OrderResource:
         """Find and read orders, and tie them to the records of other systems."""
         from .order import OrderResource
 
-        return OrderResource(self._pipeline, self._auth)
+        return OrderResource(self._pipeline, self.auth)
 
     @cached_property
     def product(self) -> ProductResource:
         """Operations of product."""
         from .product import ProductResource
 
-        return ProductResource(self._pipeline, self._auth)
+        return ProductResource(self._pipeline, self.auth)
 
     @cached_property
     def promotion(self) -> PromotionResource:
         """Run discounts, flash sales and other promotions, and look up coupons."""
         from .promotion import PromotionResource
 
-        return PromotionResource(self._pipeline, self._auth)
+        return PromotionResource(self._pipeline, self.auth)
 
     @cached_property
     def return_refund(self) -> ReturnRefundResource:
         """Cancel orders, and handle returns, refunds and replacements."""
         from .return_refund import ReturnRefundResource
 
-        return ReturnRefundResource(self._pipeline, self._auth)
+        return ReturnRefundResource(self._pipeline, self.auth)
 
     @cached_property
     def review_rating(self) -> ReviewRatingResource:
         """Bring product reviews from elsewhere into the shop."""
         from .review_rating import ReviewRatingResource
 
-        return ReviewRatingResource(self._pipeline, self._auth)
+        return ReviewRatingResource(self._pipeline, self.auth)
 
     @cached_property
     def seller(self) -> SellerResource:
         """Operations of seller."""
         from .seller import SellerResource
 
-        return SellerResource(self._pipeline, self._auth)
+        return SellerResource(self._pipeline, self.auth)
 
     @cached_property
     def supply_chain(self) -> SupplyChainResource:
         """Operations of supply_chain."""
         from .supply_chain import SupplyChainResource
 
-        return SupplyChainResource(self._pipeline, self._auth)
+        return SupplyChainResource(self._pipeline, self.auth)
