@@ -38,6 +38,12 @@ class Node:
     facts: dict[str, Any] = attrs.field(factory=dict)
     """Enum, format, limits and the like, as the catalogue has them."""
 
+    def walk(self) -> Iterator[Node]:
+        """Yield the node and all below it."""
+        yield self
+        for child in (*self.fields.values(), *([self.items] if self.items else [])):
+            yield from child.walk()
+
     @property
     def element(self) -> Node:
         """The node itself, or what its list holds."""
@@ -85,6 +91,12 @@ class OperationFacts:
         """``group.name``."""
         return f"{self.group}.{self.name}"
 
+    def all_nodes(self) -> Iterator[Node]:
+        """Yield the nodes of all arguments and of the answer, nested ones too."""
+        for nodes in (*self.arguments.values(), self.response):
+            for node in nodes.values():
+                yield from node.walk()
+
     def all_arguments(self) -> list[Argument]:
         """Return the arguments of a method: path, required, optional."""
         found: dict[str, Argument] = {}
@@ -112,7 +124,22 @@ def load() -> list[OperationFacts]:
         found.append(_operation(group, raw, correction))
     if corrections:
         raise CatalogueError(f"overrides name unknown operations: {', '.join(corrections)}")
+    for doubt in overrides.get("doubt", []):
+        _drop_doubtful_facts(found, doubt)
     return found
+
+
+def _drop_doubtful_facts(operations: list[OperationFacts], doubt: dict[str, Any]) -> None:
+    """Leave out facts that cannot be right: a docstring without them is the better one."""
+    dropped = [
+        node.facts.pop(doubt["fact"])
+        for operation in operations
+        if operation.group == doubt["group"]
+        for node in operation.all_nodes()
+        if node.name in doubt["fields"] and doubt["fact"] in node.facts
+    ]
+    if not dropped or not doubt.get("reason"):
+        raise CatalogueError(f"a doubt without effect or reason: {doubt}")
 
 
 def groups() -> list[str]:

@@ -44,7 +44,7 @@ def wording_of(group: str, operations: list[OperationFacts]) -> Wording:
         models=table.get("models", {}),
     )
     names = {operation.name for operation in operations}
-    missing = [name for name in names if not found.operations.get(name, {}).get("summary")]
+    missing = [name for name in names if not _says_something(name, found.operations.get(name, {}))]
     unknown = found.operations.keys() - names
     if missing or unknown or not found.group:
         raise CatalogueError(
@@ -52,6 +52,12 @@ def wording_of(group: str, operations: list[OperationFacts]) -> Wording:
             f"unknown there: {sorted(unknown)}"
         )
     return found
+
+
+def _says_something(name: str, said: dict[str, Any]) -> bool:
+    """Whether an operation has a summary that is more than its name in words."""
+    summary = str(said.get("summary", ""))
+    return summary.lower().rstrip(".") not in ("", words(name))
 
 
 def operation_docstring(operation: OperationFacts, wording: Wording) -> str:

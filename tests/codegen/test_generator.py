@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -282,6 +283,50 @@ def test_a_missing_summary_and_an_unknown_argument_are_found(
 )  # fmt: skip
 def test_plurals_become_singular(plural: str, expected: str) -> None:
     assert text.singular(plural) == expected
+
+
+@pytest.mark.parametrize("summary", ["", "Get a.", "get a"])
+def test_a_summary_must_say_more_than_the_name(
+    generate: Generate, tmp_path: Path, summary: str
+) -> None:
+    generate(operation("get_a"))
+    said = f'group = "A shop."\n[operations.get_a]\nsummary = "{summary}"\n'
+    (tmp_path / "catalogue" / "wording" / "shop.toml").write_text(said)
+    with pytest.raises(CatalogueError, match="lacks \\['get_a'\\]"):
+        generator.generate()
+
+
+def test_facts_in_doubt_are_left_out_and_an_idle_doubt_is_found(generate: Generate) -> None:
+    text = {"type": "string", "max_length": 10}
+    doubt = """
+correction = []
+[[doubt]]
+group = "shop"
+fields = ["note"]
+fact = "max_length"
+reason = "Misread."
+"""
+    one = operation("set_a", body={"note": text, "name": text})
+    resource = generate(one, overrides=doubt)["resources/shop.py"]
+    assert "name: Up to 10 characters." in resource
+    assert "note: Up to 10 characters." not in resource
+    with pytest.raises(CatalogueError, match="without effect"):
+        generate(one, overrides=doubt.replace('"note"', '"nothing"'))
+
+
+def test_fields_keep_the_order_of_the_documents_lists_first(generate: Generate) -> None:
+    paged = {"token_in": "query", "next": "next_page_token", "items": ["orders"]}
+    files = generate(
+        operation("get_order", response={"orders": objects(fields("note", "id", "zip"))}),
+        operation(
+            "list_orders",
+            pagination=paged,
+            response=fields("next_page_token", orders=objects(fields("zip", "id", "city"))),
+        ),
+    )
+    order = files["models/shop/order.py"]
+    names = re.findall(r"^    (\w+): str", order, re.MULTILINE)
+    assert names == ["zip", "id", "city", "note"]
 
 
 def test_check_finds_stale_and_obsolete_files(

@@ -87,28 +87,28 @@ class ResourceGroups:
 
     @cached_property
     def affiliate(self) -> AffiliateResource:
-        """Operations of affiliate."""
+        """Steer a creator's live room, and the showcase in its older form."""
         from .affiliate import AffiliateResource
 
         return AffiliateResource(self._pipeline, self.auth)
 
     @cached_property
     def affiliate_creator(self) -> AffiliateCreatorResource:
-        """Operations of affiliate_creator."""
+        """Act as a creator: find products, get samples, share links, post, follow orders."""
         from .affiliate_creator import AffiliateCreatorResource
 
         return AffiliateCreatorResource(self._pipeline, self.auth)
 
     @cached_property
     def affiliate_partner(self) -> AffiliatePartnerResource:
-        """Operations of affiliate_partner."""
+        """Run campaigns as an affiliate partner, and follow their creators and orders."""
         from .affiliate_partner import AffiliatePartnerResource
 
         return AffiliatePartnerResource(self._pipeline, self.auth)
 
     @cached_property
     def affiliate_seller(self) -> AffiliateSellerResource:
-        """Operations of affiliate_seller."""
+        """Work with creators as a seller: collaborations, samples, messages, results."""
         from .affiliate_seller import AffiliateSellerResource
 
         return AffiliateSellerResource(self._pipeline, self.auth)
@@ -122,7 +122,7 @@ class ResourceGroups:
 
     @cached_property
     def authorization(self) -> AuthorizationResource:
-        """Operations of authorization."""
+        """Find the shops and category assets a token opens, with their ciphers; end access."""
         from .authorization import AuthorizationResource
 
         return AuthorizationResource(self._pipeline, self.auth)
@@ -157,7 +157,7 @@ class ResourceGroups:
 
     @cached_property
     def event(self) -> EventResource:
-        """Operations of event."""
+        """Choose which of a shop's events are sent as webhooks, and to which address."""
         from .event import EventResource
 
         return EventResource(self._pipeline, self.auth)
@@ -171,7 +171,7 @@ class ResourceGroups:
 
     @cached_property
     def files(self) -> FilesResource:
-        """Operations of files."""
+        """Upload large files in parts."""
         from .files import FilesResource
 
         return FilesResource(self._pipeline, self.auth)
@@ -227,7 +227,7 @@ class ResourceGroups:
 
     @cached_property
     def product(self) -> ProductResource:
-        """Operations of product."""
+        """Create, list, price and stock products; look up categories, brands and rules."""
         from .product import ProductResource
 
         return ProductResource(self._pipeline, self.auth)
@@ -255,14 +255,14 @@ class ResourceGroups:
 
     @cached_property
     def seller(self) -> SellerResource:
-        """Operations of seller."""
+        """Look up a seller's shops, status and rights, and hand over product collections."""
         from .seller import SellerResource
 
         return SellerResource(self._pipeline, self.auth)
 
     @cached_property
     def supply_chain(self) -> SupplyChainResource:
-        """Operations of supply_chain."""
+        """Report what a warehouse provider shipped."""
         from .supply_chain import SupplyChainResource
 
         return SupplyChainResource(self._pipeline, self.auth)

@@ -153,7 +153,7 @@ UNPIN_LIVE_PRODUCT = Operation(
 
 
 class AffiliateResource(Resource):
-    """Operations of affiliate."""
+    """Steer a creator's live room, and the showcase in its older form."""
 
     async def add_live_products(
         self,
@@ -161,7 +161,10 @@ class AffiliateResource(Resource):
         product_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[AddLiveProductsResult]:
-        """Add live products.
+        """Put products on the list of a creator's live room.
+
+        The products that could not be added, each with its reason; a successful answer may still
+        list some. `get_live_products` shows the list.
 
         Source: https://partner.tiktokshop.com/docv2/page/add-live-products-202309
         """
@@ -180,7 +183,10 @@ class AffiliateResource(Resource):
         product_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[AddShowcaseProductsResult]:
-        """Add showcase products.
+        """Put products into a creator's showcase, by id.
+
+        The products that could not be added, each with its reason; a successful answer may still
+        list some. The newer `affiliate_creator.add_showcase_products` also takes a link.
 
         Source: https://partner.tiktokshop.com/docv2/page/add-showcase-productsold-202309
         """
@@ -199,7 +205,12 @@ class AffiliateResource(Resource):
         title: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Check anchor content.
+        """Check whether a text may stand as the title of a product link (anchor).
+
+        No fields: success means that the title may be used, and a refusal comes as an error.
+
+        Args:
+            title: The text that viewers would see on the link.
 
         Source: https://partner.tiktokshop.com/docv2/page/check-anchor-content-202403
         """
@@ -213,7 +224,13 @@ class AffiliateResource(Resource):
         product_id: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Check anchor prerequisites.
+        """Check whether a creator may attach a product's link (anchor) to content.
+
+        No fields: success means that the product may be linked, and a refusal comes as an error.
+        `check_anchor_content` checks the link's title.
+
+        Args:
+            product_id: The product that the link would lead to.
 
         Source: https://partner.tiktokshop.com/docv2/page/check-anchor-prerequisites-202402
         """
@@ -226,7 +243,11 @@ class AffiliateResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreatorProfile]:
-        """Get creator profile.
+        """Return the creator's name, picture, regions, kind of account and permissions.
+
+        The profile, with the partner it belongs to, which the newer
+        `affiliate_creator.get_creator_profile` leaves out. `permissions` tell whether going live
+        and selling own products are open to the account.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-creator-profileold-202309
         """
@@ -239,7 +260,10 @@ class AffiliateResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[LiveProducts]:
-        """Get live products.
+        """List the products of a creator's live room, and tell which one is pinned.
+
+        All products at once, with price, commission, stock and review; `pinned_product_id` is the
+        one that `pin_live_product` put forward.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-live-products-202309
         """
@@ -252,7 +276,9 @@ class AffiliateResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[LiveRoomInfo]:
-        """Get live room info.
+        """Return the title, status and start of a creator's live room.
+
+        The room; `get_live_products` lists what it sells.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-live-room-info-202309
         """
@@ -270,7 +296,13 @@ class AffiliateResource(Resource):
         sort_order: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[ShopProductPage, ShopProduct]:
-        """Get shop products.
+        """List the products of the shop behind a creator's account.
+
+        Products with price and sales; `added_status` ADDABLE marks those that can still be added.
+        `affiliate_creator.get_shop_products` is the newer form.
+
+        Args:
+            title_keyword: Only products with this word in their title.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-shop-productslegacy-202309
         """
@@ -297,7 +329,13 @@ class AffiliateResource(Resource):
         origin: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[ProductPage, Product]:
-        """Get showcase products.
+        """List the products in a creator's showcase, and those in the live room.
+
+        Products with price, commission, stock and review; `live_product_ids` names the ones in the
+        live room. `affiliate_creator.get_showcase_products` is the newer form.
+
+        Args:
+            origin: What the list is for; LIVE is the only value on record.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-showcase-productsold-202309
         """
@@ -316,7 +354,13 @@ class AffiliateResource(Resource):
         product_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Pin live product.
+        """Put one product of the live room forward for viewers.
+
+        Nothing beyond success; `get_live_products` names the pinned product, and
+        `unpin_live_product` takes the pin off.
+
+        Args:
+            product_id: A product of the live room, as listed by `get_live_products`.
 
         Source: https://partner.tiktokshop.com/docv2/page/pin-live-product-202309
         """
@@ -330,7 +374,12 @@ class AffiliateResource(Resource):
         product_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Remove live products.
+        """Take products off the list of a creator's live room.
+
+        Nothing beyond success; `get_live_products` shows what is left.
+
+        Args:
+            product_ids: Products of the live room, as listed by `get_live_products`.
 
         Source: https://partner.tiktokshop.com/docv2/page/remove-live-products-202309
         """
@@ -344,7 +393,13 @@ class AffiliateResource(Resource):
         product_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Remove showcase products.
+        """Take products out of a creator's showcase.
+
+        Nothing beyond success; `get_showcase_products` shows what is left.
+        `affiliate_creator.remove_showcase_products` is the newer form.
+
+        Args:
+            product_ids: Products of the showcase, as listed by `get_showcase_products`.
 
         Source: https://partner.tiktokshop.com/docv2/page/remove-showcase-productsold-202309
         """
@@ -358,7 +413,12 @@ class AffiliateResource(Resource):
         product_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Top live products.
+        """Move products to the head of the live room's list.
+
+        Nothing beyond success; `get_live_products` shows the new order.
+
+        Args:
+            product_ids: Products of the live room, as listed by `get_live_products`.
 
         Source: https://partner.tiktokshop.com/docv2/page/top-live-products-202309
         """
@@ -372,7 +432,13 @@ class AffiliateResource(Resource):
         product_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Top showcase products.
+        """Move products to the head of a creator's showcase.
+
+        Nothing beyond success; `get_showcase_products` shows the new order.
+        `affiliate_creator.move_showcase_products_to_the_top` is the newer form.
+
+        Args:
+            product_ids: Products of the showcase, as listed by `get_showcase_products`.
 
         Source: https://partner.tiktokshop.com/docv2/page/top-showcase-productsold-202309
         """
@@ -386,7 +452,12 @@ class AffiliateResource(Resource):
         product_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Unpin live product.
+        """Take the pin off a product of the live room; the product stays on the list.
+
+        Nothing beyond success; `remove_live_products` takes a product off the list.
+
+        Args:
+            product_id: The pinned product, as named by `get_live_products`.
 
         Source: https://partner.tiktokshop.com/docv2/page/unpin-live-product-202309
         """

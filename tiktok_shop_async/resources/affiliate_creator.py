@@ -387,7 +387,7 @@ UPLOAD_SHOPPABLE_VIDEO_FILE = Operation(
 
 
 class AffiliateCreatorResource(Resource):
-    """Operations of affiliate_creator."""
+    """Act as a creator: find products, get samples, share links, post, follow orders."""
 
     async def add_showcase_products(
         self,
@@ -397,10 +397,16 @@ class AffiliateCreatorResource(Resource):
         product_link: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[AddShowcaseProductsResult]:
-        """Add showcase products.
+        """Put products into the creator's showcase, by id or by link.
+
+        The products that could not be added, each with its reason; a successful answer may still
+        list some.
 
         Args:
-            product_ids: At most 20 of them.
+            add_type: PRODUCT_ID goes with `product_ids`, PRODUCT_LINK with `product_link`.
+            product_ids: Products to add, as found by `search_open_collaboration_products` or
+                `get_shop_products`. At most 20 of them.
+            product_link: Link of the one product to add.
 
         Source: https://partner.tiktokshop.com/docv2/page/add-showcase-products-202405
         """
@@ -419,7 +425,11 @@ class AffiliateCreatorResource(Resource):
         product_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[CheckCreatorSampleEligibilityResult]:
-        """Check creator sample eligibility.
+        """Tell whether the creator can ask for a sample of a product, and of which SKUs.
+
+        Whether a request is possible and how far an earlier one has come; each SKU that is barred
+        names its reason. Go on with `get_sample_request_deeplink`, or with
+        `get_creator_sample_application_detail` where there is an `application_id`.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-creator-applicable-sample-label-202412
         """
@@ -439,7 +449,15 @@ class AffiliateCreatorResource(Resource):
         video_info: VideoInfo | Mapping[str, Any],
         options: RequestOptions | None = None,
     ) -> APIResponse[CreateVideoPrecheckTaskResult]:
-        """Create video precheck task.
+        """Have a video and its product link checked for violations and quality before posting.
+
+        The task's id, for `get_shoppable_video_precheck_result`; nothing is posted. Webhook 59 also
+        brings the result.
+
+        Args:
+            product_link_info: The product and the title of its link, as they would go to
+                `post_shoppable_video`.
+            video_info: `file_id` is the id that `upload_shoppable_video_file` returned.
 
         Source: https://partner.tiktokshop.com/docv2/page/precheck-video-content-202511
         """
@@ -460,7 +478,16 @@ class AffiliateCreatorResource(Resource):
         tags: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[GenerateAffiliateSharingLinksResult]:
-        """Generate affiliate sharing links.
+        """Make links to a product, campaign or showcase for sharing, one for each tag.
+
+        The links with their tags, and in `errors` the tags that failed; a successful answer may
+        still list some. `search_creator_affiliate_orders` gives the tag with each SKU sold.
+
+        Args:
+            channel: Where the links will be shared, such as facebook.
+            material: What the links lead to: `type` and the id of that product, campaign or
+                showcase.
+            tags: Your own labels, which tell the links apart afterwards.
 
         Versions: 202407, 202501 (default).
 
@@ -483,7 +510,14 @@ class AffiliateCreatorResource(Resource):
         link_type: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[GenerateGeneralSharingLinksResult]:
-        """Generate general sharing links.
+        """Make sharing links to products or campaigns, for no publisher in particular.
+
+        Links by material, and in `failed_materials` what got none and why; a successful answer may
+        still list some. `generate_publisher_sharing_links_in_batch` makes links for one publisher.
+
+        Args:
+            material: What the links lead to: one `type` for all `ids`, such as PRODUCT.
+            link_type: TOKO is the only value on record.
 
         Source: https://partner.tiktokshop.com/docv2/page/creator-generate-general-link-202505
         """
@@ -505,7 +539,16 @@ class AffiliateCreatorResource(Resource):
         link_type: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[PublisherSharingLinks]:
-        """Generate publisher sharing links in batch.
+        """Make sharing links to products or campaigns on behalf of one publisher.
+
+        Links by material, and in `failed_materials` what got none and why; a successful answer may
+        still list some. `generate_general_sharing_links` makes links for no publisher in
+        particular.
+
+        Args:
+            publisher_id: The publisher's id in your own system.
+            material: What the links lead to: one `type` for all `ids`.
+            link_type: TOKO is the only value on record.
 
         Source: https://partner.tiktokshop.com/docv2/page/creator-generate-publisher-link-202504
         """
@@ -524,7 +567,10 @@ class AffiliateCreatorResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreatorProfile]:
-        """Get creator profile.
+        """Return the creator's name, picture, regions, kind of account and permissions.
+
+        The profile; `permissions` tell what the account may do, such as going live, promoting
+        products of others, and posting photos that link to products or to a shop.
 
         Versions: 202405, 202508 (default).
 
@@ -543,7 +589,18 @@ class AffiliateCreatorResource(Resource):
         main_order_id: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreatorSampleApplicationDetail]:
-        """Get creator sample application detail.
+        """Fetch one of the creator's sample requests, with the content owed in return.
+
+        The request with SKU, order and status; `creator_fulfillment` tells how far the content has
+        come and when it is due.
+
+        Args:
+            application_type: The `sample_application_type` that
+                `search_sample_application_fulfillments` gives for the request.
+            product_id: The product that the sample is of.
+            application_id: As found by `search_creator_sample_applications`.
+            main_order_id: The order that brings the sample, as `search_creator_sample_applications`
+                gives it.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/get-creator-sample-application-detail-202412
@@ -568,7 +625,10 @@ class AffiliateCreatorResource(Resource):
         product_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[OpenCollaborationProductListByProductIds]:
-        """Get open collaboration product list by product ids.
+        """Look up products in open collaborations by id, with price, commission and stock.
+
+        The products, as from `search_open_collaboration_products`, plus their commission on sales
+        through shop ads.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/get-open-collaboration-product-list-by-product-ids-202509
@@ -592,7 +652,17 @@ class AffiliateCreatorResource(Resource):
         collaboration_id: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[SampleRequestDeeplink]:
-        """Get sample request deeplink.
+        """Make a link that opens the sample request for one SKU in the app.
+
+        The link, for the creator to follow; nothing is requested yet.
+        `search_creator_sample_applications` shows the request once it is made.
+
+        Args:
+            product_id: Must be open to a request, as `check_creator_sample_eligibility` tells.
+            sku_id: An available SKU, as listed by `check_creator_sample_eligibility`.
+            redirect_schema: A link into your own app, to come back to afterwards.
+            collaboration_id: The collaboration that offers the product;
+                `search_creator_target_collaborations` gives ids of those aimed at the creator.
 
         Source: https://partner.tiktokshop.com/docv2/page/creator-get-sample-request-deeplink-202512
         """
@@ -621,10 +691,14 @@ class AffiliateCreatorResource(Resource):
         page_token: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[ShopProductPage, ShopProduct]:
-        """Get shop products.
+        """List the products of the shop behind the creator's account.
+
+        Products with price and sales; `added_status` ADDABLE marks those that can still be added,
+        which `add_showcase_products` does.
 
         Args:
             page_size: From 1 to 100.
+            title_keyword: Only products with this word in their title.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-shop-products-202509
         """
@@ -649,7 +723,13 @@ class AffiliateCreatorResource(Resource):
         task_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[ShoppableVideoPrecheckResult]:
-        """Get shoppable video precheck result.
+        """Tell what the check of a video found before it was posted.
+
+        One verdict on violations and one on quality, each with its issues and what to do about
+        them. Webhook 59 brings the same without polling.
+
+        Args:
+            task_id: As returned by `create_video_precheck_task`.
 
         Versions: 202511, 202601 (default).
 
@@ -670,7 +750,12 @@ class AffiliateCreatorResource(Resource):
         video_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[ShoppableVideoStatus]:
-        """Get shoppable video status.
+        """Tell whether a video sent for posting is online yet.
+
+        The video with its status, PROCESSING until SUCCESS or FAIL, and the time of posting.
+
+        Args:
+            video_id: As returned by `post_shoppable_video`.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-shoppable-video-status-202509
         """
@@ -691,10 +776,15 @@ class AffiliateCreatorResource(Resource):
         page_token: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[ShowcaseProductPage, ShowcaseProduct]:
-        """Get showcase products.
+        """List the products in the creator's showcase.
+
+        Products with price, stock, review, commission and the collaboration behind it; `source`
+        tells whether a product comes from the creator's shop, from affiliate sale or from a third
+        party.
 
         Args:
             page_size: From 1 to 20.
+            origin: What the list is for; LIVE is the only value on record.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-showcase-products-202405
         """
@@ -713,7 +803,13 @@ class AffiliateCreatorResource(Resource):
         toko_pids: Sequence[int] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[TokopediaAndTiktokShopProductIdMappings]:
-        """Get tokopedia and tiktok shop product id mappings.
+        """Find the TikTok Shop product ids that belong to Tokopedia product ids.
+
+        Pairs of Tokopedia id (`toko_pid`) and TikTok Shop id (`tts_pid`); look at `error` too,
+        which a successful answer may still carry.
+
+        Args:
+            toko_pids: Product ids on Tokopedia.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/get-tokopedia-and-tiktok-shop-product-id-mappings-202607
@@ -733,7 +829,13 @@ class AffiliateCreatorResource(Resource):
         toko_pids: Sequence[int] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[MapTokopediaToTiktokShopProductIdsResult]:
-        """Map tokopedia to tiktok shop product ids.
+        """Find TikTok Shop product ids for Tokopedia ones, by the older GET request.
+
+        Pairs of ids and an `error`, as from `get_tokopedia_and_tiktok_shop_product_id_mappings`,
+        which is newer and does not need a GET with a body.
+
+        Args:
+            toko_pids: Product ids on Tokopedia.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/map-tokopedia-to-tiktok-shop-product-ids-202606
@@ -753,7 +855,12 @@ class AffiliateCreatorResource(Resource):
         product_ids: Sequence[str],
         options: RequestOptions | None = None,
     ) -> APIResponse[RemoveShowcaseProductsResult]:
-        """Move showcase products to the top.
+        """Move products to the head of the creator's showcase.
+
+        Nothing of use beyond success; `get_showcase_products` shows the new order.
+
+        Args:
+            product_ids: Products of the showcase, as listed by `get_showcase_products`.
 
         Source: https://partner.tiktokshop.com/docv2/page/top-showcase-products-202409
         """
@@ -776,7 +883,18 @@ class AffiliateCreatorResource(Resource):
         is_ai_generated: bool | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[PostShoppablePhotosResult]:
-        """Post shoppable photos.
+        """Publish photos as a post of the creator that links to products or to a shop.
+
+        The post's id and the `quota`, as text. There is no idempotency key: a repeat after a lost
+        answer may post twice.
+
+        Args:
+            photos_info: The photos of the post; `photo_file_uris` takes a `photo_uri` from
+                `upload_shoppable_photo_file`.
+            link_info: Where the post leads, as `post_type` says: `links` name products and the
+                titles of their links, `shop_info` names a shop. `get_creator_profile` tells which
+                of the two the account may use.
+            is_ai_generated: True declares the content as made by AI.
 
         Source: https://partner.tiktokshop.com/docv2/page/post-shoppable-photos-202610
         """
@@ -802,7 +920,15 @@ class AffiliateCreatorResource(Resource):
         product_link_info: ProductLinkInfo | Mapping[str, Any],
         options: RequestOptions | None = None,
     ) -> APIResponse[PostShoppableVideoResult]:
-        """Post shoppable video.
+        """Publish an uploaded video as a post of the creator that links to a product.
+
+        The video's id; posting goes on afterwards, so follow it with `get_shoppable_video_status`.
+        There is no idempotency key: a repeat after a lost answer may post twice.
+
+        Args:
+            video_info: `file_id` is the id that `upload_shoppable_video_file` returned;
+                `cover_timestamp_ms` picks the moment of the video that serves as cover.
+            product_link_info: The product and the title that viewers see on its link.
 
         Versions: 202505, 202603 (default).
 
@@ -823,7 +949,12 @@ class AffiliateCreatorResource(Resource):
         product_ids: Sequence[str],
         options: RequestOptions | None = None,
     ) -> APIResponse[RemoveShowcaseProductsResult]:
-        """Remove showcase products.
+        """Take products out of the creator's showcase.
+
+        Nothing of use beyond success; `get_showcase_products` shows what is left.
+
+        Args:
+            product_ids: Products of the showcase, as listed by `get_showcase_products`.
 
         Source: https://partner.tiktokshop.com/docv2/page/remove-showcase-products-202409
         """
@@ -848,12 +979,16 @@ class AffiliateCreatorResource(Resource):
         | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[CreatorOrderPage, CreatorOrder]:
-        """Search affiliate orders by creator.
+        """Search the orders that came through traced links, with their commission.
+
+        Orders with estimated and actual commission per SKU; `trace` ties each SKU to where the sale
+        came from. Amounts may be formatted text, such as Rp9.900, instead of plain decimals.
 
         Args:
             page_size: From 1 to 100. The service's default is 20.
-            time_ge: Unix milliseconds.
-            time_lt: Unix milliseconds.
+            time_ge: At this time or later. Unix milliseconds.
+            time_lt: Before this time. Unix milliseconds.
+            time_type: Which event `time_ge` and `time_lt` are about.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/creator-search-affiliate-trace-orders-202505
@@ -877,12 +1012,16 @@ class AffiliateCreatorResource(Resource):
         create_time_lt: int | datetime | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[OrderPage, Order]:
-        """Search creator affiliate orders.
+        """Search the orders that the creator's content and links brought, with commission.
+
+        Orders with rates, estimated and actual commission and taxes per SKU, plus the content or
+        link tag that sold it. Amounts may be formatted text, such as Rp9.900, instead of plain
+        decimals.
 
         Args:
             page_size: From 1 to 100. The service's default is 20.
-            create_time_ge: Unix seconds. Only in 202410.
-            create_time_lt: Unix seconds. Only in 202410.
+            create_time_ge: Placed at this time or later. Unix seconds. Only in 202410.
+            create_time_lt: Placed before this time. Unix seconds. Only in 202410.
 
         Versions: 202405, 202410 (default).
 
@@ -906,7 +1045,13 @@ class AffiliateCreatorResource(Resource):
         application_statuses: Sequence[ApplicationStatus | str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[SampleApplicationPage, SampleApplication]:
-        """Search creator sample applications.
+        """List the creator's sample requests by status.
+
+        Requests with SKU, order, the content owed in return and whether the product is still on
+        sale; `get_creator_sample_application_detail` adds kind and time of a request.
+
+        Args:
+            application_statuses: Statuses to include.
 
         Source: https://partner.tiktokshop.com/docv2/page/search-creator-sample-applications-202412
         """
@@ -932,10 +1077,16 @@ class AffiliateCreatorResource(Resource):
         | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[TargetCollaborationPage, TargetCollaboration]:
-        """Search creator target collaborations.
+        """Search the collaborations that one shop offers to this creator in particular.
+
+        The collaborations with status, products and commission.
+        `search_open_collaboration_products` finds what is open to all creators.
 
         Args:
             page_size: From 0 to 100.
+            shop_id: The shop whose offers are searched.
+            keyword: An id or a name, as `keyword_type` says.
+            keyword_type: How to read `keyword`; goes together with it.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/search-creator-target-collaborations-202405
@@ -965,11 +1116,17 @@ class AffiliateCreatorResource(Resource):
         title_keywords: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[ProductPage, Product]:
-        """Search open collaboration products.
+        """Search the products that any creator may promote, by title, category or commission.
+
+        Products with shop, price, commission and units sold; `add_showcase_products` puts them into
+        the showcase. `search_selection_products` has more filters.
 
         Args:
             sort_order: The service's default is ASC.
-            title_keywords: At most 20 of them.
+            category: A category's id, as `category_chains` of products carry it.
+            commission_rate_range: From `rate_ge`, included, up to `rate_lt`, not included.
+            sales_price_range: From `amount_ge`, included, up to `amount_lt`, not included.
+            title_keywords: Words to look for in the title. At most 20 of them.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/creator-search-open-collaboration-product-202405
@@ -1002,9 +1159,14 @@ class AffiliateCreatorResource(Resource):
         sort_field: Literal["create_time", "expired_time"] | str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[SampleApplicationFulfillments]:
-        """Search sample application fulfillments.
+        """List the content that the creator owes for samples, by status.
+
+        All at once, one for each sample request, with product, status, deadline and whether the
+        product is still on sale; `application_id` leads to `get_creator_sample_application_detail`.
 
         Args:
+            fulfillment_statuses: Statuses to include; PENDING and ONGOING are those still to be
+                done.
             sort_order: The service's default is ASC.
             sort_field: The service's default is expired_time.
 
@@ -1030,7 +1192,15 @@ class AffiliateCreatorResource(Resource):
         sort_params: SortParam | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[ProductPage, Product]:
-        """Search selection products.
+        """Search products to promote by price, commission, sales, shop rating or pool.
+
+        Products with price, commission, reviews, shop rating, stock and units sold so far;
+        `search_open_collaboration_products` tells category and region as well.
+
+        Args:
+            filter_params: Conditions on the products; both ends of a range are included.
+                `shop_rating_range` appears to count in tenths, 40 being a rating of 4.0.
+            sort_params: `sort_type` names the order, such as RECOMMENDED.
 
         Source: https://partner.tiktokshop.com/docv2/page/creator-select-affiliate-product-202501
         """
@@ -1050,7 +1220,12 @@ class AffiliateCreatorResource(Resource):
         data: FileInput,
         options: RequestOptions | None = None,
     ) -> APIResponse[UploadShoppablePhotoFileResult]:
-        """Upload shoppable photo file.
+        """Upload a photo for use in a post; nothing is published yet.
+
+        The photo's URI, which `post_shoppable_photos` takes.
+
+        Args:
+            data: The photo itself.
 
         Source: https://partner.tiktokshop.com/docv2/page/upload-shoppable-photo-file-202511
         """
@@ -1069,7 +1244,14 @@ class AffiliateCreatorResource(Resource):
         data: FileInput,
         options: RequestOptions | None = None,
     ) -> APIResponse[UploadShoppableVideoFileResult]:
-        """Upload shoppable video file.
+        """Upload a video for checking and posting; nothing is published yet.
+
+        The file's id, which `create_video_precheck_task` and `post_shoppable_video` take as
+        `file_id`, and an MD5 to compare with the file sent.
+
+        Args:
+            data: The video itself, up to 10 MB; a larger one goes in parts, which
+                `files.upload_file_init` begins.
 
         Source: https://partner.tiktokshop.com/docv2/page/upload-shoppable-video-file-202505
         """

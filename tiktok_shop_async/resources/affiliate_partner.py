@@ -236,7 +236,7 @@ SEARCH_TAP_AFFILIATE_ORDERS = Operation(
 
 
 class AffiliatePartnerResource(Resource):
-    """Operations of affiliate_partner."""
+    """Run campaigns as an affiliate partner, and follow their creators and orders."""
 
     async def create_affiliate_partner_campaign(
         self,
@@ -253,13 +253,22 @@ class AffiliatePartnerResource(Resource):
         target_shop_codes: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreateAffiliatePartnerCampaignResult]:
-        """Create affiliate partner campaign.
+        """Create a campaign that sellers may register products for.
+
+        The campaign's id; put it before the sellers with `publish_affiliate_partner_campaign`.
 
         Args:
             campaign_end_time: Unix seconds.
-            campaign_start_time: Unix seconds.
+            campaign_start_time: Start of the promotion itself; registration has times of its own.
+                Unix seconds.
+            commission_rate: A whole number, on the scale of the rates that
+                `get_affiliate_partner_campaign_product_list` gives.
+            contact_info: Where sellers reach the partner: `email`, and messengers besides.
             registration_end_time: Unix seconds.
-            registration_start_time: Unix seconds.
+            registration_start_time: From here sellers may register products, until
+                `registration_end_time`. Unix seconds.
+            target_seller_types: Kinds of sellers the campaign is meant for.
+            target_shop_codes: Single shops the campaign is meant for, by shop code rather than id.
 
         Source: https://partner.tiktokshop.com/docv2/page/create-affiliate-partner-campaign-202405
         """
@@ -299,13 +308,19 @@ class AffiliatePartnerResource(Resource):
         target_shop_codes: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Edit affiliate partner campaign.
+        """Change some of a campaign's terms, times or texts.
+
+        Nothing beyond success; `get_affiliate_partner_campaign_detail` shows the campaign as it now
+        stands. Only what changes needs to be given, as in `create_affiliate_partner_campaign`.
 
         Args:
+            campaign_id: A campaign from `get_affiliate_partner_campaign_list`.
             campaign_end_time: Unix seconds.
             campaign_start_time: Unix seconds.
             registration_end_time: Unix seconds.
             registration_start_time: Unix seconds.
+            target_seller_types: Kinds of sellers the campaign is meant for.
+            target_shop_codes: Single shops the campaign is meant for, by shop code rather than id.
 
         Source: https://partner.tiktokshop.com/docv2/page/edit-affiliate-partner-campaign-202405
         """
@@ -336,7 +351,16 @@ class AffiliatePartnerResource(Resource):
         creator_commission_rate: int,
         options: RequestOptions | None = None,
     ) -> APIResponse[CampaignProductLink]:
-        """Generate affiliate partner campaign product link.
+        """Make the link with which creators promote one product of a campaign.
+
+        The link. For many products at once use
+        `generate_campaign_product_promotion_links_in_batch`.
+
+        Args:
+            campaign_id: A campaign from `get_affiliate_partner_campaign_list`.
+            product_id: A product from `get_affiliate_partner_campaign_product_list`.
+            creator_commission_rate: The creator's part of the commission, on the same scale as the
+                product's `total_commission_rate`.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/generate-affiliate-partner-campaign-product-link-202405
@@ -358,10 +382,16 @@ class AffiliatePartnerResource(Resource):
         product_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CampaignProductLinks]:
-        """Generate campaign product promotion links in batch.
+        """Make the links with which creators promote several products of a campaign.
+
+        One link per product in `product_promotion_links`; a successful answer may still name
+        products without a link in `failed_product_ids`, and gives no reasons.
 
         Args:
-            product_ids: At most 50 of them.
+            campaign_id: A campaign from `get_affiliate_partner_campaign_list`.
+            product_ids: Products from `get_affiliate_partner_campaign_product_list`. To set the
+                creator's commission rate use `generate_affiliate_partner_campaign_product_link`. At
+                most 50 of them.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/partner-generate-multi-affiliate-campaign-product-link-202505
@@ -386,7 +416,20 @@ class AffiliatePartnerResource(Resource):
         content_type: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreatorContentStatisticsResult]:
-        """Get affiliate campaign creator product content statistics.
+        """List what one creator published on a campaign's product, with views and sales.
+
+        One entry for each piece of content, with its links, views, likes, comments and paid orders;
+        counts and sums are text.
+
+        Args:
+            campaign_id: A campaign from `get_affiliate_partner_campaign_list`.
+            product_id: A product from `get_affiliate_partner_campaign_product_list`.
+            creator_temp_id: A temporary id, found under `creator` in the older version of
+                `get_creator_performance_for_campaign_product`; the newer one answers with
+                `creator_open_id` instead.
+            affiliate_product_id: Stands beside the creator in
+                `get_creator_performance_for_campaign_product`; not the `product_id`.
+            content_type: Only content of this kind, such as VIDEO.
 
         Versions: 202501, 202508 (default).
 
@@ -415,7 +458,18 @@ class AffiliatePartnerResource(Resource):
         creator_temp_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreatorProductSampleStatus]:
-        """Get affiliate campaign creator product sample status.
+        """Trace the sample of a campaign's product on its way to one creator.
+
+        Quantity, carrier, expected delivery and the tracking events so far. Whether a sample was
+        asked for at all stands in `free_sample_status` of
+        `get_creator_performance_for_campaign_product`.
+
+        Args:
+            campaign_id: A campaign from `get_affiliate_partner_campaign_list`.
+            product_id: A product from `get_affiliate_partner_campaign_product_list`.
+            creator_temp_id: A temporary id, found under `creator` in the older version of
+                `get_creator_performance_for_campaign_product`; the newer one answers with
+                `creator_open_id` instead.
 
         Versions: 202501, 202508 (default).
 
@@ -441,7 +495,12 @@ class AffiliatePartnerResource(Resource):
         campaign_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[AffiliatePartnerCampaignDetail]:
-        """Get affiliate partner campaign detail.
+        """Fetch one campaign with its terms, times, contact and the sellers it is meant for.
+
+        The campaign itself; its products come from `get_affiliate_partner_campaign_product_list`.
+
+        Args:
+            campaign_id: A campaign from `get_affiliate_partner_campaign_list`.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/get-affiliate-partner-campaign-detail-202405
@@ -471,11 +530,17 @@ class AffiliatePartnerResource(Resource):
         query_type_filter: Literal["MARKETPLACE", "JOINED", "AVAILABLE"] | str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[CampaignPage, Campaign]:
-        """Get affiliate partner campaign list.
+        """List campaigns by kind and status: the partner's own, or those of others.
+
+        Name, status and times of each; `get_affiliate_partner_campaign_detail` adds terms and
+        contact.
 
         Args:
             page_size: From 1 to 100. The service's default is 10.
-            type: The service's default is MY_CAMPAIGNS.
+            type: Whose campaigns to list: MY_CAMPAIGNS are the partner's own, SELLER_CAMPAIGNS
+                those of sellers. The service's default is MY_CAMPAIGNS.
+            query_type_filter: JOINED for those the partner takes part in, AVAILABLE for those it
+                could join; meant for campaigns other than its own.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-affiliate-partner-campaign-list-202405
         """
@@ -509,7 +574,16 @@ class AffiliatePartnerResource(Resource):
         category_id: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[ProductPage, Product]:
-        """Get affiliate partner campaign product list.
+        """List the products registered for a campaign, with review status, prices and rates.
+
+        The products with stock, samples on offer, SKUs, and the commission as a whole and for
+        creator and partner. Decide on pending ones with
+        `review_affiliate_partner_campaign_product`; make links for approved ones with
+        `generate_affiliate_partner_campaign_product_link`.
+
+        Args:
+            campaign_id: A campaign from `get_affiliate_partner_campaign_list`.
+            review_status: PENDING for products that await the partner's decision.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/get-affiliate-partner-campaign-product-list-202405
@@ -540,9 +614,14 @@ class AffiliatePartnerResource(Resource):
         page_token: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[CampaignProductStatisticPage, CampaignProductStatistic]:
-        """Get campaign product performance list.
+        """List how each product of a campaign is doing: orders, commission and creators.
+
+        Per product its rates and price, and in `indicator_data` orders, sums and numbers of
+        creators as text; `data_update_time` tells how fresh they are.
+        `get_creator_performance_for_campaign_product` breaks one product down by creator.
 
         Args:
+            campaign_id: A campaign from `get_affiliate_partner_campaign_list`.
             page_size: From 1 to 50.
 
         Source:
@@ -567,9 +646,15 @@ class AffiliatePartnerResource(Resource):
         page_token: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[PromotionCreatorPage, PromotionCreator]:
-        """Get creator performance for campaign product.
+        """List the creators who promote a campaign's product, with sales, content and samples.
+
+        Per creator the paid sum, numbers of videos and live rooms, and the state of the free
+        sample. Its ids lead on to `get_affiliate_campaign_creator_product_content_statistics` and
+        `get_affiliate_campaign_creator_product_sample_status`.
 
         Args:
+            campaign_id: A campaign from `get_affiliate_partner_campaign_list`.
+            product_id: A product from `get_campaign_product_performance_list`.
             page_size: From 1 to 50.
 
         Versions: 202501, 202508 (default).
@@ -593,7 +678,12 @@ class AffiliatePartnerResource(Resource):
         campaign_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Publish affiliate partner campaign.
+        """Publish a campaign, so that the sellers it is meant for can see it.
+
+        Nothing beyond success; `get_affiliate_partner_campaign_detail` shows the campaign's status.
+
+        Args:
+            campaign_id: A campaign made by `create_affiliate_partner_campaign`.
 
         Source: https://partner.tiktokshop.com/docv2/page/publish-affiliate-partner-campaign-202405
         """
@@ -622,7 +712,17 @@ class AffiliatePartnerResource(Resource):
         | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Review affiliate partner campaign product.
+        """Accept or turn down a product that a seller registered for a campaign.
+
+        Nothing beyond success; `get_affiliate_partner_campaign_product_list` shows the new
+        `review_status`.
+
+        Args:
+            campaign_id: A campaign from `get_affiliate_partner_campaign_list`.
+            product_id: A product whose `review_status` is PENDING in
+                `get_affiliate_partner_campaign_product_list`.
+            review_result: REJECT_FOREVER turns the product down for good.
+            reject_reasons: Why it is turned down; not with APPROVE.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/review-affiliate-partner-campaign-product-202405
@@ -648,13 +748,17 @@ class AffiliatePartnerResource(Resource):
         order_status: int | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[SkuOrderPage, SkuOrder | Order]:
-        """Search cap affiliate orders.
+        """Search orders that earn a creator agency (CAP) commission, estimated and actual.
+
+        The orders in `sku_orders`, one entry per order and SKU; the older version fills `orders`
+        instead. Sums are given twice, as estimated and as actual. Orders of campaigns are found
+        with `search_tap_affiliate_orders`.
 
         Args:
             page_size: The service's default is 20.
-            settle_status: Only in 202603.
-            create_time_ge: Unix seconds.
-            create_time_lt: Unix seconds.
+            settle_status: A number here, though the orders found have it as text. Only in 202603.
+            create_time_ge: Created at this time or later. Unix seconds.
+            create_time_lt: Created before this time. Unix seconds.
             order_status: Only in 202504.
 
         Versions: 202504, 202603 (default).
@@ -688,12 +792,18 @@ class AffiliatePartnerResource(Resource):
         campaign_id: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[TapSkuOrderPage, TapSkuOrder | TapOrder]:
-        """Search tap affiliate orders.
+        """Search orders that earn an affiliate partner (TAP) commission, estimated and actual.
+
+        The orders in `sku_orders`, one entry per order and SKU; the older version fills `orders`
+        instead. Sums are given twice, as estimated and as actual, for creator and partner. Orders
+        of a creator agency are found with `search_cap_affiliate_orders`.
 
         Args:
             page_size: The service's default is 20.
-            create_time_ge: Unix seconds.
-            create_time_lt: Unix seconds.
+            create_time_ge: Created at this time or later. Unix seconds.
+            create_time_lt: Created before this time. Unix seconds.
+            campaign_id: Only orders of this campaign, as found by
+                `get_affiliate_partner_campaign_list`.
 
         Versions: 202411, 202603 (default).
 

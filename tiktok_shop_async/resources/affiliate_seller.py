@@ -705,7 +705,7 @@ UPLOAD_MESSAGE_IMAGE_V2 = Operation(
 
 
 class AffiliateSellerResource(Resource):
-    """Operations of affiliate_seller."""
+    """Work with creators as a seller: collaborations, samples, messages, results."""
 
     async def check_creator_outreach_eligibility(
         self,
@@ -713,7 +713,13 @@ class AffiliateSellerResource(Resource):
         creator_infos: Sequence[CreatorInfo | Mapping[str, Any]],
         options: RequestOptions | None = None,
     ) -> APIResponse[CheckCreatorOutreachEligibilityResult]:
-        """Check creator outreach eligibility.
+        """Tell which creators the shop may still contact, given its outreach quota.
+
+        One entry for each creator with what bars or allows a first contact, and whether the whole
+        batch fits the quota. `get_weekly_creator_outreach_quota` shows what is left.
+
+        Args:
+            creator_infos: The creators to check, by `creator_open_id`.
 
         Source: https://partner.tiktokshop.com/docv2/page/check-creator-outreach-eligibility-202610
         """
@@ -733,7 +739,14 @@ class AffiliateSellerResource(Resource):
         product_id_list: Sequence[str],
         options: RequestOptions | None = None,
     ) -> APIResponse[CheckTargetCollaborationConflictsResult]:
-        """Check target collaboration conflicts.
+        """Find creators and products that other target collaborations already pair.
+
+        Whether there are conflicts, and each pair with the collaboration that holds it;
+        `resolve_target_collaboration_conflicts` clears them.
+
+        Args:
+            creator_open_id_list: Creators meant for the new collaboration.
+            product_id_list: Products meant for it; each is checked with each creator.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/check-target-collaboration-conflicts-202605
@@ -756,7 +769,15 @@ class AffiliateSellerResource(Resource):
         plan_type: Literal["ALL", "OPEN", "PARTNER", "TARGET"] | str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreateCompassOfflineExportTaskResult]:
-        """Create compass offline export task.
+        """Start an export of affiliate figures to a file.
+
+        The task's id. `get_compass_task_list` shows when it has SUCCEEDED,
+        `download_compass_task_file` then fetches the file.
+
+        Args:
+            module_type: BASE exports the shop's figures, CREATOR those of each creator.
+            window_type: The period that ends with `end_day`.
+            plan_type: Which kind of collaboration counts.
 
         Source: https://partner.tiktokshop.com/docv2/page/create-compass-offline-export-task-202603
         """
@@ -782,10 +803,14 @@ class AffiliateSellerResource(Resource):
         require_seller_approve_creator: bool | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreateOpenCollaborationResult]:
-        """Create open collaboration.
+        """Offer a product to all creators at one commission rate.
+
+        The collaboration's id, and from when the rate holds.
 
         Args:
-            require_seller_approve_creator: The service's default is false. Only in 202405.
+            product_id: A product of the shop.
+            require_seller_approve_creator: True lets creators promote the product only after the
+                seller agreed. The service's default is false. Only in 202405.
 
         Versions: 202405, 202412 (default).
 
@@ -818,13 +843,24 @@ class AffiliateSellerResource(Resource):
         creator_user_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreateTargetCollaborationResult]:
-        """Create target collaboration.
+        """Invite chosen creators to promote chosen products at rates of their own.
+
+        The collaboration's id, the pairs that others already hold, and the creators and products
+        that were not accepted; a successful answer may still list some.
 
         Args:
-            end_time: Unix seconds.
-            creator_user_open_ids: Only in 202508.
+            end_time: When the collaboration ends. Unix seconds.
+            free_sample_rule: Whether creators get a free sample, and whether their requests pass
+                without approval.
+            name: The collaboration's name, as `search_target_collaborations` finds it.
+            products: Each with the commission rate of this collaboration
+                (`target_commission_rate`), and the one of ads (`shop_ads_commission_rate`).
+            seller_contact_info: How creators reach the seller.
+            creator_user_open_ids: The creators to invite, as found by
+                `search_creators_in_creator_marketplace`. Only in 202508.
+            message: What the invited creators read.
             preferred_content_type: Only in 202508.
-            creator_user_ids: Only in 202405.
+            creator_user_ids: The creators by their older ids. Only in 202405.
 
         Versions: 202405, 202508 (default).
 
@@ -856,9 +892,12 @@ class AffiliateSellerResource(Resource):
         save_to: str | PathLike[str] | None = None,
         options: RequestOptions | None = None,
     ) -> FileResponse[CompassTaskFile]:
-        """Download compass task file.
+        """Fetch the file of a finished export.
+
+        The file; in the service's own answer it is Base64 text.
 
         Args:
+            task_id: A task that has SUCCEEDED, from `get_compass_task_list`.
             save_to: Where to write the file; without it, the answer holds its bytes.
 
         Source: https://partner.tiktokshop.com/docv2/page/download-compass-task-file-202603
@@ -880,7 +919,14 @@ class AffiliateSellerResource(Resource):
         sample_rule: SampleRuleInput | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Edit open collaboration sample rule.
+        """Set how many free samples of a product creators may ask for, when, and which ones.
+
+        Nothing beyond success; `get_open_collaboration_sample_rules` shows the rule in force.
+
+        Args:
+            product_id: A product in an open collaboration.
+            sample_rule: `sample_quota` samples between `start_time` and `end_time`, or without end;
+                `thresholds` are what a creator must reach.
 
         Source: https://partner.tiktokshop.com/docv2/page/edit-open-collaboration-sample-rule-202410
         """
@@ -897,7 +943,12 @@ class AffiliateSellerResource(Resource):
         auto_add_product: AutoAddProductInput | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Edit open collaboration settings.
+        """Decide whether new products join open collaborations by themselves.
+
+        Nothing beyond success; `get_open_collaboration_settings` reads the setting back.
+
+        Args:
+            auto_add_product: `enable` switches it, `commission_rate` is what those products pay.
 
         Source: https://partner.tiktokshop.com/docv2/page/edit-open-collaboration-settings-202405
         """
@@ -914,7 +965,12 @@ class AffiliateSellerResource(Resource):
         product_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[ProductPromotionLinkResult]:
-        """Generate affiliate product promotion link.
+        """Make a link to a product that affiliates can promote.
+
+        The link.
+
+        Args:
+            product_id: A product of the shop.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/generate-affiliate-product-promotion-link-202405
@@ -934,7 +990,12 @@ class AffiliateSellerResource(Resource):
         target_collaboration_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[GenerateTargetCollaborationLinkResult]:
-        """Generate target collaboration link.
+        """Make a link that invites to a target collaboration.
+
+        The link, to send to the creators.
+
+        Args:
+            target_collaboration_id: As found by `search_target_collaborations`.
 
         Source: https://partner.tiktokshop.com/docv2/page/generate-target-collaboration-link-202509
         """
@@ -953,7 +1014,10 @@ class AffiliateSellerResource(Resource):
         doc_type: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[CompassTaskList]:
-        """Get compass task list.
+        """List the exports of affiliate figures with their state.
+
+        The tasks; only the file of one that has SUCCEEDED can be fetched, with
+        `download_compass_task_file`.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-compass-task-list-202603
         """
@@ -974,10 +1038,14 @@ class AffiliateSellerResource(Resource):
         | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[ConversationPage, Conversation]:
-        """Get conversation list.
+        """List the seller's conversations with creators.
+
+        Each with its creator and how much of it is unread; `has_more` tells whether a next page
+        follows.
 
         Args:
-            conversation_status: Only in 202412.
+            only_need_conversation_id: True leaves out everything but the ids.
+            conversation_status: Which conversations to list. Only in 202412.
 
         Versions: 202412, 202505 (default).
 
@@ -1006,7 +1074,13 @@ class AffiliateSellerResource(Resource):
         page_token: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[MessagePage, Message]:
-        """Get creator conversation messages.
+        """Read the messages of one conversation with a creator.
+
+        The messages with their place in the conversation; `has_more` tells whether a next page
+        follows.
+
+        Args:
+            conversation_id: From `get_conversation_list` or `get_or_create_creator_conversation`.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-messageinthe-conversation-202412
         """
@@ -1026,10 +1100,13 @@ class AffiliateSellerResource(Resource):
         filter_options: Sequence[OptionGroup | Mapping[str, Any]] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[AdvancedSearchFiltersResult]:
-        """Get creator marketplace advanced search filters.
+        """List the values of the advanced filters and sort orders for finding creators.
+
+        The options of each kind asked for, to be given as `advanced_filters` to
+        `search_creators_in_creator_marketplace`.
 
         Args:
-            filter_options: Only in 202608.
+            filter_options: Kinds of filter to list, each by its `option_type`. Only in 202608.
 
         Versions: 202601, 202608 (default).
 
@@ -1050,7 +1127,9 @@ class AffiliateSellerResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[InboxCategoryCounts]:
-        """Get inbox category counts.
+        """Count the conversations of each category in the inbox.
+
+        One count for each category; `get_conversation_list` lists what is in it.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-inbox-category-counts-202608
         """
@@ -1063,7 +1142,10 @@ class AffiliateSellerResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[LatestUnreadMessages]:
-        """Get latest unread messages.
+        """Read the newest unread message of each conversation.
+
+        One message for each conversation, with how many are unread there;
+        `mark_conversations_as_read` clears them.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-latest-unread-messages-202412
         """
@@ -1088,10 +1170,13 @@ class AffiliateSellerResource(Resource):
         | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[MarketplaceCreatorPerformance]:
-        """Get marketplace creator performance.
+        """Look up one creator: profile, followers, content, sales and collaborations.
+
+        The creator's figures; the service hides some and gives a range in their place.
 
         Args:
-            data_groups: Only in 202608.
+            creator_user_id: As found by `search_creators_in_creator_marketplace`.
+            data_groups: Which figures to return. Only in 202608.
 
         Versions: 202406, 202505, 202508, 202608 (default).
 
@@ -1115,7 +1200,13 @@ class AffiliateSellerResource(Resource):
         page_token: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[CreatorContentDetailsPage, CreatorContentDetails]:
-        """Get open collaboration creator content details.
+        """Show which creators promote a product in an open collaboration, and with what.
+
+        Each creator with counts of videos and live sessions; TERMINATING ones stop at
+        `promotion_end_time`.
+
+        Args:
+            product_id: A product in an open collaboration.
 
         Versions: 202412, 202508 (default).
 
@@ -1137,7 +1228,13 @@ class AffiliateSellerResource(Resource):
         product_ids: Sequence[str],
         options: RequestOptions | None = None,
     ) -> APIResponse[OpenCollaborationSampleRules]:
-        """Get open collaboration sample rules.
+        """Read the free sample rules of products in open collaborations.
+
+        One rule for each product, with how many samples are left;
+        `edit_open_collaboration_sample_rule` changes it.
+
+        Args:
+            product_ids: Products in open collaborations.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-open-collaboration-sample-rules-202410
         """
@@ -1155,7 +1252,9 @@ class AffiliateSellerResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[OpenCollaborationSettings]:
-        """Get open collaboration settings.
+        """Read whether new products join open collaborations by themselves.
+
+        The setting, and the commission rate of such products.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-open-collaboration-settings-202409
         """
@@ -1173,11 +1272,15 @@ class AffiliateSellerResource(Resource):
         creator_id: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[OrCreateCreatorConversation]:
-        """Get or create creator conversation.
+        """Open the conversation with a creator, starting one if there is none.
+
+        The conversation's id for `send_im_message`, and whether it is new. A new contact may count
+        against the outreach quota.
 
         Args:
-            creator_open_id: Only in 202508.
-            creator_id: Only in 202412.
+            creator_open_id: As found by `search_creators_in_creator_marketplace`. Only in 202508.
+            only_need_conversation_id: True leaves out everything but the id.
+            creator_id: The creator by the older id. Only in 202412.
 
         Versions: 202412, 202508 (default).
 
@@ -1206,7 +1309,15 @@ class AffiliateSellerResource(Resource):
         valid_days: int | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[SampleRequestDeeplink]:
-        """Get sample request deeplink.
+        """Make a link on which creators ask for a free sample.
+
+        The link, for the creator's app.
+
+        Args:
+            product_id: The product to give a sample of.
+            sku_id: The variant; any of the product if left out.
+            collaboration_id: The collaboration in whose name the sample is given.
+            valid_days: How long the link works.
 
         Source: https://partner.tiktokshop.com/docv2/page/seller-get-sample-request-deeplink-202512
         """
@@ -1230,7 +1341,10 @@ class AffiliateSellerResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[WeeklyCreatorOutreachQuota]:
-        """Get weekly creator outreach quota.
+        """Read how many creators the shop may contact this week, and how many it has.
+
+        The quota and its use, the period it counts for, and the sales level that decides it; with
+        `unlimited` none applies.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-weekly-creator-outreach-quota-202607
         """
@@ -1247,7 +1361,12 @@ class AffiliateSellerResource(Resource):
         page_size: int,
         options: RequestOptions | None = None,
     ) -> APIResponse[WeeklyCreatorOutreachRecords]:
-        """Get weekly creator outreach records.
+        """List the creators that used up this week's outreach quota.
+
+        The contacts, a page at a time; the pages are counted by `page_index`, not by a token.
+
+        Args:
+            page_index: Number of the page.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-weekly-creator-outreach-records-202608
         """
@@ -1266,7 +1385,12 @@ class AffiliateSellerResource(Resource):
         conversation_ids: Sequence[str],
         options: RequestOptions | None = None,
     ) -> APIResponse[MarkConversationsAsReadResult]:
-        """Mark conversations as read.
+        """Mark conversations with creators as read.
+
+        The conversations that could not be marked; a successful answer may still list some.
+
+        Args:
+            conversation_ids: From `get_conversation_list`.
 
         Source: https://partner.tiktokshop.com/docv2/page/mark-conversation-read-202412
         """
@@ -1290,7 +1414,15 @@ class AffiliateSellerResource(Resource):
         product_filter: ProductFilter | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreatorPromotionDetailsResult]:
-        """Query creator promotion details in target collaboration.
+        """Show which products of a target collaboration a creator promotes, and how.
+
+        One entry for each product that the query finds.
+
+        Args:
+            creator_user_open_id: A creator who was invited.
+            invitation_group_id: The collaboration.
+            query: Id or words of the name, as `query_type` says.
+            product_filter: ADDED finds only products that the creator has added.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/query-creator-promotion-details-in-target-collaboration-202608
@@ -1317,7 +1449,12 @@ class AffiliateSellerResource(Resource):
         target_collaboration_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[QueryTargetCollaborationDetailResult]:
-        """Query target collaboration detail.
+        """Look up one target collaboration with its products and creators.
+
+        The collaboration in full; creators carry how far each has come.
+
+        Args:
+            target_collaboration_id: As found by `search_target_collaborations`.
 
         Versions: 202409, 202412, 202508 (default).
 
@@ -1341,11 +1478,16 @@ class AffiliateSellerResource(Resource):
         creator_user_id: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Remove creator from open collaboration product.
+        """Stop a creator from promoting a product of an open collaboration.
+
+        Nothing beyond success; `get_open_collaboration_creator_content_details` shows when the
+        promotion ends.
 
         Args:
-            creator_user_open_id: Only in 202508.
-            creator_user_id: Only in 202405.
+            open_collaboration_id: As found by `search_open_collaborations`.
+            product_id: The collaboration's product.
+            creator_user_open_id: The creator to remove. Only in 202508.
+            creator_user_id: The creator by the older id. Only in 202405.
 
         Versions: 202405, 202508 (default).
 
@@ -1370,7 +1512,12 @@ class AffiliateSellerResource(Resource):
         product_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[RemoveOpenCollaborationResult]:
-        """Remove open collaboration.
+        """End the open collaboration of a product.
+
+        When the end takes effect; until then creators go on promoting it.
+
+        Args:
+            product_id: The collaboration's product.
 
         Source: https://partner.tiktokshop.com/docv2/page/remove-open-collaboration-202409
         """
@@ -1389,7 +1536,12 @@ class AffiliateSellerResource(Resource):
         target_collaboration_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Remove target collaboration.
+        """End a target collaboration.
+
+        Nothing beyond success; `query_target_collaboration_detail` shows its state.
+
+        Args:
+            target_collaboration_id: As found by `search_target_collaborations`.
 
         Source: https://partner.tiktokshop.com/docv2/page/remove-target-collaboration-202409
         """
@@ -1406,7 +1558,13 @@ class AffiliateSellerResource(Resource):
         conflict_items: Sequence[ConflictItemInput | Mapping[str, Any]],
         options: RequestOptions | None = None,
     ) -> APIResponse[ConflictResolution]:
-        """Resolve target collaboration conflicts.
+        """Take creators out of older target collaborations that stand in the way of a new one.
+
+        What was resolved and what was not; a successful answer may still list failures.
+
+        Args:
+            conflict_items: Creators and collaborations, as `check_target_collaboration_conflicts`
+                gave them.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/resolve-target-collaboration-conflicts-202605
@@ -1428,7 +1586,14 @@ class AffiliateSellerResource(Resource):
         reject_reason: Literal["NOT_MATCH", "OFFLINE", "OTHER", "OUT_OF_STOCK"] | str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Review sample application.
+        """Approve or reject a creator's request for a free sample.
+
+        Nothing beyond success; `search_sample_applications` shows the new status.
+
+        Args:
+            application_id: A request that can be approved, as found by
+                `search_sample_applications`.
+            reject_reason: Only with REJECT.
 
         Versions: 202409, 202507 (default).
 
@@ -1469,14 +1634,24 @@ class AffiliateSellerResource(Resource):
         | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[CreatorPage, Creator]:
-        """Search creators in creator marketplace.
+        """Find creators by name, category, followers, sales and content.
+
+        The creators, a page at a time; give the `search_key` of the first page with the next ones.
+        A daily quota applies (45101004).
 
         Args:
-            category: Only in 202508, 202608.
-            content_performance: Only in 202508, 202608.
-            affiliate_data: Only in 202508, 202608.
-            advanced_filters: Only in 202508, 202608.
-            data_groups: Only in 202608.
+            search_key: The one of the first page, to stay within the same search.
+            keyword: Words of the creator's name.
+            follower_demographics: Age, number and gender of the followers.
+            category: What the creator sells: a parent category, or children of it. Only in 202508,
+                202608.
+            content_performance: Lower bounds for views, engagement and live viewers. Only in
+                202508, 202608.
+            affiliate_data: Commission rates, how reliably the creator posts, and the agency's part.
+                Only in 202508, 202608.
+            advanced_filters: Values from `get_creator_marketplace_advanced_search_filters`. Only in
+                202508, 202608.
+            data_groups: Which figures to return. Only in 202608.
 
         Versions: 202406, 202505, 202508, 202608 (default).
 
@@ -1519,13 +1694,17 @@ class AffiliateSellerResource(Resource):
         title_keywords: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[ProductPage, Product]:
-        """Search open collaboration products.
+        """Find products that are offered in open collaborations.
+
+        The products with price and commission, a page at a time.
 
         Args:
             page_size: From 1 to 20.
             sort_order: The service's default is ASC.
             sort_field: The service's default is commission_rate.
-            title_keywords: At most 20 of them.
+            commission_rate_range: From `rate_ge` on, and below `rate_lt`.
+            sales_price_range: From `amount_ge` on, and below `amount_lt`.
+            title_keywords: Words of the title. At most 20 of them.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/seller-search-affiliate-open-collaboration-product-202405
@@ -1562,7 +1741,13 @@ class AffiliateSellerResource(Resource):
         top_level_category_id: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[OpenCollaborationPage, OpenCollaboration]:
-        """Search open collaborations.
+        """Find the shop's open collaborations by product.
+
+        The collaborations with their rate and how many creators take part; TERMINATING ones are
+        about to end.
+
+        Args:
+            keyword: Id or words of the name, as `keyword_type` says.
 
         Versions: 202409, 202412 (default).
 
@@ -1594,7 +1779,12 @@ class AffiliateSellerResource(Resource):
         content_format: Literal["LIVE", "VIDEO"] | str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[SampleApplicationFulfillments]:
-        """Search sample application fulfillments.
+        """Show what a creator has posted for a free sample.
+
+        The videos and live sessions, each with its product.
+
+        Args:
+            application_id: As found by `search_sample_applications`.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/seller-search-sample-applications-fulfillments-202409
@@ -1624,11 +1814,19 @@ class AffiliateSellerResource(Resource):
         creator_user_id: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[SampleApplicationPage, SampleApplication]:
-        """Search sample applications.
+        """Find requests for free samples by creator, product, order or status.
+
+        The requests; `is_approvable` tells whether `review_sample_application` can approve one,
+        else the reasons stand beside it.
 
         Args:
-            creator_user_oepn_id: Only in 202508.
-            creator_user_id: Only in 202409, 202507.
+            creator_user_oepn_id: Only requests of this creator; the name is the service's own
+                spelling. Only in 202508.
+            target_collabration_id: Only requests within this target collaboration; the name is the
+                service's own spelling.
+            title: Words of the product's title.
+            username: The creator's name.
+            creator_user_id: The creator by the older id. Only in 202409, 202507.
 
         Versions: 202409, 202507, 202508 (default).
 
@@ -1663,12 +1861,14 @@ class AffiliateSellerResource(Resource):
         program_id: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[OrderPage, Order]:
-        """Search seller affiliate orders.
+        """Find the shop's orders that creators brought.
+
+        The orders with creators, content and commission of each line.
 
         Args:
             page_size: From 1 to 100. The service's default is 20.
-            create_time_ge: Unix seconds. Only in 202410.
-            create_time_lt: Unix seconds. Only in 202410.
+            create_time_ge: Placed at this time or later. Unix seconds. Only in 202410.
+            create_time_lt: Placed before this time. Unix seconds. Only in 202410.
             program_id: Only in 202410.
 
         Versions: 202405, 202410 (default).
@@ -1703,12 +1903,17 @@ class AffiliateSellerResource(Resource):
         creator_user_id: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[TargetCollaborationPage, TargetCollaboration]:
-        """Search target collaborations.
+        """Find the shop's target collaborations by name, product, creator or state.
+
+        The collaborations with counts of their creators and products;
+        `query_target_collaboration_detail` has the rest.
 
         Args:
-            creator_accept_status: The service's default is ALL.
-            creator_user_open_id: Only in 202508.
-            creator_user_id: Only in 202409.
+            creator_accept_status: ACCEPT finds those that a creator has accepted. The service's
+                default is ALL.
+            creator_user_open_id: Only those with this creator. Only in 202508.
+            search_param: Id or words of the name (`keyword`), as `keyword_type` says.
+            creator_user_id: The creator by the older id. Only in 202409.
 
         Versions: 202409, 202508 (default).
 
@@ -1739,7 +1944,14 @@ class AffiliateSellerResource(Resource):
         msg_type: MsgType | str,
         options: RequestOptions | None = None,
     ) -> APIResponse[SendImMessageResult]:
-        """Send im message.
+        """Send a message to a creator.
+
+        The message's id.
+
+        Args:
+            conversation_id: From `get_or_create_creator_conversation`.
+            content: What fits `msg_type`: words, or the ids of what a card shows. A picture comes
+                from `upload_message_image_v2`.
 
         Source: https://partner.tiktokshop.com/docv2/page/send-im-message-202412
         """
@@ -1760,7 +1972,12 @@ class AffiliateSellerResource(Resource):
         action: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Update conversation status.
+        """Change the state of a conversation, such as starring or archiving it.
+
+        Nothing beyond success; `get_conversation_list` finds it by its new state.
+
+        Args:
+            conversation_id: From `get_conversation_list`.
 
         Source: https://partner.tiktokshop.com/docv2/page/update-conversation-status-202608
         """
@@ -1785,13 +2002,18 @@ class AffiliateSellerResource(Resource):
         creator_user_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[UpdateTargetCollaborationResult]:
-        """Update target collaboration.
+        """Change a target collaboration: creators, products, rates, end or name.
+
+        Part by part, what could not be changed, and the pairs that others already hold; a
+        successful answer may still list some.
 
         Args:
+            target_collaboration_id: As found by `search_target_collaborations`.
             end_time: Unix seconds.
-            products: At most 100 of them.
-            creator_user_open_ids: At most 50 of them. Only in 202508.
-            creator_user_ids: At most 50 of them. Only in 202409.
+            products: Each with the commission rate of this collaboration, and the one of ads
+                (`target_ad_commission_rate`). At most 100 of them.
+            creator_user_open_ids: The creators to invite. At most 50 of them. Only in 202508.
+            creator_user_ids: The creators by their older ids. At most 50 of them. Only in 202409.
 
         Versions: 202409, 202508 (default).
 
@@ -1821,7 +2043,13 @@ class AffiliateSellerResource(Resource):
         data: FileInput,
         options: RequestOptions | None = None,
     ) -> APIResponse[UploadMessageImageResult]:
-        """Upload message image.
+        """Upload a picture for a message to a creator.
+
+        Its `url` and size, for the content of `send_im_message`. `upload_message_image_v2` is the
+        newer way.
+
+        Args:
+            data: The picture.
 
         Source: https://partner.tiktokshop.com/docv2/page/upload-message-image-202511
         """
@@ -1837,7 +2065,12 @@ class AffiliateSellerResource(Resource):
         data: FileInput,
         options: RequestOptions | None = None,
     ) -> APIResponse[UploadMessageImageResult]:
-        """Upload message image v2.
+        """Upload a picture for a message to a creator.
+
+        Its `url` and size, for the content of `send_im_message`.
+
+        Args:
+            data: The picture.
 
         Source: https://partner.tiktokshop.com/docv2/page/upload-message-image-v2-202608
         """

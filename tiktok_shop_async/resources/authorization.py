@@ -50,14 +50,16 @@ GET_WIDGET_TOKEN = Operation(
 
 
 class AuthorizationResource(Resource):
-    """Operations of authorization."""
+    """Find the shops and category assets a token opens, with their ciphers; end access."""
 
     async def deauthorize_shop(
         self,
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Deauthorize shop.
+        """End the app's access to a shop, from the app's side.
+
+        Nothing beyond success; `get_authorized_shops` lists the shops that remain.
 
         Source: https://partner.tiktokshop.com/docv2/page/deauthorize-shop-202403
         """
@@ -68,7 +70,11 @@ class AuthorizationResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[AuthorizedCategoryAssets]:
-        """Get authorized category assets.
+        """List the category assets that a partner's token opens, each with its cipher.
+
+        Market, category and `cipher` of each. The `cipher` is the `category_asset_cipher` for the
+        operations of `affiliate_partner`, `product.search_products_for_compliance_auditing` and
+        `files.upload_file_init`.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-authorized-category-assets-202405
         """
@@ -83,7 +89,11 @@ class AuthorizationResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[AuthorizedShops]:
-        """Get authorized shops.
+        """List the shops that the access token opens, each with its cipher.
+
+        Id, name, region, code and seller type of each shop, and the `cipher` that calls about that
+        shop take as `shop_cipher`. One token may open several shops. `seller.get_active_shops`
+        names the seller's active shops, without ciphers.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-authorized-shops-202309
         """
@@ -96,7 +106,9 @@ class AuthorizationResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[WidgetTokenResult]:
-        """Get widget token.
+        """Get a token for TikTok Shop's widgets.
+
+        The token and the time at which it ends (`expire_at`); fetch another one then.
 
         Versions: 202312, 202401 (default).
 

@@ -68,7 +68,7 @@ UPDATE_SHOP_WEBHOOK = Operation(
 
 
 class EventResource(Resource):
-    """Operations of event."""
+    """Choose which of a shop's events are sent as webhooks, and to which address."""
 
     async def delete_shop_webhook(
         self,
@@ -76,7 +76,12 @@ class EventResource(Resource):
         event_type: EventType | str,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Delete shop webhook.
+        """Stop sending one kind of event of the shop.
+
+        Nothing beyond success; `get_shop_webhooks` lists what is still sent.
+
+        Args:
+            event_type: An event that `get_shop_webhooks` lists; each call ends one.
 
         Source: https://partner.tiktokshop.com/docv2/page/delete-shop-webhook-202309
         """
@@ -89,7 +94,10 @@ class EventResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[ShopWebhooks]:
-        """Get shop webhooks.
+        """List the events that are sent for the shop, and the address each goes to.
+
+        One entry per event. Change them with `update_shop_webhook`, end them with
+        `delete_shop_webhook`.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-shop-webhooks-202309
         """
@@ -104,10 +112,16 @@ class EventResource(Resource):
         event_type: EventType | str,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Update shop webhook.
+        """Have one kind of event of the shop sent to an address, or change that address.
+
+        Nothing beyond success; `get_shop_webhooks` shows what is set. Events may arrive more than
+        once, and some not at all, so look for changes by update time as well.
 
         Args:
-            address: Up to 255 characters.
+            address: An HTTPS address with a domain name and no port; it has to answer within 3
+                seconds. Up to 255 characters.
+            event_type: Each call sets one event. The messages themselves carry a number as their
+                `type`, not this name.
 
         Source: https://partner.tiktokshop.com/docv2/page/update-shop-webhook-202309
         """

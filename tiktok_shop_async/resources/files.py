@@ -35,7 +35,7 @@ UPLOAD_FILE_INIT = Operation(
 
 
 class FilesResource(Resource):
-    """Operations of files."""
+    """Upload large files in parts."""
 
     async def upload_file_init(
         self,
@@ -47,7 +47,15 @@ class FilesResource(Resource):
         target_path: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[UploadFileInitResult]:
-        """Upload file init.
+        """Begin the upload of a large file in parts.
+
+        The `upload_url` to send the parts to, and the `upload_token` of this upload. Nothing has
+        been uploaded yet. A shoppable video of up to 10 MB needs no parts:
+        `affiliate_creator.upload_shoppable_video_file`.
+
+        Args:
+            file_size: Of the whole file, not of one part.
+            total_chunk_count: The number of parts the file will be sent in.
 
         Source: https://partner.tiktokshop.com/docv2/page/upload-file-init-202512
         """

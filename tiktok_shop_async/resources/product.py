@@ -1330,7 +1330,7 @@ UPLOAD_PRODUCT_IMAGE = Operation(
 
 
 class ProductResource(Resource):
-    """Operations of product."""
+    """Create, list, price and stock products; look up categories, brands and rules."""
 
     async def activate_products(
         self,
@@ -1339,11 +1339,15 @@ class ProductResource(Resource):
         listing_platforms: Sequence[Literal["TIKTOK_SHOP", "TOKOPEDIA"] | str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[ActivateProductsResult]:
-        """Activate products.
+        """Put deactivated products back on sale.
+
+        The products that could not be activated, each with its reasons; a successful answer may
+        still list some.
 
         Args:
-            product_ids: At most 20 of them.
-            listing_platforms: The service's default is TIKTOK_SHOP.
+            product_ids: Products from `search_products`, such as those with the status
+                SELLER_DEACTIVATED. At most 20 of them.
+            listing_platforms: Where to put them on sale.
 
         Source: https://partner.tiktokshop.com/docv2/page/activate-product-202309
         """
@@ -1363,7 +1367,12 @@ class ProductResource(Resource):
         opportunity_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[ApplyOpportunitiesResult]:
-        """Apply opportunities.
+        """Enter a product for opportunities: goods that the platform looks for.
+
+        One application for each opportunity; REVIEWING is not yet a decision.
+
+        Args:
+            opportunity_ids: As found by `search_opportunities`.
 
         Source: https://partner.tiktokshop.com/docv2/page/apply-opportunities-202409
         """
@@ -1384,7 +1393,16 @@ class ProductResource(Resource):
         local_products: Sequence[LocalProduct | Mapping[str, Any]] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[BindLocalProductsResult]:
-        """Bind local products.
+        """Tie products that shops already sell to a global product.
+
+        One result for each local product; a successful answer may still list some that FAILED, with
+        reasons. `get_global_product` shows what is tied.
+
+        Args:
+            global_product_id: As found by `search_global_products`.
+            local_products: `id` is the shop's product; its `skus` pair each local SKU (`id`) and
+                its sales attributes with their global counterparts (`global_sku_id`, `global_id`,
+                `global_value_id`).
 
         Source: https://partner.tiktokshop.com/docv2/page/bind-local-products-202503
         """
@@ -1416,10 +1434,20 @@ class ProductResource(Resource):
         video: VideoInput | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CheckGlobalProductListingResult]:
-        """Check global product listing.
+        """Check the data of a global product without creating it.
+
+        The verdict, and what is wrong with the data where it does not pass.
 
         Args:
+            brand_id: From `get_brands`.
+            category_id: A leaf category from `get_global_categories`.
+            certifications: As for `create_global_product`.
+            main_images: `uri` is the one that `upload_product_image` returned.
+            product_attributes: Attributes and values from `get_global_attributes`.
+            size_chart: An `image`, or a `template` from `search_size_charts`.
+            skus: As for `create_global_product`.
             title: Up to 255 characters.
+            video: `id` is the one that `upload_product_file` returned.
 
         Source: https://partner.tiktokshop.com/docv2/page/check-global-product-listing-202404
         """
@@ -1451,7 +1479,10 @@ class ProductResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[CheckListingPrerequisitesResult]:
-        """Check listing prerequisites.
+        """Tell whether the shop is set up to sell, and what is still missing.
+
+        One entry for each check, from tax to warehouses; those with `is_failed` carry the reasons.
+        `check_product_listing` checks a single product.
 
         Versions: 202309, 202312 (default).
 
@@ -1502,17 +1533,30 @@ class ProductResource(Resource):
         is_live_quick: bool | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CheckProductListingResult]:
-        """Check product listing.
+        """Check the data of a product without creating it.
+
+        The verdict, with `fail_reasons` where the data does not pass; `pre_check_results` and
+        `warnings` are further hints. `diagnose_and_optimize_product` judges the quality of the
+        listing.
 
         Args:
-            description: Up to 10 characters.
-            main_images: At most 9 of them.
+            category_id: A leaf category from `get_categories`, or one that `recommend_category`
+                suggests.
+            main_images: `uri` is the one that `upload_product_image` returned. At most 9 of them.
+            skus: As for `create_product`.
             is_diagnosis_required: The service's default is true. Deprecated.
-            certifications: At most 10 of them.
-            external_product_id: Up to 999 characters.
-            listing_platforms: The service's default is TIKTOK_SHOP.
+            brand_id: From `get_brands`.
+            certifications: As for `create_product`. At most 10 of them.
+            delivery_option_ids: From `logistics.get_warehouse_delivery_options`.
+            external_product_id: The product's id in another system. Up to 999 characters.
+            manufacturer_ids: From `search_manufacturers`.
             minimum_order_quantity: From 1 to 20.
+            product_attributes: As for `create_product`.
+            responsible_person_ids: From `search_responsible_persons`.
             shipping_insurance_requirement: The service's default is OPTIONAL.
+            shipping_template_id: From `logistics.get_shipping_template_availability`.
+            size_chart: An `image`, or a `template` from `search_size_charts`.
+            video: `id` is the one that `upload_product_file` returned.
             search_terms: Up to 250 characters.
             locale: Language tag, as in BCP 47.
             is_live_quick: The service's default is false.
@@ -1567,7 +1611,12 @@ class ProductResource(Resource):
         external_product: ExternalProduct | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Create attribute recommendation request.
+        """Ask which attributes suit a product, going by its data in another system.
+
+        Args:
+            external_product: The product as the other system (`external_product_id`, `vendor_name`)
+                has it. `tts_category_id` is its category in TikTok Shop, and each `uri` comes from
+                `upload_product_image`.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/create-attribute-recommendation-request-202501
@@ -1584,7 +1633,10 @@ class ProductResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Create category upgrade task.
+        """Start a task that moves the shop's products to the newer category tree.
+
+        Nothing beyond success. The webhook `product_category_change` names each product whose
+        category changes.
 
         Source: https://partner.tiktokshop.com/docv2/page/create-category-upgrade-task-202407
         """
@@ -1596,7 +1648,9 @@ class ProductResource(Resource):
         name: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreateCustomBrandsResult]:
-        """Create custom brands.
+        """Add a brand of your own, for products whose brand is not listed.
+
+        The new brand's id, to be used as `brand_id`. `get_brands` finds those that exist.
 
         Source: https://partner.tiktokshop.com/docv2/page/create-custom-brands-202309
         """
@@ -1629,16 +1683,36 @@ class ProductResource(Resource):
         video: VideoInput | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreateGlobalProductResult]:
-        """Create global product.
+        """Create a global product, from which shops in several regions can be supplied.
+
+        The ids of the global product and its SKUs. It is on sale nowhere yet:
+        `publish_global_product` brings it to the regions.
 
         Args:
-            description: Up to 10 characters.
-            main_images: At most 9 of them.
-            category_version: The service's default is v1.
-            certifications: At most 10 of them.
-            external_global_product_id: Up to 999 characters.
+            category_id: A leaf category from `get_global_categories`, or one that
+                `recommend_global_categories` suggests.
+            main_images: `uri` is the one that `upload_product_image` returned. At most 9 of them.
+            skus: One for each variant, told apart by `sales_attributes` (attributes of type
+                SALES_PROPERTY). `global_warehouse_id` comes from
+                `logistics.get_global_seller_warehouses`.
+            brand_id: From `get_brands`.
+            category_version: The category tree that `category_id` belongs to.
+            certifications: `id` is a certification from `get_global_category_rules`; its `images`
+                come from `upload_product_image`, its `files` from `upload_product_file`. At most 10
+                of them.
+            external_global_product_id: The product's id in another system. Up to 999 characters.
             manufacturer: Deprecated.
-            source_locale: Language tag, as in BCP 47. The service's default is en-US.
+            manufacturer_ids: From `search_manufacturers`; `get_global_category_rules` tells which
+                regions need one.
+            product_attributes: Attributes of type PRODUCT_PROPERTY from `get_global_attributes`. A
+                value is one of those listed (`id`), or your own (`name`) where the attribute is
+                customisable.
+            responsible_person_ids: From `search_responsible_persons`; `get_global_category_rules`
+                tells which regions need one.
+            size_chart: An `image`, or a `template` from `search_size_charts`.
+            source_locale: Language the texts are written in. Language tag, as in BCP 47. The
+                service's default is en-US.
+            video: `id` is the one that `upload_product_file` returned.
 
         Source: https://partner.tiktokshop.com/docv2/page/create-global-product-202309
         """
@@ -1675,7 +1749,7 @@ class ProductResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Create gpa upgrade task.
+        """Start the platform's GPA upgrade for the shop's products.
 
         Source: https://partner.tiktokshop.com/docv2/page/create-gpa-upgrade-task-202604
         """
@@ -1687,7 +1761,12 @@ class ProductResource(Resource):
         images: Sequence[ImageToTranslate | Mapping[str, Any]],
         options: RequestOptions | None = None,
     ) -> APIResponse[CreateImageTranslationTasksResult]:
-        """Create image translation tasks.
+        """Have the text in product images translated into other languages.
+
+        One task for each image and language; `get_image_translation_tasks` fetches the results.
+
+        Args:
+            images: `image_uri` is the one that `upload_product_image` returned.
 
         Source: https://partner.tiktokshop.com/docv2/page/create-image-translation-tasks-202505
         """
@@ -1711,12 +1790,17 @@ class ProductResource(Resource):
         registered_trade_name: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreateManufacturerResult]:
-        """Create manufacturer.
+        """Add a manufacturer that products can name for product safety rules.
+
+        The id to name in the `manufacturer_ids` of a product; `search_manufacturers` finds it
+        again.
 
         Args:
             address: Up to 500 characters.
             name: Up to 255 characters.
-            locale: Language tag, as in BCP 47.
+            phone_number: `availability` UNAVAILABLE says that there is no number.
+            locale: Language of this profile; `partial_edit_manufacturer` also takes one. Language
+                tag, as in BCP 47.
             registered_trade_name: Up to 200 characters.
 
         Source: https://partner.tiktokshop.com/docv2/page/create-manufacturer-202409
@@ -1781,21 +1865,55 @@ class ProductResource(Resource):
         is_blind_box: bool | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreateProductResult]:
-        """Create product.
+        """Create a product, either to be listed at once or as a draft.
+
+        The ids of the product and its SKUs; `warnings` do not keep it from being created.
+        `get_product` shows its status and how far the platform's review has come.
 
         Args:
-            description: Up to 10 characters.
-            main_images: At most 9 of them.
-            category_version: The service's default is v1.
-            certifications: At most 10 of them.
-            external_product_id: Up to 999 characters.
-            idempotency_key: Up to 128 characters.
-            listing_platforms: The service's default is TIKTOK_SHOP.
+            category_id: A leaf category from `get_categories`, or one that `recommend_category`
+                suggests.
+            main_images: `uri` is the one that `upload_product_image` returned. At most 9 of them.
+            skus: One for each variant, told apart by `sales_attributes` (attributes of type
+                SALES_PROPERTY). `warehouse_id` comes from `logistics.get_warehouse_list`;
+                `combined_skus` are the parts of a combined product, and how many of each.
+            brand_id: From `get_brands`; `recommend_brand` and `suggest_brands` help to choose.
+            category_version: The category tree that `category_id` belongs to.
+            certifications: `id` is a certification from `get_category_rules`; its `images` come
+                from `upload_product_image`, its `files` from `upload_product_file`. At most 10 of
+                them.
+            delivery_option_ids: From `logistics.get_warehouse_delivery_options`.
+            external_product_id: The product's id in another system. Up to 999 characters.
+            idempotency_key: Your own key for this one product: the same key on a repeated call
+                prevents a second one. Up to 128 characters.
+            is_cod_allowed: Whether buyers may pay on delivery; `get_category_rules` tells whether
+                the category supports it.
+            manufacturer_ids: From `search_manufacturers`; `get_category_rules` tells whether the
+                category needs one.
             minimum_order_quantity: From 1 to 20.
-            save_mode: The service's default is LISTING.
+            package_dimensions: `get_category_rules` tells whether the category needs it.
+            primary_combined_product_id: The main product of a combined product, whose parts stand
+                in `combined_skus` of the SKUs.
+            product_attributes: Attributes of type PRODUCT_PROPERTY from `get_category_attributes`.
+                A value is one of those listed (`id`), or your own (`name`) where the attribute is
+                customisable.
+            responsible_person_ids: From `search_responsible_persons`; `get_category_rules` tells
+                whether the category needs one.
+            save_mode: AS_DRAFT keeps the product back, LISTING hands it in for sale. The service's
+                default is LISTING.
             shipping_insurance_requirement: The service's default is OPTIONAL.
-            locale: Language tag, as in BCP 47.
+            shipping_template_id: From `logistics.get_shipping_template_availability`.
+            size_chart: An `image`, or a `template` from `search_size_charts`; `get_category_rules`
+                tells whether the category needs one.
+            video: `id` is the one that `upload_product_file` returned.
+            scheduled_sale: Sets a later time at which the sale starts.
+            locale: Language the texts are written in. Language tag, as in BCP 47.
+            auto_translate_enabled: Whether the platform translates the product's texts.
             search_terms: Up to 250 characters.
+            purchase_order_quantity_limit: The most that a buyer may order at once, and over all
+                orders.
+            selling_format: FIXED_PRICE_AND_LIVE_AUCTION also allows live auctions, which start from
+                the SKU's `starting_bid_price`.
             is_live_quick: The service's default is false.
 
         Source: https://partner.tiktokshop.com/docv2/page/create-product-202309
@@ -1857,11 +1975,15 @@ class ProductResource(Resource):
         locale: Literal["de-DE", "en-IE", "es-ES", "fr-FR", "it-IT"] | str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreateResponsiblePersonResult]:
-        """Create responsible person.
+        """Add a responsible person that products can name for product safety rules.
+
+        The id to name in the `responsible_person_ids` of a product; `search_responsible_persons`
+        finds it again.
 
         Args:
             name: Up to 200 characters.
-            locale: Language tag, as in BCP 47.
+            locale: Language of this profile; `partial_edit_responsible_person` also takes one.
+                Language tag, as in BCP 47.
 
         Source: https://partner.tiktokshop.com/docv2/page/create-responsible-person-202409
         """
@@ -1889,7 +2011,16 @@ class ProductResource(Resource):
         template_name: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreateSizeChartV2Result]:
-        """Create size chart v2.
+        """Create a size chart as a table, for one product or for use in many.
+
+        The size chart's id; `search_size_charts` lists the charts that exist.
+
+        Args:
+            category_id: A category whose `get_category_rules` support size charts.
+            size_chart_data: Measurement types, size types and the ids of the `headers` come from
+                `get_category_rules`. The `cells` of each row follow the order of the `headers`.
+            size_chart_mode: PRODUCT_SCOPED serves a single product, REUSABLE_TEMPLATE any number.
+            template_name: Name by which sellers recognise the chart.
 
         Source: https://partner.tiktokshop.com/docv2/page/create-size-chart-v2-202610
         """
@@ -1914,11 +2045,14 @@ class ProductResource(Resource):
         listing_platforms: Sequence[Literal["TIKTOK_SHOP", "TOKOPEDIA"] | str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[DeactivateProductsResult]:
-        """Deactivate products.
+        """Take products off sale without deleting them.
+
+        The products that could not be deactivated; a successful answer may still list some.
+        `activate_products` puts products back on sale.
 
         Args:
-            product_ids: At most 20 of them.
-            listing_platforms: The service's default is TIKTOK_SHOP.
+            product_ids: Products from `search_products`. At most 20 of them.
+            listing_platforms: Where to take them off sale.
 
         Source: https://partner.tiktokshop.com/docv2/page/deactivate-products-202309
         """
@@ -1937,10 +2071,13 @@ class ProductResource(Resource):
         global_product_ids: Sequence[str],
         options: RequestOptions | None = None,
     ) -> APIResponse[DeleteGlobalProductsResult]:
-        """Delete global products.
+        """Delete global products, by id.
+
+        The global products that could not be deleted, each with its reason; a successful answer may
+        still list some.
 
         Args:
-            global_product_ids: At most 20 of them.
+            global_product_ids: As found by `search_global_products`. At most 20 of them.
 
         Source: https://partner.tiktokshop.com/docv2/page/delete-global-products-202309
         """
@@ -1959,10 +2096,13 @@ class ProductResource(Resource):
         product_ids: Sequence[str],
         options: RequestOptions | None = None,
     ) -> APIResponse[DeleteProductsResult]:
-        """Delete products.
+        """Delete products from the shop; `recover_products` takes it back.
+
+        The products that could not be deleted, each with its reason; a successful answer may still
+        list some.
 
         Args:
-            product_ids: At most 20 of them.
+            product_ids: Products from `search_products`. At most 20 of them.
 
         Source: https://partner.tiktokshop.com/docv2/page/delete-products-202309
         """
@@ -1990,11 +2130,19 @@ class ProductResource(Resource):
         title: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[DiagnoseAndOptimizeProductResult]:
-        """Diagnose and optimize product.
+        """Judge the quality of a listing, and suggest better titles, texts and images.
+
+        What to improve, field by field, with ready suggestions, and the tier that the listing is in
+        now. Nothing is changed: take over what fits with `partial_edit_product`.
+        `get_product_diagnoses` judges many existing products at once.
 
         Args:
-            description: Up to 10 characters.
-            main_images: At most 9 of them.
+            category_id: A leaf category from `get_categories`.
+            main_images: `uri` is the one that `upload_product_image` returned. At most 9 of them.
+            optimization_fields: What to make suggestions for.
+            product_attributes: Attributes and values from `get_category_attributes`.
+            product_id: An existing product that the data belongs to.
+            size_chart: An `image`, or a `template` from `search_size_charts`.
 
         Source: https://partner.tiktokshop.com/docv2/page/diagnoseand-optimize-product-202411
         """
@@ -2040,15 +2188,29 @@ class ProductResource(Resource):
         video: VideoInput | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[EditGlobalProductResult]:
-        """Edit global product.
+        """Change a global product by sending all of its data anew.
+
+        The SKUs with their ids, and for each region whether the change got through; a successful
+        answer may still list regions that FAILED. `partial_edit_global_product` takes changes
+        alone.
 
         Args:
-            description: Up to 10 characters.
-            main_images: At most 9 of them.
-            category_version: The service's default is v1.
-            certifications: At most 10 of them.
-            external_global_product_id: Up to 999 characters.
+            global_product_id: As found by `search_global_products`.
+            category_id: A leaf category from `get_global_categories`.
+            main_images: `uri` is the one that `upload_product_image` returned, or one that
+                `get_global_product` gives. At most 9 of them.
+            skus: Existing SKUs carry their `id`; `sale_prices` sets the price in single regions.
+                Otherwise as for `create_global_product`.
+            brand_id: From `get_brands`.
+            category_version: The category tree that `category_id` belongs to.
+            certifications: As for `create_global_product`. At most 10 of them.
+            external_global_product_id: The product's id in another system. Up to 999 characters.
             manufacturer: Deprecated.
+            manufacturer_ids: From `search_manufacturers`.
+            product_attributes: As for `create_global_product`.
+            responsible_person_ids: From `search_responsible_persons`.
+            size_chart: An `image`, or a `template` from `search_size_charts`.
+            video: `id` is the one that `upload_product_file` returned.
 
         Source: https://partner.tiktokshop.com/docv2/page/edit-global-product-202309
         """
@@ -2125,26 +2287,49 @@ class ProductResource(Resource):
         is_blind_box: bool | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[EditProductResult]:
-        """Edit product.
+        """Change a product by sending all of its data anew.
+
+        The SKUs with their ids, and where the platform's review stands. `partial_edit_product`
+        takes changes alone; `update_price` and `update_inventory` serve price and stock.
 
         Args:
-            description: Up to 10 characters.
-            main_images: At most 9 of them.
-            category_version: The service's default is v1.
-            certifications: At most 10 of them.
-            external_product_id: Up to 999 characters.
+            category_id: A leaf category from `get_categories`.
+            main_images: `uri` is the one that `upload_product_image` returned, or one that
+                `get_product` gives. At most 9 of them.
+            skus: Existing SKUs carry their `id`. Otherwise as for `create_product`.
+            brand_id: From `get_brands`.
+            category_version: The category tree that `category_id` belongs to.
+            certifications: As for `create_product`. At most 10 of them.
+            delivery_option_ids: From `logistics.get_warehouse_delivery_options`.
+            external_product_id: The product's id in another system. Up to 999 characters.
+            is_cod_allowed: Whether buyers may pay on delivery.
+            manufacturer_ids: From `search_manufacturers`.
             minimum_order_quantity: From 1 to 20.
-            save_mode: The service's default is LISTING.
+            product_attributes: As for `create_product`.
+            replicated_products: Price and stock of the product's copies in other regions, as listed
+                by `get_global_replicated_products`.
+            responsible_person_ids: From `search_responsible_persons`.
+            save_mode: AS_DRAFT keeps the change back, LISTING hands it in for sale. The service's
+                default is LISTING.
             shipping_insurance_requirement: The service's default is OPTIONAL.
-            scheduled_sale: Only in 202509.
-            locale: Language tag, as in BCP 47. Only in 202509.
-            auto_translate_enabled: Only in 202509.
+            shipping_template_id: From `logistics.get_shipping_template_availability`.
+            size_chart: An `image`, or a `template` from `search_size_charts`.
+            subscribe_info_edit: Whether buyers can subscribe to the product, and the discount of
+                each kind of order under it.
+            video: `id` is the one that `upload_product_file` returned.
+            scheduled_sale: Sets a later time at which the sale starts. Only in 202509.
+            locale: Language the texts are written in. Language tag, as in BCP 47. Only in 202509.
+            auto_translate_enabled: Whether the platform translates the product's texts. Only in
+                202509.
             search_terms: Up to 250 characters. Only in 202509.
             key_product_features: Only in 202509.
-            inventory_mode: The service's default is If. Only in 202509.
+            inventory_mode: Whether the product shares its stock with its copies in other regions or
+                has its own. Only in 202509.
             product_tag_operations: Only in 202509.
-            purchase_order_quantity_limit: Only in 202509.
-            selling_format: Only in 202509.
+            purchase_order_quantity_limit: The most that a buyer may order at once, and over all
+                orders. Only in 202509.
+            selling_format: FIXED_PRICE_AND_LIVE_AUCTION also allows live auctions, which start from
+                the SKU's `starting_bid_price`. Only in 202509.
             is_live_quick: The service's default is false. Only in 202509.
             is_blind_box: Only in 202509.
 
@@ -2208,7 +2393,13 @@ class ProductResource(Resource):
         template_name: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[EditSizeChartV2Result]:
-        """Edit size chart v2.
+        """Change the table or the name of a size chart.
+
+        The size chart's id; `search_size_charts` shows the table.
+
+        Args:
+            size_chart_data: The whole table, as for `create_size_chart_v2`.
+            size_chart_id: As returned by `create_size_chart_v2`.
 
         Source: https://partner.tiktokshop.com/docv2/page/edit-size-chart-v2-202610
         """
@@ -2233,10 +2424,15 @@ class ProductResource(Resource):
         skus: Sequence[SkuInput | Mapping[str, Any]] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[EnableStrikethroughPricesResult]:
-        """Enable strikethrough prices.
+        """Show a struck-through former price, backed by prices of the product elsewhere.
+
+        The SKUs for which it failed, each with its reason; a successful answer may still list some.
 
         Args:
-            external_product_id: Up to 999 characters.
+            external_product_id: The product's id where it is sold elsewhere. Up to 999 characters.
+            skus: For each SKU (`id`) its counterpart elsewhere: `external_retail_price` is the
+                price asked there, `external_transaction_price` one that was paid, with its time and
+                an image as evidence.
 
         Source: https://partner.tiktokshop.com/docv2/page/enable-strikethrough-prices-202502
         """
@@ -2261,11 +2457,16 @@ class ProductResource(Resource):
         category_version: Literal["v2", "v1"] | str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[BrandPage, Brand]:
-        """Get brands.
+        """Find brands by name or category, and tell which the shop may use.
+
+        Ids for `brand_id`, with what is known of the authorisation; one that lacks it is documented
+        as UNAUTHORIEZD, so spelled. `create_custom_brands` adds a brand that is missing.
 
         Args:
             page_size: From 1 to 100.
-            category_version: The service's default is v1.
+            category_id: Only brands that can be used in this category.
+            is_authorized: True leaves only brands that the shop is authorised for.
+            category_version: The category tree that `category_id` belongs to.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-brands-202309
         """
@@ -2296,12 +2497,21 @@ class ProductResource(Resource):
         is_live_quick: bool | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[Categories]:
-        """Get categories.
+        """List the categories that the shop's products can belong to.
+
+        The tree as a flat list, tied by `parent_id`; a product takes one with `is_leaf`, and
+        `permission_statuses` tells whether the shop may sell in it. Go on with `get_category_rules`
+        and `get_category_attributes`.
 
         Args:
             locale: Language tag, as in BCP 47.
-            category_version: The service's default is v1.
-            listing_platform: The service's default is TIKTOK_SHOP.
+            keyword: Only categories that match this word.
+            category_version: The category tree to list; name the same one wherever its ids are
+                used.
+            listing_platform: The platform on which the product is to be sold. The service's default
+                is TIKTOK_SHOP.
+            include_prohibited_categories: True also lists categories in which the shop may not
+                sell.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-categories-202309
         """
@@ -2330,11 +2540,16 @@ class ProductResource(Resource):
         is_live_quick: bool | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CategoryAttributes]:
-        """Get category attributes.
+        """List the attributes that products of a category have, with their values.
+
+        PRODUCT_PROPERTY describes the whole product, SALES_PROPERTY tells SKUs apart.
+        `is_requried`, so spelled, marks those needed always, `requirement_conditions` those needed
+        only together with a certain value of another attribute.
 
         Args:
+            category_id: A leaf category from `get_categories`.
             locale: Language tag, as in BCP 47.
-            category_version: The service's default is v1.
+            category_version: The category tree that `category_id` belongs to.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-attributes-202309
         """
@@ -2360,10 +2575,15 @@ class ProductResource(Resource):
         locale: Locale | str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CategoryRules]:
-        """Get category rules.
+        """Tell what a category demands or supports, such as certifications or a size chart.
+
+        For each subject whether it is required or supported: certifications, size chart, package
+        size, manufacturer, responsible person, fees, payment on delivery (`cod`). The attributes
+        are in `get_category_attributes`.
 
         Args:
-            category_version: The service's default is v1.
+            category_id: A leaf category from `get_categories`.
+            category_version: The category tree that `category_id` belongs to.
             locale: Language tag, as in BCP 47. The service's default is en-US.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-category-rules-202309
@@ -2386,11 +2606,16 @@ class ProductResource(Resource):
         category_version: Literal["v2", "v1"] | str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[GlobalAttributes]:
-        """Get global attributes.
+        """List the attributes that global products of a category have, with their values.
+
+        PRODUCT_PROPERTY describes the whole product, SALES_PROPERTY tells SKUs apart.
+        `required_regions` and `optional_regions` tell where each applies, `requirement_conditions`
+        where it is needed only together with a certain value of another attribute.
 
         Args:
+            category_id: A leaf category from `get_global_categories`.
             locale: Language tag, as in BCP 47. The service's default is en-US.
-            category_version: The service's default is v1.
+            category_version: The category tree that `category_id` belongs to.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-global-attributes-202309
         """
@@ -2412,11 +2637,16 @@ class ProductResource(Resource):
         category_version: Literal["v2", "v1"] | str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[GlobalCategories]:
-        """Get global categories.
+        """List the categories that global products can belong to.
+
+        The tree as a flat list, tied by `parent_id`; a product takes one with `is_leaf`. Go on with
+        `get_global_category_rules` and `get_global_attributes`.
 
         Args:
             locale: Language tag, as in BCP 47. The service's default is en-US.
-            category_version: The service's default is v1.
+            keyword: Only categories that match this word.
+            category_version: The category tree to list; name the same one wherever its ids are
+                used.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-global-categories-202309
         """
@@ -2437,10 +2667,14 @@ class ProductResource(Resource):
         locale: Locale | str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[GlobalCategoryRules]:
-        """Get global category rules.
+        """Tell what a category demands of global products, region by region.
+
+        For certifications, size chart, manufacturer and responsible person whether they are
+        required; `required_regions` and `optional_regions` tell where.
 
         Args:
-            category_version: The service's default is v1.
+            category_id: A leaf category from `get_global_categories`.
+            category_version: The category tree that `category_id` belongs to.
             locale: Language tag, as in BCP 47. The service's default is en-US.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-global-category-rules-202309
@@ -2460,7 +2694,11 @@ class ProductResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[GlobalListingRules]:
-        """Get global listing rules.
+        """Tell in which ways a seller can list across regions, and how stock is shared.
+
+        GLOBAL_PUBLISHING means `create_global_product` and `publish_global_product`,
+        LOCAL_REPLICATION means `replicate_product`. `inventory_rules` ties each local warehouse to
+        those in other regions.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-global-listing-rules-202507
         """
@@ -2474,7 +2712,13 @@ class ProductResource(Resource):
         global_product_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[GlobalProduct]:
-        """Get global product.
+        """Fetch one global product with its SKUs and the local products made from it.
+
+        The whole product; `products` maps its SKUs and attributes to the shop's product in each
+        region.
+
+        Args:
+            global_product_id: As found by `search_global_products`.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-global-product-202309
         """
@@ -2493,7 +2737,12 @@ class ProductResource(Resource):
         product_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[GlobalReplicatedProducts]:
-        """Get global replicated products.
+        """List the copies of a product in the shops of other regions, with their status.
+
+        Shop, product id and status of each copy that `replicate_product` made.
+
+        Args:
+            product_id: The product that was copied.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-global-replicated-products-202507
         """
@@ -2512,10 +2761,14 @@ class ProductResource(Resource):
         translation_task_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[ImageTranslationTasks]:
-        """Get image translation tasks.
+        """Fetch the state and the results of image translations.
+
+        A COMPLETED task has its `translated_image`, a FAILED one its `fail_reason`; ask again for
+        those still PROCESSING.
 
         Args:
-            translation_task_ids: At most 20 of them.
+            translation_task_ids: As returned by `create_image_translation_tasks`. At most 20 of
+                them.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-image-translation-tasks-202506
         """
@@ -2536,10 +2789,15 @@ class ProductResource(Resource):
         category_version: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[ListingSchemas]:
-        """Get listing schemas.
+        """List the input fields of products in given categories, with options and rules.
+
+        One schema for each category. A successful answer may still list categories that failed in
+        `errors`, such as those that are not a leaf.
 
         Args:
+            category_ids: Leaf categories from `get_categories`.
             locale: Language tag, as in BCP 47.
+            category_version: The category tree that `category_ids` belong to.
 
         Versions: 202401, 202407 (default).
 
@@ -2565,7 +2823,13 @@ class ProductResource(Resource):
         locale: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[OpportunityDetailResult]:
-        """Get opportunity detail.
+        """Look up one opportunity: goods that the platform looks for, and what listing them takes.
+
+        The opportunity with its criteria and market figures; `submit_product_via_opportunity`
+        enters a product for it.
+
+        Args:
+            opportunity_id: As found by `list_opportunities`.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-opportunity-detail-202604
         """
@@ -2588,11 +2852,17 @@ class ProductResource(Resource):
         locale: Locale | str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[Product]:
-        """Get product.
+        """Fetch a product in full: texts, images, SKUs, prices, stock, audit state.
+
+        The product. While changes are under review the live version is returned, unless another one
+        is asked for.
 
         Args:
-            return_under_review_version: The service's default is false.
-            return_draft_version: The service's default is false.
+            product_id: As found by `search_products`.
+            return_under_review_version: True returns the version that awaits review, if there is
+                one. The service's default is false.
+            return_draft_version: True returns the draft, if there is one. The service's default is
+                false.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-product-202309
         """
@@ -2616,10 +2886,12 @@ class ProductResource(Resource):
         product_ids: Sequence[str],
         options: RequestOptions | None = None,
     ) -> APIResponse[ProductDiagnosesResult]:
-        """Get product diagnoses.
+        """Tell what keeps products from selling better, field by field.
+
+        For each product its listing quality, and each weak field with what to do about it.
 
         Args:
-            product_ids: At most 200 of them.
+            product_ids: As found by `search_products`. At most 200 of them.
 
         Source: https://partner.tiktokshop.com/docv2/page/product-information-issue-diagnosis-202405
         """
@@ -2640,7 +2912,12 @@ class ProductResource(Resource):
         product_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[PackageRecommendationPage, PackageRecommendation]:
-        """Get product package recommendations.
+        """Recommend package sizes and weights for products whose own look wrong.
+
+        For each product what looks wrong, and the values to set in its place.
+
+        Args:
+            product_ids: As found by `search_products`.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-product-package-recommendations-202602
         """
@@ -2661,7 +2938,13 @@ class ProductResource(Resource):
         locale: GetProductSkppDetailLocale | str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[ProductSkppDetail]:
-        """Get product skpp detail.
+        """Show how a product stands in the SKPP programme: score, tasks and rewards.
+
+        The score against its target, the tasks that raise it, and the rewards with whether they can
+        be claimed.
+
+        Args:
+            product_id: As found by `list_product_skpp_statuses`.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-product-skpp-detail-202606
         """
@@ -2681,7 +2964,12 @@ class ProductResource(Resource):
         product_ids: Sequence[str],
         options: RequestOptions | None = None,
     ) -> APIResponse[ProductsSeoWords]:
-        """Get products seo words.
+        """Suggest search words for the titles of products.
+
+        The words, product by product.
+
+        Args:
+            product_ids: As found by `search_products`.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-products-seo-words-202405
         """
@@ -2700,7 +2988,12 @@ class ProductResource(Resource):
         product_ids: Sequence[str],
         options: RequestOptions | None = None,
     ) -> APIResponse[RecommendedProductTitleAndDescription]:
-        """Get recommended product title and description.
+        """Suggest better titles and descriptions for products.
+
+        The suggestions, product by product; `partial_edit_product` puts them into effect.
+
+        Args:
+            product_ids: As found by `search_products`.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/get-recommended-product-title-and-description-202405
@@ -2719,7 +3012,9 @@ class ProductResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[ShopSkppSummary]:
-        """Get shop skpp summary.
+        """Sum up how the shop stands in the SKPP programme.
+
+        How many products qualify or could, and what the shop has earned.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-shop-skpp-summary-202606
         """
@@ -2739,7 +3034,13 @@ class ProductResource(Resource):
         page_token: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[SubmissionPage, Submission]:
-        """Get submission records.
+        """List the products that were entered for opportunities, with the decisions.
+
+        The submissions, a page at a time; rejected ones name the reason.
+
+        Args:
+            submit_time_ge: Entered at this time or later.
+            submit_time_lt: Entered before this time.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-submission-records-202604
         """
@@ -2766,7 +3067,12 @@ class ProductResource(Resource):
         images: Sequence[SizeChartPicture | Mapping[str, Any]] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[IdentifySizeChartsResult]:
-        """Identify size charts.
+        """Tell which images are size charts.
+
+        The verdict, image by image.
+
+        Args:
+            images: The images, by `url`.
 
         Source: https://partner.tiktokshop.com/docv2/page/recommend-sizechart-202309
         """
@@ -2782,7 +3088,13 @@ class ProductResource(Resource):
         data: FileInput | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[ImportExternalProductInfoResult]:
-        """Import external product info.
+        """Import product data from another system.
+
+        Whether the data was taken, as a code and a message of its own; look at them even where the
+        call succeeded.
+
+        Args:
+            data: The product data, as text.
 
         Source: https://partner.tiktokshop.com/docv2/page/import-external-product-info-202508
         """
@@ -2808,10 +3120,14 @@ class ProductResource(Resource):
         tag_codes: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[ListedOpportunities, ListedOpportunity]:
-        """List opportunities.
+        """List opportunities by kind, category and time.
+
+        The opportunities, a page at a time; `get_opportunity_detail` has the rest of each.
 
         Args:
-            create_time_ge: Unix seconds.
+            category_ids: Only opportunities in these categories.
+            create_time_ge: Made at this time or later. Unix seconds.
+            create_time_lt: Made before this time.
 
         Source: https://partner.tiktokshop.com/docv2/page/list-opportunities-202604
         """
@@ -2841,11 +3157,14 @@ class ProductResource(Resource):
         page_no: int | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[ProductSkppStatuses]:
-        """List product skpp statuses.
+        """List how products stand in the SKPP programme.
+
+        The products with score and rewards; the pages are counted by `page_no`, not by a token.
 
         Args:
+            product_ids: Only these products.
             page_size: The service's default is 50.
-            page_no: The service's default is 1.
+            page_no: Number of the page. The service's default is 1.
 
         Source: https://partner.tiktokshop.com/docv2/page/list-product-skpp-statuses-202606
         """
@@ -2870,10 +3189,13 @@ class ProductResource(Resource):
         images: Sequence[ImageToOptimize | Mapping[str, Any]] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[OptimizeImagesResult]:
-        """Optimize images.
+        """Make better versions of uploaded images, such as ones with a white background.
+
+        For each image the original and the new one; with PROCESSING, ask again later.
 
         Args:
-            images: At most 200 of them.
+            images: `uri` is the one that `upload_product_image` returned; `optimization_mode` says
+                what to do with it. At most 200 of them.
 
         Source: https://partner.tiktokshop.com/docv2/page/optimized-images-202404
         """
@@ -2889,7 +3211,13 @@ class ProductResource(Resource):
         candidate_products: Sequence[CandidateProductInput | Mapping[str, Any]] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[PartialEditCandidateProductsResult]:
-        """Partial edit candidate products.
+        """Change some fields of products that were offered for opportunities.
+
+        The products that could not be changed, each with its reason; a successful answer may still
+        list some.
+
+        Args:
+            candidate_products: Each names its `external_product_id`, and the fields to change.
 
         Source: https://partner.tiktokshop.com/docv2/page/partial-edit-candidate-products-202409
         """
@@ -2925,15 +3253,21 @@ class ProductResource(Resource):
         video: VideoInput | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[PartialEditGlobalProductResult]:
-        """Partial edit global product.
+        """Change some fields of a global product; the others stay.
+
+        The SKUs with their ids, and region by region whether the change was published; look for
+        FAILED ones.
 
         Args:
-            category_version: The service's default is v1.
+            global_product_id: As found by `search_global_products`.
             certifications: At most 10 of them.
-            description: Up to 10 characters.
             external_global_product_id: Up to 999 characters.
-            main_images: At most 9 of them.
+            main_images: `uri` is the one that `upload_product_image` returned; the list replaces
+                the old one. At most 9 of them.
             manufacturer: Deprecated.
+            manufacturer_ids: As found by `search_manufacturers`.
+            responsible_person_ids: As found by `search_responsible_persons`.
+            size_chart: An `image`, or a `template` from `search_size_charts`.
 
         Source: https://partner.tiktokshop.com/docv2/page/partial-edit-global-product-202509
         """
@@ -2977,9 +3311,12 @@ class ProductResource(Resource):
         registered_trade_name: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Partial edit manufacturer.
+        """Change some data of a manufacturer; the others stay.
+
+        Nothing beyond success; `search_manufacturers` shows the new data.
 
         Args:
+            manufacturer_id: As found by `search_manufacturers`.
             address: Up to 500 characters.
             locale: Language tag, as in BCP 47.
             name: Up to 255 characters.
@@ -3036,17 +3373,25 @@ class ProductResource(Resource):
         is_blind_box: bool | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[PartialEditProductResult]:
-        """Partial edit product.
+        """Change some fields of a product; the others stay.
+
+        The SKUs with their ids, and how the review of the change stands: with AUDITING it is not
+        live yet.
 
         Args:
+            product_id: As found by `search_products`.
             certifications: At most 10 of them.
-            description: Up to 10 characters.
             external_product_id: Up to 999 characters.
-            main_images: At most 9 of them.
+            listing_platforms: Where the product is on sale.
+            main_images: `uri` is the one that `upload_product_image` returned; the list replaces
+                the old one. At most 9 of them.
+            manufacturer_ids: As found by `search_manufacturers`.
+            responsible_person_ids: As found by `search_responsible_persons`.
             save_mode: The service's default is LISTING.
+            size_chart: An `image`, or a `template` from `search_size_charts`.
             auto_translate_enabled: Only in 202509.
-            category_version: The service's default is v1. Only in 202509.
-            inventory_mode: The service's default is If. Only in 202509.
+            category_version: Only in 202509.
+            inventory_mode: Only in 202509.
             key_product_features: Only in 202509.
             locale: Language tag, as in BCP 47. Only in 202509.
             pod_info: Only in 202509.
@@ -3108,9 +3453,12 @@ class ProductResource(Resource):
         phone_number: PhoneNumber | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Partial edit responsible person.
+        """Change some data of a responsible person; the others stay.
+
+        Nothing beyond success; `search_responsible_persons` shows the new data.
 
         Args:
+            responsible_person_id: As found by `search_responsible_persons`.
             locale: Language tag, as in BCP 47.
             name: Up to 200 characters.
 
@@ -3136,7 +3484,12 @@ class ProductResource(Resource):
         category_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[PredictedPackage]:
-        """Predict product package dimensions and weight.
+        """Estimate the package size and weight of a product from its category.
+
+        The estimate; check it before you use it for a product.
+
+        Args:
+            category_id: A leaf category.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/predict-product-package-dimensions-and-weight-202609
@@ -3157,7 +3510,14 @@ class ProductResource(Resource):
         publish_target: Sequence[PublishTarget | Mapping[str, Any]],
         options: RequestOptions | None = None,
     ) -> APIResponse[PublishGlobalProductResult]:
-        """Publish global product.
+        """Put a global product on sale in shops of other regions.
+
+        The product of each shop, and region by region whether it worked; look for FAILED and DRAFT
+        ones, which carry reasons.
+
+        Args:
+            global_product_id: As found by `search_global_products`.
+            publish_target: The regions, each with the prices and stock of its SKUs.
 
         Source: https://partner.tiktokshop.com/docv2/page/publish-global-product-202309
         """
@@ -3178,7 +3538,9 @@ class ProductResource(Resource):
         product_title: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[RecommendBrandResult]:
-        """Recommend brand.
+        """Suggest the brand that fits a product's title.
+
+        The brand; empty where none fits.
 
         Args:
             language: Language tag, as in BCP 47.
@@ -3214,13 +3576,16 @@ class ProductResource(Resource):
         is_live_quick: bool | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[RecommendCategoryResult]:
-        """Recommend category.
+        """Suggest the category that fits a product's title, description and images.
+
+        The path of categories down to the leaf, and whether the shop may sell in each.
 
         Args:
-            category_version: The service's default is v1.
-            description: Up to 10 characters.
-            include_prohibited_categories: The service's default is false.
-            listing_platform: The service's default is TIKTOK_SHOP.
+            images: `uri` is the one that `upload_product_image` returned.
+            include_prohibited_categories: True also suggests categories in which the shop may not
+                sell. The service's default is false.
+            listing_platform: Where the product will be on sale. The service's default is
+                TIKTOK_SHOP.
             locale: Language tag, as in BCP 47.
             is_live_quick: The service's default is false.
 
@@ -3258,11 +3623,12 @@ class ProductResource(Resource):
         images: Sequence[ImageInput | Mapping[str, Any]] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[RecommendGlobalCategoriesResult]:
-        """Recommend global categories.
+        """Suggest the category that fits a global product's title, description and images.
+
+        The path of categories down to the leaf.
 
         Args:
-            category_version: The service's default is v1.
-            description: Up to 10 characters.
+            images: `uri` is the one that `upload_product_image` returned.
 
         Source: https://partner.tiktokshop.com/docv2/page/recommend-global-categories-202309
         """
@@ -3291,7 +3657,15 @@ class ProductResource(Resource):
         target_property_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[RecommendRequiredProductPropertiesResult]:
-        """Recommend required product properties.
+        """Suggest values for the properties that a product must have in its category.
+
+        The properties with suggested values, and whether others may be given.
+
+        Args:
+            category_id: A leaf category.
+            images: `uri` is the one that `upload_product_image` returned.
+            sales_properties: Sales properties already chosen, with their values.
+            target_property_ids: Only these properties.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/recommend-required-product-properties-202609
@@ -3318,10 +3692,14 @@ class ProductResource(Resource):
         product_ids: Sequence[str],
         options: RequestOptions | None = None,
     ) -> APIResponse[RecoverProductsResult]:
-        """Recover products.
+        """Bring deleted products back.
+
+        The products that could not be recovered, each with its reason; a successful answer may
+        still list some.
 
         Args:
-            product_ids: At most 20 of them.
+            product_ids: Products with the status DELETED, as found by `search_products`. At most 20
+                of them.
 
         Source: https://partner.tiktokshop.com/docv2/page/recover-products-202309
         """
@@ -3342,7 +3720,17 @@ class ProductResource(Resource):
         inventory_mode: Literal["EXCLUSIVE", "SHARED"] | str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[ReplicateProductResult]:
-        """Replicate product.
+        """Copy a product of one shop into shops of other regions.
+
+        What failed, each with its reason; a successful answer may still list some.
+        `get_global_replicated_products` shows the copies.
+
+        Args:
+            product_id: The product to copy, as found by `search_products`.
+            replicate_target: The regions, each with what differs there: prices, stock,
+                certificates.
+            inventory_mode: Whether the copies share the stock of the original or have stock of
+                their own.
 
         Source: https://partner.tiktokshop.com/docv2/page/replicate-product-202507
         """
@@ -3365,10 +3753,13 @@ class ProductResource(Resource):
         opportunity_matching_statuses: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[CandidateProductPage, CandidateProduct]:
-        """Search candidate products.
+        """List the products that were offered for opportunities, matched or not.
+
+        The products; MATCHED ones name the opportunities found.
 
         Args:
             page_size: From 1 to 100.
+            external_product_ids: Only these products, by your own ids.
 
         Source: https://partner.tiktokshop.com/docv2/page/search-candidate-products-202409
         """
@@ -3393,11 +3784,13 @@ class ProductResource(Resource):
         product_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[CombinedListingRecommendationPage, CombinedListingRecommendation]:
-        """Search combined listing recommendations.
+        """Suggest which products could become one listing with variants.
+
+        Groups of products, each with the option that would tell its variants apart.
 
         Args:
             page_size: From 1 to 100.
-            product_ids: At most 20 of them.
+            product_ids: Only groups with these products. At most 20 of them.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/search-combined-listing-recommendations-202506
@@ -3425,14 +3818,16 @@ class ProductResource(Resource):
         update_time_le: int | datetime | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[GlobalProductPage, GlobalProduct]:
-        """Search global products.
+        """Find global products by status, seller SKU and time.
+
+        The products with their SKUs, a page at a time; `get_global_product` has the rest of each.
 
         Args:
             page_size: From 1 to 100.
-            create_time_ge: Unix seconds.
-            create_time_le: Unix seconds.
-            update_time_ge: Unix seconds.
-            update_time_le: Unix seconds.
+            create_time_ge: Made at this time or later. Unix seconds.
+            create_time_le: Made at this time or earlier. Unix seconds.
+            update_time_ge: Changed at this time or later. Unix seconds.
+            update_time_le: Changed at this time or earlier. Unix seconds.
 
         Versions: 202309, 202312 (default).
 
@@ -3462,7 +3857,13 @@ class ProductResource(Resource):
         sku_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[SearchInventoryResult]:
-        """Search inventory.
+        """Read the stock of products or SKUs, warehouse by warehouse.
+
+        For each product and SKU what can be sold and what is committed, in all and by warehouse.
+
+        Args:
+            product_ids: Products whose SKUs are all returned.
+            sku_ids: Single SKUs.
 
         Source: https://partner.tiktokshop.com/docv2/page/inventory-search-202309
         """
@@ -3485,12 +3886,15 @@ class ProductResource(Resource):
         manufacturer_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[ManufacturerPage, Manufacturer]:
-        """Search manufacturers.
+        """Find manufacturers that are registered for compliance.
+
+        The manufacturers with their data; their ids go into products.
 
         Args:
             page_size: From 1 to 100.
-            keyword: Up to 200 characters.
-            locales: Language tag, as in BCP 47. Only in 202501.
+            keyword: Words of the name. Up to 200 characters.
+            locales: Languages whose regional data to return. Language tag, as in BCP 47. Only in
+                202501.
 
         Versions: 202409, 202501 (default).
 
@@ -3514,10 +3918,13 @@ class ProductResource(Resource):
         opportunity_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[OpportunityPage, Opportunity]:
-        """Search opportunities.
+        """Find opportunities: products and categories that the platform looks for.
+
+        The opportunities with their benefits; `apply_opportunities` enters a product for them.
 
         Args:
             page_size: From 1 to 100.
+            opportunity_ids: Only these opportunities.
 
         Source: https://partner.tiktokshop.com/docv2/page/search-opportunities-202409
         """
@@ -3555,22 +3962,26 @@ class ProductResource(Resource):
         listing_quality_tier: Literal["POOR", "FAIR", "GOOD"] | str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[ProductPage, Product]:
-        """Search products.
+        """Find the shop's products by status, seller SKU, quality and time.
+
+        The products with SKUs, prices and stock, a page at a time; `get_product` has the rest of
+        each.
 
         Args:
             page_size: From 1 to 100.
-            category_version: The service's default is Return. Only in 202309.
+            category_version: Which tree of categories the answer speaks of. Only in 202309.
             audit_status: Only in 202312, 202502.
-            create_time_ge: Unix seconds.
-            create_time_le: Unix seconds.
-            listing_platforms: The service's default is Return. Only in 202312, 202502.
-            listing_quality_tiers: The service's default is Returns. Only in 202502.
-            return_draft_version: The service's default is false. Only in 202502.
+            create_time_ge: Made at this time or later. Unix seconds.
+            create_time_le: Made at this time or earlier. Unix seconds.
+            listing_platforms: Only in 202312, 202502.
+            listing_quality_tiers: Only in 202502.
+            return_draft_version: True returns the draft of a product, if there is one. The
+                service's default is false. Only in 202502.
             sku_ids: At most 10 of them. Only in 202312, 202502.
             sns_filter: Only in 202502.
             status: The service's default is ALL.
-            update_time_ge: Unix seconds.
-            update_time_le: Unix seconds.
+            update_time_ge: Changed at this time or later. Unix seconds.
+            update_time_le: Changed at this time or earlier. Unix seconds.
             locale: Language tag, as in BCP 47. Only in 202502.
             include_live_quick_products: The service's default is false. Only in 202502.
             listing_quality_tier: Only in 202312.
@@ -3623,10 +4034,14 @@ class ProductResource(Resource):
         seller_name: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[ProductToAuditPage, ProductToAudit]:
-        """Search products for compliance auditing.
+        """Find products of all shops for an audit, as a partner.
+
+        The products with texts, images, seller and brand, a page at a time.
 
         Args:
             product_ids: At most 20 of them.
+            product_title: Words of the title.
+            seller_name: Words of the seller's name.
 
         Source: https://partner.tiktokshop.com/docv2/page/product-auditing-research-202601
         """
@@ -3657,12 +4072,15 @@ class ProductResource(Resource):
         responsible_person_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[ResponsiblePersonPage, ResponsiblePerson]:
-        """Search responsible persons.
+        """Find responsible persons that are registered for compliance.
+
+        The persons with their data; their ids go into products.
 
         Args:
             page_size: From 1 to 100.
-            keyword: Up to 200 characters.
-            locales: Language tag, as in BCP 47. Only in 202501.
+            keyword: Words of the name. Up to 200 characters.
+            locales: Languages whose regional data to return. Language tag, as in BCP 47. Only in
+                202501.
 
         Versions: 202409, 202501 (default).
 
@@ -3693,12 +4111,17 @@ class ProductResource(Resource):
         size_chart_mode: Literal["PRODUCT_SCOPED", "REUSABLE_TEMPLATE"] | str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[SizeChartPage, SizeChart]:
-        """Search size charts.
+        """Find size charts by name or id.
+
+        The charts; the template's id goes into a product's `size_chart`.
 
         Args:
             page_size: From 1 to 100.
-            locales: Language tag, as in BCP 47.
+            locales: Languages in which to return the charts. Language tag, as in BCP 47.
             ids: At most 50 of them.
+            keyword: Words of the name.
+            size_chart_mode: REUSABLE_TEMPLATE finds charts for many products, PRODUCT_SCOPED those
+                of single ones.
 
         Source: https://partner.tiktokshop.com/docv2/page/search-size-charts-202407
         """
@@ -3719,7 +4142,13 @@ class ProductResource(Resource):
         product_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[SubmitProductViaOpportunityResult]:
-        """Submit product via opportunity.
+        """Enter a product for an opportunity.
+
+        The submission and its first status; `get_submission_records` shows the decision.
+
+        Args:
+            opportunity_id: As found by `list_opportunities`.
+            product_id: A product that meets the opportunity's criteria.
 
         Source: https://partner.tiktokshop.com/docv2/page/submit-product-via-opportunity-202604
         """
@@ -3740,7 +4169,12 @@ class ProductResource(Resource):
         appeal_message: AppealMessage | Mapping[str, Any],
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Submit size chart appeal.
+        """Appeal against a decision about a product's size chart.
+
+        Nothing beyond success; webhook 66 tells when the appeal is decided.
+
+        Args:
+            appeal_message: The chart in question and what speaks for it, indicator by indicator.
 
         Source: https://partner.tiktokshop.com/docv2/page/submit-size-chart-appeal-202604
         """
@@ -3759,7 +4193,13 @@ class ProductResource(Resource):
         skus: Sequence[StrikethroughSku | Mapping[str, Any]],
         options: RequestOptions | None = None,
     ) -> APIResponse[SubmitStrikethroughPriceResult]:
-        """Submit strikethrough price.
+        """Hand in outside prices that prove a product's crossed-out price.
+
+        The SKUs that were refused, each with its reason; a successful answer may still list some.
+
+        Args:
+            product_id: As found by `search_products`.
+            skus: Each SKU with its retail and its real selling price outside the platform.
 
         Source: https://partner.tiktokshop.com/docv2/page/submit-strikethrough-price-202609
         """
@@ -3782,7 +4222,12 @@ class ProductResource(Resource):
         images: Sequence[ImageInput | Mapping[str, Any]] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[SuggestBrandsResult]:
-        """Suggest brands.
+        """Suggest brands that fit a product's title, description and images.
+
+        The brands, and whether the shop is authorized for each.
+
+        Args:
+            images: `uri` is the one that `upload_product_image` returned.
 
         Source: https://partner.tiktokshop.com/docv2/page/suggest-brands-202609
         """
@@ -3807,7 +4252,13 @@ class ProductResource(Resource):
         global_skus: Sequence[GlobalSkuInput | Mapping[str, Any]],
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Update global inventory.
+        """Set the stock of a global product's SKUs, warehouse by warehouse.
+
+        Nothing beyond success; `get_global_product` shows the new stock.
+
+        Args:
+            global_product_id: As found by `search_global_products`.
+            global_skus: Each SKU with its stock by warehouse; SKUs left out stay as they are.
 
         Source: https://partner.tiktokshop.com/docv2/page/update-global-inventory-202309
         """
@@ -3826,7 +4277,15 @@ class ProductResource(Resource):
         skus: Sequence[SkuInput | Mapping[str, Any]],
         options: RequestOptions | None = None,
     ) -> APIResponse[UpdateInventoryResult]:
-        """Update inventory.
+        """Set the stock of a product's SKUs, warehouse by warehouse.
+
+        The SKUs that could not be set, each with its reason; a successful answer may still list
+        some.
+
+        Args:
+            product_id: As found by `search_products`.
+            skus: Each SKU with its stock by warehouse; the number replaces the old one. SKUs left
+                out stay as they are.
 
         Source: https://partner.tiktokshop.com/docv2/page/update-inventory-202309
         """
@@ -3847,7 +4306,13 @@ class ProductResource(Resource):
         skus: Sequence[SkuInput | Mapping[str, Any]],
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Update price.
+        """Set the prices of a product's SKUs.
+
+        Nothing beyond success; `get_product` shows the new prices.
+
+        Args:
+            product_id: As found by `search_products`.
+            skus: Each SKU with its new price; SKUs left out stay as they are.
 
         Source: https://partner.tiktokshop.com/docv2/page/update-price-202309
         """
@@ -3867,7 +4332,12 @@ class ProductResource(Resource):
         stock_operation_setting: StockOperationSetting | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[UpdateStockOperationSettingsResult]:
-        """Update stock operation settings.
+        """Switch the automatic restocking of SKUs on or off.
+
+        Which SKUs took the setting and which did not; a successful answer may still list failures.
+
+        Args:
+            stock_operation_setting: `enable_auto_restock` switches it.
 
         Source: https://partner.tiktokshop.com/docv2/page/update-stock-operation-settings-202608
         """
@@ -3890,7 +4360,13 @@ class ProductResource(Resource):
         candidate_products: Sequence[CandidateProductInput | Mapping[str, Any]] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[UploadCandidateProductsResult]:
-        """Upload candidate products.
+        """Offer products from elsewhere to be matched with opportunities.
+
+        The products that were not taken, each with its reason; a successful answer may still list
+        some. `search_candidate_products` shows the matches.
+
+        Args:
+            candidate_products: The products, each under an `external_product_id` of your own.
 
         Source: https://partner.tiktokshop.com/docv2/page/upload-candidate-products-202409
         """
@@ -3909,7 +4385,13 @@ class ProductResource(Resource):
         external_product: UploadedExternalProduct | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Upload external product.
+        """Hand over a product of another system, as a base for a listing.
+
+        Nothing beyond success.
+
+        Args:
+            external_product: The product under its `external_product_id`, with texts, images and
+                SKUs.
 
         Source: https://partner.tiktokshop.com/docv2/page/upload-external-product-202506
         """
@@ -3927,7 +4409,14 @@ class ProductResource(Resource):
         name: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[UploadProductFileResult]:
-        """Upload product file.
+        """Upload a document or a video for products.
+
+        The file's `id`, to give to `create_product` and its kin as a certificate's file or as the
+        video.
+
+        Args:
+            data: PDF up to 20 MB, or a video up to 100 MB with sides from 9:16 to 16:9.
+            name: A plain file name: no spaces, one dot, no leading symbol.
 
         Source: https://partner.tiktokshop.com/docv2/page/upload-product-file-202309
         """
@@ -3956,7 +4445,15 @@ class ProductResource(Resource):
         | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[UploadedImage]:
-        """Upload product image.
+        """Upload a picture for products.
+
+        Its `uri`, to give to `create_product` and its kin where they take images, and its size
+        after processing.
+
+        Args:
+            data: JPG, PNG, WEBP, HEIC or BMP up to 10 MB, with sides of 100 to 20,000 pixels; a
+                main image has 300 to 4,000. Outside 3:4 to 4:3 it is made square.
+            use_case: What the picture is for; the rules for its size depend on it.
 
         Source: https://partner.tiktokshop.com/docv2/page/upload-product-image-202309
         """

@@ -74,14 +74,16 @@ SYNC_COLLECTIONS = Operation(
 
 
 class SellerResource(Resource):
-    """Operations of seller."""
+    """Look up a seller's shops, status and rights, and hand over product collections."""
 
     async def get_active_shops(
         self,
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[ActiveShops]:
-        """Get active shops.
+        """List the seller's active shops with their regions.
+
+        Id and region of each, without ciphers; `authorization.get_authorized_shops` gives those.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-active-shops-202309
         """
@@ -94,7 +96,9 @@ class SellerResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[GlobalProductPermission]:
-        """Get global product permission.
+        """Tell whether the seller may manage global products.
+
+        The seller's permissions; with MANAGE_GLOBAL_PRODUCT among them it may.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-seller-permissions-202309
         """
@@ -109,7 +113,9 @@ class SellerResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[SellerStatus]:
-        """Get seller status.
+        """Fetch the status of the seller, of each of its shops and of its tax form.
+
+        Number codes written as text. The shops are listed in `shop_statuses`, by `shop_id`.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-seller-status-202508
         """
@@ -122,7 +128,10 @@ class SellerResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[ShopCreators]:
-        """Get shop creators.
+        """List the creator accounts bound to the shop, by kind and state of the binding.
+
+        Whether each is an OFFICIAL or a MARKETING account and how far its binding has come; neither
+        names nor ids.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-shop-creators-202407
         """
@@ -135,7 +144,9 @@ class SellerResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[ShopGroupAndRelatedShops]:
-        """Get shop group and related shops.
+        """Fetch the group that the seller's shops belong to, and the shops in it.
+
+        Name and source of the group, and each shop with its id, name, region and seller.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-shop-group-and-related-shops-202601
         """
@@ -153,7 +164,15 @@ class SellerResource(Resource):
         source: int | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[SyncCollectionsResult]:
-        """Sync collections.
+        """Hand over product collections kept outside TikTok Shop, with their products.
+
+        What could not be taken over, as `ids` in `failed_info`; a successful answer may still list
+        some, and gives no reasons.
+
+        Args:
+            collections: Each product by its id in the other system (`outer_product_id`) and in
+                TikTok Shop (`tts_product_id`).
+            logo_url: Web address of the logo picture.
 
         Source: https://partner.tiktokshop.com/docv2/page/sync-collections-202508
         """

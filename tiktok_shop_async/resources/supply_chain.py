@@ -37,7 +37,7 @@ CONFIRM_PACKAGE_SHIPMENT = Operation(
 
 
 class SupplyChainResource(Resource):
-    """Operations of supply_chain."""
+    """Report what a warehouse provider shipped."""
 
     async def confirm_package_shipment(
         self,
@@ -46,7 +46,16 @@ class SupplyChainResource(Resource):
         warehouse_provider_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[ConfirmPackageShipmentResult]:
-        """Confirm package shipment.
+        """Report packages that a warehouse provider has shipped, with carrier and contents.
+
+        The ids of the packages taken in `success_packages`, and in `errors` those that were
+        refused, each with its reason; a successful answer may hold both.
+
+        Args:
+            packages: Each with its size, carrier, tracking number, times and SKUs. `wms_order_id`
+                is the order's number in the warehouse's own system, `time_zone` is written like
+                UTC+8, and `tcw_warehouse_type` tells a TikTok-certified warehouse from others.
+            warehouse_provider_id: The provider that runs the warehouse.
 
         Source: https://partner.tiktokshop.com/docv2/page/confirm-package-shipment-202309
         """

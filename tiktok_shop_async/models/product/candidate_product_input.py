@@ -19,7 +19,6 @@ class CandidateProductInput:
     """Candidate product for `partial_edit_candidate_products` and `upload_candidate_products`."""
 
     description: str | None = None
-    """Up to 6000 characters."""
     external_category_name: str | None = None
     """Up to 100 characters."""
     external_product_id: str | None = None

@@ -18,14 +18,12 @@ class ExternalProduct:
     """External product for `create_attribute_recommendation_request`."""
 
     description: str | None = None
-    """Up to 10 characters."""
     external_product_id: str | None = None
     """Up to 999 characters."""
     images: Sequence[ImageInput | Mapping[str, Any]] | None = None
     """At most 9 of them."""
     is_existing_product: bool | None = None
     other_product_data: str | None = None
-    """Up to 20 characters."""
     skus: Sequence[ExternalSku | Mapping[str, Any]] | None = None
     """At most 300 of them."""
     title: str | None = None

@@ -18,7 +18,6 @@ class UploadedExternalProduct:
     create_time: int | datetime | None = None
     """Unix seconds."""
     description: str | None = None
-    """Up to 10 characters."""
     external_category_name: str | None = None
     """Up to 100 characters."""
     external_product_id: str | None = None
