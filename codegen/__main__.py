@@ -13,6 +13,7 @@ from .catalogue import ROOT, CatalogueError, OperationFacts, groups, load
 from .classes import GroupClasses, classes_of
 from .emit_models import HEADER, model_modules
 from .emit_resources import groups_module, resource_module
+from .emit_shapes import shapes_file, webhooks_file
 from .modules import lay_out
 from .naming import names_of
 from .wording import Wording, wording_of
@@ -31,6 +32,7 @@ def generate() -> Files:
     for group in groups():
         mine = [operation for operation in operations if operation.group == group]
         found[group], wordings[group] = _generate_group(files, group, mine, locked.get(group, {}))
+    files[PACKAGE / "shapes" / "webhooks.json"] = webhooks_file()
     files[PACKAGE / "resources" / "_groups.py"] = groups_module(groups(), wordings)
     files[lock.PATH.relative_to(ROOT)] = lock.lock_text(found)
     return files
@@ -47,6 +49,7 @@ def _generate_group(
     files[PACKAGE / "resources" / f"{group}.py"] = resource_module(
         group, operations, found, wording
     )
+    files[PACKAGE / "shapes" / f"{group}.json"] = shapes_file(operations, found)
     for name, text in model_modules(group, found, layout, wording).items():
         files[PACKAGE / "models" / group / name] = text
     return found, wording

@@ -35,6 +35,7 @@ class Node:
     required: bool = False
     versions: tuple[str, ...] | None = None
     """The versions that have it; None for all."""
+    example: Any = None
     facts: dict[str, Any] = attrs.field(factory=dict)
     """Enum, format, limits and the like, as the catalogue has them."""
 
@@ -142,6 +143,13 @@ def _drop_doubtful_facts(operations: list[OperationFacts], doubt: dict[str, Any]
         raise CatalogueError(f"a doubt without effect or reason: {doubt}")
 
 
+def load_webhooks() -> list[dict[str, Any]]:
+    """Return the facts about all webhooks, as the catalogue has them."""
+    path = CATALOGUE / "webhooks.json"
+    found: list[dict[str, Any]] = json.loads(path.read_text())["webhooks"]
+    return found
+
+
 def groups() -> list[str]:
     """Return the names of the groups, sorted."""
     return sorted(path.stem for path in (CATALOGUE / "operations").glob("*.json"))
@@ -150,7 +158,7 @@ def groups() -> list[str]:
 def fingerprint() -> str:
     """Return a hash of the pinned facts."""
     digest = hashlib.sha256()
-    for path in sorted((CATALOGUE / "operations").glob("*.json")):
+    for path in [*sorted((CATALOGUE / "operations").glob("*.json")), CATALOGUE / "webhooks.json"]:
         digest.update(path.name.encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -226,5 +234,6 @@ def _node(name: str, python_name: str, raw: dict[str, Any]) -> Node:
         fields=_nodes(raw.get("fields", {})),
         required=raw.get("required", False),
         versions=tuple(raw["versions"]) if "versions" in raw else None,
+        example=raw.get("example"),
         facts={key: value for key, value in raw.items() if key not in structure},
     )

@@ -56,6 +56,7 @@ def generate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generate:
         (home / folder).mkdir(parents=True)
     for module in (catalogue, naming, wording):
         monkeypatch.setattr(module, "CATALOGUE", home)
+    (home / "webhooks.json").write_text('{"webhooks": []}')
     monkeypatch.setattr(lock, "PATH", home / "catalogue.lock")
     monkeypatch.setattr(generator, "ROOT", tmp_path)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
