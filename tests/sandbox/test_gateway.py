@@ -107,7 +107,7 @@ async def test_the_published_request_is_admitted_as_it_stands() -> None:
             "category_asset_cipher",
         ),
         ("GET", ORDERS, {"query": CIPHER}, 400, 36009004, "ids"),
-        ("POST", CANCEL, {"query": CIPHER}, 400, 36009004, "cancel_reason"),
+        ("POST", CANCEL, {"query": CIPHER}, 400, 36009004, "order_id is required"),
         ("POST", CANCEL, {"query": CIPHER, "data": {"a": "b"}}, 415, 36009022, "application/json"),
         ("POST", CANCEL, {"query": CIPHER, "json": [1]}, 400, 36009023, "JSON"),
         ("POST", UPLOAD, {"json": {"a": "b"}}, 415, 36009022, "multipart/form-data"),
@@ -226,14 +226,6 @@ async def test_every_answer_has_a_request_id_of_its_own(wire: Wire) -> None:
     assert [answer.headers["x-tts-logid"] for answer in answers] == ids
 
 
-async def test_a_known_operation_that_is_not_played_says_so(wire: Wire) -> None:
-    """The answer tells that the request was in order; no 5xx, which would leave a write open."""
-    path = "/return_refund/202309/cancellations/7/approve"
-    response = await wire.send("POST", path, query=CIPHER, json={})
-    assert (response.status_code, response.json()["code"]) == (400, 501)
-    assert "return_refund.approve_cancellation" in response.json()["message"]
-
-
 async def test_a_partners_operation_takes_the_other_cipher() -> None:
     """It needs one, needs a partner's token, and wants no shop."""
     clock = Clock()
@@ -252,7 +244,7 @@ async def test_a_partners_operation_takes_the_other_cipher() -> None:
                 headers={"x-tts-access-token": "partner"},
             )
             codes[cipher] = response.json()["code"]
-    assert codes == {None: 106013, "asset": 501}
+    assert codes == {None: 106013, "asset": 0}
 
 
 async def test_a_fault_of_the_sandbox_is_an_envelope_too(

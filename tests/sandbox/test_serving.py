@@ -69,9 +69,9 @@ async def test_refusals_become_the_sdks_errors() -> None:
             with pytest.raises(AccessTokenExpiredError):
                 await client.authorization.get_authorized_shops()
         async with client_of(sandbox) as client:
-            with pytest.raises(TikTokAPIError, match="does not play") as caught:
-                await client.order.get_order_price_detail(order_id="1")
-            assert caught.value.code == 501
+            with pytest.raises(TikTokAPIError, match="does not exist") as caught:
+                await client.return_refund.get_aftersale_eligibility(order_id="1")
+            assert caught.value.code == 25001002
 
 
 async def test_an_answer_held_back_comes_after_the_effect() -> None:

@@ -14,7 +14,6 @@ from urllib.parse import parse_qsl
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route as StarletteRoute
 from starlette.types import Message, Receive, Scope, Send
 
 from .demo import demo_market
@@ -48,10 +47,8 @@ def create_app(
     """
     market = market or demo_market(orders=orders, seed=seed, clock=clock)
     shopfront = Shopfront(market, clock, latency)
-    app = Starlette(
-        routes=[StarletteRoute("/{path:path}", shopfront)],
-        exception_handlers={Exception: shopfront.internal_error},
-    )
+    app = Starlette(exception_handlers={Exception: shopfront.internal_error})
+    app.router.default = shopfront
     app.state.market = market
     return app
 

@@ -23,12 +23,6 @@ class Arguments:
 
     values: Mapping[str, Any]
 
-    def refuse_unknown(self, known: Collection[str]) -> None:
-        """Refuse names that the operation does not have."""
-        for name in self.values:
-            if name not in known:
-                raise invalid(f"The parameter {name} is unknown.")
-
     def text(self, name: str) -> str | None:
         """Return a text."""
         return self._typed(name, str, "a string")

@@ -17,6 +17,7 @@ from .market import AccessToken, App, Market, UserType
 from .refusals import Refusal, invalid
 from .routes import Route
 from .shop import Shop
+from .validation import check_arguments
 
 OLDEST = 5 * 60
 NEWEST = 30
@@ -81,7 +82,7 @@ class Gateway:
         token = self._token(token_value, app, operation)
         shop = self._shop(query, operation, token)
         body, files = _read_body(received, operation)
-        _check_required(operation, query, body, files)
+        check_arguments(operation, route.version, query, body, files)
         return AdmittedCall(
             operation=operation,
             version=route.version,
@@ -207,16 +208,3 @@ def _read_json(body: bytes) -> Mapping[str, Any]:
             refusals.UNREADABLE_BODY, "The body is not a JSON object.", HTTPStatus.BAD_REQUEST
         )
     return value
-
-
-def _check_required(
-    operation: Operation,
-    query: Mapping[str, str],
-    body: Mapping[str, Any],
-    files: Mapping[str, UploadedFile],
-) -> None:
-    for argument in sorted(operation.required):
-        place, _, name = argument.partition(".")
-        given = query.get(name) if place == "query" else files.get(name, body.get(name))
-        if place != "path" and "." not in name and given in (None, ""):
-            raise invalid(f"The {place} parameter {name} is required.")

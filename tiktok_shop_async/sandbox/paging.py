@@ -58,18 +58,20 @@ def page_of(
 
     items = sorted(found, key=key)
     token = query.text("page_token")
-    start = bisect_right(items, _decode(token), key=key) if token else 0
+    start = bisect_right(items, decode_token(token), key=key) if token else 0
     page = items[start : start + size]
     more = start + size < len(items)
-    return Page(page, len(items), _encode(key(page[-1])) if more else "")
+    return Page(page, len(items), encode_token(key(page[-1])) if more else "")
 
 
-def _encode(key: SortKey) -> str:
+def encode_token(key: SortKey) -> str:
+    """Return the token that names an item."""
     # Standard base64 on purpose: its = and + must survive a client's encoding, as real ones must.
     return base64.b64encode(f"{key[0]}:{key[1]}".encode()).decode()
 
 
-def _decode(token: str) -> SortKey:
+def decode_token(token: str) -> SortKey:
+    """Return what a token names."""
     try:
         time, _, number = base64.b64decode(token, validate=True).decode("ascii").partition(":")
         return int(time), int(number)

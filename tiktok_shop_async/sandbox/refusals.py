@@ -45,13 +45,6 @@ UNFIT_REASON = 25001021
 UNKNOWN_ORDER = 25001002  # our choice
 UNKNOWN_LINE_ITEM = 25001003  # our choice
 
-NOT_PLAYED = 501
-"""The sandbox's own code: the platform has the operation, the sandbox does not play it yet.
-
-It comes with HTTP 400 and not 501, since a client must take a write that got a 5xx for one that
-may have happened; this one surely did not.
-"""
-
 
 def invalid(message: str) -> Refusal:
     """Return the refusal of a parameter; only the words tell its many reasons apart."""

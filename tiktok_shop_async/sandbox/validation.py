@@ -1,0 +1,92 @@
+"""What was sent, held against the catalogue: a client's typing mistake shows as a refusal.
+
+The platform ignores some of these mistakes; a sandbox that does so too would hide them. Limits and
+known values are not checked, since the documents are no authority on those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..pipeline.operation import Operation
+from ..shapes import Fields, Node, in_version, operation_shape
+from .forms import UploadedFile
+from .refusals import invalid
+
+_KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
+    "string": ((str,), "a string"),
+    "integer": ((int,), "an integer"),
+    "number": ((int, float), "a number"),
+    "boolean": ((bool,), "a boolean"),
+    "array": ((list,), "a list"),
+    "object": ((dict,), "an object"),
+    "file": ((dict,), "an object"),
+}
+"""Type of a node in a JSON body -> what its value may be, and that in words."""
+
+
+def check_arguments(
+    operation: Operation,
+    version: str,
+    query: Mapping[str, str],
+    body: Mapping[str, Any],
+    files: Mapping[str, UploadedFile],
+) -> None:
+    """Refuse what is missing, unknown or of another type than the catalogue says."""
+    shape = operation_shape(operation.id)
+    _check_query(in_version(shape["query"], version), query)
+    fields = in_version(shape["body"], version)
+    if operation.body == "multipart":
+        _check_form(fields, body, files)
+    else:
+        _check_object(fields, body, version, "")
+
+
+def _check_query(fields: Fields, query: Mapping[str, str]) -> None:
+    for name, node in fields.items():
+        text = query.get(name)
+        if not text:
+            if node.get("required"):
+                raise invalid(f"The query parameter {name} is required.")
+        elif node["type"] == "integer" and not text.removeprefix("-").isdecimal():
+            raise invalid(f"The parameter {name} must be an integer.")
+        elif node["type"] == "boolean" and text not in ("true", "false"):
+            raise invalid(f"The parameter {name} must be true or false.")
+
+
+def _check_form(
+    fields: Fields, texts: Mapping[str, Any], files: Mapping[str, UploadedFile]
+) -> None:
+    for name in (*texts, *files):
+        if name not in fields:
+            raise invalid(f"The parameter {name} is unknown.")
+    for name, node in fields.items():
+        if node["type"] == "file" and name in texts:
+            raise invalid(f"The parameter {name} must be a file.")
+        if node.get("required") and name not in files and not texts.get(name):
+            raise invalid(f"The body parameter {name} is required.")
+
+
+def _check_object(fields: Fields, given: Mapping[str, Any], version: str, path: str) -> None:
+    for name, value in given.items():
+        if name not in fields:
+            raise invalid(f"The parameter {path}{name} is unknown.")
+        _check_value(fields[name], value, version, f"{path}{name}")
+    for name, node in fields.items():
+        if node.get("required") and given.get(name) in (None, ""):
+            raise invalid(f"The body parameter {path}{name} is required.")
+
+
+def _check_value(node: Node, value: Any, version: str, path: str) -> None:
+    if value is None:
+        return
+    kinds, words = _KINDS[node["type"]]
+    # Python takes a truth value for an integer; JSON does not.
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        raise invalid(f"The parameter {path} must be {words}.")
+    if isinstance(value, list):
+        for at, item in enumerate(value):
+            _check_value(node["items"], item, version, f"{path}[{at}]")
+    elif isinstance(value, dict) and node.get("fields"):
+        _check_object(in_version(node["fields"], version), value, version, f"{path}.")
