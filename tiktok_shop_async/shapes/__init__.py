@@ -79,6 +79,6 @@ def _objects(node: Node) -> Iterator[Node]:
 
 @cache
 def _read(group: str) -> Mapping[str, Any]:
-    text = files(__package__).joinpath(f"{group}.json").read_text(encoding="utf-8")
+    text = files(__name__).joinpath(f"{group}.json").read_text(encoding="utf-8")
     shapes: Mapping[str, Any] = json.loads(text)
     return shapes
