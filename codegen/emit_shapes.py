@@ -39,6 +39,8 @@ def _fields(nodes: dict[str, Node], path: str, found: GroupClasses) -> dict[str,
 
 def _node(node: Node, path: str, found: GroupClasses) -> dict[str, Any]:
     shape: dict[str, Any] = {"type": node.type, **node.facts}
+    if node.python_name != node.name:
+        shape["python_name"] = node.python_name
     if node.example is not None:
         shape["example"] = node.example
     if node.required:

@@ -15,6 +15,7 @@ import pytest
 import respx
 
 from catalogue import example, operations
+from tiktok_shop_async.testing.sandboxes import local_shop
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -54,13 +55,14 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "order_id": "1",
         "order_ids": ["1", "2"],
         "task_id": "7",
+        "sandbox": local_shop(),
     }
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS)
 def test_a_snippet_runs(snippet: str, world: dict[str, Any]) -> None:
     names: dict[str, Any] = {"__name__": "snippet"}
-    brings_its_shop = "import respx" in snippet or "import run_sandbox" in snippet
+    brings_its_shop = re.search(r"import (respx|run_sandbox|MockTikTokShop|LocalShop)", snippet)
     router = respx.mock(assert_all_called=False)
     router.route().mock(side_effect=answer)
     with nullcontext() if brings_its_shop else router:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -51,6 +51,7 @@ class AsyncTikTokShop(ResourceGroups):
         proxy: str | httpx.Proxy | None = None,
         verify: ssl.SSLContext | bool = True,
         trust_env: bool = True,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """Make a client; nothing is connected before the first call.
 
@@ -66,6 +67,7 @@ class AsyncTikTokShop(ResourceGroups):
             proxy: As httpx takes it; without one, the environment's proxies are honoured.
             verify: False switches certificate checks off.
             trust_env: Whether proxies and certificates from the environment count.
+            clock: Unix seconds, which requests are signed with; for tests.
         """
         _refuse_together("auth", auth, access_token, shop_cipher, category_asset_cipher)
         _refuse_together("http_client", http_client, transport, proxy)
@@ -93,7 +95,7 @@ class AsyncTikTokShop(ResourceGroups):
             "category_asset_cipher": category_asset_cipher,
         }
         self._is_view = False
-        self._session = Session(http_client, options, time.time)
+        self._session = Session(http_client, options, clock)
 
     @classmethod
     def from_env(cls, **arguments: Any) -> Self:

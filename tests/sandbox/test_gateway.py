@@ -23,7 +23,7 @@ from tiktok_shop_async.sandbox import (
     UserType,
     create_app,
 )
-from tiktok_shop_async.sandbox.signature import SignatureVerifier
+from tiktok_shop_async.verification import SignatureVerifier
 
 CIPHER = {"shop_cipher": DEMO_SHOP_CIPHER}
 

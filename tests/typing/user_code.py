@@ -21,6 +21,7 @@ from tiktok_shop_async.models.affiliate_seller import CompassTaskFile
 from tiktok_shop_async.models.order import LineItem, Order, OrderPage
 from tiktok_shop_async.models.product import UploadedImage
 from tiktok_shop_async.models.return_refund import CancelOrderResult, Sku
+from tiktok_shop_async.testing import MockCall, MockTikTokShop, make
 
 
 async def single_calls(client: AsyncTikTokShop) -> None:
@@ -91,3 +92,11 @@ class Subclass(AsyncTikTokShop):
 async def subclasses(client: Subclass) -> None:
     assert_type(client.for_shop(shop_cipher="x"), Subclass)
     assert_type(Subclass.from_env(), Subclass)
+
+
+def test_kit(mock: MockTikTokShop) -> None:
+    mocked = mock.return_refund.cancel_order.respond({"cancel_id": "1"})
+    assert_type(mocked.calls, list[MockCall])
+    mock.order.get_order_detail.side_effect = [{"orders": []}, RateLimitError("slow down")]
+    assert_type(make(Order, status="UNPAID"), Order)
+    assert_type(mock.client(), AsyncTikTokShop)

@@ -7,8 +7,8 @@ from enum import IntEnum
 
 import attrs
 
+from ..verification import SignatureVerifier
 from .shop import Shop
-from .signature import SignatureVerifier
 
 
 class UserType(IntEnum):

@@ -14,7 +14,8 @@ from typing import Any
 Node = Mapping[str, Any]
 """A field: its type, and what else is known of it; ``catalogue/README.md`` lists the keys.
 
-The node of an object also has its ``class``, if there is a model for it.
+The node of an object also has its ``class``, if there is a model for it, and a field whose name
+Python cannot have its ``python_name``.
 """
 Fields = Mapping[str, Node]
 

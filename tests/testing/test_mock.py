@@ -1,0 +1,325 @@
+"""The mocked shop: it answers as told, sees what was sent, and refuses what the service would."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tiktok_shop_async import (
+    APIResponse,
+    AsyncTikTokShop,
+    AuthState,
+    InvalidArgumentError,
+    OutcomeUnknownError,
+    RateLimitError,
+    RequestOptions,
+    ServiceUnavailableError,
+)
+from tiktok_shop_async.models.return_refund import CancelOrderResult, Sku
+from tiktok_shop_async.testing import MockCall, MockTikTokShop, UnexpectedRequestError, make
+
+CANCELLED = {"cancel_id": "4", "cancel_status": "CANCELLATION_REQUEST_SUCCESS"}
+
+
+@pytest.fixture
+def mock() -> MockTikTokShop:
+    return MockTikTokShop()
+
+
+@pytest.fixture
+async def client(mock: MockTikTokShop) -> AsyncIterator[AsyncTikTokShop]:
+    async with mock.client() as client:
+        yield client
+
+
+async def cancel(client: AsyncTikTokShop) -> APIResponse[CancelOrderResult]:
+    return await client.return_refund.cancel_order(order_id="1", cancel_reason="out of stock")
+
+
+async def test_an_operation_answers_with_the_data_it_was_given(
+    mock: MockTikTokShop, client: AsyncTikTokShop
+) -> None:
+    mock.return_refund.cancel_order.respond(CANCELLED, request_id="r-1")
+    response = await cancel(client)
+    assert (response.data.cancel_id, response.request_id) == ("4", "r-1")
+
+
+async def test_a_model_may_be_the_data(mock: MockTikTokShop, client: AsyncTikTokShop) -> None:
+    mock.return_refund.cancel_order.respond(make(CancelOrderResult, cancel_id="7"))
+    assert (await cancel(client)).data.cancel_id == "7"
+
+
+async def test_without_data_the_answer_is_a_full_example(
+    mock: MockTikTokShop, client: AsyncTikTokShop
+) -> None:
+    mock.order.get_order_detail.respond()
+    response = await client.order.get_order_detail(ids=["1"])
+    assert response.issues == ()
+    assert response.data.orders[0].line_items
+
+
+async def test_a_failure_raises_the_error_it_means(
+    mock: MockTikTokShop, client: AsyncTikTokShop
+) -> None:
+    mock.return_refund.cancel_order.fail(36009002, "slow down", http_status=429, retry_after=3)
+    with pytest.raises(RateLimitError, match="slow down") as caught:
+        await cancel(client)
+    assert caught.value.retry_after == 3
+
+
+async def test_side_effects_are_taken_in_turn(
+    mock: MockTikTokShop, client: AsyncTikTokShop
+) -> None:
+    def by_order(call: MockCall) -> dict[str, str]:
+        return {"cancel_id": f"cancel-{call.arguments['order_id']}"}
+
+    mock.return_refund.cancel_order.side_effect = [
+        httpx.ReadTimeout("lost"),
+        httpx.ConnectError,
+        httpx.Response(503),
+        CANCELLED,
+        by_order,
+    ]
+    with pytest.raises(OutcomeUnknownError):
+        await cancel(client)
+    with pytest.raises(Exception, match="no connection"):
+        await cancel(client)
+    with pytest.raises(OutcomeUnknownError) as caught:
+        await cancel(client)
+    assert isinstance(caught.value.__cause__, ServiceUnavailableError)
+    assert [(await cancel(client)).data.cancel_id for _ in range(2)] == ["4", "cancel-1"]
+    with pytest.raises(UnexpectedRequestError, match="called 6 times, and has 5 answers"):
+        await cancel(client)
+
+
+async def test_one_side_effect_serves_all_calls(
+    mock: MockTikTokShop, client: AsyncTikTokShop
+) -> None:
+    answer = httpx.Response(200, json={"code": 0, "data": CANCELLED})
+    mock.return_refund.cancel_order.side_effect = answer
+    assert mock.return_refund.cancel_order.side_effect is answer
+    assert [(await cancel(client)).data.cancel_id for _ in range(2)] == ["4", "4"]
+
+
+async def test_calls_are_remembered_by_the_names_of_python(
+    mock: MockTikTokShop, client: AsyncTikTokShop
+) -> None:
+    mocked = mock.return_refund.cancel_order.respond(CANCELLED)
+    mocked.assert_not_called()
+    await client.return_refund.cancel_order(
+        order_id="1", cancel_reason="x", skus=[Sku(sku_id="5", quantity=2)]
+    )
+    expected = {"order_id": "1", "cancel_reason": "x", "skus": [{"sku_id": "5", "quantity": 2}]}
+    assert mocked.called
+    assert mocked.call_count == 1
+    assert mocked.calls[0].arguments == expected
+    assert mocked.calls[0].version == "202602"
+    mocked.assert_called_once_with(
+        order_id="1", cancel_reason="x", skus=[Sku(sku_id="5", quantity=2)]
+    )
+    await cancel(client)
+    mocked.assert_any_call(**expected)
+    for wrong in (mocked.assert_called_with, mocked.assert_any_call):
+        with pytest.raises(AssertionError, match="order_id"):
+            wrong(order_id="2")
+    with pytest.raises(AssertionError, match="called 2 times"):
+        mocked.assert_called_once_with(order_id="1")
+    with pytest.raises(AssertionError, match="called 2 times"):
+        mocked.assert_not_called()
+
+
+def test_an_assertion_on_no_call_says_so(mock: MockTikTokShop) -> None:
+    with pytest.raises(AssertionError, match="was not called"):
+        mock.return_refund.cancel_order.assert_called_with(order_id="1")
+
+
+async def test_arguments_of_path_and_query_get_their_types_back(
+    mock: MockTikTokShop, client: AsyncTikTokShop
+) -> None:
+    mock.order.get_order_detail.respond()
+    mock.product.get_product.respond()
+    mock.order.get_order_list.respond({"orders": []})
+    await client.order.get_order_detail(ids=["1", "2"])
+    await client.product.get_product(product_id="a b?", return_draft_version=True)
+    await client.order.get_order_list(page_size=5, update_time_ge=7)
+    mock.order.get_order_detail.assert_called_once_with(ids=["1", "2"])
+    mock.product.get_product.assert_called_once_with(product_id="a b?", return_draft_version=True)
+    mock.order.get_order_list.assert_called_once_with(page_size=5, update_time_ge=7)
+
+
+async def test_a_renamed_argument_has_its_python_name(
+    mock: MockTikTokShop, client: AsyncTikTokShop
+) -> None:
+    group = "get_creator_marketplace_advanced_search_filters"
+    mocked = getattr(mock.affiliate_seller, group).respond()
+    wanted = [{"option_type": "OPTION_BRAND"}]
+    await getattr(client.affiliate_seller, group)(filter_options=wanted)
+    mocked.assert_called_once_with(filter_options=wanted)
+
+
+async def test_a_form_gives_its_texts_and_the_bytes_of_its_files(
+    mock: MockTikTokShop, client: AsyncTikTokShop, tmp_path: Path
+) -> None:
+    picture = tmp_path / "shirt.png"
+    picture.write_bytes(b"\x89PNG\r\n\x00\xff")
+    mock.product.upload_product_image.respond({"uri": "tos/1"})
+    await client.product.upload_product_image(data=picture, use_case="MAIN_IMAGE")
+    mock.product.upload_product_image.assert_called_once_with(
+        data=b"\x89PNG\r\n\x00\xff", use_case="MAIN_IMAGE"
+    )
+
+
+async def test_other_versions_are_answered_too(
+    mock: MockTikTokShop, client: AsyncTikTokShop
+) -> None:
+    mocked = mock.return_refund.cancel_order.respond(CANCELLED)
+    await client.return_refund.cancel_order(
+        order_id="1", cancel_reason="x", options=RequestOptions(api_version="202309")
+    )
+    assert mocked.calls[0].version == "202309"
+
+
+async def test_pages_are_walked(mock: MockTikTokShop, client: AsyncTikTokShop) -> None:
+    mock.order.get_order_list.side_effect = [
+        {"orders": [{"id": "1"}], "next_page_token": "more"},
+        {"orders": [{"id": "2"}]},
+    ]
+    assert [order.id async for order in client.order.get_order_list(page_size=1)] == ["1", "2"]
+    assert mock.order.get_order_list.calls[1].arguments["page_token"] == "more"
+
+
+async def test_an_operation_that_is_not_mocked_fails_by_its_name(
+    mock: MockTikTokShop, client: AsyncTikTokShop
+) -> None:
+    with pytest.raises(UnexpectedRequestError, match=r"mock\.order\.get_order_detail\.respond"):
+        await client.order.get_order_detail(ids=["1"])
+    with pytest.raises(UnexpectedRequestError, match="GET /nowhere is no operation"):
+        await client.request("GET", "/nowhere")
+
+
+def test_what_is_no_group_or_operation_is_no_attribute(mock: MockTikTokShop) -> None:
+    with pytest.raises(AttributeError, match="no group 'orders'"):
+        mock.orders  # noqa: B018
+    with pytest.raises(AttributeError, match=r"no operation 'order\.cancel'"):
+        mock.order.cancel  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "options", "fault"),
+    [
+        (
+            "POST",
+            "/return_refund/202602/cancellations",
+            {"cipher": "none"},
+            "lacks the shop_cipher",
+        ),
+        (
+            "GET",
+            "/authorization/202309/shops",
+            {"cipher": "shop_cipher"},
+            "must not have the shop_cipher",
+        ),
+    ],
+)
+async def test_what_the_service_would_refuse_fails(
+    method: str,
+    path: str,
+    options: dict[str, str],
+    fault: str,
+    mock: MockTikTokShop,
+    client: AsyncTikTokShop,
+) -> None:
+    mock.return_refund.cancel_order.respond(CANCELLED)
+    mock.authorization.get_authorized_shops.respond()
+    with pytest.raises(UnexpectedRequestError, match=fault):
+        await client.request(method, path, **options)  # type: ignore[arg-type]
+
+
+async def test_a_wrong_signature_fails_unless_checks_are_off() -> None:
+    for check in (True, False):
+        mock = MockTikTokShop(check_requests=check)
+        mock.return_refund.cancel_order.respond(CANCELLED)
+        async with AsyncTikTokShop(
+            "key", "another secret", access_token="t", shop_cipher="c", transport=mock.transport
+        ) as client:
+            if check:
+                with pytest.raises(UnexpectedRequestError, match="signature is wrong"):
+                    await cancel(client)
+            else:
+                assert (await cancel(client)).data.cancel_id == "4"
+
+
+async def test_as_a_context_manager_it_replaces_the_network_for_all_clients() -> None:
+    async with (
+        AsyncTikTokShop("key", "secret", access_token="token", shop_cipher="cipher") as client,
+        MockTikTokShop(app_secret="secret") as mock,
+    ):
+        mock.return_refund.cancel_order.respond(CANCELLED)
+        assert (await cancel(client)).data.cancel_id == "4"
+
+
+def test_a_mocked_operation_that_is_never_called_fails_the_block() -> None:
+    def block(**options: bool) -> None:
+        with MockTikTokShop(**options) as mock:
+            mock.order.get_order_detail.respond()
+            assert not mock.order.get_order_list.is_mocked
+
+    with pytest.raises(AssertionError, match=r"never called: order\.get_order_detail$"):
+        block()
+    block(assert_all_called=False)
+
+
+def test_an_error_in_the_block_is_not_hidden_by_one_about_idle_mocks() -> None:
+    def block() -> None:
+        with MockTikTokShop() as mock:
+            mock.order.get_order_detail.respond()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        block()
+
+
+@MockTikTokShop()
+async def test_as_a_decorator_it_hands_itself_over(mock: MockTikTokShop) -> None:
+    mock.return_refund.cancel_order.respond(CANCELLED)
+    async with mock.client() as client:
+        assert (await cancel(client)).data.cancel_id == "4"
+
+
+@MockTikTokShop()
+def test_a_decorated_function_need_not_want_the_mock() -> None:
+    """And may be a plain one."""
+
+
+async def test_a_decorated_function_starts_with_nothing_mocked() -> None:
+    shop = MockTikTokShop(assert_all_called=False)
+
+    @shop
+    async def mocks(mock: MockTikTokShop) -> None:
+        assert not mock.order.get_order_detail.is_mocked
+        mock.order.get_order_detail.respond()
+
+    await mocks()
+    await mocks()
+
+
+async def test_a_client_may_bring_its_own_auth_state(mock: MockTikTokShop) -> None:
+    mock.return_refund.cancel_order.respond(CANCELLED)
+    async with mock.client(auth=AuthState(access_token="t")) as client:
+        with pytest.raises(InvalidArgumentError, match="shop_cipher"):
+            await cancel(client)
+        client.auth.shop_cipher = "c"
+        assert (await cancel(client)).data.cancel_id == "4"
+
+
+async def test_values_that_json_lacks_are_compared_as_they_are_sent(
+    mock: MockTikTokShop, client: AsyncTikTokShop
+) -> None:
+    mock.product.update_price.respond()
+    skus = [{"id": "1", "price": {"amount": Decimal("9.90"), "currency": "USD"}}]
+    await client.product.update_price(product_id="1", skus=skus)
+    mock.product.update_price.assert_called_once_with(product_id="1", skus=skus)

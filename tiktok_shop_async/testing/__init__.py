@@ -1,0 +1,41 @@
+"""For the tests of your own code: a mocked shop, made-up objects, and the sandbox as fixtures.
+
+Needs the extra ``tiktok-shop-async[testing]``; the fixtures of the sandbox need ``[sandbox]`` too.
+"""
+
+from typing import TYPE_CHECKING
+
+from .._lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from .clock import Clock
+    from .examples import example_response, make
+    from .mock import MockTikTokShop
+    from .operation import MockCall, MockOperation, UnexpectedRequestError
+    from .sandboxes import LocalShop
+
+__all__ = [
+    "Clock",
+    "LocalShop",
+    "MockCall",
+    "MockOperation",
+    "MockTikTokShop",
+    "UnexpectedRequestError",
+    "example_response",
+    "make",
+]
+
+# pytest loads this package at its start, for the plugin: only what a test uses is loaded then.
+_, __getattr__, __dir__ = lazy_exports(
+    __name__,
+    {
+        "Clock": "clock",
+        "LocalShop": "sandboxes",
+        "MockCall": "operation",
+        "MockOperation": "operation",
+        "MockTikTokShop": "mock",
+        "UnexpectedRequestError": "operation",
+        "example_response": "examples",
+        "make": "examples",
+    },
+)

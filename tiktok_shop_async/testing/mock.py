@@ -1,0 +1,220 @@
+"""A mocked TikTok Shop: a respx router whose routes are the operations of the API."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self, cast
+
+import httpx
+
+from ..client import AsyncTikTokShop
+from ..errors import InvalidArgumentError
+from ..pipeline.operation import Operation
+from ..resources._groups import GROUPS
+from ..resources._lookup import operation, operation_at
+from ..verification import SignatureVerifier
+from .arguments import read_arguments
+from .operation import MockCall, MockOperation, UnexpectedRequestError
+
+try:
+    import respx
+except ImportError as error:
+    raise ImportError(
+        "the test kit needs further packages: pip install 'tiktok-shop-async[testing]'",
+        name=error.name,
+    ) from error
+
+MOCK_APP_KEY = "mock-app-key"
+MOCK_APP_SECRET = "mock-app-secret"  # noqa: S105 - of no use anywhere else
+MOCK_ACCESS_TOKEN = "mock-access-token"  # noqa: S105
+MOCK_SHOP_CIPHER = "mock-shop-cipher"
+MOCK_CATEGORY_ASSET_CIPHER = "mock-category-asset-cipher"
+
+_CIPHERS = ("shop_cipher", "category_asset_cipher")
+
+
+class MockTikTokShop:
+    """Answers as told: ``mock.return_refund.cancel_order.respond(data={...})``.
+
+    As a context manager or decorator it takes the place of the network for all of httpx, as respx
+    does; `transport` and `client` do so for one client, without touching any other.
+    """
+
+    def __init__(
+        self,
+        *,
+        app_secret: str = MOCK_APP_SECRET,
+        check_requests: bool = True,
+        assert_all_called: bool = True,
+    ) -> None:
+        """Make a shop in which nothing is mocked yet.
+
+        Args:
+            app_secret: The one that your client signs with.
+            check_requests: Whether a wrong signature, a missing token, or a missing or unwanted
+                cipher fails the test, as the service would refuse it.
+            assert_all_called: Whether a mocked operation that was never called fails the test at
+                the end of the block.
+        """
+        self._app_secret = app_secret
+        self._check_requests = check_requests
+        self._assert_all_called = assert_all_called
+        self._groups: dict[str, _MockGroup] = {}
+        self.router = respx.MockRouter(assert_all_called=False)
+        """The respx router, for what is no operation; its later routes are not reached."""
+        self.router.route().mock(side_effect=self._answer)
+        self.transport = httpx.MockTransport(self.router.async_handler)
+        """For one client: ``AsyncTikTokShop(..., transport=mock.transport)``."""
+
+    def __getattr__(self, name: str) -> _MockGroup:
+        if name not in GROUPS:
+            raise AttributeError(f"there is no group {name!r}")
+        return self._groups.setdefault(name, _MockGroup(name))
+
+    def client(self, **options: Any) -> AsyncTikTokShop:
+        """Return a client of this shop, with credentials that need not be given."""
+        credentials: dict[str, Any] = {
+            "access_token": MOCK_ACCESS_TOKEN,
+            "shop_cipher": MOCK_SHOP_CIPHER,
+            "category_asset_cipher": MOCK_CATEGORY_ASSET_CIPHER,
+        }
+        if "auth" in options:
+            credentials = {}
+        return AsyncTikTokShop(
+            MOCK_APP_KEY, self._app_secret, transport=self.transport, **(credentials | options)
+        )
+
+    def assert_all_called(self) -> None:
+        """Fail if a mocked operation was never called."""
+        idle = [
+            f"{name}.{each}"
+            for name, group in self._groups.items()
+            for each, mocked in group.operations.items()
+            if mocked.is_mocked and not mocked.called
+        ]
+        if idle:
+            raise AssertionError(f"mocked, but never called: {', '.join(idle)}")
+
+    def reset(self) -> None:
+        """Forget all answers and calls."""
+        self._groups.clear()
+
+    def __enter__(self) -> Self:
+        self.router.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.router.__exit__(exc_type, exc_value, traceback)
+        if exc_type is None and self._assert_all_called:
+            self.assert_all_called()
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.__exit__(exc_type, exc_value, traceback)
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Run ``function`` in this shop, which it gets as ``mock`` if it has such a parameter."""
+        signature = inspect.signature(function)
+        wanted = "mock" in signature.parameters
+
+        def given(arguments: dict[str, Any]) -> dict[str, Any]:
+            return {**arguments, "mock": self} if wanted else arguments
+
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            self.reset()
+            with self:
+                return function(*args, **given(kwargs))
+
+        @functools.wraps(function)
+        async def awaited(*args: Any, **kwargs: Any) -> Any:
+            self.reset()
+            with self:
+                return await function(*args, **given(kwargs))
+
+        made: Any = awaited if inspect.iscoroutinefunction(function) else wrapped
+        # pytest would look for a fixture called mock.
+        parameters = [each for each in signature.parameters.values() if each.name != "mock"]
+        made.__signature__ = signature.replace(parameters=parameters)
+        return cast("Callable[..., Any]", made)
+
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
+        called = operation_at(request.method, request.url.path)
+        if called is None:
+            raise UnexpectedRequestError(
+                f"{request.method} {request.url.path} is no operation of the API."
+            )
+        group, _, name = called.id.partition(".")
+        mocked: MockOperation = getattr(getattr(self, group), name)
+        if not mocked.is_mocked:
+            raise UnexpectedRequestError(
+                f"{called.id} was called, and is not mocked: mock.{called.id}.respond(data=...)"
+            )
+        await request.aread()
+        if self._check_requests:
+            self._check(called, request)
+        version = re.search(r"/(\d{6})(?=/|$)", request.url.path)
+        return mocked.answer(
+            MockCall(
+                arguments=read_arguments(called, request),
+                version=version[1] if version else "",
+                request=request,
+            )
+        )
+
+    def _check(self, called: Operation, request: httpx.Request) -> None:
+        params = request.url.params
+        form = request.headers.get("content-type", "").startswith("multipart/")
+        fits = SignatureVerifier(self._app_secret).fits(
+            params.get("sign", ""),
+            request.url.path,
+            params.multi_items(),
+            b"" if form else request.content,
+        )
+        faults = {
+            "its signature is wrong: is the client's app_secret the one given to MockTikTokShop?": (
+                not fits
+            ),
+            "it has no access token": not request.headers.get("x-tts-access-token"),
+        }
+        for cipher in _CIPHERS:
+            wanted = called.cipher == cipher
+            faults[f"it {'lacks' if wanted else 'must not have'} the {cipher}"] = wanted != bool(
+                params.get(cipher)
+            )
+        for fault, there in faults.items():
+            if there:
+                raise UnexpectedRequestError(f"{called.id}: the service would refuse it, {fault}.")
+
+
+class _MockGroup:
+    """The mocked operations of one group, by their names."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.operations: dict[str, MockOperation] = {}
+
+    def __getattr__(self, name: str) -> MockOperation:
+        if name not in self.operations:
+            try:
+                found = operation(f"{self._name}.{name}")
+            except InvalidArgumentError as error:
+                raise AttributeError(str(error)) from None
+            self.operations[name] = MockOperation(found)
+        return self.operations[name]

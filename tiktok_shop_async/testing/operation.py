@@ -1,0 +1,180 @@
+"""One mocked operation: what it answers, and how it was called."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeAlias
+
+import attrs
+import httpx
+
+from ..pipeline.operation import Operation
+from ..pipeline.values import ValueConverter
+from .examples import example_response
+
+
+class UnexpectedRequestError(AssertionError):
+    """A request that is not mocked, or that the service would refuse."""
+
+
+@attrs.frozen(kw_only=True)
+class MockCall:
+    """A call that arrived."""
+
+    arguments: Mapping[str, Any]
+    """By their Python names, as JSON has them; what was not given is not there."""
+    version: str
+    request: httpx.Request = attrs.field(repr=False)
+
+
+Answer: TypeAlias = (
+    Mapping[str, Any] | httpx.Response | Exception | type[Exception] | Callable[[MockCall], Any]
+)
+"""Data of a successful answer (a model or a mapping), a whole response, an exception to raise, or a
+function from the call to one of those."""
+
+_REQUEST_ID = "202611240001020304050607"
+
+
+class MockOperation:
+    """Answers the calls of one operation, and remembers them."""
+
+    def __init__(self, operation: Operation) -> None:
+        self._operation = operation
+        self._answers: Iterator[Any] | None = None
+        self._answer: Any = None
+        self.is_mocked = False
+        self.calls: list[MockCall] = []
+        """All calls so far, oldest first."""
+
+    def respond(
+        self,
+        data: Any = None,
+        *,
+        http_status: int = 200,
+        request_id: str = _REQUEST_ID,
+        headers: Mapping[str, str] | None = None,
+    ) -> MockOperation:
+        """Answer with success; without ``data`` (a model or a mapping), with a full example."""
+        if data is None:
+            data = example_response(self._operation.id)["data"]
+        return self._answer_with(
+            _envelope(0, "Success", _plain(data), request_id, http_status, headers)
+        )
+
+    def fail(
+        self,
+        code: int,
+        message: str = "Mocked failure",
+        *,
+        http_status: int = 200,
+        retry_after: float | str | None = None,
+        request_id: str = _REQUEST_ID,
+    ) -> MockOperation:
+        """Answer with an error of the service; ``retry_after`` is seconds, or a header's text."""
+        headers = {} if retry_after is None else {"retry-after": str(retry_after)}
+        return self._answer_with(_envelope(code, message, None, request_id, http_status, headers))
+
+    @property
+    def side_effect(self) -> Any:
+        """What was set; set one answer for all calls, or a list of answers for one call each."""
+        return self._answer
+
+    @side_effect.setter
+    def side_effect(self, answer: Answer | Iterable[Answer]) -> None:
+        if isinstance(answer, (list, tuple)):
+            self._answer_with(answer)
+            self._answers = iter(answer)
+        else:
+            self._answer_with(answer)
+
+    def _answer_with(self, answer: Any) -> MockOperation:
+        self._answer, self._answers, self.is_mocked = answer, None, True
+        return self
+
+    def answer(self, call: MockCall) -> httpx.Response:
+        """Remember ``call`` and return, or raise, what was set for it."""
+        self.calls.append(call)
+        answer = self._answer
+        if self._answers is not None:
+            answer = next(self._answers, None)
+            if answer is None:
+                raise UnexpectedRequestError(
+                    f"{self._operation.id} was called {len(self.calls)} times, "
+                    f"and has {len(self.calls) - 1} answers."
+                )
+        if callable(answer) and not isinstance(answer, type):
+            answer = answer(call)
+        if isinstance(answer, type):  # httpx's exceptions cannot be made without a message
+            answer = answer("mocked")
+        if isinstance(answer, Exception):
+            raise answer
+        if isinstance(answer, httpx.Response):
+            # A response can be read once; the next call gets one of its own.
+            return httpx.Response(
+                answer.status_code, headers=answer.headers, content=answer.content
+            )
+        return _envelope(0, "Success", _plain(answer), _REQUEST_ID, 200, None)
+
+    @property
+    def called(self) -> bool:
+        """Whether there was a call."""
+        return bool(self.calls)
+
+    @property
+    def call_count(self) -> int:
+        """How many calls there were."""
+        return len(self.calls)
+
+    def assert_called_once_with(self, **arguments: Any) -> None:
+        """Fail unless there was one call, with just these arguments."""
+        if len(self.calls) != 1:
+            raise AssertionError(f"{self._operation.id} was called {len(self.calls)} times.")
+        self.assert_called_with(**arguments)
+
+    def assert_called_with(self, **arguments: Any) -> None:
+        """Fail unless the last call had just these arguments."""
+        if not self.calls:
+            raise AssertionError(f"{self._operation.id} was not called.")
+        last = self.calls[-1].arguments
+        if last != _plain(arguments):
+            raise AssertionError(
+                f"{self._operation.id} was called with {last!r}, not with {_plain(arguments)!r}."
+            )
+
+    def assert_any_call(self, **arguments: Any) -> None:
+        """Fail unless some call had just these arguments."""
+        if _plain(arguments) not in [call.arguments for call in self.calls]:
+            raise AssertionError(
+                f"none of {len(self.calls)} calls of {self._operation.id} "
+                f"had the arguments {_plain(arguments)!r}."
+            )
+
+    def assert_not_called(self) -> None:
+        """Fail if there was a call."""
+        if self.calls:
+            raise AssertionError(f"{self._operation.id} was called {len(self.calls)} times.")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        # None means "not given" in arguments, and null in data: both are left as they are.
+        return {name: _plain(item) for name, item in value.items()}
+    return value if isinstance(value, bytes) else ValueConverter(frozenset()).plain(value, "data")
+
+
+def _envelope(
+    code: int,
+    message: str,
+    data: Any,
+    request_id: str,
+    http_status: int,
+    headers: Mapping[str, str] | None,
+) -> httpx.Response:
+    envelope = {"code": code, "message": message, "request_id": request_id, "data": data}
+    return httpx.Response(
+        http_status,
+        headers={"content-type": "application/json", **(headers or {})},
+        content=json.dumps(envelope).encode(),
+    )
