@@ -59,7 +59,10 @@ async def test_an_idle_mock_fails(mock_tiktok_shop):
 
 
 def test_the_fixtures_work_in_a_users_tests(pytester: pytest.Pytester) -> None:
+    pytester.makeini(
+        "[pytest]\nasyncio_default_fixture_loop_scope = function\nfilterwarnings = error"
+    )
     pytester.makepyfile(USERS_TESTS)
-    result = pytester.runpytest_subprocess("-p", "no:randomly", "-W", "error")
+    result = pytester.runpytest_subprocess("-p", "no:randomly")
     result.assert_outcomes(passed=5, errors=1)
     result.stdout.fnmatch_lines(["*mocked, but never called: order.get_order_detail*"])

@@ -108,7 +108,7 @@ class ResourceGroups:
 
     @cached_property
     def affiliate_seller(self) -> AffiliateSellerResource:
-        """Work with creators as a seller: collaborations, samples, messages, results."""
+        """Work with creators as a seller: find, invite and message them, send samples."""
         from .affiliate_seller import AffiliateSellerResource
 
         return AffiliateSellerResource(self._pipeline, self.auth)

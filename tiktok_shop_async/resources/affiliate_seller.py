@@ -705,7 +705,7 @@ UPLOAD_MESSAGE_IMAGE_V2 = Operation(
 
 
 class AffiliateSellerResource(Resource):
-    """Work with creators as a seller: collaborations, samples, messages, results."""
+    """Work with creators as a seller: find, invite and message them, send samples."""
 
     async def check_creator_outreach_eligibility(
         self,
@@ -713,13 +713,16 @@ class AffiliateSellerResource(Resource):
         creator_infos: Sequence[CreatorInfo | Mapping[str, Any]],
         options: RequestOptions | None = None,
     ) -> APIResponse[CheckCreatorOutreachEligibilityResult]:
-        """Tell which creators the shop may still contact, given its outreach quota.
+        """Check which creators the shop may contact now, and whether the quota covers them all.
 
-        One entry for each creator with what bars or allows a first contact, and whether the whole
-        batch fits the quota. `get_weekly_creator_outreach_quota` shows what is left.
+        One result per creator, telling whether it is blocked, connected or paired, and whether
+        follower count and level leave room; `is_batch_quota_consumable` judges the whole batch, and
+        `ineligible_creator_levels` names the levels in the way. `get_weekly_creator_outreach_quota`
+        shows what is left.
 
         Args:
-            creator_infos: The creators to check, by `creator_open_id`.
+            creator_infos: The creators, each by its `creator_open_id` from
+                `search_creators_in_creator_marketplace`.
 
         Source: https://partner.tiktokshop.com/docv2/page/check-creator-outreach-eligibility-202610
         """
@@ -739,14 +742,14 @@ class AffiliateSellerResource(Resource):
         product_id_list: Sequence[str],
         options: RequestOptions | None = None,
     ) -> APIResponse[CheckTargetCollaborationConflictsResult]:
-        """Find creators and products that other target collaborations already pair.
+        """Find target collaborations that already join some of these creators and products.
 
-        Whether there are conflicts, and each pair with the collaboration that holds it;
-        `resolve_target_collaboration_conflicts` clears them.
+        Whether there is a conflict, and each creator and product with the collaboration that holds
+        them; pass these on to `resolve_target_collaboration_conflicts`.
 
         Args:
-            creator_open_id_list: Creators meant for the new collaboration.
-            product_id_list: Products meant for it; each is checked with each creator.
+            creator_open_id_list: Creators whom `create_target_collaboration` is to invite.
+            product_id_list: Products that it is to offer them.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/check-target-collaboration-conflicts-202605
@@ -769,15 +772,16 @@ class AffiliateSellerResource(Resource):
         plan_type: Literal["ALL", "OPEN", "PARTNER", "TARGET"] | str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreateCompassOfflineExportTaskResult]:
-        """Start an export of affiliate figures to a file.
+        """Start an export of affiliate figures, to be fetched as a file later.
 
-        The task's id. `get_compass_task_list` shows when it has SUCCEEDED,
-        `download_compass_task_file` then fetches the file.
+        The task's id. Once `get_compass_task_list` shows it as SUCCEEDED,
+        `download_compass_task_file` fetches the file.
 
         Args:
-            module_type: BASE exports the shop's figures, CREATOR those of each creator.
-            window_type: The period that ends with `end_day`.
-            plan_type: Which kind of collaboration counts.
+            module_type: Which set of figures to export; CREATOR is the one about creators.
+            window_type: Length of the period.
+            end_day: Last day of the period.
+            plan_type: Kind of collaboration to count: OPEN, TARGET, through a PARTNER, or ALL.
 
         Source: https://partner.tiktokshop.com/docv2/page/create-compass-offline-export-task-202603
         """
@@ -803,14 +807,16 @@ class AffiliateSellerResource(Resource):
         require_seller_approve_creator: bool | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreateOpenCollaborationResult]:
-        """Offer a product to all creators at one commission rate.
+        """Offer a product to every creator, for a commission.
 
-        The collaboration's id, and from when the rate holds.
+        The collaboration's id, and `effective_time`, from which it holds.
+        `search_open_collaborations` lists all of them.
 
         Args:
-            product_id: A product of the shop.
-            require_seller_approve_creator: True lets creators promote the product only after the
-                seller agreed. The service's default is false. Only in 202405.
+            commission_rate: A whole number, on the scale of the rates in
+                `search_open_collaborations`.
+            require_seller_approve_creator: True makes a creator wait for the seller's approval. The
+                service's default is false. Only in 202405.
 
         Versions: 202405, 202412 (default).
 
@@ -843,24 +849,26 @@ class AffiliateSellerResource(Resource):
         creator_user_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreateTargetCollaborationResult]:
-        """Invite chosen creators to promote chosen products at rates of their own.
+        """Invite chosen creators to promote chosen products, each at a commission of its own.
 
-        The collaboration's id, the pairs that others already hold, and the creators and products
-        that were not accepted; a successful answer may still list some.
+        The collaboration's id, and what is in the way: a successful answer may still list creators
+        and products that conflict with another collaboration (see
+        `check_target_collaboration_conflicts`) and ids that are not valid.
 
         Args:
             end_time: When the collaboration ends. Unix seconds.
-            free_sample_rule: Whether creators get a free sample, and whether their requests pass
-                without approval.
-            name: The collaboration's name, as `search_target_collaborations` finds it.
-            products: Each with the commission rate of this collaboration
-                (`target_commission_rate`), and the one of ads (`shop_ads_commission_rate`).
+            free_sample_rule: Whether creators may get a free sample (`has_free_sample`), and
+                whether they get it without the seller's approval (`is_sample_approval_exempt`).
+            name: Name by which `search_target_collaborations` finds it.
+            products: Each with its `target_commission_rate`; `shop_ads_commission_rate` is the one
+                for sales through shop ads.
             seller_contact_info: How creators reach the seller.
-            creator_user_open_ids: The creators to invite, as found by
+            creator_user_open_ids: Creators to invite, by `creator_open_id` from
                 `search_creators_in_creator_marketplace`. Only in 202508.
-            message: What the invited creators read.
+            message: Text of the invitation.
             preferred_content_type: Only in 202508.
-            creator_user_ids: The creators by their older ids. Only in 202405.
+            creator_user_ids: Creators to invite, in the older form; later `creator_user_open_ids`.
+                Only in 202405.
 
         Versions: 202405, 202508 (default).
 
@@ -892,12 +900,12 @@ class AffiliateSellerResource(Resource):
         save_to: str | PathLike[str] | None = None,
         options: RequestOptions | None = None,
     ) -> FileResponse[CompassTaskFile]:
-        """Fetch the file of a finished export.
+        """Fetch the file that an export of affiliate figures has produced.
 
-        The file; in the service's own answer it is Base64 text.
+        The file's content as base64 text.
 
         Args:
-            task_id: A task that has SUCCEEDED, from `get_compass_task_list`.
+            task_id: A task that `get_compass_task_list` shows as SUCCEEDED.
             save_to: Where to write the file; without it, the answer holds its bytes.
 
         Source: https://partner.tiktokshop.com/docv2/page/download-compass-task-file-202603
@@ -919,14 +927,15 @@ class AffiliateSellerResource(Resource):
         sample_rule: SampleRuleInput | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Set how many free samples of a product creators may ask for, when, and which ones.
+        """Set how many free samples of a product creators may ask for, when, and which creators.
 
-        Nothing beyond success; `get_open_collaboration_sample_rules` shows the rule in force.
+        Nothing beyond success; `get_open_collaboration_sample_rules` shows the rule.
 
         Args:
             product_id: A product in an open collaboration.
-            sample_rule: `sample_quota` samples between `start_time` and `end_time`, or without end;
-                `thresholds` are what a creator must reach.
+            sample_rule: `activate_status` turns the rule on, as ACTIVATE does, or off. `start_time`
+                and `end_time` bound it unless `is_sample_time_unlimited`; `thresholds` are what a
+                creator must reach.
 
         Source: https://partner.tiktokshop.com/docv2/page/edit-open-collaboration-sample-rule-202410
         """
@@ -943,12 +952,12 @@ class AffiliateSellerResource(Resource):
         auto_add_product: AutoAddProductInput | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Decide whether new products join open collaborations by themselves.
+        """Set whether products join open collaborations by themselves, and at which commission.
 
-        Nothing beyond success; `get_open_collaboration_settings` reads the setting back.
+        Nothing beyond success; `get_open_collaboration_settings` shows the settings.
 
         Args:
-            auto_add_product: `enable` switches it, `commission_rate` is what those products pay.
+            auto_add_product: The commission rate is asked for even where `enable` is false.
 
         Source: https://partner.tiktokshop.com/docv2/page/edit-open-collaboration-settings-202405
         """
@@ -965,12 +974,9 @@ class AffiliateSellerResource(Resource):
         product_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[ProductPromotionLinkResult]:
-        """Make a link to a product that affiliates can promote.
+        """Make a link with which creators can promote one of the shop's products.
 
-        The link.
-
-        Args:
-            product_id: A product of the shop.
+        The link. `generate_target_collaboration_link` makes one for a whole target collaboration.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/generate-affiliate-product-promotion-link-202405
@@ -990,12 +996,13 @@ class AffiliateSellerResource(Resource):
         target_collaboration_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[GenerateTargetCollaborationLinkResult]:
-        """Make a link that invites to a target collaboration.
+        """Make a link to a target collaboration, to be passed on to creators.
 
-        The link, to send to the creators.
+        The link. `generate_affiliate_product_promotion_link` makes one for a single product.
 
         Args:
-            target_collaboration_id: As found by `search_target_collaborations`.
+            target_collaboration_id: As given by `create_target_collaboration` or
+                `search_target_collaborations`.
 
         Source: https://partner.tiktokshop.com/docv2/page/generate-target-collaboration-link-202509
         """
@@ -1014,10 +1021,10 @@ class AffiliateSellerResource(Resource):
         doc_type: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[CompassTaskList]:
-        """List the exports of affiliate figures with their state.
+        """List the exports of affiliate figures, with how far each has come.
 
-        The tasks; only the file of one that has SUCCEEDED can be fetched, with
-        `download_compass_task_file`.
+        The tasks with file name and status; `download_compass_task_file` fetches the file of one
+        that has SUCCEEDED.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-compass-task-list-202603
         """
@@ -1038,14 +1045,15 @@ class AffiliateSellerResource(Resource):
         | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[ConversationPage, Conversation]:
-        """List the seller's conversations with creators.
+        """List the seller's conversations with creators, with the number of unread messages.
 
-        Each with its creator and how much of it is unread; `has_more` tells whether a next page
-        follows.
+        The conversations; their messages come from `get_creator_conversation_messages`.
 
         Args:
-            only_need_conversation_id: True leaves out everything but the ids.
-            conversation_status: Which conversations to list. Only in 202412.
+            only_need_conversation_id: True asks for the ids alone, without the creators' names and
+                pictures.
+            conversation_status: The part of the inbox to list; `get_inbox_category_counts` tells
+                how much each holds. Only in 202412.
 
         Versions: 202412, 202505 (default).
 
@@ -1076,11 +1084,11 @@ class AffiliateSellerResource(Resource):
     ) -> Pager[MessagePage, Message]:
         """Read the messages of one conversation with a creator.
 
-        The messages with their place in the conversation; `has_more` tells whether a next page
-        follows.
+        The messages with sender and time. `content` is JSON text whose shape depends on `type`.
 
         Args:
-            conversation_id: From `get_conversation_list` or `get_or_create_creator_conversation`.
+            conversation_id: As given by `get_conversation_list` or
+                `get_or_create_creator_conversation`.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-messageinthe-conversation-202412
         """
@@ -1100,13 +1108,15 @@ class AffiliateSellerResource(Resource):
         filter_options: Sequence[OptionGroup | Mapping[str, Any]] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[AdvancedSearchFiltersResult]:
-        """List the values of the advanced filters and sort orders for finding creators.
+        """List the values that the advanced filters of the creator search accept.
 
-        The options of each kind asked for, to be given as `advanced_filters` to
+        In `data` the options of each filter, some with a second level, and the ways to sort; in the
+        older form they stand in `advanced_filters`. Pass them on as `advanced_filters` of
         `search_creators_in_creator_marketplace`.
 
         Args:
-            filter_options: Kinds of filter to list, each by its `option_type`. Only in 202608.
+            filter_options: The filters whose values to list, by `option_type`; OPTION_SORTER stands
+                for the ways to sort. Only in 202608.
 
         Versions: 202601, 202608 (default).
 
@@ -1127,9 +1137,9 @@ class AffiliateSellerResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[InboxCategoryCounts]:
-        """Count the conversations of each category in the inbox.
+        """Count the unread, unreplied, starred and archived conversations with creators.
 
-        One count for each category; `get_conversation_list` lists what is in it.
+        One count for each category.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-inbox-category-counts-202608
         """
@@ -1142,10 +1152,11 @@ class AffiliateSellerResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[LatestUnreadMessages]:
-        """Read the newest unread message of each conversation.
+        """Return the newest unread messages from creators, with each conversation's unread count.
 
-        One message for each conversation, with how many are unread there;
-        `mark_conversations_as_read` clears them.
+        Messages with the conversation they belong to; `content` is JSON text whose shape depends on
+        `type`. The rest of a conversation comes from `get_creator_conversation_messages`;
+        `mark_conversations_as_read` clears the count.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-latest-unread-messages-202412
         """
@@ -1170,13 +1181,15 @@ class AffiliateSellerResource(Resource):
         | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[MarketplaceCreatorPerformance]:
-        """Look up one creator: profile, followers, content, sales and collaborations.
+        """Fetch one creator's profile, sales, content figures and followers.
 
-        The creator's figures; the service hides some and gives a range in their place.
+        The creator, with figures exact, as ranges, or both; rates are whole numbers, shares
+        (`category_gmv_distribution`, followers) decimal text.
 
         Args:
-            creator_user_id: As found by `search_creators_in_creator_marketplace`.
-            data_groups: Which figures to return. Only in 202608.
+            creator_user_id: The `creator_open_id` from `search_creators_in_creator_marketplace`, in
+                spite of its name; older versions take the creator's user id.
+            data_groups: The parts of the answer that are wanted. Only in 202608.
 
         Versions: 202406, 202505, 202508, 202608 (default).
 
@@ -1200,13 +1213,14 @@ class AffiliateSellerResource(Resource):
         page_token: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[CreatorContentDetailsPage, CreatorContentDetails]:
-        """Show which creators promote a product in an open collaboration, and with what.
+        """List the creators who promote a product in open collaboration, with their content.
 
-        Each creator with counts of videos and live sessions; TERMINATING ones stop at
-        `promotion_end_time`.
+        The creators, with how many videos and live sessions each made for the product; for one
+        whose promotion is TERMINATING, `promotion_end_time` tells when it ends.
+        `remove_creator_from_open_collaboration_product` ends it.
 
         Args:
-            product_id: A product in an open collaboration.
+            product_id: A product from `search_open_collaborations`.
 
         Versions: 202412, 202508 (default).
 
@@ -1228,13 +1242,13 @@ class AffiliateSellerResource(Resource):
         product_ids: Sequence[str],
         options: RequestOptions | None = None,
     ) -> APIResponse[OpenCollaborationSampleRules]:
-        """Read the free sample rules of products in open collaborations.
+        """Look up which free samples creators may ask for, by product.
 
-        One rule for each product, with how many samples are left;
+        One rule per product: quota, what is left of it, period, and what a creator must reach.
         `edit_open_collaboration_sample_rule` changes it.
 
         Args:
-            product_ids: Products in open collaborations.
+            product_ids: Products in open collaborations, as listed by `search_open_collaborations`.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-open-collaboration-sample-rules-202410
         """
@@ -1252,9 +1266,9 @@ class AffiliateSellerResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[OpenCollaborationSettings]:
-        """Read whether new products join open collaborations by themselves.
+        """Tell whether products join open collaborations by themselves, at which commission.
 
-        The setting, and the commission rate of such products.
+        The settings that `edit_open_collaboration_settings` changes.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-open-collaboration-settings-202409
         """
@@ -1272,15 +1286,17 @@ class AffiliateSellerResource(Resource):
         creator_id: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[OrCreateCreatorConversation]:
-        """Open the conversation with a creator, starting one if there is none.
+        """Open the conversation with a creator, starting one if there is none yet.
 
-        The conversation's id for `send_im_message`, and whether it is new. A new contact may count
-        against the outreach quota.
+        The conversation's id for `send_im_message`; `is_new` tells whether it was started just now.
 
         Args:
-            creator_open_id: As found by `search_creators_in_creator_marketplace`. Only in 202508.
-            only_need_conversation_id: True leaves out everything but the id.
-            creator_id: The creator by the older id. Only in 202412.
+            creator_open_id: As given by `search_creators_in_creator_marketplace`;
+                `check_creator_outreach_eligibility` tells whether the shop may contact this
+                creator. Only in 202508.
+            only_need_conversation_id: True asks for the id alone, without the creator's name and
+                picture.
+            creator_id: The creator in the older form; later `creator_open_id`. Only in 202412.
 
         Versions: 202412, 202508 (default).
 
@@ -1309,15 +1325,15 @@ class AffiliateSellerResource(Resource):
         valid_days: int | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[SampleRequestDeeplink]:
-        """Make a link on which creators ask for a free sample.
+        """Make a link through which a creator asks for a free sample of a SKU.
 
-        The link, for the creator's app.
+        The link. What creators then ask for is found with `search_sample_applications`.
 
         Args:
-            product_id: The product to give a sample of.
-            sku_id: The variant; any of the product if left out.
-            collaboration_id: The collaboration in whose name the sample is given.
-            valid_days: How long the link works.
+            sku_id: A SKU of that product.
+            campaign_id: The campaign that the sample belongs to.
+            collaboration_id: The collaboration that the sample belongs to.
+            valid_days: How many days the link works.
 
         Source: https://partner.tiktokshop.com/docv2/page/seller-get-sample-request-deeplink-202512
         """
@@ -1341,10 +1357,11 @@ class AffiliateSellerResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[WeeklyCreatorOutreachQuota]:
-        """Read how many creators the shop may contact this week, and how many it has.
+        """Show how many new creators the shop may contact this week, and how many it has.
 
-        The quota and its use, the period it counts for, and the sales level that decides it; with
-        `unlimited` none applies.
+        In `data` the sum and what was used, the week's start and end, the same by creator level
+        (`quota_details`), and what each level of sales would bring (`gmv_level_rule`). No sum binds
+        where `unlimited` is true.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-weekly-creator-outreach-quota-202607
         """
@@ -1361,12 +1378,13 @@ class AffiliateSellerResource(Resource):
         page_size: int,
         options: RequestOptions | None = None,
     ) -> APIResponse[WeeklyCreatorOutreachRecords]:
-        """List the creators that used up this week's outreach quota.
+        """List the creators who count towards the shop's weekly outreach quota.
 
-        The contacts, a page at a time; the pages are counted by `page_index`, not by a token.
+        In `data` the creators and their total number: for each, whether a message or an invitation
+        went out and whether the two are paired. `get_weekly_creator_outreach_quota` gives the sums.
 
         Args:
-            page_index: Number of the page.
+            page_index: Number of the page; here no token leads to the next one.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-weekly-creator-outreach-records-202608
         """
@@ -1390,7 +1408,7 @@ class AffiliateSellerResource(Resource):
         The conversations that could not be marked; a successful answer may still list some.
 
         Args:
-            conversation_ids: From `get_conversation_list`.
+            conversation_ids: As given by `get_conversation_list` or `get_latest_unread_messages`.
 
         Source: https://partner.tiktokshop.com/docv2/page/mark-conversation-read-202412
         """
@@ -1414,15 +1432,17 @@ class AffiliateSellerResource(Resource):
         product_filter: ProductFilter | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreatorPromotionDetailsResult]:
-        """Show which products of a target collaboration a creator promotes, and how.
+        """Show what one invited creator does with each product of a target collaboration.
 
-        One entry for each product that the query finds.
+        In `data` the products with price, old and new commission, whether the creator added them
+        (`product_add_status`), and the number of videos and live sessions.
+        `is_commission_effective` false means that the new rates do not hold yet.
 
         Args:
-            creator_user_open_id: A creator who was invited.
-            invitation_group_id: The collaboration.
-            query: Id or words of the name, as `query_type` says.
-            product_filter: ADDED finds only products that the creator has added.
+            creator_user_open_id: A creator of the collaboration, by `creator_open_id` from
+                `query_target_collaboration_detail`.
+            query: A product's id or name, as `query_type` says.
+            product_filter: With `added_types` ADDED only products that the creator added.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/query-creator-promotion-details-in-target-collaboration-202608
@@ -1449,12 +1469,15 @@ class AffiliateSellerResource(Resource):
         target_collaboration_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[QueryTargetCollaborationDetailResult]:
-        """Look up one target collaboration with its products and creators.
+        """Fetch a target collaboration with its products, creators, commissions and sample rule.
 
-        The collaboration in full; creators carry how far each has come.
+        The collaboration. In its lists `collaboration_status` shows which products and creators are
+        on their way out (DELETING) or gone. What one creator made of it comes from
+        `query_creator_promotion_details_in_target_collaboration`.
 
         Args:
-            target_collaboration_id: As found by `search_target_collaborations`.
+            target_collaboration_id: As given by `create_target_collaboration` or
+                `search_target_collaborations`.
 
         Versions: 202409, 202412, 202508 (default).
 
@@ -1478,16 +1501,18 @@ class AffiliateSellerResource(Resource):
         creator_user_id: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Stop a creator from promoting a product of an open collaboration.
+        """End one creator's promotion of a product in open collaboration.
 
-        Nothing beyond success; `get_open_collaboration_creator_content_details` shows when the
-        promotion ends.
+        Nothing beyond success; `get_open_collaboration_creator_content_details` shows whether the
+        promotion is TERMINATING, and until when.
 
         Args:
-            open_collaboration_id: As found by `search_open_collaborations`.
-            product_id: The collaboration's product.
-            creator_user_open_id: The creator to remove. Only in 202508.
-            creator_user_id: The creator by the older id. Only in 202405.
+            open_collaboration_id: As given by `search_open_collaborations`.
+            product_id: The product of that collaboration.
+            creator_user_open_id: The `creator_open_id` from
+                `get_open_collaboration_creator_content_details`. Only in 202508.
+            creator_user_id: The creator in the older form; later `creator_user_open_id`. Only in
+                202405.
 
         Versions: 202405, 202508 (default).
 
@@ -1512,12 +1537,13 @@ class AffiliateSellerResource(Resource):
         product_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[RemoveOpenCollaborationResult]:
-        """End the open collaboration of a product.
+        """End the open collaboration of a product, for all creators.
 
-        When the end takes effect; until then creators go on promoting it.
+        The time at which it ends; until then `search_open_collaborations` may show it as
+        TERMINATING.
 
         Args:
-            product_id: The collaboration's product.
+            product_id: The product, not the collaboration's own id.
 
         Source: https://partner.tiktokshop.com/docv2/page/remove-open-collaboration-202409
         """
@@ -1536,12 +1562,12 @@ class AffiliateSellerResource(Resource):
         target_collaboration_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """End a target collaboration.
+        """End a target collaboration for all of its creators and products.
 
-        Nothing beyond success; `query_target_collaboration_detail` shows its state.
+        Nothing beyond success; `search_target_collaborations` shows what became of it.
 
         Args:
-            target_collaboration_id: As found by `search_target_collaborations`.
+            target_collaboration_id: As given by `search_target_collaborations`.
 
         Source: https://partner.tiktokshop.com/docv2/page/remove-target-collaboration-202409
         """
@@ -1558,13 +1584,14 @@ class AffiliateSellerResource(Resource):
         conflict_items: Sequence[ConflictItemInput | Mapping[str, Any]],
         options: RequestOptions | None = None,
     ) -> APIResponse[ConflictResolution]:
-        """Take creators out of older target collaborations that stand in the way of a new one.
+        """Clear conflicts between creators and the target collaborations that hold them.
 
-        What was resolved and what was not; a successful answer may still list failures.
+        Which conflicts were cleared and which were not; a successful answer may still list
+        failures, without a reason. After it `create_target_collaboration` can be tried again.
 
         Args:
-            conflict_items: Creators and collaborations, as `check_target_collaboration_conflicts`
-                gave them.
+            conflict_items: Creators and collaborations as found by
+                `check_target_collaboration_conflicts`; products are not named here.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/resolve-target-collaboration-conflicts-202605
@@ -1591,9 +1618,9 @@ class AffiliateSellerResource(Resource):
         Nothing beyond success; `search_sample_applications` shows the new status.
 
         Args:
-            application_id: A request that can be approved, as found by
-                `search_sample_applications`.
-            reject_reason: Only with REJECT.
+            application_id: A PENDING request from `search_sample_applications`, where
+                `is_approvable` tells whether it can be approved.
+            reject_reason: Only with `review_result` REJECT.
 
         Versions: 202409, 202507 (default).
 
@@ -1634,24 +1661,26 @@ class AffiliateSellerResource(Resource):
         | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[CreatorPage, Creator]:
-        """Find creators by name, category, followers, sales and content.
+        """Search the marketplace for creators by name, followers, sales, category or content.
 
-        The creators, a page at a time; give the `search_key` of the first page with the next ones.
-        A daily quota applies (45101004).
+        Creators with main figures, and the `creator_open_id` by which other operations know them.
+        `get_marketplace_creator_performance` tells more about one.
 
         Args:
-            search_key: The one of the first page, to stay within the same search.
-            keyword: Words of the creator's name.
-            follower_demographics: Age, number and gender of the followers.
-            category: What the creator sells: a parent category, or children of it. Only in 202508,
+            search_key: From the answer before; keeps the result the same from page to page.
+            keyword: A creator's name, or a part of it.
+            follower_demographics: Age, number and gender of the followers; `percentage_ge` counts
+                in hundredths of a percent.
+            gmv_ranges: Spans of sales, such as GMV_RANGE_100_1000.
+            category: Product categories: a parent, and those of its children that count. Only in
+                202508, 202608.
+            content_performance: Only in 202508, 202608.
+            affiliate_data: How the creator has worked as an affiliate; `creator_agency_staus` is
+                the service's own spelling. Only in 202508, 202608.
+            advanced_filters: Values from `get_creator_marketplace_advanced_search_filters`, under
+                `option_list`, and one of its `sorters` as `sorter_algorithm_id`. Only in 202508,
                 202608.
-            content_performance: Lower bounds for views, engagement and live viewers. Only in
-                202508, 202608.
-            affiliate_data: Commission rates, how reliably the creator posts, and the agency's part.
-                Only in 202508, 202608.
-            advanced_filters: Values from `get_creator_marketplace_advanced_search_filters`. Only in
-                202508, 202608.
-            data_groups: Which figures to return. Only in 202608.
+            data_groups: The parts of each creator that are wanted. Only in 202608.
 
         Versions: 202406, 202505, 202508, 202608 (default).
 
@@ -1694,17 +1723,19 @@ class AffiliateSellerResource(Resource):
         title_keywords: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[ProductPage, Product]:
-        """Find products that are offered in open collaborations.
+        """Search products in open collaborations by category, commission, price or title.
 
-        The products with price and commission, a page at a time.
+        Products with shop, price, commission and units sold. `search_open_collaborations` gives the
+        shop's own collaborations.
 
         Args:
             page_size: From 1 to 20.
             sort_order: The service's default is ASC.
             sort_field: The service's default is commission_rate.
-            commission_rate_range: From `rate_ge` on, and below `rate_lt`.
-            sales_price_range: From `amount_ge` on, and below `amount_lt`.
-            title_keywords: Words of the title. At most 20 of them.
+            category: Only products of the category with this `id`.
+            commission_rate_range: From `rate_ge`, included, up to `rate_lt`, not included.
+            sales_price_range: From `amount_ge`, included, up to `amount_lt`, not included.
+            title_keywords: Words to look for in titles. At most 20 of them.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/seller-search-affiliate-open-collaboration-product-202405
@@ -1741,13 +1772,16 @@ class AffiliateSellerResource(Resource):
         top_level_category_id: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[OpenCollaborationPage, OpenCollaboration]:
-        """Find the shop's open collaborations by product.
+        """List the shop's open collaborations, by product or category.
 
-        The collaborations with their rate and how many creators take part; TERMINATING ones are
-        about to end.
+        Each with its product, current commission, and how many creators show or make content for
+        it; TERMINATING marks one that is about to end.
+        `get_open_collaboration_creator_content_details` names the creators.
 
         Args:
-            keyword: Id or words of the name, as `keyword_type` says.
+            sort_field: Such as `product_original_price`.
+            keyword: A product's id or name, as `keyword_type` says.
+            top_level_category_id: Only products under this category.
 
         Versions: 202409, 202412 (default).
 
@@ -1779,12 +1813,13 @@ class AffiliateSellerResource(Resource):
         content_format: Literal["LIVE", "VIDEO"] | str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[SampleApplicationFulfillments]:
-        """Show what a creator has posted for a free sample.
+        """List the videos and live sessions that a creator made for a free sample.
 
-        The videos and live sessions, each with its product.
+        All of them at once, with product, link, views, likes, comments and paid orders.
 
         Args:
-            application_id: As found by `search_sample_applications`.
+            application_id: As given by `search_sample_applications`.
+            content_format: Only videos, or only live sessions.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/seller-search-sample-applications-fulfillments-202409
@@ -1814,19 +1849,23 @@ class AffiliateSellerResource(Resource):
         creator_user_id: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[SampleApplicationPage, SampleApplication]:
-        """Find requests for free samples by creator, product, order or status.
+        """Search creators' requests for free samples by status, product, creator or order.
 
-        The requests; `is_approvable` tells whether `review_sample_application` can approve one,
-        else the reasons stand beside it.
+        Requests with creator, SKU, order, deadlines (`approve_expiration_time`,
+        `shipment_expiration_time`) and how far the promised content has come. Decide on PENDING
+        ones with `review_sample_application`; `disapprovable_reasons` tell why one cannot be
+        approved.
 
         Args:
-            creator_user_oepn_id: Only requests of this creator; the name is the service's own
-                spelling. Only in 202508.
-            target_collabration_id: Only requests within this target collaboration; the name is the
-                service's own spelling.
-            title: Words of the product's title.
-            username: The creator's name.
-            creator_user_id: The creator by the older id. Only in 202409, 202507.
+            creator_user_oepn_id: Only requests of this creator, by `creator_open_id`; the name is
+                the service's own spelling. Only in 202508.
+            order_id: The order with which the sample was sent.
+            target_collabration_id: A collaboration from `search_target_collaborations`; the name is
+                the service's own spelling.
+            title: The product's name.
+            username: The creator's user name.
+            creator_user_id: Only requests of this creator, in the older form. Only in 202409,
+                202507.
 
         Versions: 202409, 202507, 202508 (default).
 
@@ -1861,14 +1900,15 @@ class AffiliateSellerResource(Resource):
         program_id: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[OrderPage, Order]:
-        """Find the shop's orders that creators brought.
+        """Search the orders that creators brought to the shop, with their commission.
 
-        The orders with creators, content and commission of each line.
+        Orders with, per SKU, creator, content, collaboration or campaign, rates, and each
+        commission as estimated and as actually paid. The oldest form gives line items alone.
 
         Args:
             page_size: From 1 to 100. The service's default is 20.
-            create_time_ge: Placed at this time or later. Unix seconds. Only in 202410.
-            create_time_lt: Placed before this time. Unix seconds. Only in 202410.
+            create_time_ge: Ordered at this time or later. Unix seconds. Only in 202410.
+            create_time_lt: Ordered before this time. Unix seconds. Only in 202410.
             program_id: Only in 202410.
 
         Versions: 202405, 202410 (default).
@@ -1903,17 +1943,20 @@ class AffiliateSellerResource(Resource):
         creator_user_id: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[TargetCollaborationPage, TargetCollaboration]:
-        """Find the shop's target collaborations by name, product, creator or state.
+        """Search the shop's target collaborations by status, creator, product or name.
 
-        The collaborations with counts of their creators and products;
-        `query_target_collaboration_detail` has the rest.
+        The collaborations with period, sample rule and counts; creators, products and commissions
+        come from `query_target_collaboration_detail`.
 
         Args:
-            creator_accept_status: ACCEPT finds those that a creator has accepted. The service's
-                default is ALL.
-            creator_user_open_id: Only those with this creator. Only in 202508.
-            search_param: Id or words of the name (`keyword`), as `keyword_type` says.
-            creator_user_id: The creator by the older id. Only in 202409.
+            creator_accept_status: ACCEPT leaves out those that no creator has accepted. The
+                service's default is ALL.
+            creator_user_open_id: Only those with this creator, by `creator_open_id`. Only in
+                202508.
+            free_sample_setting: Whether free samples are offered, such as WITH_FREE_SAMPLE.
+            search_param: `keyword` is an id or a name of a product or a collaboration, as
+                `keyword_type` says.
+            creator_user_id: Only those with this creator, in the older form. Only in 202409.
 
         Versions: 202409, 202508 (default).
 
@@ -1944,14 +1987,17 @@ class AffiliateSellerResource(Resource):
         msg_type: MsgType | str,
         options: RequestOptions | None = None,
     ) -> APIResponse[SendImMessageResult]:
-        """Send a message to a creator.
+        """Send a creator a text, an image or a card in a conversation.
 
-        The message's id.
+        The message's id. There is no idempotency key: after a lost answer look with
+        `get_creator_conversation_messages` before sending it again.
 
         Args:
-            conversation_id: From `get_or_create_creator_conversation`.
-            content: What fits `msg_type`: words, or the ids of what a card shows. A picture comes
-                from `upload_message_image_v2`.
+            conversation_id: As given by `get_conversation_list` or
+                `get_or_create_creator_conversation`.
+            content: JSON text in the shape that `msg_type` asks for, such as `{"content": "Hello"}`
+                for TEXT. Images are uploaded first, with `upload_message_image` or
+                `upload_message_image_v2`.
 
         Source: https://partner.tiktokshop.com/docv2/page/send-im-message-202412
         """
@@ -1972,12 +2018,13 @@ class AffiliateSellerResource(Resource):
         action: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Change the state of a conversation, such as starring or archiving it.
+        """Change the status of a conversation with a creator.
 
-        Nothing beyond success; `get_conversation_list` finds it by its new state.
+        Nothing beyond success; `get_inbox_category_counts` shows how many conversations each
+        category now holds.
 
         Args:
-            conversation_id: From `get_conversation_list`.
+            conversation_id: As given by `get_conversation_list`.
 
         Source: https://partner.tiktokshop.com/docv2/page/update-conversation-status-202608
         """
@@ -2002,18 +2049,26 @@ class AffiliateSellerResource(Resource):
         creator_user_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[UpdateTargetCollaborationResult]:
-        """Change a target collaboration: creators, products, rates, end or name.
+        """Change a target collaboration's creators, products, commissions, end or contact.
 
-        Part by part, what could not be changed, and the pairs that others already hold; a
-        successful answer may still list some.
+        What did not work: conflicts with other collaborations, and in `update_failed` each change
+        that was refused. A successful answer may still list some;
+        `query_target_collaboration_detail` shows what holds now.
 
         Args:
-            target_collaboration_id: As found by `search_target_collaborations`.
-            end_time: Unix seconds.
-            products: Each with the commission rate of this collaboration, and the one of ads
-                (`target_ad_commission_rate`). At most 100 of them.
-            creator_user_open_ids: The creators to invite. At most 50 of them. Only in 202508.
-            creator_user_ids: The creators by their older ids. At most 50 of them. Only in 202409.
+            target_collaboration_id: As given by `search_target_collaborations`.
+            end_time: Needed even where it stays the same. Unix seconds.
+            free_sample_rule: Needed even where it stays the same; read as in
+                `create_target_collaboration`.
+            name: Needed even where it stays the same.
+            products: All products that it shall have; those left out count as removed. The rates
+                are named otherwise than in `create_target_collaboration`: `commission_rate`, and
+                `target_ad_commission_rate` for sales through shop ads. At most 100 of them.
+            seller_contact_info: Needed even where it stays the same, with its `email`.
+            creator_user_open_ids: All creators that it shall have, by `creator_open_id`; whoever is
+                left out counts as removed. At most 50 of them. Only in 202508.
+            creator_user_ids: All creators that it shall have, in the older form; later
+                `creator_user_open_ids`. At most 50 of them. Only in 202409.
 
         Versions: 202409, 202508 (default).
 
@@ -2043,13 +2098,10 @@ class AffiliateSellerResource(Resource):
         data: FileInput,
         options: RequestOptions | None = None,
     ) -> APIResponse[UploadMessageImageResult]:
-        """Upload a picture for a message to a creator.
+        """Upload an image for a message to a creator.
 
-        Its `url` and size, for the content of `send_im_message`. `upload_message_image_v2` is the
-        newer way.
-
-        Args:
-            data: The picture.
+        The image's address and size, to be used in the content of `send_im_message`.
+        `upload_message_image_v2` is the later form, for one shop.
 
         Source: https://partner.tiktokshop.com/docv2/page/upload-message-image-202511
         """
@@ -2065,12 +2117,9 @@ class AffiliateSellerResource(Resource):
         data: FileInput,
         options: RequestOptions | None = None,
     ) -> APIResponse[UploadMessageImageResult]:
-        """Upload a picture for a message to a creator.
+        """Upload an image for a message from one shop to a creator.
 
-        Its `url` and size, for the content of `send_im_message`.
-
-        Args:
-            data: The picture.
+        The image's address and size, to be used in the content of `send_im_message`.
 
         Source: https://partner.tiktokshop.com/docv2/page/upload-message-image-v2-202608
         """

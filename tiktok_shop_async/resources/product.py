@@ -2823,10 +2823,11 @@ class ProductResource(Resource):
         locale: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[OpportunityDetailResult]:
-        """Look up one opportunity: goods that the platform looks for, and what listing them takes.
+        """Fetch one opportunity: what should be listed, under which criteria, and its market.
 
-        The opportunity with its criteria and market figures; `submit_product_via_opportunity`
-        enters a product for it.
+        The opportunity in four parts: what it is (`basic_info`), what a product has to meet
+        (`listing_criteria`), and figures on the market and on videos (`market_data`,
+        `content_data`). `submit_product_via_opportunity` enters a product for it.
 
         Args:
             opportunity_id: As found by `list_opportunities`.
@@ -2852,17 +2853,18 @@ class ProductResource(Resource):
         locale: Locale | str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[Product]:
-        """Fetch a product in full: texts, images, SKUs, prices, stock, audit state.
+        """Fetch one product in full: texts, images, SKUs with price and stock, and its review.
 
-        The product. While changes are under review the live version is returned, unless another one
-        is asked for.
+        The whole product. `status` tells whether it is on sale, `audit` how far the platform's
+        review has come, and `audit_failed_reasons` what was found wrong; `has_draft` marks one
+        whose draft can be asked for.
 
         Args:
             product_id: As found by `search_products`.
-            return_under_review_version: True returns the version that awaits review, if there is
-                one. The service's default is false.
-            return_draft_version: True returns the draft, if there is one. The service's default is
-                false.
+            return_under_review_version: True returns the version that is under review. The
+                service's default is false.
+            return_draft_version: True returns the draft. The service's default is false.
+            locale: Language of the texts.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-product-202309
         """
@@ -2886,9 +2888,11 @@ class ProductResource(Resource):
         product_ids: Sequence[str],
         options: RequestOptions | None = None,
     ) -> APIResponse[ProductDiagnosesResult]:
-        """Tell what keeps products from selling better, field by field.
+        """Tell what weakens the listings of existing products, and how to improve them.
 
-        For each product its listing quality, and each weak field with what to do about it.
+        For each product its quality tier and, field by field, what is wrong and how to solve it,
+        with ready words, texts and images. Nothing is changed: take over what fits with
+        `partial_edit_product`.
 
         Args:
             product_ids: As found by `search_products`. At most 200 of them.
@@ -2912,12 +2916,14 @@ class ProductResource(Resource):
         product_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[PackageRecommendationPage, PackageRecommendation]:
-        """Recommend package sizes and weights for products whose own look wrong.
+        """Find products whose package weight or size looks wrong, and what would fit.
 
-        For each product what looks wrong, and the values to set in its place.
+        For each product what looks wrong (`abnormality_types`), and from what to what its weight
+        and sides should be; `partial_edit_product` sets them. The webhook
+        `product_package_recommended` brings the same.
 
         Args:
-            product_ids: As found by `search_products`.
+            product_ids: Only these products.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-product-package-recommendations-202602
         """
@@ -2938,10 +2944,10 @@ class ProductResource(Resource):
         locale: GetProductSkppDetailLocale | str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[ProductSkppDetail]:
-        """Show how a product stands in the SKPP programme: score, tasks and rewards.
+        """Show how one product stands in the SKPP programme: score, tasks and rewards.
 
-        The score against its target, the tasks that raise it, and the rewards with whether they can
-        be claimed.
+        The score and its target, each task with what has been reached and how much more its
+        suggestions would score, and each reward with the conditions of its claim.
 
         Args:
             product_id: As found by `list_product_skpp_statuses`.
@@ -2964,9 +2970,9 @@ class ProductResource(Resource):
         product_ids: Sequence[str],
         options: RequestOptions | None = None,
     ) -> APIResponse[ProductsSeoWords]:
-        """Suggest search words for the titles of products.
+        """Suggest search words that the listings of existing products should contain.
 
-        The words, product by product.
+        The words, product by product. `get_product_diagnoses` gives some among its suggestions.
 
         Args:
             product_ids: As found by `search_products`.
@@ -2988,9 +2994,10 @@ class ProductResource(Resource):
         product_ids: Sequence[str],
         options: RequestOptions | None = None,
     ) -> APIResponse[RecommendedProductTitleAndDescription]:
-        """Suggest better titles and descriptions for products.
+        """Suggest better titles and descriptions for existing products.
 
-        The suggestions, product by product; `partial_edit_product` puts them into effect.
+        For each product the texts to choose from, for TITLE and DESCRIPTION apart. Nothing is
+        changed: `partial_edit_product` puts one into effect.
 
         Args:
             product_ids: As found by `search_products`.
@@ -3012,9 +3019,10 @@ class ProductResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[ShopSkppSummary]:
-        """Sum up how the shop stands in the SKPP programme.
+        """Sum up the shop's part in the SKPP programme: products that take part, and gains.
 
-        How many products qualify or could, and what the shop has earned.
+        How many products are qualified and how many eligible, and the ad credit and visibility
+        gained; `list_product_skpp_statuses` names the products.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-shop-skpp-summary-202606
         """
@@ -3034,11 +3042,14 @@ class ProductResource(Resource):
         page_token: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[SubmissionPage, Submission]:
-        """List the products that were entered for opportunities, with the decisions.
+        """List the products that were entered for opportunities, and what became of them.
 
-        The submissions, a page at a time; rejected ones name the reason.
+        One record for each submission, with its status, the reason where it was rejected, and the
+        product's orders and views.
 
         Args:
+            opportunity_id: Only submissions for this one, as found by `list_opportunities`.
+            product_id: Only submissions of this product.
             submit_time_ge: Entered at this time or later.
             submit_time_lt: Entered before this time.
 
@@ -3067,12 +3078,13 @@ class ProductResource(Resource):
         images: Sequence[SizeChartPicture | Mapping[str, Any]] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[IdentifySizeChartsResult]:
-        """Tell which images are size charts.
+        """Tell which of some images show a size chart.
 
-        The verdict, image by image.
+        Yes or no for each image, in `is_size_chart`.
 
         Args:
-            images: The images, by `url`.
+            images: Each by its `url`, such as the one that `upload_product_image` returned beside
+                the `uri`.
 
         Source: https://partner.tiktokshop.com/docv2/page/recommend-sizechart-202309
         """
@@ -3088,13 +3100,13 @@ class ProductResource(Resource):
         data: FileInput | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[ImportExternalProductInfoResult]:
-        """Import product data from another system.
+        """Import product data from another system, as a file.
 
-        Whether the data was taken, as a code and a message of its own; look at them even where the
-        call succeeded.
+        A `code` and `message` of the import itself, such as a type of file that is not accepted;
+        look at them even where the call succeeded.
 
         Args:
-            data: The product data, as text.
+            data: The file with the product data.
 
         Source: https://partner.tiktokshop.com/docv2/page/import-external-product-info-202508
         """
@@ -3120,14 +3132,19 @@ class ProductResource(Resource):
         tag_codes: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[ListedOpportunities, ListedOpportunity]:
-        """List opportunities by kind, category and time.
+        """List opportunities of one kind: goods that the platform wants to see listed.
 
-        The opportunities, a page at a time; `get_opportunity_detail` has the rest of each.
+        The opportunities with market figures and reward; `get_opportunity_detail` adds the
+        criteria, and `submit_product_via_opportunity` enters a product.
 
         Args:
-            category_ids: Only opportunities in these categories.
-            create_time_ge: Made at this time or later. Unix seconds.
-            create_time_lt: Made before this time.
+            opportunity_type: What the platform names: a PRODUCT, the word that buyers search for
+                (KEYWORD), or a CATEGORY.
+            locale: Language of the texts.
+            category_ids: Only opportunities in these categories, which `get_categories` lists.
+            create_time_ge: Created at this time or later. Unix seconds.
+            create_time_lt: Created before this time.
+            tag_codes: Only opportunities with these tags, as found in `tag_codes` of the answer.
 
         Source: https://partner.tiktokshop.com/docv2/page/list-opportunities-202604
         """
@@ -3157,14 +3174,15 @@ class ProductResource(Resource):
         page_no: int | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[ProductSkppStatuses]:
-        """List how products stand in the SKPP programme.
+        """List the shop's products with their score and rewards in the SKPP programme.
 
-        The products with score and rewards; the pages are counted by `page_no`, not by a token.
+        The products and `total_count`. There is no page token: raise `page_no` until that many have
+        come. `get_product_skpp_detail` adds the tasks that raise a score.
 
         Args:
             product_ids: Only these products.
             page_size: The service's default is 50.
-            page_no: Number of the page. The service's default is 1.
+            page_no: Which page to return. The service's default is 1.
 
         Source: https://partner.tiktokshop.com/docv2/page/list-product-skpp-statuses-202606
         """
@@ -3189,9 +3207,10 @@ class ProductResource(Resource):
         images: Sequence[ImageToOptimize | Mapping[str, Any]] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[OptimizeImagesResult]:
-        """Make better versions of uploaded images, such as ones with a white background.
+        """Have uploaded product images improved, for instance given a white background.
 
-        For each image the original and the new one; with PROCESSING, ask again later.
+        For each image the original and the improved one, whose `optimized_uri` a product takes in
+        place of the old `uri`. Look at each `optimize_status`: PROCESSING is not finished.
 
         Args:
             images: `uri` is the one that `upload_product_image` returned; `optimization_mode` says
@@ -3211,13 +3230,15 @@ class ProductResource(Resource):
         candidate_products: Sequence[CandidateProductInput | Mapping[str, Any]] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[PartialEditCandidateProductsResult]:
-        """Change some fields of products that were offered for opportunities.
+        """Change some data of candidate products, which are matched with opportunities.
 
         The products that could not be changed, each with its reason; a successful answer may still
         list some.
 
         Args:
-            candidate_products: Each names its `external_product_id`, and the fields to change.
+            candidate_products: Each with the `external_product_id` it was uploaded under
+                (`upload_candidate_products`), and what changes. Each `uri` comes from
+                `upload_product_image`.
 
         Source: https://partner.tiktokshop.com/docv2/page/partial-edit-candidate-products-202409
         """
@@ -3253,21 +3274,28 @@ class ProductResource(Resource):
         video: VideoInput | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[PartialEditGlobalProductResult]:
-        """Change some fields of a global product; the others stay.
+        """Change only those data of a global product that are sent.
 
-        The SKUs with their ids, and region by region whether the change was published; look for
-        FAILED ones.
+        The SKUs with their ids, and for each region whether the change got through; a successful
+        answer may still list regions that FAILED. `edit_global_product` takes all data anew.
 
         Args:
             global_product_id: As found by `search_global_products`.
-            certifications: At most 10 of them.
-            external_global_product_id: Up to 999 characters.
-            main_images: `uri` is the one that `upload_product_image` returned; the list replaces
-                the old one. At most 9 of them.
+            brand_id: From `get_brands`.
+            category_id: A leaf category from `get_global_categories`.
+            category_version: The category tree that `category_id` belongs to.
+            certifications: As for `create_global_product`. At most 10 of them.
+            external_global_product_id: The product's id in another system. Up to 999 characters.
+            main_images: `uri` is the one that `upload_product_image` returned, or one that
+                `get_global_product` gives. At most 9 of them.
             manufacturer: Deprecated.
-            manufacturer_ids: As found by `search_manufacturers`.
-            responsible_person_ids: As found by `search_responsible_persons`.
+            manufacturer_ids: From `search_manufacturers`.
+            product_attributes: As for `create_global_product`.
+            responsible_person_ids: From `search_responsible_persons`.
             size_chart: An `image`, or a `template` from `search_size_charts`.
+            skus: Existing SKUs carry their `id`; `sale_prices` sets the price in single regions.
+                Otherwise as for `create_global_product`.
+            video: `id` is the one that `upload_product_file` returned.
 
         Source: https://partner.tiktokshop.com/docv2/page/partial-edit-global-product-202509
         """
@@ -3311,15 +3339,17 @@ class ProductResource(Resource):
         registered_trade_name: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Change some data of a manufacturer; the others stay.
+        """Change only those data of a manufacturer that are sent.
 
         Nothing beyond success; `search_manufacturers` shows the new data.
 
         Args:
             manufacturer_id: As found by `search_manufacturers`.
             address: Up to 500 characters.
-            locale: Language tag, as in BCP 47.
+            locale: Language of the profile to change; a manufacturer has one for each. Language
+                tag, as in BCP 47.
             name: Up to 255 characters.
+            phone_number: `availability` UNAVAILABLE says that there is no number.
             registered_trade_name: Up to 200 characters.
 
         Source: https://partner.tiktokshop.com/docv2/page/partial-edit-manufacturer-202409
@@ -3373,29 +3403,43 @@ class ProductResource(Resource):
         is_blind_box: bool | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[PartialEditProductResult]:
-        """Change some fields of a product; the others stay.
+        """Change only those data of a product that are sent.
 
-        The SKUs with their ids, and how the review of the change stands: with AUDITING it is not
-        live yet.
+        The SKUs with their ids, and where the platform's review stands; AUDITING is not yet
+        approved, and the webhook `product_audit_status_change` tells how it goes on. What has no
+        argument here, such as the category, takes `edit_product`; `update_price` and
+        `update_inventory` serve price and stock.
 
         Args:
             product_id: As found by `search_products`.
-            certifications: At most 10 of them.
-            external_product_id: Up to 999 characters.
-            listing_platforms: Where the product is on sale.
-            main_images: `uri` is the one that `upload_product_image` returned; the list replaces
-                the old one. At most 9 of them.
-            manufacturer_ids: As found by `search_manufacturers`.
-            responsible_person_ids: As found by `search_responsible_persons`.
-            save_mode: The service's default is LISTING.
+            brand_id: From `get_brands`.
+            certifications: As for `create_product`. At most 10 of them.
+            external_product_id: The product's id in another system. Up to 999 characters.
+            is_cod_allowed: Whether buyers may pay on delivery.
+            main_images: `uri` is the one that `upload_product_image` returned, or one that
+                `get_product` gives. At most 9 of them.
+            manufacturer_ids: From `search_manufacturers`.
+            product_attributes: As for `create_product`.
+            replicated_products: Price and stock of the product's copies in other regions, as listed
+                by `get_global_replicated_products`.
+            responsible_person_ids: From `search_responsible_persons`.
+            save_mode: AS_DRAFT keeps the change back, LISTING hands it in for sale. The service's
+                default is LISTING.
             size_chart: An `image`, or a `template` from `search_size_charts`.
-            auto_translate_enabled: Only in 202509.
-            category_version: Only in 202509.
-            inventory_mode: Only in 202509.
+            skus: Existing SKUs carry their `id`. Otherwise as for `create_product`.
+            subscribe_info_edit: Whether buyers can subscribe to the product, and the discount of
+                each kind of order under it.
+            video: `id` is the one that `upload_product_file` returned.
+            auto_translate_enabled: Whether the platform translates the product's texts. Only in
+                202509.
+            category_version: The category tree that the product's category belongs to. Only in
+                202509.
+            inventory_mode: Whether the product shares its stock with its copies in other regions or
+                has its own. Only in 202509.
             key_product_features: Only in 202509.
-            locale: Language tag, as in BCP 47. Only in 202509.
+            locale: Language the texts are written in. Language tag, as in BCP 47. Only in 202509.
             pod_info: Only in 202509.
-            scheduled_sale: Only in 202509.
+            scheduled_sale: Sets a later time at which the sale starts. Only in 202509.
             search_terms: Up to 250 characters. Only in 202509.
             is_blind_box: Only in 202509.
 
@@ -3453,13 +3497,14 @@ class ProductResource(Resource):
         phone_number: PhoneNumber | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Change some data of a responsible person; the others stay.
+        """Change only those data of a responsible person that are sent.
 
         Nothing beyond success; `search_responsible_persons` shows the new data.
 
         Args:
             responsible_person_id: As found by `search_responsible_persons`.
-            locale: Language tag, as in BCP 47.
+            locale: Language of the profile to change; a person has one for each. Language tag, as
+                in BCP 47.
             name: Up to 200 characters.
 
         Source: https://partner.tiktokshop.com/docv2/page/partial-edit-responsible-person-202409
@@ -3484,12 +3529,13 @@ class ProductResource(Resource):
         category_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[PredictedPackage]:
-        """Estimate the package size and weight of a product from its category.
+        """Estimate package size and weight of products of a category.
 
-        The estimate; check it before you use it for a product.
+        Size and weight, each with its unit. The category is all that the estimate knows;
+        `get_product_package_recommendations` looks at existing products.
 
         Args:
-            category_id: A leaf category.
+            category_id: A leaf category from `get_categories`.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/predict-product-package-dimensions-and-weight-202609
@@ -3510,14 +3556,17 @@ class ProductResource(Resource):
         publish_target: Sequence[PublishTarget | Mapping[str, Any]],
         options: RequestOptions | None = None,
     ) -> APIResponse[PublishGlobalProductResult]:
-        """Put a global product on sale in shops of other regions.
+        """Put a global product on sale in the shops of given regions.
 
-        The product of each shop, and region by region whether it worked; look for FAILED and DRAFT
-        ones, which carry reasons.
+        The product made in each region's shop, with its SKU ids. A successful answer may still list
+        regions that FAILED or got only a DRAFT: look at each entry of `publish_result`.
 
         Args:
             global_product_id: As found by `search_global_products`.
-            publish_target: The regions, each with the prices and stock of its SKUs.
+            publish_target: One entry for each region, with the price and stock of its SKUs.
+                `related_global_sku_id` is a SKU of the global product, `warehouse_id` comes from
+                `logistics.get_warehouse_list`. `get_global_category_rules` tells which regions need
+                a manufacturer or a responsible person.
 
         Source: https://partner.tiktokshop.com/docv2/page/publish-global-product-202309
         """
@@ -3538,12 +3587,13 @@ class ProductResource(Resource):
         product_title: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[RecommendBrandResult]:
-        """Suggest the brand that fits a product's title.
+        """Suggest the brand that goes with a product's title.
 
-        The brand; empty where none fits.
+        One brand, whose id serves as `brand_id`. `suggest_brands` names several, and says which the
+        shop may use.
 
         Args:
-            language: Language tag, as in BCP 47.
+            language: Language of the title. Language tag, as in BCP 47.
 
         Source: https://partner.tiktokshop.com/docv2/page/recommend-brand-202309
         """
@@ -3576,17 +3626,22 @@ class ProductResource(Resource):
         is_live_quick: bool | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[RecommendCategoryResult]:
-        """Suggest the category that fits a product's title, description and images.
+        """Suggest a category for a product from its title, description and images.
 
-        The path of categories down to the leaf, and whether the shop may sell in each.
+        `leaf_category_id`, which serves as `category_id`, and the categories above it;
+        `permission_statuses` tells whether the shop may sell in them.
 
         Args:
+            category_version: The category tree to choose from; name the same one wherever the id is
+                used.
             images: `uri` is the one that `upload_product_image` returned.
             include_prohibited_categories: True also suggests categories in which the shop may not
                 sell. The service's default is false.
-            listing_platform: Where the product will be on sale. The service's default is
-                TIKTOK_SHOP.
-            locale: Language tag, as in BCP 47.
+            listing_platform: The platform on which the product is to be sold. The service's default
+                is TIKTOK_SHOP.
+            locale: Language of the texts. Language tag, as in BCP 47.
+            origin_platform_category: The product's category in the system it comes from; the other
+                `origin_platform_` arguments likewise.
             is_live_quick: The service's default is false.
 
         Source: https://partner.tiktokshop.com/docv2/page/recommend-category-202309
@@ -3623,11 +3678,13 @@ class ProductResource(Resource):
         images: Sequence[ImageInput | Mapping[str, Any]] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[RecommendGlobalCategoriesResult]:
-        """Suggest the category that fits a global product's title, description and images.
+        """Suggest a category for a global product from its title, description and images.
 
-        The path of categories down to the leaf.
+        `leaf_category_id`, which serves as `category_id`, and the categories above it.
 
         Args:
+            category_version: The category tree to choose from; name the same one wherever the id is
+                used.
             images: `uri` is the one that `upload_product_image` returned.
 
         Source: https://partner.tiktokshop.com/docv2/page/recommend-global-categories-202309
@@ -3657,15 +3714,17 @@ class ProductResource(Resource):
         target_property_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[RecommendRequiredProductPropertiesResult]:
-        """Suggest values for the properties that a product must have in its category.
+        """Suggest values for the attributes that a product's category asks for.
 
-        The properties with suggested values, and whether others may be given.
+        Each attribute with the suggested values, and whether it is required, takes several values
+        or takes values of your own. `get_category_attributes` lists all attributes and values.
 
         Args:
-            category_id: A leaf category.
+            category_id: A leaf category from `get_categories`.
             images: `uri` is the one that `upload_product_image` returned.
-            sales_properties: Sales properties already chosen, with their values.
-            target_property_ids: Only these properties.
+            sales_properties: Attributes of type SALES_PROPERTY that are already settled, with their
+                values.
+            target_property_ids: Attributes to suggest values for.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/recommend-required-product-properties-202609
@@ -3692,13 +3751,13 @@ class ProductResource(Resource):
         product_ids: Sequence[str],
         options: RequestOptions | None = None,
     ) -> APIResponse[RecoverProductsResult]:
-        """Bring deleted products back.
+        """Bring deleted products back to the shop.
 
         The products that could not be recovered, each with its reason; a successful answer may
         still list some.
 
         Args:
-            product_ids: Products with the status DELETED, as found by `search_products`. At most 20
+            product_ids: Products that `search_products` finds under the status DELETED. At most 20
                 of them.
 
         Source: https://partner.tiktokshop.com/docv2/page/recover-products-202309
@@ -3720,17 +3779,19 @@ class ProductResource(Resource):
         inventory_mode: Literal["EXCLUSIVE", "SHARED"] | str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[ReplicateProductResult]:
-        """Copy a product of one shop into shops of other regions.
+        """Copy a product into the shops of other regions.
 
-        What failed, each with its reason; a successful answer may still list some.
-        `get_global_replicated_products` shows the copies.
+        The regions for which it failed, each with its reason; a successful answer may still list
+        some. The webhook `global_replication_status_change` tells what became of each copy, and
+        `get_global_replicated_products` lists them.
 
         Args:
-            product_id: The product to copy, as found by `search_products`.
-            replicate_target: The regions, each with what differs there: prices, stock,
-                certificates.
-            inventory_mode: Whether the copies share the stock of the original or have stock of
-                their own.
+            product_id: As found by `search_products`; `get_global_listing_rules` tells whether the
+                seller can copy at all (LOCAL_REPLICATION).
+            replicate_target: One entry for each region, with what differs there. `source_sku_id` is
+                the SKU of the original; certifications and attributes are as for `create_product`.
+            inventory_mode: SHARED sells from the stock of the original, EXCLUSIVE gives the copy
+                its own; a region in `replicate_target` can name its own mode.
 
         Source: https://partner.tiktokshop.com/docv2/page/replicate-product-202507
         """
@@ -3753,13 +3814,15 @@ class ProductResource(Resource):
         opportunity_matching_statuses: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[CandidateProductPage, CandidateProduct]:
-        """List the products that were offered for opportunities, matched or not.
+        """Search the products that were uploaded to be matched with opportunities.
 
-        The products; MATCHED ones name the opportunities found.
+        The products with the state of their matching; MATCHED ones name their `opportunity_ids`,
+        which `search_opportunities` explains.
 
         Args:
             page_size: From 1 to 100.
-            external_product_ids: Only these products, by your own ids.
+            external_product_ids: The ids under which `upload_candidate_products` sent them.
+            opportunity_matching_statuses: PENDING, MATCHED or NOT_MATCHED.
 
         Source: https://partner.tiktokshop.com/docv2/page/search-candidate-products-202409
         """
@@ -3784,13 +3847,14 @@ class ProductResource(Resource):
         product_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[CombinedListingRecommendationPage, CombinedListingRecommendation]:
-        """Suggest which products could become one listing with variants.
+        """Suggest which products could be combined into one listing, as its variants.
 
-        Groups of products, each with the option that would tell its variants apart.
+        Groups of products, each with the option that tells its members apart (`option_name`) and
+        every member's value of it. Nothing is combined.
 
         Args:
             page_size: From 1 to 100.
-            product_ids: Only groups with these products. At most 20 of them.
+            product_ids: Only suggestions for these products. At most 20 of them.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/search-combined-listing-recommendations-202506
@@ -3818,14 +3882,15 @@ class ProductResource(Resource):
         update_time_le: int | datetime | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[GlobalProductPage, GlobalProduct]:
-        """Find global products by status, seller SKU and time.
+        """Search global products by status, seller SKU and time of creation or change.
 
-        The products with their SKUs, a page at a time; `get_global_product` has the rest of each.
+        Title, status and SKU ids of each; `get_global_product` gives the rest.
 
         Args:
             page_size: From 1 to 100.
-            create_time_ge: Made at this time or later. Unix seconds.
-            create_time_le: Made at this time or earlier. Unix seconds.
+            create_time_ge: Created at this time or later. Unix seconds.
+            create_time_le: Created at this time or earlier. Unix seconds.
+            seller_skus: Only products with one of these seller SKUs.
             update_time_ge: Changed at this time or later. Unix seconds.
             update_time_le: Changed at this time or earlier. Unix seconds.
 
@@ -3857,12 +3922,14 @@ class ProductResource(Resource):
         sku_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[SearchInventoryResult]:
-        """Read the stock of products or SKUs, warehouse by warehouse.
+        """Read the stock of products or single SKUs, in all and by warehouse.
 
-        For each product and SKU what can be sold and what is committed, in all and by warehouse.
+        For each SKU what is available and what is committed;
+        `total_available_inventory_distribution` splits the available stock into what campaigns and
+        creators hold and what the shop sells.
 
         Args:
-            product_ids: Products whose SKUs are all returned.
+            product_ids: Products from `search_products`, with all their SKUs.
             sku_ids: Single SKUs.
 
         Source: https://partner.tiktokshop.com/docv2/page/inventory-search-202309
@@ -3886,14 +3953,15 @@ class ProductResource(Resource):
         manufacturer_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[ManufacturerPage, Manufacturer]:
-        """Find manufacturers that are registered for compliance.
+        """Search the manufacturers that products can name for product safety rules.
 
-        The manufacturers with their data; their ids go into products.
+        Each manufacturer's id, for the `manufacturer_ids` of a product, and its profile in each
+        language. `create_manufacturer` adds one.
 
         Args:
             page_size: From 1 to 100.
-            keyword: Words of the name. Up to 200 characters.
-            locales: Languages whose regional data to return. Language tag, as in BCP 47. Only in
+            keyword: Up to 200 characters.
+            locales: Languages of the profiles to return. Language tag, as in BCP 47. Only in
                 202501.
 
         Versions: 202409, 202501 (default).
@@ -3918,13 +3986,14 @@ class ProductResource(Resource):
         opportunity_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[OpportunityPage, Opportunity]:
-        """Find opportunities: products and categories that the platform looks for.
+        """List the opportunities to enter products for, or look up given ones.
 
-        The opportunities with their benefits; `apply_opportunities` enters a product for them.
+        The opportunities with their kind, tags and benefits; `apply_opportunities` enters a product
+        for them.
 
         Args:
             page_size: From 1 to 100.
-            opportunity_ids: Only these opportunities.
+            opportunity_ids: Only these, such as those that `search_candidate_products` names.
 
         Source: https://partner.tiktokshop.com/docv2/page/search-opportunities-202409
         """
@@ -3962,28 +4031,33 @@ class ProductResource(Resource):
         listing_quality_tier: Literal["POOR", "FAIR", "GOOD"] | str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[ProductPage, Product]:
-        """Find the shop's products by status, seller SKU, quality and time.
+        """Search the shop's products by status, seller SKU, quality and time.
 
-        The products with SKUs, prices and stock, a page at a time; `get_product` has the rest of
-        each.
+        The products with the price and stock of their SKUs, and `product_sync_fail_reasons` where
+        something is wrong. Texts, images and attributes are left out; `get_product` gives them.
 
         Args:
             page_size: From 1 to 100.
-            category_version: Which tree of categories the answer speaks of. Only in 202309.
-            audit_status: Only in 202312, 202502.
-            create_time_ge: Made at this time or later. Unix seconds.
-            create_time_le: Made at this time or earlier. Unix seconds.
-            listing_platforms: Only in 202312, 202502.
+            category_version: Only in 202309.
+            audit_status: How far the platform's review has come, as opposed to `status`. Only in
+                202312, 202502.
+            create_time_ge: Created at this time or later. Unix seconds.
+            create_time_le: Created at this time or earlier. Unix seconds.
+            listing_platforms: Only products sold on these platforms. Only in 202312, 202502.
             listing_quality_tiers: Only in 202502.
-            return_draft_version: True returns the draft of a product, if there is one. The
-                service's default is false. Only in 202502.
-            sku_ids: At most 10 of them. Only in 202312, 202502.
+            return_draft_version: True returns the drafts of products that have one. The service's
+                default is false. Only in 202502.
+            seller_skus: Only products with one of these seller SKUs.
+            sku_ids: Only products with one of these SKUs. At most 10 of them. Only in 202312,
+                202502.
             sns_filter: Only in 202502.
-            status: The service's default is ALL.
+            status: SELLER_DEACTIVATED was taken off sale by the seller (`deactivate_products`),
+                PLATFORM_DEACTIVATED by the platform. The service's default is ALL.
             update_time_ge: Changed at this time or later. Unix seconds.
             update_time_le: Changed at this time or earlier. Unix seconds.
-            locale: Language tag, as in BCP 47. Only in 202502.
-            include_live_quick_products: The service's default is false. Only in 202502.
+            locale: Language of the texts. Language tag, as in BCP 47. Only in 202502.
+            include_live_quick_products: True also returns products with the tag LIVE_QUICK. The
+                service's default is false. Only in 202502.
             listing_quality_tier: Only in 202312.
 
         Versions: 202309, 202312, 202502 (default).
@@ -4034,14 +4108,13 @@ class ProductResource(Resource):
         seller_name: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[ProductToAuditPage, ProductToAudit]:
-        """Find products of all shops for an audit, as a partner.
+        """As a partner, search sellers' products by title, brand, seller or category to audit.
 
-        The products with texts, images, seller and brand, a page at a time.
+        The products with texts, main images, brand, seller, country and `listing_url`.
 
         Args:
             product_ids: At most 20 of them.
-            product_title: Words of the title.
-            seller_name: Words of the seller's name.
+            seller_id: Only products of this seller, as named in the answers.
 
         Source: https://partner.tiktokshop.com/docv2/page/product-auditing-research-202601
         """
@@ -4072,14 +4145,15 @@ class ProductResource(Resource):
         responsible_person_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[ResponsiblePersonPage, ResponsiblePerson]:
-        """Find responsible persons that are registered for compliance.
+        """Search the responsible persons that products can name for product safety rules.
 
-        The persons with their data; their ids go into products.
+        Each person's id, for the `responsible_person_ids` of a product, and the profile in each
+        language. `create_responsible_person` adds one.
 
         Args:
             page_size: From 1 to 100.
-            keyword: Words of the name. Up to 200 characters.
-            locales: Languages whose regional data to return. Language tag, as in BCP 47. Only in
+            keyword: Up to 200 characters.
+            locales: Languages of the profiles to return. Language tag, as in BCP 47. Only in
                 202501.
 
         Versions: 202409, 202501 (default).
@@ -4111,17 +4185,17 @@ class ProductResource(Resource):
         size_chart_mode: Literal["PRODUCT_SCOPED", "REUSABLE_TEMPLATE"] | str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[SizeChartPage, SizeChart]:
-        """Find size charts by name or id.
+        """Search size charts by name, id or kind.
 
-        The charts; the template's id goes into a product's `size_chart`.
+        The charts, as images or tables in each language. `template_id` is the id that a product's
+        `size_chart` takes as `template`.
 
         Args:
             page_size: From 1 to 100.
-            locales: Languages in which to return the charts. Language tag, as in BCP 47.
-            ids: At most 50 of them.
-            keyword: Words of the name.
-            size_chart_mode: REUSABLE_TEMPLATE finds charts for many products, PRODUCT_SCOPED those
-                of single ones.
+            locales: Languages of the charts to return. Language tag, as in BCP 47.
+            ids: Charts by their `template_id`. At most 50 of them.
+            keyword: A word of the chart's name.
+            size_chart_mode: PRODUCT_SCOPED serves a single product, REUSABLE_TEMPLATE any number.
 
         Source: https://partner.tiktokshop.com/docv2/page/search-size-charts-202407
         """
@@ -4142,13 +4216,14 @@ class ProductResource(Resource):
         product_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[SubmitProductViaOpportunityResult]:
-        """Enter a product for an opportunity.
+        """Enter a product for one opportunity, for the platform to judge.
 
-        The submission and its first status; `get_submission_records` shows the decision.
+        The submission with its status and, where it was rejected, the reason;
+        `get_submission_records` follows it.
 
         Args:
             opportunity_id: As found by `list_opportunities`.
-            product_id: A product that meets the opportunity's criteria.
+            product_id: A product that meets the `listing_criteria` of `get_opportunity_detail`.
 
         Source: https://partner.tiktokshop.com/docv2/page/submit-product-via-opportunity-202604
         """
@@ -4169,12 +4244,14 @@ class ProductResource(Resource):
         appeal_message: AppealMessage | Mapping[str, Any],
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Appeal against a decision about a product's size chart.
+        """Object to the platform's finding that a product's size chart is faulty.
 
-        Nothing beyond success; webhook 66 tells when the appeal is decided.
+        Nothing beyond success; the webhook `appeal_completed` brings the decision on each
+        indicator.
 
         Args:
-            appeal_message: The chart in question and what speaks for it, indicator by indicator.
+            appeal_message: The chart, by id or by the `uri` of its image, and the findings you
+                object to (`indicator_details`).
 
         Source: https://partner.tiktokshop.com/docv2/page/submit-size-chart-appeal-202604
         """
@@ -4193,13 +4270,18 @@ class ProductResource(Resource):
         skus: Sequence[StrikethroughSku | Mapping[str, Any]],
         options: RequestOptions | None = None,
     ) -> APIResponse[SubmitStrikethroughPriceResult]:
-        """Hand in outside prices that prove a product's crossed-out price.
+        """Hand in prices of a product elsewhere, as grounds for a struck-through price.
 
-        The SKUs that were refused, each with its reason; a successful answer may still list some.
+        The SKUs for which it failed, each with its reason; a successful answer may still list some.
+        `enable_strikethrough_prices` takes the same data; the webhook `strikethrough_price_expired`
+        tells when a price has run out.
 
         Args:
             product_id: As found by `search_products`.
-            skus: Each SKU with its retail and its real selling price outside the platform.
+            external_product_id: The product's id where it is sold elsewhere.
+            skus: For each SKU (`id`) its counterpart elsewhere: `external_retail_price` is the
+                price asked there, `external_transaction_price` one that was paid, with its time and
+                an image as evidence.
 
         Source: https://partner.tiktokshop.com/docv2/page/submit-strikethrough-price-202609
         """
@@ -4222,11 +4304,13 @@ class ProductResource(Resource):
         images: Sequence[ImageInput | Mapping[str, Any]] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[SuggestBrandsResult]:
-        """Suggest brands that fit a product's title, description and images.
+        """Suggest brands for a product from its title, description, category and images.
 
-        The brands, and whether the shop is authorized for each.
+        The brands with their ids, which serve as `brand_id`, and whether the shop is authorised for
+        each. `recommend_brand` names only one.
 
         Args:
+            category_id: A leaf category from `get_categories`.
             images: `uri` is the one that `upload_product_image` returned.
 
         Source: https://partner.tiktokshop.com/docv2/page/suggest-brands-202609
@@ -4254,11 +4338,13 @@ class ProductResource(Resource):
     ) -> APIResponse[NoData]:
         """Set the stock of a global product's SKUs, warehouse by warehouse.
 
-        Nothing beyond success; `get_global_product` shows the new stock.
+        Nothing beyond success; `get_global_product` shows the new stock. For a shop's product use
+        `update_inventory`.
 
         Args:
             global_product_id: As found by `search_global_products`.
-            global_skus: Each SKU with its stock by warehouse; SKUs left out stay as they are.
+            global_skus: SKUs by `id`, each with the new quantity per warehouse;
+                `global_warehouse_id` comes from `logistics.get_global_seller_warehouses`.
 
         Source: https://partner.tiktokshop.com/docv2/page/update-global-inventory-202309
         """
@@ -4279,13 +4365,13 @@ class ProductResource(Resource):
     ) -> APIResponse[UpdateInventoryResult]:
         """Set the stock of a product's SKUs, warehouse by warehouse.
 
-        The SKUs that could not be set, each with its reason; a successful answer may still list
-        some.
+        The SKUs for which it failed, each with its reason and in `extra_errors` the warehouses at
+        fault; a successful answer may still list some. `search_inventory` shows the stock.
 
         Args:
             product_id: As found by `search_products`.
-            skus: Each SKU with its stock by warehouse; the number replaces the old one. SKUs left
-                out stay as they are.
+            skus: SKUs by `id`, each with the new quantity per warehouse; `warehouse_id` comes from
+                `logistics.get_warehouse_list`.
 
         Source: https://partner.tiktokshop.com/docv2/page/update-inventory-202309
         """
@@ -4306,13 +4392,14 @@ class ProductResource(Resource):
         skus: Sequence[SkuInput | Mapping[str, Any]],
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Set the prices of a product's SKUs.
+        """Set new prices for the SKUs of a product.
 
         Nothing beyond success; `get_product` shows the new prices.
 
         Args:
             product_id: As found by `search_products`.
-            skus: Each SKU with its new price; SKUs left out stay as they are.
+            skus: SKUs by `id`, each with its new `price`. `external_list_prices` are prices that
+                another shop system lists (`source`).
 
         Source: https://partner.tiktokshop.com/docv2/page/update-price-202309
         """
@@ -4332,12 +4419,14 @@ class ProductResource(Resource):
         stock_operation_setting: StockOperationSetting | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[UpdateStockOperationSettingsResult]:
-        """Switch the automatic restocking of SKUs on or off.
+        """Turn automatic restocking on or off for SKUs.
 
-        Which SKUs took the setting and which did not; a successful answer may still list failures.
+        Which SKUs took the setting and which did not; a successful answer may still list some in
+        `failed_sku_ids`.
 
         Args:
-            stock_operation_setting: `enable_auto_restock` switches it.
+            sku_ids: SKUs as found by `search_products`.
+            stock_operation_setting: `enable_auto_restock` true turns it on.
 
         Source: https://partner.tiktokshop.com/docv2/page/update-stock-operation-settings-202608
         """
@@ -4360,13 +4449,16 @@ class ProductResource(Resource):
         candidate_products: Sequence[CandidateProductInput | Mapping[str, Any]] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[UploadCandidateProductsResult]:
-        """Offer products from elsewhere to be matched with opportunities.
+        """Send in products of another system, to be matched with opportunities.
 
-        The products that were not taken, each with its reason; a successful answer may still list
-        some. `search_candidate_products` shows the matches.
+        The products that were refused, each with its reason; a successful answer may still list
+        some. `search_candidate_products` and the webhook `opportunity_matching_status_change` show
+        what was matched.
 
         Args:
-            candidate_products: The products, each under an `external_product_id` of your own.
+            candidate_products: Each under its id in the other system (`external_product_id`), by
+                which it is found and changed later. Each `uri` comes from `upload_product_image`;
+                the matching goes on until `opportunity_matching_end_time`.
 
         Source: https://partner.tiktokshop.com/docv2/page/upload-candidate-products-202409
         """
@@ -4385,13 +4477,14 @@ class ProductResource(Resource):
         external_product: UploadedExternalProduct | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Hand over a product of another system, as a base for a listing.
+        """Send in the data of a product as another system has it, without listing it.
 
-        Nothing beyond success.
+        Nothing beyond success: no id comes back, so the product goes by its `external_product_id`.
+        `create_product` creates one for sale.
 
         Args:
-            external_product: The product under its `external_product_id`, with texts, images and
-                SKUs.
+            external_product: The product under its ids in the other system (`external_product_id`,
+                `external_shop_id`), with its SKUs. Images are given by `url`, without an upload.
 
         Source: https://partner.tiktokshop.com/docv2/page/upload-external-product-202506
         """
@@ -4409,14 +4502,14 @@ class ProductResource(Resource):
         name: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[UploadProductFileResult]:
-        """Upload a document or a video for products.
+        """Upload a document or a video, to be used in products.
 
-        The file's `id`, to give to `create_product` and its kin as a certificate's file or as the
-        video.
+        The file's `id`, which products take in `video` or in the `files` of a certification. For
+        pictures use `upload_product_image`.
 
         Args:
-            data: PDF up to 20 MB, or a video up to 100 MB with sides from 9:16 to 16:9.
-            name: A plain file name: no spaces, one dot, no leading symbol.
+            data: A PDF of up to 20 MB, or a video of up to 100 MB between 9:16 and 16:9.
+            name: A plain file name with its ending: no spaces, no other dots, no symbol in front.
 
         Source: https://partner.tiktokshop.com/docv2/page/upload-product-file-202309
         """
@@ -4445,15 +4538,16 @@ class ProductResource(Resource):
         | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[UploadedImage]:
-        """Upload a picture for products.
+        """Upload a picture, to be used in products.
 
-        Its `uri`, to give to `create_product` and its kin where they take images, and its size
-        after processing.
+        The picture's `uri`, which products take wherever they take pictures, with its address and
+        its size in pixels.
 
         Args:
-            data: JPG, PNG, WEBP, HEIC or BMP up to 10 MB, with sides of 100 to 20,000 pixels; a
-                main image has 300 to 4,000. Outside 3:4 to 4:3 it is made square.
-            use_case: What the picture is for; the rules for its size depend on it.
+            data: JPG, PNG, WEBP, HEIC or BMP of up to 10 MB, with sides of 100 to 20,000 pixels.
+                Outside 3:4 to 4:3 it is made square.
+            use_case: What the picture is for. The sides of a MAIN_IMAGE measure 300 to 4,000
+                pixels, the short side of a SIZE_CHART_IMAGE at least 1,024.
 
         Source: https://partner.tiktokshop.com/docv2/page/upload-product-image-202309
         """

@@ -66,7 +66,7 @@ class UploadedExternalSku:
     external_sku_id: str | None = None
     image: ExternalImage | Mapping[str, Any] | None = None
     inventory_quantity: int | None = None
-    """From 1 to 99."""
+    """At least 1."""
     price: str | None = None
     selected_options: Sequence[SelectedOption | Mapping[str, Any]] | None = None
     status: str | None = None
