@@ -46,6 +46,7 @@ class Wire:
 
     def __init__(self, app: Starlette, clock: Clock) -> None:
         self.clock = clock
+        self.app = app
         self.market = app.state.market
         self.http = httpx.AsyncClient(
             transport=httpx.ASGITransport(app), base_url="http://shop.example"
@@ -103,10 +104,17 @@ class Wire:
         ]
 
 
-def new_wire(*, orders: int = 200, seed: int = 1, **options: Any) -> Wire:
+def new_wire(
+    *,
+    orders: int = 200,
+    seed: int = 1,
+    application: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Wire:
+    """Return a wire to a shop of its own; ``application`` goes to `create_app`."""
     clock = Clock()
     market = demo_market(orders=orders, seed=seed, clock=clock, **options)
-    return Wire(create_app(market=market, clock=clock), clock)
+    return Wire(create_app(market=market, clock=clock, **(application or {})), clock)
 
 
 def _given(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,8 @@ from .demo import (
     DEMO_SHOP_CIPHER,
     demo_market,
 )
+from .faults import FaultKind, FaultRule, Faults
+from .limits import EndpointClass, Limits, LimitSettings, Rate
 from .market import AccessToken, App, Market, UserType
 from .server import Sandbox, run_sandbox
 from .shop import Shop
@@ -38,7 +40,14 @@ __all__ = [
     "DEMO_SHOP_CIPHER",
     "AccessToken",
     "App",
+    "EndpointClass",
+    "FaultKind",
+    "FaultRule",
+    "Faults",
+    "LimitSettings",
+    "Limits",
     "Market",
+    "Rate",
     "Sandbox",
     "Shop",
     "UserType",

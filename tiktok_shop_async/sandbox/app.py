@@ -12,16 +12,26 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Mount
 from starlette.types import Message, Receive, Scope, Send
 
+from .clock import movable
+from .console import console_routes
+from .control import SameOriginOnly, control_routes
 from .demo import demo_market
-from .gateway import Gateway, Received
+from .faults import FaultRule, Faults
+from .gateway import AdmittedCall, Gateway, Received
+from .limits import Limits
 from .market import Market
+from .mishaps import Sleep, deliver, page_of_a_proxy, refusal_of, spoilt, too_many
 from .plays import play
 from .refusals import INTERNAL_ERROR, TOO_LARGE, Refusal
+from .request_log import LoggedRequest
 from .routes import Route, find_route
+from .workbench import Workbench
 
 MEGABYTE = 1024 * 1024
 LARGEST_BODY = {None: MEGABYTE, "json": 4 * MEGABYTE, "multipart": 110 * MEGABYTE}
@@ -35,6 +45,9 @@ def create_app(
     seed: int = 1,
     clock: Callable[[], float] = time.time,
     latency: float | Callable[[], float] = 0.0,
+    faults: Faults | None = None,
+    limits: Limits | None = None,
+    sleep: Sleep = asyncio.sleep,
 ) -> Starlette:
     """Return a shop on its own, with its state in memory and the demo's credentials.
 
@@ -44,12 +57,32 @@ def create_app(
         clock: Unix seconds; decides about timestamps, expiry and pending cancellations.
         latency: Seconds to hold every answer back, or a function that returns them. A call has
             taken effect by then, as one has whose answer is lost on the way.
+        faults: What is to go wrong; more can be added while it runs, also to ``app.state.faults``.
+        limits: How many calls are let through; none are refused by default.
+        sleep: Waits for latency and slow answers.
     """
-    market = market or demo_market(orders=orders, seed=seed, clock=clock)
-    shopfront = Shopfront(market, clock, latency)
-    app = Starlette(exception_handlers={Exception: shopfront.internal_error})
+    if market is None:
+        clock = movable(clock)
+        market = demo_market(orders=orders, seed=seed, clock=clock)
+    bench = Workbench(
+        market=market,
+        clock=clock,
+        faults=Faults() if faults is None else faults,
+        limits=limits or Limits(),
+    )
+    bench.limits.use_clock(clock)
+    shopfront = Shopfront(bench, latency, sleep)
+    tools = Mount(
+        "/_sandbox",
+        routes=[*control_routes(bench), *console_routes(bench)],
+        middleware=[Middleware(SameOriginOnly)],
+    )
+    app = Starlette(routes=[tools], exception_handlers={Exception: shopfront.internal_error})
     app.router.default = shopfront
     app.state.market = market
+    app.state.faults = bench.faults
+    app.state.limits = bench.limits
+    app.state.requests = bench.requests
     return app
 
 
@@ -57,23 +90,31 @@ class Shopfront:
     """Receives each request, has it admitted and played, and answers with an envelope."""
 
     def __init__(
-        self, market: Market, clock: Callable[[], float], latency: float | Callable[[], float]
+        self, bench: Workbench, latency: float | Callable[[], float], sleep: Sleep
     ) -> None:
-        self._market = market
-        self._gateway = Gateway(market, clock)
-        self._clock = clock
+        self._bench = bench
+        self._market = bench.market
+        self._gateway = Gateway(bench.market, bench.clock)
+        self._clock = bench.clock
         self._latency = latency
+        self._sleep = sleep
         self._numbers = itertools.count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        response = await self._answer(scope, receive)
-        if response is None:
-            return
-        delay = self._latency() if callable(self._latency) else self._latency
-        if delay > 0:
-            await asyncio.sleep(delay)
-        await response(scope, receive, send)
+        started = time.perf_counter()
+        entry = self._bench.requests.open(scope["method"], _path(scope), self._clock())
+        try:
+            response, rule = await self._answer(scope, receive, entry)
+            if response is None:
+                return
+            delay = self._latency() if callable(self._latency) else self._latency
+            if delay > 0:
+                await self._sleep(delay)
+            entry.note_delivery(response.status_code, rule)
+            await deliver(response, rule, scope, receive, send, self._sleep)
+        finally:
+            entry.milliseconds = (time.perf_counter() - started) * 1000
 
     async def internal_error(self, request: Request, error: Exception) -> Response:
         """Answer for a fault of the sandbox itself; the server logs it."""
@@ -81,24 +122,74 @@ class Shopfront:
             INTERNAL_ERROR, "Internal error.", None, HTTPStatus.INTERNAL_SERVER_ERROR
         )
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Response | None:
-        """Return the answer; None when the client is gone before its request was complete."""
+    async def _answer(
+        self, scope: Scope, receive: Receive, entry: LoggedRequest
+    ) -> tuple[Response | None, FaultRule | None]:
+        """Return the answer and what spoils it; None when the client left before its end."""
+        received: Received | None = None
+        rule: FaultRule | None = None
         try:
             path = _path(scope)
             route = find_route(scope["method"], path)
+            entry.operation = route.operation.id
             headers = _headers(scope)
             body = await _read(receive, headers, route)
             if body is None:
-                return None
+                return None, None
             pairs = parse_qsl(
                 scope["query_string"].decode("utf-8", "surrogateescape"),
                 keep_blank_values=True,
                 errors="surrogateescape",
             )
-            call = self._gateway.admit(Received(path, pairs, headers, body), route)
-            return self._envelope(0, "Success", play(call, self._market), HTTPStatus.OK)
+            received = Received(path, pairs, headers, body)
+            call = self._gateway.admit(received, route)
+            entry.note_request(pairs, received.signed_body, call.query["sign"])
+            rule = self._strike(call)
+            return self._carry_out(call, rule, entry), rule
         except Refusal as refusal:
-            return self._envelope(refusal.code, refusal.message, None, refusal.http_status)
+            if received is not None and not entry.query_pairs:
+                self._explain(received, entry)
+            entry.note_answer(refusal.code, refusal.message)
+            response = self._envelope(refusal.code, refusal.message, None, refusal.http_status)
+            response.headers.update(refusal.headers)
+            return response, rule
+
+    def _strike(self, call: AdmittedCall) -> FaultRule | None:
+        """Return what strikes a call; one that is over a limit is refused before."""
+        limits, shop = self._bench.limits, call.shop.cipher if call.shop else ""
+        excess = limits.take(call.token.app_key, shop, call.operation)
+        if excess is not None:
+            raise too_many(excess, limits.settings.retry_after, self._clock())
+        return self._bench.faults.strike(call.operation.id)
+
+    def _carry_out(
+        self, call: AdmittedCall, rule: FaultRule | None, entry: LoggedRequest
+    ) -> Response:
+        """Play a call if its fault lets it be processed, and return what the fault left of it."""
+        data, refusal = None, None
+        if rule is None or rule.processed:
+            try:
+                data = play(call, self._market)
+                entry.processed = True
+            except Refusal as refused:
+                refusal = refused
+        if rule is not None:
+            page = page_of_a_proxy(rule)
+            if page is not None:
+                return page
+            refusal = refusal_of(rule, self._clock()) or refusal
+            data = spoilt(data, rule.kind)
+        if refusal is not None:
+            raise refusal
+        entry.note_answer(0, "Success")
+        return self._envelope(0, "Success", data, HTTPStatus.OK)
+
+    def _explain(self, received: Received, entry: LoggedRequest) -> None:
+        """Note how a refused request should have been signed."""
+        app = self._market.apps.get(dict(received.query_pairs).get("app_key", ""))
+        body = received.signed_body
+        expected = app.verifier.expected(received.path, received.query_pairs, body) if app else None
+        entry.note_request(received.query_pairs, body, expected)
 
     def _envelope(
         self, code: int, message: str, data: dict[str, Any] | None, http_status: int

@@ -26,6 +26,16 @@ def demo_market(
     pending_seconds: float = PENDING_SECONDS,
 ) -> Market:
     """Return one app with one shop, and a token of each kind."""
+
+    def remake() -> Market:
+        return demo_market(
+            orders=orders,
+            seed=seed,
+            clock=clock,
+            pending_share=pending_share,
+            pending_seconds=pending_seconds,
+        )
+
     shop = Shop(
         id="7000714532876273420",
         name="Sandbox Goods",
@@ -44,4 +54,4 @@ def demo_market(
         ),
         AccessToken(value=DEMO_CREATOR_TOKEN, app_key=DEMO_APP_KEY, user_type=UserType.CREATOR),
     )
-    return Market([App(DEMO_APP_KEY, DEMO_APP_SECRET)], tokens, [shop])
+    return Market([App(DEMO_APP_KEY, DEMO_APP_SECRET)], tokens, [shop], remake=remake)

@@ -45,6 +45,11 @@ class Received:
         """The media type without its parameters."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
+    @property
+    def signed_body(self) -> bytes:
+        """What of the body belongs to the signature: nothing of a form."""
+        return b"" if self.content_type == _CONTENT_TYPES["multipart"] else self.body
+
 
 @attrs.frozen(kw_only=True)
 class AdmittedCall:
@@ -172,8 +177,7 @@ def _check_signature(app: App, received: Received, query: Mapping[str, str]) -> 
     sign = query.get("sign")
     if not sign:
         raise invalid("The parameter sign is missing.")
-    body = b"" if received.content_type == _CONTENT_TYPES["multipart"] else received.body
-    if not app.verifier.fits(sign, received.path, received.query_pairs, body):
+    if not app.verifier.fits(sign, received.path, received.query_pairs, received.signed_body):
         raise Refusal(
             refusals.WRONG_SIGNATURE,
             "The signature does not fit the request.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import IntEnum
 
 import attrs
@@ -48,8 +48,14 @@ class Market:
     """All apps, tokens and shops that one sandbox knows."""
 
     def __init__(
-        self, apps: Iterable[App], tokens: Iterable[AccessToken], shops: Iterable[Shop]
+        self,
+        apps: Iterable[App],
+        tokens: Iterable[AccessToken],
+        shops: Iterable[Shop],
+        *,
+        remake: Callable[[], Market] | None = None,
     ) -> None:
+        self._remake = remake
         self.apps = {app.key: app for app in apps}
         self.tokens = {token.value: token for token in tokens}
         self.shops = {shop.cipher: shop for shop in shops}
@@ -57,3 +63,9 @@ class Market:
     def shops_of(self, token: AccessToken) -> list[Shop]:
         """Return the shops that a token's authorization covers."""
         return [shop for cipher, shop in self.shops.items() if cipher in token.shop_ciphers]
+
+    def reset(self) -> None:
+        """Return to the beginning; `LookupError` if this market does not know how to."""
+        if self._remake is None:
+            raise LookupError("the market was made by hand, so it cannot be made again")
+        vars(self).update(vars(self._remake()))

@@ -6,6 +6,7 @@ choice, and so are the codes marked below: no document names them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 
@@ -16,14 +17,22 @@ class Refusal(Exception):  # noqa: N818  it is an answer, not a fault
     refuses has a status of its own.
     """
 
-    def __init__(self, code: int, message: str, http_status: int = HTTPStatus.OK) -> None:
+    def __init__(
+        self,
+        code: int,
+        message: str,
+        http_status: int = HTTPStatus.OK,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.http_status = http_status
+        self.headers = headers or {}
 
 
 # The gateway.
+THROTTLED = 36009002
 INTERNAL_ERROR = 36009003
 INVALID_PARAMETER = 36009004
 UNKNOWN_PATH = 36009009
@@ -32,6 +41,7 @@ UNKNOWN_VERSION = 36009014
 TOO_LARGE = 36009021
 WRONG_CONTENT_TYPE = 36009022
 UNREADABLE_BODY = 36009023
+QUOTA_EXHAUSTED = 36009037
 WRONG_TOKEN_OR_SHOP = 101000
 UNKNOWN_TOKEN = 105001  # our choice
 EXPIRED_TOKEN = 105002

@@ -14,6 +14,8 @@ import uvicorn
 from starlette.applications import Starlette
 
 from .app import create_app
+from .clock import movable
+from .connection import SandboxProtocol
 from .demo import (
     DEMO_ACCESS_TOKEN,
     DEMO_APP_KEY,
@@ -21,7 +23,11 @@ from .demo import (
     DEMO_SHOP_CIPHER,
     demo_market,
 )
+from .faults import Faults
+from .limits import Limits
 from .market import Market
+from .mishaps import Sleep
+from .request_log import RequestLog
 from .shop import PENDING_SECONDS, PENDING_SHARE, Shop
 
 
@@ -31,6 +37,9 @@ class Sandbox:
 
     base_url: str
     market: Market = attrs.field(repr=False)
+    faults: Faults = attrs.field(repr=False)
+    limits: Limits = attrs.field(repr=False)
+    requests: RequestLog = attrs.field(repr=False)
     app_key: str = DEMO_APP_KEY
     app_secret: str = attrs.field(default=DEMO_APP_SECRET, repr=False)
     access_token: str = attrs.field(default=DEMO_ACCESS_TOKEN, repr=False)
@@ -52,11 +61,15 @@ async def run_sandbox(
     latency: float | Callable[[], float] = 0.0,
     pending_share: float = PENDING_SHARE,
     pending_seconds: float = PENDING_SECONDS,
+    faults: Faults | None = None,
+    limits: Limits | None = None,
+    sleep: Sleep = asyncio.sleep,
 ) -> AsyncIterator[Sandbox]:
     """Serve a sandbox on loopback, in the running event loop, until the block ends.
 
     Port 0 takes a free one. Signals stay with whoever handles them now.
     """
+    clock = movable(clock)
     market = demo_market(
         orders=orders,
         seed=seed,
@@ -64,13 +77,21 @@ async def run_sandbox(
         pending_share=pending_share,
         pending_seconds=pending_seconds,
     )
-    app = create_app(market=market, clock=clock, latency=latency)
+    app = create_app(
+        market=market, clock=clock, latency=latency, faults=faults, limits=limits, sleep=sleep
+    )
     with listening(port=port) as listener:
         server = _EmbeddedServer(server_config(app))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             await server.wait_until_started(serving)
-            yield Sandbox(base_url=base_url(listener), market=market)
+            yield Sandbox(
+                base_url=base_url(listener),
+                market=market,
+                faults=app.state.faults,
+                limits=app.state.limits,
+                requests=app.state.requests,
+            )
         finally:
             server.should_exit = True
             await serving
@@ -80,7 +101,7 @@ def server_config(app: Starlette) -> uvicorn.Config:
     """Return how a sandbox is served: quietly, and without anything it has no use for."""
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=SandboxProtocol,
         ws="none",
         lifespan="off",
         access_log=False,

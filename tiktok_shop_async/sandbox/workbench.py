@@ -1,0 +1,42 @@
+"""What a sandbox can be worked on with: its shops, time, faults, limits and log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+
+from .clock import Movable, MovableClock
+from .faults import Faults
+from .limits import Limits
+from .market import Market
+from .request_log import RequestLog
+
+
+@attrs.frozen(kw_only=True)
+class Workbench:
+    """Everything that tests, control endpoints and the console share."""
+
+    market: Market
+    clock: Callable[[], float]
+    faults: Faults
+    limits: Limits
+    requests: RequestLog = attrs.field(factory=RequestLog)
+
+    def reset(self) -> None:
+        """Return to the beginning: data, rules, limits and time; the log is emptied.
+
+        `LookupError` if the market was made by hand, so that nobody knows its beginning.
+        """
+        if isinstance(self.clock, MovableClock):
+            self.clock.reset()
+        self.market.reset()
+        self.faults.reset()
+        self.limits.reset()
+        self.requests.clear()
+
+    def move_clock(self, seconds: float) -> None:
+        """Let time pass at once; `LookupError` if the clock is one that cannot be moved."""
+        if not isinstance(self.clock, Movable):
+            raise LookupError("the clock cannot be moved: it has no advance(seconds)")
+        self.clock.advance(seconds)
