@@ -1,0 +1,301 @@
+"""The control endpoints, the log of requests and the console's HTML, at the wire."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from sandbox.wire import CANCEL, NOW, PAID, SHOPS, UPLOAD, Wire, new_wire
+
+from tiktok_shop_async.sandbox import (
+    DEMO_ACCESS_TOKEN,
+    DEMO_APP_SECRET,
+    DEMO_SHOP_CIPHER,
+    FaultRule,
+    Faults,
+    Market,
+    create_app,
+    run_sandbox,
+)
+
+TOOLS = "/_sandbox"
+SECRETS = (DEMO_APP_SECRET, DEMO_ACCESS_TOKEN, DEMO_SHOP_CIPHER)
+
+
+@pytest.fixture
+async def wire() -> AsyncIterator[Wire]:
+    wire = new_wire(pending_share=0.0, application={"faults": Faults()})
+    async with wire.http:
+        yield wire
+
+
+async def tool(wire: Wire, method: str, path: str, **content: Any) -> httpx.Response:
+    return await wire.http.request(method, f"{TOOLS}/{path}", **content)
+
+
+async def logged(wire: Wire, after: int = 0) -> list[dict[str, Any]]:
+    answer = await tool(wire, "GET", f"requests?after={after}")
+    assert not [secret for secret in SECRETS if secret in answer.text]
+    entries: list[dict[str, Any]] = answer.json()["requests"]
+    return entries
+
+
+# Faults and limits.
+
+
+async def test_faults_are_switched_on_listed_and_off(wire: Wire) -> None:
+    rule = {"kind": "throttled", "operation": "authorization.*", "nth": 1, "retry_after": 2}
+    added = await tool(wire, "POST", "faults", json=rule)
+    assert added.status_code == 201
+    number = added.json()["id"]
+    assert (await wire.send("GET", SHOPS)).headers["retry-after"] == "2"
+    assert (await wire.send("GET", SHOPS)).status_code == 200
+    (shown,) = (await tool(wire, "GET", "faults")).json()["faults"]
+    assert rule.items() <= shown.items()
+    assert (shown["id"], shown["seen"], shown["struck"]) == (number, 2, 1)
+    assert (await tool(wire, "DELETE", f"faults/{number}")).status_code == 204
+    assert (await tool(wire, "DELETE", f"faults/{number}")).status_code == 404
+    await tool(wire, "POST", "faults", json=rule)
+    assert (await tool(wire, "DELETE", "faults")).status_code == 204
+    assert (await tool(wire, "GET", "faults")).json() == {"faults": []}
+
+
+async def test_limits_are_set_shown_and_lifted(wire: Wire) -> None:
+    settings = {"rates": {"light_read": {"per_second": 1.0, "burst": 1}}, "hourly_quota": 9}
+    answer = await tool(wire, "POST", "limits", json=settings)
+    assert answer.json() == {**settings, "retry_after": None}
+    assert [(await wire.send("GET", SHOPS)).status_code for _ in range(2)] == [200, 429]
+    assert (await tool(wire, "DELETE", "limits")).status_code == 204
+    assert (await tool(wire, "GET", "limits")).json()["rates"] == {}
+    assert (await wire.send("GET", SHOPS)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "content", "status", "word"),
+    [
+        ("POST", "faults", {"content": b"{"}, 400, "no JSON"),
+        ("POST", "faults", {"json": {"kind": "flood"}}, 400, "flood"),
+        ("POST", "limits", {"json": {"hourly_quota": -1}}, 400, "hourly_quota"),
+        ("POST", "clock", {"json": {"advance": "soon"}}, 400, "advance"),
+        ("POST", "clock", {"json": {"advance": True}}, 400, "advance"),
+        ("POST", "clock", {"json": [1]}, 400, "advance"),
+        ("POST", "clock", {"json": {"advance": 60}}, 409, "cannot be moved"),
+        ("GET", "requests?after=x", {}, 400, "after"),
+        ("GET", "orders?limit=-1", {}, 400, "limit"),
+    ],
+)
+async def test_what_cannot_be_done_is_explained(
+    wire: Wire, method: str, path: str, content: dict[str, Any], status: int, word: str
+) -> None:
+    answer = await tool(wire, method, path, **content)
+    assert answer.status_code == status
+    assert word in answer.json()["error"]
+
+
+async def test_pages_of_other_sites_cannot_work_on_it(wire: Wire) -> None:
+    for origin, status in (("http://shop.example", 201), ("https://evil.example", 403)):
+        answer = await tool(
+            wire, "POST", "faults", json={"kind": "html_page"}, headers={"origin": origin}
+        )
+        assert answer.status_code == status
+    assert len(wire.app.state.faults) == 1
+
+
+# Orders, time, reset.
+
+
+async def test_orders_are_shown_with_their_state(wire: Wire) -> None:
+    order_id = wire.order_ids("AWAITING_SHIPMENT", lines=2)[0]
+    wire.clock.now += 60
+    await wire.cancel(order_id)
+    (shop,) = (await tool(wire, "GET", "orders?limit=3")).json()["shops"]
+    assert sum(shop["by_status"].values()) == 200
+    assert len(shop["orders"]) == 3
+    newest = shop["orders"][0]
+    assert (newest["id"], newest["status"], newest["update_time"]) == (
+        order_id,
+        "CANCELLED",
+        NOW + 60,
+    )
+    assert newest["cancelled_line_items"] == newest["line_items"] >= 2
+    (shop,) = (await tool(wire, "GET", "orders?status=UNPAID")).json()["shops"]
+    assert {order["status"] for order in shop["orders"]} == {"UNPAID"}
+
+
+async def test_a_clock_that_is_moved_moves_all_of_the_sandbox() -> None:
+    """A pending cancellation goes through, and a timestamp of before is too old."""
+    async with run_sandbox(orders=60, pending_share=1, pending_seconds=3600) as sandbox:
+        order = next(o for o in sandbox.shop.orders.values() if o.status == "AWAITING_SHIPMENT")
+        sandbox.shop.cancel(order.id, PAID)
+        async with httpx.AsyncClient(base_url=sandbox.base_url + TOOLS) as http:
+            before = (await http.get("/clock")).json()["now"]
+            after = (await http.post("/clock", json={"advance": 3601})).json()["now"]
+            assert 3601 <= after - before < 3660
+            assert sandbox.shop.orders[order.id].status == "CANCELLED"
+            assert (await http.post("/reset")).status_code == 204
+            assert (await http.get("/clock")).json()["now"] < before + 60
+
+
+async def test_reset_brings_the_beginning_back() -> None:
+    """The shop, its rules and counts; the log is empty, and its numbers go on."""
+    rule = FaultRule("null_data", nth=1)
+    wire = new_wire(pending_share=0.0, application={"faults": Faults([rule])})
+    async with wire.http:
+        await wire.send("GET", SHOPS)
+        order_id = wire.order_ids("AWAITING_SHIPMENT")[0]
+        await wire.cancel(order_id)
+        wire.app.state.faults.add("html_page")
+        assert (await tool(wire, "POST", "reset")).status_code == 204
+        assert wire.shop.orders[order_id].status == "AWAITING_SHIPMENT"
+        assert [(fault.rule, fault.seen) for fault in wire.app.state.faults] == [(rule, 0)]
+        assert await logged(wire) == []
+        assert (await wire.send("GET", SHOPS)).json()["data"] is None
+        assert (await logged(wire))[0]["number"] == 3
+
+
+async def test_a_market_made_by_hand_cannot_be_reset() -> None:
+    app = create_app(market=Market([], [], []))
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://shop") as http:
+        answer = await http.post(f"{TOOLS}/reset")
+    assert answer.status_code == 409
+    assert "made by hand" in answer.json()["error"]
+
+
+# The log.
+
+
+async def test_the_log_tells_what_was_asked_and_answered(wire: Wire) -> None:
+    order_id = wire.order_ids("AWAITING_SHIPMENT")[0]
+    await wire.cancel(order_id)
+    await wire.cancel(order_id)
+    first, second = await logged(wire)
+    assert first["method"] == "POST"
+    assert first["path"] == CANCEL
+    assert first["operation"] == "return_refund.cancel_order"
+    assert (first["status"], first["code"], first["processed"]) == (200, 0, True)
+    assert first["time"] == NOW
+    assert first["milliseconds"] > 0
+    assert ["shop_cipher", "***"] in first["query"]
+    assert second["code"] != 0
+    assert second["message"]
+    assert not second["processed"]
+    assert await logged(wire, after=first["number"]) == [second]
+
+
+async def test_the_log_explains_the_signature(wire: Wire) -> None:
+    """The string to sign as the platform makes it, with secret and cipher masked."""
+    order_id = wire.order_ids("AWAITING_SHIPMENT")[0]
+    await wire.cancel(order_id)
+    await wire.send("GET", SHOPS, app_secret="wrong")
+    await wire.send("GET", SHOPS, query={"timestamp": 1})
+    right, wrong, old = [entry["signature"] for entry in await logged(wire)]
+    body = json.dumps({"order_id": order_id, "cancel_reason": PAID}, separators=(",", ":"))
+    key = dict((await logged(wire))[0]["query"])["app_key"]
+    assert right["string_to_sign"] == (
+        f"***{CANCEL}app_key{key}shop_cipher***timestamp{NOW}{body}***"
+    )
+    assert right["fits"]
+    assert right["expected"] == right["received"]
+    assert not wrong["fits"]
+    assert len(wrong["expected"]) == len(wrong["received"]) == 64
+    assert old["fits"], "refused for its age, though signed well"
+
+
+async def test_the_log_knows_what_cannot_be_explained(wire: Wire) -> None:
+    await wire.send("GET", "/nothing/here/at/all")
+    await wire.send("GET", SHOPS, query={"app_key": "another"})
+    nowhere, stranger = await logged(wire)
+    assert nowhere["operation"] is None
+    assert nowhere["signature"] is None
+    assert stranger["signature"]["expected"] is None
+    assert not stranger["signature"]["fits"]
+
+
+async def test_the_log_keeps_only_the_beginning_of_a_body_and_none_of_a_file(wire: Wire) -> None:
+    await wire.call("POST", CANCEL, json={"order_id": "1" * 5000, "cancel_reason": "x"})
+    await wire.send("POST", UPLOAD, files={"data": b"\xff\xd8\xff a picture"})
+    long, file = [entry["signature"] for entry in await logged(wire)]
+    assert len(long["string_to_sign"]) < 2500
+    assert "bytes)" in long["string_to_sign"]
+    assert long["fits"]
+    assert "picture" not in file["string_to_sign"]
+
+
+async def test_the_log_says_what_a_fault_did(wire: Wire) -> None:
+    faults = wire.app.state.faults
+    for nth, kind in enumerate(("reset_before", "lost_answer", "html_page", "null_data"), 1):
+        faults.add(kind, nth=nth)
+    for _ in range(2):
+        with pytest.raises(httpx.TransportError):
+            await wire.send("GET", SHOPS)
+    for _ in range(2):
+        await wire.send("GET", SHOPS)
+    seen = [
+        (entry["fault"], entry["processed"], entry["status"], entry["code"])
+        for entry in await logged(wire)
+    ]
+    assert seen == [
+        ("reset_before", False, None, None),
+        ("lost_answer", True, None, None),
+        ("html_page", False, 502, None),
+        ("null_data", True, 200, 0),
+    ]
+
+
+async def test_the_log_forgets_the_oldest(wire: Wire) -> None:
+    for _ in range(205):
+        await wire.http.get("/nowhere")
+    entries = await logged(wire)
+    assert [entry["number"] for entry in entries] == list(range(6, 206))
+    assert len(wire.app.state.requests) == 200
+
+
+# The console's HTML; a browser looks at it in test_console.
+
+
+async def test_the_page_shows_everything_and_no_secret(wire: Wire) -> None:
+    order_id = wire.order_ids("AWAITING_SHIPMENT")[0]
+    await wire.cancel(order_id)
+    wire.app.state.faults.add("throttled", operation="order.*", every=3)
+    answer = await tool(wire, "GET", "")
+    page = answer.text
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert order_id in page
+    assert "every 3" in page
+    assert "String to sign" in page
+    assert page.count("<option value=") >= 44 + 14
+    assert "<!-- " not in page
+    assert not [secret for secret in SECRETS if secret in page]
+
+
+async def test_what_others_sent_cannot_become_html(wire: Wire) -> None:
+    evil = "<script>alert(1)</script>"
+    await wire.call("POST", CANCEL, json={"order_id": evil, "cancel_reason": evil})
+    await wire.http.get(f"/{evil}/'\"<b>/x?{evil}=1")
+    wire.app.state.faults.add("throttled", operation=evil)
+    for path in ("", "page/requests", "page/faults"):
+        page = (await tool(wire, "GET", path)).text
+        assert "alert(1)" in page
+        assert evil not in page
+        assert "<b>/x" not in page
+
+
+async def test_parts_of_the_page_come_by_themselves(wire: Wire) -> None:
+    assert "None:" in (await tool(wire, "GET", "page/faults")).text
+    assert (await tool(wire, "GET", "page/requests")).text == ""
+    await wire.send("GET", SHOPS)
+    await wire.send("GET", "/nowhere")
+    everything = (await tool(wire, "GET", "page/requests?after=x")).text
+    assert everything.index("/nowhere") < everything.index(SHOPS), "the latest first"
+    assert SHOPS not in (await tool(wire, "GET", "page/requests?after=1")).text
+    assert "Sandbox Goods" in (await tool(wire, "GET", "page/orders")).text
+    assert (
+        (await tool(wire, "GET", "page/console.css")).headers["content-type"].startswith("text/css")
+    )
+    assert (await tool(wire, "GET", "page/other.js")).status_code == 404
+    assert (await wire.http.get(TOOLS, follow_redirects=True)).url.path == f"{TOOLS}/"
