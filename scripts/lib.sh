@@ -26,3 +26,13 @@ PY
         touch ".venv/.has-$wanted"
     fi
 }
+
+# use_browser: in CI, where a missing browser fails the tests, install Debian's Chromium if we may.
+use_browser() {
+    [ "${CI:-}" = true ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 0
+    command -v chromium >/dev/null && command -v chromedriver >/dev/null && return 0
+    echo "Installing Chromium for the test of the sandbox's console ..." >&2
+    apt-get update -qq >&2 &&
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium chromium-driver >/dev/null ||
+        { echo "Chromium could not be installed; what apt-get says stands above." >&2; exit 1; }
+}

@@ -153,8 +153,8 @@ def _request(entry: LoggedRequest) -> str:
         f"<span class='result'>{fault} {answer} {code}</span></summary>"
         f"<dl><dt>Operation</dt><dd>{escape(entry.operation or 'none')}</dd>"
         f"<dt>Query</dt><dd><code>{escape(query)}</code></dd>"
-        f"<dt>Answer</dt><dd>{escape(entry.message) or answer}, "
-        f"after {entry.milliseconds:.1f} ms</dd>"
+        f"<dt>Answer</dt><dd>{escape(entry.message) or answer} "
+        f"({entry.milliseconds:.1f} ms)</dd>"
         f"<dt>Processed</dt><dd>{'yes' if entry.processed else 'no'}</dd>"
         f"{_signature(entry.signature)}</dl></details></li>"
     )
@@ -175,4 +175,4 @@ def _signature(check: SignatureCheck | None) -> str:
 
 def _time(seconds: float) -> str:
     moment = datetime.fromtimestamp(seconds, UTC)
-    return f"<time datetime='{moment:%Y-%m-%dT%H:%M:%SZ}'>{moment:%Y-%m-%d %H:%M:%S}</time>"
+    return f"<time datetime='{moment:%Y-%m-%dT%H:%M:%SZ}'>{moment:%m-%d %H:%M:%S}</time>"
