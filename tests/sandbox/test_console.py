@@ -186,6 +186,7 @@ async def test_the_console_shows_the_shop_and_works_on_it(browser: WebDriver) ->
         assert page.text("#requests") == ""
         assert sandbox.shop.orders[order.id].status == "AWAITING_SHIPMENT"
         await page.until(lambda _: page.row_of(order.id).get("Status") != "CANCELLED")
-    errors = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+        log = await page.do(lambda browser: browser.get_log("browser"))
+    errors = [entry for entry in log if entry["level"] == "SEVERE"]
     unexpected = [entry for entry in errors if "400" not in entry["message"]]
     assert [entry for entry in unexpected if "/events" not in entry["message"]] == []

@@ -46,7 +46,7 @@ async def test_the_sandbox_on_a_port(sandbox_server):
 @pytest.mark.asyncio
 async def test_time_is_moved(sandbox):
     before = sandbox.clock()
-    sandbox.clock.move(3600)
+    sandbox.clock.advance(3600)
     async with sandbox.client() as client:
         order_id = await cancelled(client)
     assert sandbox.shop.orders[order_id].update_time >= before + 3599

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.types import Message, Receive, Scope, Send
 
-from .clock import movable
+from ..clock import movable
 from .console import console_routes
 from .control import SameOriginOnly, control_routes
 from .demo import demo_market

@@ -9,8 +9,8 @@ from typing import Any
 import attrs
 
 from ..redaction import MASK
+from ..verification import NOT_SIGNED
 from .faults import FaultRule
-from .signature import NOT_SIGNED
 
 MASKED_PARAMETERS = frozenset({"shop_cipher", "category_asset_cipher", "access_token"})
 SHOWN_OF_BODY = 2000

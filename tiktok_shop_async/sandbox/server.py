@@ -13,8 +13,8 @@ import attrs
 import uvicorn
 from starlette.applications import Starlette
 
+from ..clock import movable
 from .app import create_app
-from .clock import movable
 from .connection import SandboxProtocol
 from .demo import (
     DEMO_ACCESS_TOKEN,

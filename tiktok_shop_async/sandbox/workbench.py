@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import attrs
 
-from .clock import Movable, MovableClock
+from ..clock import Movable, MovableClock
 from .faults import Faults
 from .limits import Limits
 from .market import Market

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 from .._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from .clock import Clock
+    from ..clock import MovableClock
     from .examples import example_response, make
     from .mock import MockTikTokShop
     from .operation import MockCall, MockOperation, UnexpectedRequestError
     from .sandboxes import LocalShop
 
 __all__ = [
-    "Clock",
     "LocalShop",
     "MockCall",
     "MockOperation",
     "MockTikTokShop",
+    "MovableClock",
     "UnexpectedRequestError",
     "example_response",
     "make",
@@ -29,11 +29,11 @@ __all__ = [
 _, __getattr__, __dir__ = lazy_exports(
     __name__,
     {
-        "Clock": "clock",
         "LocalShop": "sandboxes",
         "MockCall": "operation",
         "MockOperation": "operation",
         "MockTikTokShop": "mock",
+        "MovableClock": ".clock",
         "UnexpectedRequestError": "operation",
         "example_response": "examples",
         "make": "examples",

@@ -13,8 +13,8 @@ import attrs
 import httpx
 
 from ..client import AsyncTikTokShop
+from ..clock import MovableClock
 from ..sandbox import Market, Sandbox, Shop, create_app, demo_market, run_sandbox
-from .clock import Clock
 
 ORDERS = 100
 """How many orders a shop begins with."""
@@ -25,7 +25,7 @@ class LocalShop:
     """A sandbox, its time, and clients of it."""
 
     sandbox: Sandbox
-    clock: Clock
+    clock: MovableClock
     in_process: httpx.AsyncBaseTransport | None = None
 
     @property
@@ -54,11 +54,17 @@ class LocalShop:
 
 def local_shop() -> LocalShop:
     """Return a sandbox in this process."""
-    clock = Clock()
+    clock = MovableClock()
     market = _market(clock)
     app = create_app(market=market, clock=clock)
     return LocalShop(
-        sandbox=Sandbox(base_url="http://sandbox.local", market=market),
+        sandbox=Sandbox(
+            base_url="http://sandbox.local",
+            market=market,
+            faults=app.state.faults,
+            limits=app.state.limits,
+            requests=app.state.requests,
+        ),
         clock=clock,
         in_process=httpx.ASGITransport(app),
     )
@@ -70,7 +76,7 @@ def served_shop() -> Iterator[LocalShop]:
 
     It has an event loop of its own, so it serves tests of any kind, also those that block.
     """
-    clock = Clock()
+    clock = MovableClock()
     ready: Future[Sandbox] = Future()
     stop = threading.Event()
 
@@ -96,5 +102,5 @@ def served_shop() -> Iterator[LocalShop]:
         thread.join()
 
 
-def _market(clock: Clock) -> Market:
+def _market(clock: MovableClock) -> Market:
     return demo_market(orders=ORDERS, seed=1, clock=clock, pending_share=0.0)
