@@ -68,9 +68,9 @@ async def test_an_endpoint_answers_in_full(
 
 
 async def test_equal_calls_get_equal_answers_and_others_do_not(client: AsyncTikTokShop) -> None:
-    use_the_token_for("product.get_product", client)
+    use_the_token_for("product.get_product_skpp_detail", client)
     first, again, other = [
-        (await client.product.get_product(product_id=product_id)).data
+        (await client.product.get_product_skpp_detail(product_id=product_id)).data
         for product_id in ("1729", "1729", "1730")
     ]
     assert first == again != other

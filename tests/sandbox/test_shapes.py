@@ -14,6 +14,7 @@ from tiktok_shop_async.sandbox.plays import PLAYS
 from tiktok_shop_async.sandbox.routes import find_route
 
 OPERATIONS = catalogue.operations()
+NO_DATA = ("product.update_price",)
 KINDS = {"string": str, "integer": int, "number": (int, float), "boolean": bool}
 
 
@@ -47,7 +48,21 @@ async def cancel_variously(wire: Wire) -> None:
 def request_of(operation_id: str, wire: Wire) -> dict[str, Any]:
     ids = list(wire.shop.orders)
     free = wire.order_ids("AWAITING_SHIPMENT")[30]
+    product = next(iter(wire.shop.stock.products.values()))
+    sku_id = next(iter(product.skus))
+    path, ids_of_one = {"product_id": product.id}, {"product_ids": [product.id, "1"]}
     requests: dict[str, dict[str, Any]] = {
+        "product.activate_products": {"json": ids_of_one},
+        "product.deactivate_products": {"json": ids_of_one},
+        "product.delete_products": {"json": ids_of_one},
+        "product.recover_products": {"json": ids_of_one},
+        "product.get_product": {"path": path},
+        "product.search_products": {"query": {"page_size": 3}, "json": {}},
+        "product.search_inventory": {"json": {"product_ids": [product.id]}},
+        "product.update_inventory": {
+            "path": path,
+            "json": {"skus": [{"id": sku_id, "inventory": [{"quantity": 5}]}]},
+        },
         "authorization.get_authorized_shops": {"query": {"shop_cipher": None}},
         "order.get_order_list": {"query": {"page_size": 100}, "json": {}},
         "order.get_order_detail": {"query": {"ids": ",".join(ids[-50:])}},
@@ -64,7 +79,12 @@ def request_of(operation_id: str, wire: Wire) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("operation_id", "version"),
-    [(name, version) for name in PLAYS for version in OPERATIONS[name]["versions"]],
+    [
+        (name, version)
+        for name in PLAYS
+        if name not in NO_DATA
+        for version in OPERATIONS[name]["versions"]
+    ],
 )
 async def test_an_answer_has_the_shape_of_the_catalogue(operation_id: str, version: str) -> None:
     """No field, type or enum value that the operation's version does not have."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .market import AccessToken, App, Market, UserType
-from .seeding import make_orders
+from .seeding import make_orders, make_products
 from .shop import PENDING_SECONDS, PENDING_SHARE, Shop
 
 # Known to everybody, and good for nothing outside the sandbox.
@@ -45,6 +45,7 @@ def demo_market(
         pending_share=pending_share,
         pending_seconds=pending_seconds,
     )
+    shop.stock.add(make_products(now=int(clock())))
     shop.add_orders(make_orders(orders, seed=seed, now=int(clock())))
     covered = frozenset({DEMO_SHOP_CIPHER})
     tokens = (

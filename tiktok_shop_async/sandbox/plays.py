@@ -15,6 +15,7 @@ from .made_up import made_up_answer
 from .market import Market
 from .orders import Cancellation, LineItem, Order
 from .paging import Dated, page_of
+from .product_plays import PRODUCT_PLAYS
 from .refusals import Refusal, invalid
 from .shop import Shop
 
@@ -159,6 +160,7 @@ def upload_product_image(call: AdmittedCall, _: Market) -> Data:
 
 
 PLAYS: Mapping[str, Play] = {
+    **PRODUCT_PLAYS,
     "authorization.get_authorized_shops": get_authorized_shops,
     "order.get_order_list": get_order_list,
     "order.get_order_detail": get_order_detail,

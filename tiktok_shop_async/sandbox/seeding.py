@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from random import Random
 
 from .orders import SUCCESS, SYSTEM_ROLE, Buyer, Cancellation, LineItem, Order, Sku
+from .products import Product, StockedSku
 
 STATUS_WEIGHTS = {
     "AWAITING_SHIPMENT": 62,
@@ -57,6 +59,23 @@ def make_orders(count: int, *, seed: int, now: int) -> Iterator[Order]:
     aged = sorted(((random.randint(*_AGES[status]), status) for status in statuses), reverse=True)
     for number, (age, status) in enumerate(aged):
         yield _make_order(random, number, status, now - age, skus)
+
+
+def make_products(*, now: int) -> Iterator[Product]:
+    """Yield the products whose SKUs the orders buy; what those bought is gone from the stock."""
+    skus_by_product: dict[str, dict[str, StockedSku]] = defaultdict(dict)
+    for number, sku in enumerate(_make_skus()):
+        stocked = StockedSku(sku, sku.price, quantity=20 + 7 * number % 60)
+        skus_by_product[sku.product_id][sku.id] = stocked
+    for number, (product_id, skus) in enumerate(skus_by_product.items()):
+        created = now - (90 - number) * 86400
+        yield Product(
+            id=product_id,
+            title=next(iter(skus.values())).sku.product_name,
+            skus=skus,
+            create_time=created,
+            update_time=created,
+        )
 
 
 def _make_skus() -> list[Sku]:

@@ -10,6 +10,7 @@ import attrs
 
 from . import rules
 from .orders import PENDING, SELLER_ROLE, SUCCESS, Cancellation, LineItem, Order
+from .products import Stock
 from .refusals import UNKNOWN_ORDER, Refusal
 
 PENDING_SHARE = 0.05
@@ -40,6 +41,7 @@ class Shop:
     seed: int = 0
     pending_share: float = PENDING_SHARE
     pending_seconds: float = PENDING_SECONDS
+    stock: Stock = attrs.field(factory=Stock, init=False, repr=False)
     _orders: dict[str, Order] = attrs.field(factory=dict, init=False, repr=False)
     _cancellations: dict[str, Cancellation] = attrs.field(factory=dict, init=False, repr=False)
     _undecided: deque[Cancellation] = attrs.field(factory=deque, init=False, repr=False)
@@ -54,13 +56,13 @@ class Shop:
     @property
     def orders(self) -> dict[str, Order]:
         """All orders by id, as they are now."""
-        self._settle()
+        self.settle()
         return self._orders
 
     @property
     def cancellations(self) -> dict[str, Cancellation]:
         """All cancellations by id, as they are now, oldest first."""
-        self._settle()
+        self.settle()
         return self._cancellations
 
     @property
@@ -111,23 +113,23 @@ class Shop:
         if self._stays_pending(order):
             self._undecided.append(cancellation)
         else:
-            _confirm(cancellation, int(now))
+            self._confirm(cancellation, int(now))
         return cancellation
 
     def _stays_pending(self, order: Order) -> bool:
         lot = zlib.crc32(f"{self.seed}/{order.id}/{len(order.cancellations)}".encode()) % 10_000
         return lot < self.pending_share * 10_000
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Let those pending cancellations go through whose time has come."""
         while self._undecided and self._undecided[0].due <= self.clock():
             cancellation = self._undecided.popleft()
-            _confirm(cancellation, int(cancellation.due))
+            self._confirm(cancellation, int(cancellation.due))
 
-
-def _confirm(cancellation: Cancellation, now: int) -> None:
-    order = cancellation.order
-    cancellation.status = SUCCESS
-    cancellation.update_time = order.update_time = now
-    if order.cancelled:
-        order.status = "CANCELLED"
+    def _confirm(self, cancellation: Cancellation, now: int) -> None:
+        order = cancellation.order
+        cancellation.status = SUCCESS
+        cancellation.update_time = order.update_time = now
+        if order.cancelled:
+            order.status = "CANCELLED"
+        self.stock.put_back(cancellation.lines)

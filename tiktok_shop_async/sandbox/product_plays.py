@@ -1,0 +1,246 @@
+"""How products are played: read, searched, priced, stocked, and taken on and off sale."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from .arguments import Arguments
+from .documents import money
+from .gateway import AdmittedCall
+from .market import Market
+from .paging import page_of
+from .products import ACTIVE, DEACTIVATED, DELETED, Product, StockedSku
+from .refusals import Refusal, invalid
+from .shop import Shop
+
+Data = dict[str, Any]
+
+_COMMITTED = ("UNPAID", "ON_HOLD", "AWAITING_SHIPMENT", "PARTIALLY_SHIPPING", "AWAITING_COLLECTION")
+_LONGEST_PRICE = 12
+"""Digits of a price; our choice."""
+
+
+def get_product(call: AdmittedCall, _: Market) -> Data:
+    """Answer with a product, also a deleted one."""
+    shop = _shop(call)
+    return _product_document(shop.stock.product(call.path_params["product_id"]), shop)
+
+
+def search_products(call: AdmittedCall, _: Market) -> Data:
+    """Answer with the products that fit all filters, a page at a time."""
+    shop, body = _shop(call), Arguments(call.body)
+    status = body.text("status")
+    sku_ids, seller_skus = set(body.texts("sku_ids")), set(body.texts("seller_skus"))
+    within = _time_filter(body)
+
+    def fits(product: Product) -> bool:
+        skus = product.skus.values()
+        return (
+            status in (None, "ALL", product.status)
+            and (not sku_ids or not sku_ids.isdisjoint(product.skus))
+            and (not seller_skus or any(sku.sku.seller_sku in seller_skus for sku in skus))
+            and within(product)
+        )
+
+    found = [product for product in shop.stock.products.values() if fits(product)]
+    page = page_of(found, Arguments(call.query), largest=100, default_size=20, default_order="DESC")
+    return {
+        "products": [_listed(product, shop) for product in page.items],
+        "total_count": page.total_count,
+        "next_page_token": page.next_token,
+    }
+
+
+def search_inventory(call: AdmittedCall, _: Market) -> Data:
+    """Answer with what is in stock of the products or SKUs asked for, and what orders hold."""
+    shop, body = _shop(call), Arguments(call.body)
+    product_ids, sku_ids = set(body.texts("product_ids")), set(body.texts("sku_ids"))
+    if not product_ids and not sku_ids:
+        raise invalid("Give product_ids or sku_ids.")
+    held = _held(shop)
+    inventory = []
+    for product in shop.stock.products.values():
+        skus = [
+            sku
+            for sku_id, sku in product.skus.items()
+            if product.id in product_ids or sku_id in sku_ids
+        ]
+        if skus:
+            documents = [_inventory_document(sku, held[sku.sku.id], shop) for sku in skus]
+            inventory.append({"product_id": product.id, "skus": documents})
+    return {"inventory": inventory}
+
+
+def update_inventory(call: AdmittedCall, _: Market) -> Data:
+    """Set the quantities of SKUs: all of them, or none when one is wrong."""
+    shop, product = _changeable(call)
+    changes = []
+    for given in Arguments(call.body).objects("skus"):
+        sku = product.sku(given.required_text("id"))
+        for place in given.objects("inventory"):
+            if place.text("warehouse_id") not in (None, shop.warehouse_id):
+                raise invalid("The parameter warehouse_id is none of this shop's.")
+            quantity = place.required_integer("quantity")
+            if quantity < 0:
+                raise invalid("The parameter quantity must be at least 0.")
+            changes.append((sku, quantity))
+    for sku, quantity in changes:
+        sku.quantity = quantity
+    product.update_time = int(shop.clock())
+    return {"errors": []}
+
+
+def update_price(call: AdmittedCall, _: Market) -> Data:
+    """Set the prices of SKUs: all of them, or none when one is wrong."""
+    shop, product = _changeable(call)
+    changes = []
+    for given in Arguments(call.body).objects("skus"):
+        price = Arguments(given.values["price"])
+        if price.required_text("currency") != shop.currency:
+            raise invalid(f"The parameter currency must be {shop.currency}.")
+        text = price.text("amount") or price.required_text("sale_price")
+        changes.append((product.sku(given.required_text("id")), cents(text)))
+    for sku, amount in changes:
+        sku.price = amount
+    product.update_time = int(shop.clock())
+    return {}
+
+
+def cents(text: str) -> int:
+    """Return an amount that the API wrote or was given, exactly."""
+    whole, _, part = text.partition(".")
+    digits = whole + part.ljust(2, "0")
+    fits = digits.isascii() and digits.isdecimal() and len(digits) <= _LONGEST_PRICE
+    if not whole or len(part) > 2 or not fits or int(digits) == 0:
+        raise invalid("A price must be a positive amount with at most two decimals.")
+    return int(digits)
+
+
+def _moving(status: str, allowed: Collection[str]) -> Callable[[AdmittedCall, Market], Data]:
+    """Return the play that brings products to a status, and names those it cannot bring there."""
+
+    def move(call: AdmittedCall, _: Market) -> Data:
+        shop, errors = _shop(call), []
+        for product_id in dict.fromkeys(Arguments(call.body).texts("product_ids")):
+            try:
+                shop.stock.product(product_id).move_to(status, allowed, int(shop.clock()))
+            except Refusal as refusal:
+                detail = {"product_id": product_id}
+                errors.append({"code": refusal.code, "message": refusal.message, "detail": detail})
+        return {"errors": errors}
+
+    return move
+
+
+PRODUCT_PLAYS: Mapping[str, Callable[[AdmittedCall, Market], Data]] = {
+    "product.activate_products": _moving(ACTIVE, (ACTIVE, DEACTIVATED)),
+    "product.deactivate_products": _moving(DEACTIVATED, (ACTIVE, DEACTIVATED)),
+    "product.delete_products": _moving(DELETED, (ACTIVE, DEACTIVATED)),
+    "product.get_product": get_product,
+    # Our choice: what was deleted comes back off sale.
+    "product.recover_products": _moving(DEACTIVATED, (DELETED,)),
+    "product.search_inventory": search_inventory,
+    "product.search_products": search_products,
+    "product.update_inventory": update_inventory,
+    "product.update_price": update_price,
+}
+"""Operation -> the function that plays it."""
+
+
+def _shop(call: AdmittedCall) -> Shop:
+    assert call.shop is not None, f"{call.operation.id} is an operation of a shop"
+    # What is pending may be due, and puts stock back.
+    call.shop.settle()
+    return call.shop
+
+
+def _changeable(call: AdmittedCall) -> tuple[Shop, Product]:
+    shop = _shop(call)
+    product = shop.stock.product(call.path_params["product_id"])
+    product.move_to(product.status, (ACTIVE, DEACTIVATED), product.update_time)
+    return shop, product
+
+
+def _time_filter(body: Arguments) -> Callable[[Product], bool]:
+    """Return the test of the time filters, which include both ends here."""
+    bounds = [
+        (field, body.integer(f"{field}_ge"), body.integer(f"{field}_le"))
+        for field in ("create_time", "update_time")
+    ]
+
+    def within(product: Product) -> bool:
+        return all(
+            (ge is None or getattr(product, field) >= ge)
+            and (le is None or getattr(product, field) <= le)
+            for field, ge, le in bounds
+        )
+
+    return within
+
+
+def _held(shop: Shop) -> Counter[str]:
+    """Count the units of each SKU that orders hold and that have not left yet."""
+    return Counter(
+        line.sku.id
+        for order in shop.orders.values()
+        if order.status in _COMMITTED
+        for line in order.lines
+        if not line.cancelled
+    )
+
+
+def _listed(product: Product, shop: Shop) -> Data:
+    return {
+        "id": product.id,
+        "title": product.title,
+        "status": product.status,
+        "create_time": product.create_time,
+        "update_time": product.update_time,
+        "sales_regions": [shop.region],
+        "skus": [_sku_document(sku, shop) for sku in product.skus.values()],
+    }
+
+
+def _product_document(product: Product, shop: Shop) -> Data:
+    listed = _listed(product, shop)
+    del listed["sales_regions"]
+    return {
+        **listed,
+        "description": f"<p>{product.title}</p>",
+        "product_status": product.status,
+        "has_draft": False,
+        "is_not_for_sale": False,
+        "is_cod_allowed": False,
+    }
+
+
+def _sku_document(sku: StockedSku, shop: Shop) -> Data:
+    price = money(sku.price)
+    return {
+        "id": sku.sku.id,
+        "seller_sku": sku.sku.seller_sku,
+        "price": {
+            "currency": shop.currency,
+            "sale_price": price,
+            "tax_exclusive_price": price,
+        },
+        "inventory": [{"warehouse_id": shop.warehouse_id, "quantity": sku.quantity}],
+    }
+
+
+def _inventory_document(sku: StockedSku, held: int, shop: Shop) -> Data:
+    return {
+        "id": sku.sku.id,
+        "seller_sku": sku.sku.seller_sku,
+        "total_available_quantity": sku.quantity,
+        "total_committed_quantity": held,
+        "warehouse_inventory": [
+            {
+                "warehouse_id": shop.warehouse_id,
+                "available_quantity": sku.quantity,
+                "committed_quantity": held,
+            }
+        ],
+    }

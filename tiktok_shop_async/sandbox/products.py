@@ -1,0 +1,81 @@
+"""Products with their prices and stock: what a shop has to sell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import attrs
+
+from .orders import LineItem, Sku
+from .refusals import Refusal, invalid
+
+ACTIVE = "ACTIVATE"
+DEACTIVATED = "SELLER_DEACTIVATED"
+DELETED = "DELETED"
+
+UNKNOWN_PRODUCT = 12052023  # our choice, as is the next
+WRONG_PRODUCT_STATUS = 12052024
+
+
+@attrs.define(eq=False)
+class StockedSku:
+    """A SKU as it is on sale now; what an order bought keeps the price of its day."""
+
+    sku: Sku
+    price: int
+    """In cents."""
+    quantity: int
+
+
+@attrs.define(eq=False, kw_only=True)
+class Product:
+    """A product with its SKUs."""
+
+    id: str
+    title: str
+    skus: dict[str, StockedSku]
+    create_time: int
+    update_time: int
+    status: str = ACTIVE
+
+    def sku(self, sku_id: str) -> StockedSku:
+        """Return one of its SKUs."""
+        found = self.skus.get(sku_id)
+        if found is None:
+            raise invalid(f"The product {self.id} has no SKU {sku_id}.")
+        return found
+
+    def move_to(self, status: str, allowed: Iterable[str], now: int) -> None:
+        """Change the status; only some statuses lead to another."""
+        if self.status not in allowed:
+            raise Refusal(
+                WRONG_PRODUCT_STATUS,
+                f"Invalid product status: {self.status} cannot become {status}.",
+            )
+        self.status = status
+        self.update_time = now
+
+
+@attrs.define(eq=False)
+class Stock:
+    """All products of a shop."""
+
+    products: dict[str, Product] = attrs.field(factory=dict)
+
+    def add(self, products: Iterable[Product]) -> None:
+        """Take products in."""
+        self.products.update((product.id, product) for product in products)
+
+    def product(self, product_id: str) -> Product:
+        """Return a product, whatever its status."""
+        found = self.products.get(product_id)
+        if found is None:
+            raise Refusal(UNKNOWN_PRODUCT, f"The product {product_id} does not exist in this shop.")
+        return found
+
+    def put_back(self, lines: Iterable[LineItem]) -> None:
+        """Return the units of cancelled line items to the stock, also of a deleted product."""
+        for line in lines:
+            product = self.products.get(line.sku.product_id)
+            if product is not None:
+                product.skus[line.sku.id].quantity += 1
