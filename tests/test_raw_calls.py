@@ -17,6 +17,7 @@ from tiktok_shop_async import (
     RequestOptions,
     TransportError,
 )
+from tiktok_shop_async.resources._lookup import operation_at
 
 
 async def test_a_known_path_is_sent_as_its_operation_would_be(
@@ -104,3 +105,9 @@ async def test_odd_characters_in_a_path_are_encoded_and_signed_decoded(
     await client.request("GET", "/new_group/203001/things/ä b+%")
     assert shop.last.url.raw_path.startswith(b"/new_group/203001/things/%C3%A4%20b%2B%25?")
     assert sent_signature(shop.last) == expected_signature(shop.last, APP_SECRET)
+
+
+def test_a_fixed_path_goes_before_one_with_an_id_in_its_place() -> None:
+    found = operation_at("GET", "/product/202606/skpps/sum")
+    assert found is not None
+    assert found.id == "product.get_shop_skpp_summary"

@@ -37,10 +37,13 @@ def operation_at(method: str, path: str) -> Operation | None:
     group = _GROUP_OF_SEGMENT.get(segments[1], segments[1]) if len(segments) > 1 else ""
     if group not in GROUPS:
         return None
-    for candidate in operations(group):
-        if candidate.method == method and _fits(candidate, segments):
-            return candidate
-    return None
+    fitting = [
+        candidate
+        for candidate in operations(group)
+        if candidate.method == method and _fits(candidate, segments)
+    ]
+    # A fixed path goes before one with an id in the same place.
+    return min(fitting, key=lambda each: each.path.count("{"), default=None)
 
 
 def _fits(candidate: Operation, segments: list[str]) -> bool:
