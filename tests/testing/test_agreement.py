@@ -13,7 +13,7 @@ CALLS = (
     ("order.get_order_list", {"page_size": 2}),
     ("return_refund.search_cancellations", {"page_size": 2}),
     ("authorization.get_authorized_shops", {}),
-    ("product.get_product", {"product_id": "1"}),
+    ("product.get_product_diagnoses", {"product_ids": ["1"]}),
 )
 
 

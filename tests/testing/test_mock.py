@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from test_every_operation import OPERATIONS, arguments, method
 
 from tiktok_shop_async import (
     APIResponse,
@@ -171,6 +172,24 @@ async def test_a_form_gives_its_texts_and_the_bytes_of_its_files(
     mock.product.upload_product_image.assert_called_once_with(
         data=b"\x89PNG\r\n\x00\xff", use_case="MAIN_IMAGE"
     )
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_the_arguments_of_every_operation_are_read_back(
+    name: str, mock: MockTikTokShop, client: AsyncTikTokShop
+) -> None:
+    given = arguments(OPERATIONS[name], OPERATIONS[name]["versions"][-1])
+    mocked = method(mock, name).respond()
+    await method(client, name)(**given)
+    mocked.assert_called_once_with(**given)
+
+
+async def test_an_example_of_a_list_is_its_only_page(
+    mock: MockTikTokShop, client: AsyncTikTokShop
+) -> None:
+    mock.product.list_opportunities.respond()
+    pager = client.product.list_opportunities(page_size=5, opportunity_type="PRODUCT")
+    assert len([page async for page in pager.pages()]) == 1
 
 
 async def test_other_versions_are_answered_too(

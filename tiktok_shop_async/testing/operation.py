@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import reduce
+from operator import getitem
 from typing import Any, TypeAlias
 
 import attrs
@@ -56,9 +58,15 @@ class MockOperation:
         request_id: str = _REQUEST_ID,
         headers: Mapping[str, str] | None = None,
     ) -> MockOperation:
-        """Answer with success; without ``data`` (a model or a mapping), with a full example."""
+        """Answer with success; without ``data`` (a model or a mapping), with a full example.
+
+        An example of a list is its only page, so that walking it ends.
+        """
         if data is None:
             data = example_response(self._operation.id)["data"]
+            if self._operation.pagination:
+                *above, token = self._operation.pagination.next_token.split(".")
+                reduce(getitem, above, data)[token] = ""
         return self._answer_with(
             _envelope(0, "Success", _plain(data), request_id, http_status, headers)
         )
