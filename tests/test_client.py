@@ -259,3 +259,13 @@ async def test_many_clients_live_side_by_side(shop: FakeShop) -> None:
         await asyncio.gather(*(client.aclose() for client in clients))
         del clients
         gc.collect()
+
+
+async def test_requests_are_stamped_by_the_clients_clock() -> None:
+    times = iter((1_800_000_000.9, 1_800_000_300.0))
+    shop = FakeShop().answer({})
+    async with new_client(shop, clock=lambda: next(times)) as client:
+        await client.authorization.get_authorized_shops()
+        await client.for_shop(shop_cipher="another").authorization.get_authorized_shops()
+    stamps = [request.url.params["timestamp"] for request in shop.requests]
+    assert stamps == ["1800000000", "1800000300"]

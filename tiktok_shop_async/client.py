@@ -67,7 +67,7 @@ class AsyncTikTokShop(ResourceGroups):
             proxy: As httpx takes it; without one, the environment's proxies are honoured.
             verify: False switches certificate checks off.
             trust_env: Whether proxies and certificates from the environment count.
-            clock: Unix seconds, which requests are signed with; for tests.
+            clock: Returns Unix seconds: for timestamps, and for a Retry-After that is a date.
         """
         _refuse_together("auth", auth, access_token, shop_cipher, category_asset_cipher)
         _refuse_together("http_client", http_client, transport, proxy)

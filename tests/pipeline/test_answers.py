@@ -9,7 +9,7 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from support import ACCESS_TOKEN, SHOP_CIPHER, FakeShop, envelope
+from support import ACCESS_TOKEN, SHOP_CIPHER, FakeShop, envelope, new_client
 
 from tiktok_shop_async import (
     AccessTokenExpiredError,
@@ -184,20 +184,21 @@ async def test_a_successful_write_stays_one_however_odd_its_answer(
     assert response.json()["code"] in (0, "0")
 
 
-async def test_wait_times_are_read_from_seconds_and_dates(
-    client: AsyncTikTokShop, shop: FakeShop
-) -> None:
-    later = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+async def test_wait_times_are_read_from_seconds_and_dates(shop: FakeShop) -> None:
+    """A date is held against the client's clock."""
+    now = datetime(2031, 5, 4, 12, tzinfo=UTC)
+    client = new_client(shop, clock=now.timestamp)
+    later = format_datetime(now + timedelta(hours=1), usegmt=True)
+    earlier = format_datetime(now - timedelta(hours=1), usegmt=True)
     waits = []
-    for value in ("7", later, "soon", "-1", ""):
+    for value in ("7", later, earlier, "soon", "-1", ""):
         shop.answers.clear()
         shop.answer_raw(b'{"code":36009002}', 429, retry_after=value)
         with pytest.raises(RateLimitError) as caught:
             await read(client)
         waits.append(caught.value.retry_after)
-    assert waits[0] == 7.0
-    assert waits[1] == pytest.approx(3600, abs=60)
-    assert waits[2:] == [None, None, None]
+    await client.aclose()
+    assert waits == [7.0, 3600.0, 0.0, None, None, None]
 
 
 async def test_excerpts_and_messages_show_no_secret(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from operator import attrgetter
 from os import PathLike
 from pathlib import Path
@@ -33,6 +33,7 @@ async def receive_file(
     model: type[M],
     save_to: str | PathLike[str] | None,
     secrets: Iterable[str],
+    clock: Callable[[], float],
 ) -> FileResponse[M]:
     """Return the file of a streamed answer.
 
@@ -51,7 +52,7 @@ async def receive_file(
         )
         return await _keep(file, response.aiter_bytes(), save_to)
     answer = await receive(response)
-    success = open_envelope(answer, model, operation.id, secrets)
+    success = open_envelope(answer, model, operation.id, secrets, clock)
     data, issues = decode_data(model, success.data)
     file = FileResponse(
         data=data,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
@@ -24,7 +24,11 @@ class Success:
 
 
 def open_envelope(
-    answer: Answer, model: type[Any] | None, operation: str, secrets: Iterable[str]
+    answer: Answer,
+    model: type[Any] | None,
+    operation: str,
+    secrets: Iterable[str],
+    clock: Callable[[], float],
 ) -> Success:
     """Return the envelope of a successful answer; raise what any other one means."""
     envelope = read_envelope(answer.body, model)
@@ -43,6 +47,7 @@ def open_envelope(
         operation=operation,
         secrets=tuple(secrets),
         request_id=(_text(envelope.request_id) if envelope else "") or _request_id(answer),
+        clock=clock,
     )
     if envelope is None or code is None:
         raise unexpected(context)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -27,6 +27,7 @@ class Context:
     operation: str
     secrets: tuple[str, ...]
     request_id: str | None
+    clock: Callable[[], float]
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -80,16 +81,16 @@ def _meant(meaning: Meaning, message: str, context: Context, *, code: int | None
         **context.facts,
     }
     if issubclass(meaning.error, RateLimitError):
-        facts["retry_after"] = _retry_after(context.answer)
+        facts["retry_after"] = _retry_after(context)
     return meaning.error(message, **facts)
 
 
-def _retry_after(answer: Answer) -> float | None:
+def _retry_after(context: Context) -> float | None:
     """Return the seconds of a Retry-After header, which holds them or a date."""
-    value = answer.headers.get("retry-after", "").strip()
+    value = context.answer.headers.get("retry-after", "").strip()
     if value.isdecimal() and value.isascii():
         return float(value)
     try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+        return max(0.0, parsedate_to_datetime(value).timestamp() - context.clock())
     except (ValueError, OverflowError):
         return None

@@ -57,7 +57,9 @@ class Pipeline:
             async with self._session.slots:
                 with ExitStack() as files, self._translated_errors(operation):
                     answer = await receive(await self._send(call, version, auth, files))
-            success = open_envelope(answer, model, operation.id, self._secrets(auth))
+            success = open_envelope(
+                answer, model, operation.id, self._secrets(auth), self._session.clock
+            )
         except (TransportError, ServiceUnavailableError, ResponseDecodeError) as error:
             _raise_if_outcome_unknown(operation, error)
             raise
@@ -87,7 +89,12 @@ class Pipeline:
                 response = await self._send(call, version, auth, files)
                 try:
                     return await receive_file(
-                        response, operation, model, save_to, self._secrets(auth)
+                        response,
+                        operation,
+                        model,
+                        save_to,
+                        self._secrets(auth),
+                        self._session.clock,
                     )
                 finally:
                     await response.aclose()
