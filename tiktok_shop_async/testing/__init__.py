@@ -1,4 +1,4 @@
-"""For the tests of your own code: a mocked shop, made-up objects, and the sandbox as fixtures.
+"""For the tests of your own code: a mocked shop, made-up objects, recordings, and the sandbox.
 
 Needs the extra ``tiktok-shop-async[testing]``; the fixtures of the sandbox need ``[sandbox]`` too.
 """
@@ -12,17 +12,33 @@ if TYPE_CHECKING:
     from .examples import example_response, make
     from .mock import MockTikTokShop
     from .operation import MockCall, MockOperation, UnexpectedRequestError
+    from .recorder import (
+        PERSONAL_FIELDS,
+        SECRET_FIELDS,
+        NotRecordedError,
+        RecordingTransport,
+        ReplayTransport,
+        record,
+        replay,
+    )
     from .sandboxes import LocalShop
 
 __all__ = [
+    "PERSONAL_FIELDS",
+    "SECRET_FIELDS",
     "LocalShop",
     "MockCall",
     "MockOperation",
     "MockTikTokShop",
     "MovableClock",
+    "NotRecordedError",
+    "RecordingTransport",
+    "ReplayTransport",
     "UnexpectedRequestError",
     "example_response",
     "make",
+    "record",
+    "replay",
 ]
 
 # pytest loads this package at its start, for the plugin: only what a test uses is loaded then.
@@ -34,8 +50,15 @@ _, __getattr__, __dir__ = lazy_exports(
         "MockOperation": "operation",
         "MockTikTokShop": "mock",
         "MovableClock": ".clock",
+        "NotRecordedError": "recorder",
+        "PERSONAL_FIELDS": "recorder",
+        "RecordingTransport": "recorder",
+        "ReplayTransport": "recorder",
+        "SECRET_FIELDS": "recorder",
         "UnexpectedRequestError": "operation",
         "example_response": "examples",
         "make": "examples",
+        "record": "recorder",
+        "replay": "recorder",
     },
 )
