@@ -36,3 +36,24 @@ use_browser() {
         DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium chromium-driver >/dev/null ||
         { echo "Chromium could not be installed; what apt-get says stands above." >&2; exit 1; }
 }
+
+# install_peers ROOM [PIP_ARGUMENT...]: the clients that others wrote, for tests and benchmarks, in ROOM.
+# Fails when one of them is missing in the end.
+install_peers() {
+    local room=$1 complete=0
+    shift
+    if [ ! -e "$room/venv/.has-all" ]; then
+        echo "Installing tiktok-shop-api into $room ..." >&2
+        python3 -m venv "$room/venv" &&
+            "$room/venv/bin/python" -m pip install --quiet "$@" 'tiktok-shop-api==0.1.0' &&
+            touch "$room/venv/.has-all" ||
+            { echo "The PyPI package tiktok-shop-api could not be installed, and is left out." >&2; complete=1; }
+    fi
+    if [ ! -d "$room/node/node_modules/tiktok-shop-sdk" ]; then
+        mkdir -p "$room/node"
+        command -v npm >/dev/null &&
+            npm install --silent --no-audit --no-fund --prefix "$room/node" tiktok-shop-sdk@1.0.3 ||
+            { echo "The npm package tiktok-shop-sdk could not be installed, and is left out." >&2; complete=1; }
+    fi
+    return $complete
+}

@@ -279,3 +279,10 @@ async def test_a_client_that_leaves_gets_no_answer() -> None:
     }
     await app(scope, receive, send)
     assert sent == []
+
+
+async def test_a_repeated_parameter_is_refused(wire: Wire) -> None:
+    """A list is one value; which of several would count, nobody says."""
+    path = f"{ORDERS}?ids=1&ids=2"
+    answer = (await wire.http.get(f"{path}&app_key={DEMO_APP_KEY}")).json()
+    assert (answer["code"], "ids is repeated" in answer["message"]) == (36009004, True)

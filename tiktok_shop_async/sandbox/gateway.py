@@ -79,7 +79,7 @@ class Gateway:
         needed to check anything, then who calls, then what is asked.
         """
         operation = route.operation
-        query = dict(received.query_pairs)
+        query = _unrepeated(received.query_pairs)
         app = self._app(query)
         self._check_timestamp(query)
         token_value = _token_header(received)
@@ -158,6 +158,21 @@ class Gateway:
                 HTTPStatus.FORBIDDEN,
             )
         return self._market.shops[cipher]
+
+
+def _unrepeated(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    """Return the query by name; that a repeated name is refused is our choice.
+
+    A list is one value joined by commas, and reading one of several would hide the slip.
+    """
+    query = dict(pairs)
+    if len(query) < len(pairs):
+        names = [name for name, _ in pairs]
+        repeated = next(name for name in query if names.count(name) > 1)
+        raise invalid(
+            f"The parameter {repeated} is repeated; a list is one value joined by commas."
+        )
+    return query
 
 
 def _user_type(operation: Operation) -> UserType:
