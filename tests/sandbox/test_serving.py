@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import signal
@@ -155,8 +156,9 @@ def test_the_command_prints_how_to_call_the_shop_and_stops_on_ctrl_c() -> None:
     arguments = [sys.executable, "-m", "tiktok_shop_async.sandbox", "--port", "0", "--orders", "7"]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         assert process.stdout is not None
-        lines = [process.stdout.readline().strip() for _ in range(6)]
-        environment = dict(line.split("=", 1) for line in lines[:5])
+        lines = iter(process.stdout.readline, "")
+        settings = itertools.takewhile(lambda line: "=" in line, lines)
+        environment = dict(line.strip().split("=", 1) for line in settings)
 
         async def count() -> int | None:
             client = AsyncTikTokShop.from_env(

@@ -72,6 +72,11 @@ def request_of(operation_id: str, wire: Wire) -> dict[str, Any]:
         },
         "return_refund.cancel_order": {"json": {"order_id": free, "cancel_reason": PAID}},
         "return_refund.search_cancellations": {"query": {"page_size": 50}, "json": {}},
+        "event.get_shop_webhooks": {},
+        "event.update_shop_webhook": {
+            "json": {"event_type": "ORDER_STATUS_CHANGE", "address": "https://app.example/hook"}
+        },
+        "event.delete_shop_webhook": {"json": {"event_type": "ORDER_STATUS_CHANGE"}},
         "return_refund.get_aftersale_eligibility": {"path": {"order_id": ids[150]}},
     }
     return requests[operation_id]
@@ -96,7 +101,7 @@ async def test_an_answer_has_the_shape_of_the_catalogue(operation_id: str, versi
         path = operation["path"].format(version=version, **request.pop("path", {}))
         answer = await wire.call(operation["method"], path, **request)
     assert answer["code"] == 0, answer
-    assert answer["data"]
+    assert answer["data"] or not operation["response"]
     node = {"type": "object", "fields": operation["response"]}
     assert_fits(answer["data"], node, version, operation_id)
 

@@ -20,14 +20,21 @@ from .demo import (
     DEMO_APP_SECRET,
     DEMO_CREATOR_TOKEN,
     DEMO_EXPIRED_TOKEN,
+    DEMO_ORDERS_ONLY_TOKEN,
+    DEMO_REDIRECT_URL,
+    DEMO_REFRESH_TOKEN,
+    DEMO_SECOND_SHOP_CIPHER,
+    DEMO_SERVICE_ID,
     DEMO_SHOP_CIPHER,
     demo_market,
 )
+from .events import Event
 from .faults import FaultKind, FaultRule, Faults
 from .limits import EndpointClass, Limits, LimitSettings, Rate
-from .market import AccessToken, App, Market, UserType
+from .market import AccessToken, App, Market, TokenRules, UserType
 from .server import Sandbox, run_sandbox
 from .shop import Shop
+from .webhooks import Delivery, Webhooks
 
 del starlette, uvicorn
 
@@ -37,10 +44,17 @@ __all__ = [
     "DEMO_APP_SECRET",
     "DEMO_CREATOR_TOKEN",
     "DEMO_EXPIRED_TOKEN",
+    "DEMO_ORDERS_ONLY_TOKEN",
+    "DEMO_REDIRECT_URL",
+    "DEMO_REFRESH_TOKEN",
+    "DEMO_SECOND_SHOP_CIPHER",
+    "DEMO_SERVICE_ID",
     "DEMO_SHOP_CIPHER",
     "AccessToken",
     "App",
+    "Delivery",
     "EndpointClass",
+    "Event",
     "FaultKind",
     "FaultRule",
     "Faults",
@@ -50,7 +64,9 @@ __all__ = [
     "Rate",
     "Sandbox",
     "Shop",
+    "TokenRules",
     "UserType",
+    "Webhooks",
     "create_app",
     "demo_market",
     "run_sandbox",

@@ -8,14 +8,31 @@ from collections.abc import Sequence
 
 import uvicorn
 
-from . import DEMO_ACCESS_TOKEN, DEMO_APP_KEY, DEMO_APP_SECRET, DEMO_SHOP_CIPHER, create_app
+from . import (
+    DEMO_ACCESS_TOKEN,
+    DEMO_APP_KEY,
+    DEMO_APP_SECRET,
+    DEMO_REDIRECT_URL,
+    DEMO_REFRESH_TOKEN,
+    DEMO_SECOND_SHOP_CIPHER,
+    DEMO_SERVICE_ID,
+    DEMO_SHOP_CIPHER,
+    create_app,
+)
+from .authorization import SELLER_PAGE
 from .server import base_url, listening, server_config
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Listen, print how to call the shop, and serve it."""
     options = _parser().parse_args(arguments)
-    app = create_app(orders=options.orders, seed=options.seed)
+    app = create_app(
+        orders=options.orders,
+        seed=options.seed,
+        redirect_url=options.redirect_url,
+        webhook_url=options.webhook_url,
+        webhook_time_scale=options.webhook_time_scale,
+    )
     with listening(host=options.host, port=options.port) as listener:
         # As lines that a shell or AsyncTikTokShop.from_env() can take as they are.
         for name, value in {
@@ -24,9 +41,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "TIKTOK_APP_SECRET": DEMO_APP_SECRET,
             "TIKTOK_ACCESS_TOKEN": DEMO_ACCESS_TOKEN,
             "TIKTOK_SHOP_CIPHER": DEMO_SHOP_CIPHER,
+            "TIKTOK_SECOND_SHOP_CIPHER": DEMO_SECOND_SHOP_CIPHER,
+            "TIKTOK_REFRESH_TOKEN": DEMO_REFRESH_TOKEN,
+            "TIKTOK_SERVICE_ID": DEMO_SERVICE_ID,
         }.items():
             print(f"{name}={value}")
-        print(f"Serving {options.orders} orders; press Ctrl+C to stop.", flush=True)
+        print(f"Serving {options.orders} orders; press Ctrl+C to stop.")
+        page = f"{base_url(listener)}{SELLER_PAGE}?service_id={DEMO_SERVICE_ID}&state=any"
+        print(f"Authorize at {page}, which leads to {options.redirect_url}", flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             uvicorn.Server(server_config(app)).run(sockets=[listener])
 
@@ -39,6 +61,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one (%(default)s)")
     parser.add_argument("--orders", type=int, default=300, help="how many to seed (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="which ones (%(default)s)")
+    parser.add_argument(
+        "--redirect-url", default=DEMO_REDIRECT_URL, help="end of an authorization (%(default)s)"
+    )
+    parser.add_argument("--webhook-url", help="gets every webhook, without a subscription")
+    parser.add_argument(
+        "--webhook-time-scale", type=float, default=1.0, help="of waits between attempts"
+    )
     return parser
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
+import httpx
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -19,10 +21,12 @@ from starlette.routing import Mount
 from starlette.types import Message, Receive, Scope, Send
 
 from ..clock import movable
+from .authorization import authorization_routes
 from .console import console_routes
 from .control import SameOriginOnly, control_routes
-from .demo import demo_market
+from .demo import DEMO_REDIRECT_URL, demo_market
 from .faults import FaultRule, Faults
+from .firing import firing_routes
 from .gateway import AdmittedCall, Gateway, Received
 from .limits import Limits
 from .market import Market
@@ -31,6 +35,7 @@ from .plays import play
 from .refusals import INTERNAL_ERROR, TOO_LARGE, Refusal
 from .request_log import LoggedRequest
 from .routes import Route, find_route
+from .webhooks import Webhooks
 from .workbench import Workbench
 
 MEGABYTE = 1024 * 1024
@@ -48,6 +53,11 @@ def create_app(
     faults: Faults | None = None,
     limits: Limits | None = None,
     sleep: Sleep = asyncio.sleep,
+    redirect_url: str = DEMO_REDIRECT_URL,
+    webhook_url: str | None = None,
+    webhook_time_scale: float = 1.0,
+    webhook_sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    webhook_transport: httpx.AsyncBaseTransport | None = None,
 ) -> Starlette:
     """Return a shop on its own, with its state in memory and the demo's credentials.
 
@@ -60,30 +70,62 @@ def create_app(
         faults: What is to go wrong; more can be added while it runs, also to ``app.state.faults``.
         limits: How many calls are let through; none are refused by default.
         sleep: Waits for latency and slow answers.
+        redirect_url: Where the authorize page of the demo's app leads.
+        webhook_url: Gets every webhook, without any subscription.
+        webhook_time_scale: Makes the waits between attempts of a delivery shorter or longer.
+        webhook_sleep: Waits in their place.
+        webhook_transport: What webhooks are sent through, such as `httpx.ASGITransport`.
     """
     if market is None:
         clock = movable(clock)
-        market = demo_market(orders=orders, seed=seed, clock=clock)
+        market = demo_market(orders=orders, seed=seed, clock=clock, redirect_url=redirect_url)
+    webhooks = Webhooks(
+        market,
+        default_url=webhook_url,
+        time_scale=webhook_time_scale,
+        clock=clock,
+        sleep=webhook_sleep,
+        transport=webhook_transport,
+    )
     bench = Workbench(
         market=market,
         clock=clock,
         faults=Faults() if faults is None else faults,
         limits=limits or Limits(),
+        webhooks=webhooks,
     )
     bench.limits.use_clock(clock)
     shopfront = Shopfront(bench, latency, sleep)
     tools = Mount(
         "/_sandbox",
-        routes=[*control_routes(bench), *console_routes(bench)],
+        routes=[*control_routes(bench), *console_routes(bench), *firing_routes(webhooks)],
         middleware=[Middleware(SameOriginOnly)],
     )
-    app = Starlette(routes=[tools], exception_handlers={Exception: shopfront.internal_error})
+    app = Starlette(
+        routes=[tools, *authorization_routes(market, clock, shopfront.envelope)],
+        exception_handlers={Exception: shopfront.internal_error},
+        lifespan=_lifespan,
+    )
     app.router.default = shopfront
     app.state.market = market
     app.state.faults = bench.faults
     app.state.limits = bench.limits
     app.state.requests = bench.requests
+    app.state.webhooks = webhooks
     return app
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    """Keep up with time as long as the application is served; send nothing after that."""
+    webhooks: Webhooks = app.state.webhooks
+    keeping_up = asyncio.create_task(webhooks.keep_up())
+    try:
+        yield
+    finally:
+        keeping_up.cancel()
+        await asyncio.gather(keeping_up, return_exceptions=True)
+        await webhooks.aclose()
 
 
 class Shopfront:
@@ -118,7 +160,7 @@ class Shopfront:
 
     async def internal_error(self, request: Request, error: Exception) -> Response:
         """Answer for a fault of the sandbox itself; the server logs it."""
-        return self._envelope(
+        return self.envelope(
             INTERNAL_ERROR, "Internal error.", None, HTTPStatus.INTERNAL_SERVER_ERROR
         )
 
@@ -150,7 +192,7 @@ class Shopfront:
             if received is not None and not entry.query_pairs:
                 self._explain(received, entry)
             entry.note_answer(refusal.code, refusal.message)
-            response = self._envelope(refusal.code, refusal.message, None, refusal.http_status)
+            response = self.envelope(refusal.code, refusal.message, None, refusal.http_status)
             response.headers.update(refusal.headers)
             return response, rule
 
@@ -182,7 +224,7 @@ class Shopfront:
         if refusal is not None:
             raise refusal
         entry.note_answer(0, "Success")
-        return self._envelope(0, "Success", data, HTTPStatus.OK)
+        return self.envelope(0, "Success", data, HTTPStatus.OK)
 
     def _explain(self, received: Received, entry: LoggedRequest) -> None:
         """Note how a refused request should have been signed."""
@@ -191,9 +233,10 @@ class Shopfront:
         expected = app.verifier.expected(received.path, received.query_pairs, body) if app else None
         entry.note_request(received.query_pairs, body, expected)
 
-    def _envelope(
+    def envelope(
         self, code: int, message: str, data: dict[str, Any] | None, http_status: int
     ) -> Response:
+        """Return an answer."""
         request_id = f"{int(self._clock())}{next(self._numbers):010X}"
         envelope = {"code": code, "message": message, "request_id": request_id, "data": data}
         return Response(

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .market import AccessToken, App, Market, UserType
+import attrs
+
+from .authorization import open_id_of
+from .grants import Grant
+from .market import AccessToken, App, Market, TokenRules, UserType
 from .seeding import make_orders, make_products
 from .shop import PENDING_SECONDS, PENDING_SHARE, Shop
 
@@ -14,7 +18,15 @@ DEMO_APP_SECRET = "sandbox-app-secret-4f1d8c20"  # noqa: S105
 DEMO_ACCESS_TOKEN = "SANDBOX_seller-token-7b29"  # noqa: S105
 DEMO_EXPIRED_TOKEN = "SANDBOX_expired-token-10aa"  # noqa: S105
 DEMO_CREATOR_TOKEN = "SANDBOX_creator-token-c3e5"  # noqa: S105
+DEMO_ORDERS_ONLY_TOKEN = "SANDBOX_orders-only-token-8d02"  # noqa: S105
+DEMO_REFRESH_TOKEN = "SANDBOX_refresh-token-51fe"  # noqa: S105
 DEMO_SHOP_CIPHER = "SANDBOX_xkMbgAAAeVAQra0eZWebFQq5aIKt"
+DEMO_SECOND_SHOP_CIPHER = "SANDBOX_GbQ7wAAAAC2nWc1dkZ0rT8sUvLpE"
+DEMO_SERVICE_ID = "7380066284010000001"
+DEMO_REDIRECT_URL = "http://127.0.0.1:8000/callback"
+
+ORDERS_ONLY = frozenset({"seller.order.info"})
+MOST_ORDERS_OF_SECOND_SHOP = 20
 
 
 def demo_market(
@@ -24,8 +36,10 @@ def demo_market(
     clock: Callable[[], float],
     pending_share: float = PENDING_SHARE,
     pending_seconds: float = PENDING_SECONDS,
+    redirect_url: str = DEMO_REDIRECT_URL,
+    token_rules: TokenRules | None = None,
 ) -> Market:
-    """Return one app with one shop, and a token of each kind."""
+    """Return one app, a shop in the US, a small one in the UK, and a token of each kind."""
 
     def remake() -> Market:
         return demo_market(
@@ -34,6 +48,8 @@ def demo_market(
             clock=clock,
             pending_share=pending_share,
             pending_seconds=pending_seconds,
+            redirect_url=redirect_url,
+            token_rules=token_rules,
         )
 
     shop = Shop(
@@ -47,12 +63,51 @@ def demo_market(
     )
     shop.stock.add(make_products(now=int(clock())))
     shop.add_orders(make_orders(orders, seed=seed, now=int(clock())))
-    covered = frozenset({DEMO_SHOP_CIPHER})
-    tokens = (
-        AccessToken(value=DEMO_ACCESS_TOKEN, app_key=DEMO_APP_KEY, shop_ciphers=covered),
-        AccessToken(
-            value=DEMO_EXPIRED_TOKEN, app_key=DEMO_APP_KEY, shop_ciphers=covered, expires_at=0.0
-        ),
-        AccessToken(value=DEMO_CREATOR_TOKEN, app_key=DEMO_APP_KEY, user_type=UserType.CREATOR),
+    second = Shop(
+        id="7000714532876273421",
+        name="Sandbox Goods UK",
+        cipher=DEMO_SECOND_SHOP_CIPHER,
+        clock=clock,
+        region="GB",
+        code="GBLCSANDBOX",
+        currency="GBP",
+        warehouse_id="7000714532876273002",
+        seed=seed,
+        pending_share=pending_share,
+        pending_seconds=pending_seconds,
     )
-    return Market([App(DEMO_APP_KEY, DEMO_APP_SECRET)], tokens, [shop], remake=remake)
+    few = min(orders, MOST_ORDERS_OF_SECOND_SHOP)
+    second.stock.add(make_products(now=int(clock())))
+    second.add_orders(make_orders(few, seed=seed + 1, now=int(clock())))
+    app = App(DEMO_APP_KEY, DEMO_APP_SECRET, DEMO_SERVICE_ID, redirect_url)
+    market = Market([app], _tokens(), [shop, second], token_rules=token_rules, remake=remake)
+    market.grants.adopt(
+        Grant(
+            app_key=DEMO_APP_KEY,
+            open_id=open_id_of(DEMO_APP_KEY, UserType.SELLER),
+            shop_ciphers=frozenset(market.shops),
+        ),
+        market.tokens[DEMO_ACCESS_TOKEN],
+        DEMO_REFRESH_TOKEN,
+    )
+    return market
+
+
+def _tokens() -> list[AccessToken]:
+    sellers = AccessToken(
+        value=DEMO_ACCESS_TOKEN,
+        app_key=DEMO_APP_KEY,
+        shop_ciphers=frozenset({DEMO_SHOP_CIPHER, DEMO_SECOND_SHOP_CIPHER}),
+        open_id=open_id_of(DEMO_APP_KEY, UserType.SELLER),
+    )
+    return [
+        sellers,
+        attrs.evolve(sellers, value=DEMO_EXPIRED_TOKEN, expires_at=0.0),
+        attrs.evolve(sellers, value=DEMO_ORDERS_ONLY_TOKEN, scopes=ORDERS_ONLY),
+        AccessToken(
+            value=DEMO_CREATOR_TOKEN,
+            app_key=DEMO_APP_KEY,
+            user_type=UserType.CREATOR,
+            open_id=open_id_of(DEMO_APP_KEY, UserType.CREATOR),
+        ),
+    ]

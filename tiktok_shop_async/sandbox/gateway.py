@@ -13,9 +13,10 @@ from ..pipeline.operation import Operation
 from . import refusals
 from .arguments import digits
 from .forms import UploadedFile, parse_form
-from .market import AccessToken, App, Market, UserType
+from .market import AccessToken, App, Market
 from .refusals import Refusal, invalid
 from .routes import Route
+from .scopes import scope_of, user_type_of
 from .shop import Shop
 from .validation import check_arguments
 
@@ -27,8 +28,6 @@ TOKEN_HEADER = "x-tts-access-token"  # noqa: S105  the header's name
 CIPHERS = ("shop_cipher", "category_asset_cipher")
 
 _CONTENT_TYPES = {"json": "application/json", "multipart": "multipart/form-data"}
-_USER_TYPES = {"affiliate_creator": UserType.CREATOR, "affiliate_partner": UserType.PARTNER}
-_PARTNERS_OWN = "authorization.get_authorized_category_assets"
 
 
 @attrs.frozen
@@ -126,12 +125,19 @@ class Gateway:
             raise Refusal(
                 refusals.EXPIRED_TOKEN, "The access token has expired.", HTTPStatus.UNAUTHORIZED
             )
-        wanted = _user_type(operation)
+        wanted = user_type_of(operation)
         if token.user_type is not wanted:
             raise Refusal(
                 refusals.WRONG_TOKEN_OR_SHOP,
                 f"The access token is a {token.user_type.name.lower()}'s; "
                 f"this operation needs a {wanted.name.lower()}'s.",
+                HTTPStatus.FORBIDDEN,
+            )
+        scope = scope_of(operation)
+        if token.lacks(scope):
+            raise Refusal(
+                refusals.MISSING_SCOPE,
+                f"The access token lacks the scope {scope}, which {operation.id} needs.",
                 HTTPStatus.FORBIDDEN,
             )
         return token
@@ -173,12 +179,6 @@ def _unrepeated(pairs: list[tuple[str, str]]) -> dict[str, str]:
             f"The parameter {repeated} is repeated; a list is one value joined by commas."
         )
     return query
-
-
-def _user_type(operation: Operation) -> UserType:
-    if operation.cipher == "category_asset_cipher" or operation.id == _PARTNERS_OWN:
-        return UserType.PARTNER
-    return _USER_TYPES.get(operation.id.partition(".")[0], UserType.SELLER)
 
 
 def _token_header(received: Received) -> str:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from enum import IntEnum
 
 import attrs
 
 from ..verification import SignatureVerifier
+from .events import SELLER_DEAUTHORIZATION, Event, ignore
+from .grants import Grants
 from .shop import Shop
+from .subscriptions import Subscriptions
+from .tokens import AccessToken, TokenRules, UserType
 
-
-class UserType(IntEnum):
-    """Whose authorization a token stands for."""
-
-    SELLER = 0
-    CREATOR = 1
-    PARTNER = 3
+__all__ = ["AccessToken", "App", "Market", "TokenRules", "UserType"]
 
 
 @attrs.frozen
@@ -25,23 +22,16 @@ class App:
 
     key: str
     secret: str = attrs.field(repr=False)
+    service_id: str = ""
+    redirect_url: str = ""
+    """Where a user is sent who approved or denied; the query is added."""
+    name: str = "Sandbox App"
     verifier: SignatureVerifier = attrs.field(
         init=False,
         repr=False,
         eq=False,
         default=attrs.Factory(lambda app: SignatureVerifier(app.secret), takes_self=True),
     )
-
-
-@attrs.frozen(kw_only=True)
-class AccessToken:
-    """What a user granted to an app."""
-
-    value: str = attrs.field(repr=False)
-    app_key: str
-    user_type: UserType = UserType.SELLER
-    expires_at: float = float("inf")
-    shop_ciphers: frozenset[str] = frozenset()
 
 
 class Market:
@@ -53,12 +43,22 @@ class Market:
         tokens: Iterable[AccessToken],
         shops: Iterable[Shop],
         *,
+        token_rules: TokenRules | None = None,
         remake: Callable[[], Market] | None = None,
     ) -> None:
         self._remake = remake
         self.apps = {app.key: app for app in apps}
         self.tokens = {token.value: token for token in tokens}
         self.shops = {shop.cipher: shop for shop in shops}
+        self.grants = Grants(self.tokens, token_rules or TokenRules())
+        self.subscriptions = Subscriptions()
+        self.on_change: Callable[[Event], object] = ignore
+        """Hears of what concerns an authorization; each shop has such a hook for itself."""
+
+    @property
+    def refreshes(self) -> int:
+        """How many refreshes were granted: one, where tasks and processes do not race."""
+        return self.grants.refreshes
 
     def shops_of(self, token: AccessToken) -> list[Shop]:
         """Return the shops that a token's authorization covers."""
@@ -69,3 +69,15 @@ class Market:
         if self._remake is None:
             raise LookupError("the market was made by hand, so it cannot be made again")
         vars(self).update(vars(self._remake()))
+
+    def revoke(self, access_token: str) -> None:
+        """Withdraw the authorization that a token belongs to, as its user would.
+
+        All its tokens are unknown from then on, and its shops announce it (webhook 6).
+        """
+        token = self.tokens.pop(access_token)
+        if token.open_id:
+            self.grants.revoke(token.app_key, token.open_id)
+        for shop in self.shops_of(token):
+            message = {"message": "The seller withdrew the authorization."}
+            self.on_change(Event(SELLER_DEAUTHORIZATION, shop.id, message, token.app_key))

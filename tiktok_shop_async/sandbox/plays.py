@@ -18,6 +18,7 @@ from .paging import Dated, page_of
 from .product_plays import PRODUCT_PLAYS
 from .refusals import Refusal, invalid
 from .shop import Shop
+from .webhook_plays import WEBHOOK_PLAYS
 
 Data = dict[str, Any]
 Play = Callable[[AdmittedCall, Market], Data]
@@ -168,6 +169,7 @@ PLAYS: Mapping[str, Play] = {
     "return_refund.cancel_order": cancel_order,
     "return_refund.get_aftersale_eligibility": get_aftersale_eligibility,
     "return_refund.search_cancellations": search_cancellations,
+    **WEBHOOK_PLAYS,
 }
 """Operation -> the function that plays it."""
 

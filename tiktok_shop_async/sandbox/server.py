@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 
 import attrs
 import uvicorn
@@ -20,15 +21,18 @@ from .demo import (
     DEMO_ACCESS_TOKEN,
     DEMO_APP_KEY,
     DEMO_APP_SECRET,
+    DEMO_REDIRECT_URL,
+    DEMO_REFRESH_TOKEN,
     DEMO_SHOP_CIPHER,
     demo_market,
 )
 from .faults import Faults
 from .limits import Limits
-from .market import Market
+from .market import Market, TokenRules
 from .mishaps import Sleep
 from .request_log import RequestLog
 from .shop import PENDING_SECONDS, PENDING_SHARE, Shop
+from .webhooks import Delivery, Webhooks
 
 
 @attrs.frozen(kw_only=True)
@@ -40,15 +44,21 @@ class Sandbox:
     faults: Faults = attrs.field(repr=False)
     limits: Limits = attrs.field(repr=False)
     requests: RequestLog = attrs.field(repr=False)
+    webhooks: Webhooks = attrs.field(repr=False)
     app_key: str = DEMO_APP_KEY
     app_secret: str = attrs.field(default=DEMO_APP_SECRET, repr=False)
     access_token: str = attrs.field(default=DEMO_ACCESS_TOKEN, repr=False)
+    refresh_token: str = attrs.field(default=DEMO_REFRESH_TOKEN, repr=False)
     shop_cipher: str = attrs.field(default=DEMO_SHOP_CIPHER, repr=False)
 
     @property
     def shop(self) -> Shop:
         """The shop of `shop_cipher`, to look into or to change behind the API's back."""
         return self.market.shops[self.shop_cipher]
+
+    def fire(self, event_type: int | str, data: Mapping[str, Any] | None = None) -> list[Delivery]:
+        """Send a webhook by hand; see `Webhooks.fire`."""
+        return self.webhooks.fire(event_type, data, shop_id=self.shop.id)
 
 
 @asynccontextmanager
@@ -64,6 +74,10 @@ async def run_sandbox(
     faults: Faults | None = None,
     limits: Limits | None = None,
     sleep: Sleep = asyncio.sleep,
+    redirect_url: str = DEMO_REDIRECT_URL,
+    token_rules: TokenRules | None = None,
+    webhook_url: str | None = None,
+    webhook_time_scale: float = 1.0,
 ) -> AsyncIterator[Sandbox]:
     """Serve a sandbox on loopback, in the running event loop, until the block ends.
 
@@ -76,9 +90,18 @@ async def run_sandbox(
         clock=clock,
         pending_share=pending_share,
         pending_seconds=pending_seconds,
+        redirect_url=redirect_url,
+        token_rules=token_rules,
     )
     app = create_app(
-        market=market, clock=clock, latency=latency, faults=faults, limits=limits, sleep=sleep
+        market=market,
+        clock=clock,
+        latency=latency,
+        faults=faults,
+        limits=limits,
+        sleep=sleep,
+        webhook_url=webhook_url,
+        webhook_time_scale=webhook_time_scale,
     )
     with listening(port=port) as listener:
         server = _EmbeddedServer(server_config(app))
@@ -91,6 +114,7 @@ async def run_sandbox(
                 faults=app.state.faults,
                 limits=app.state.limits,
                 requests=app.state.requests,
+                webhooks=app.state.webhooks,
             )
         finally:
             server.should_exit = True
@@ -103,7 +127,7 @@ def server_config(app: Starlette) -> uvicorn.Config:
         app,
         http=SandboxProtocol,
         ws="none",
-        lifespan="off",
+        lifespan="on",
         access_log=False,
         log_level="warning",
         server_header=False,

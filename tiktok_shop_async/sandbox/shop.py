@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 import attrs
 
 from . import rules
+from .events import Event, cancellation_changed, ignore, order_changed
 from .orders import PENDING, SELLER_ROLE, SUCCESS, Cancellation, LineItem, Order
 from .products import Stock
 from .refusals import UNKNOWN_ORDER, Refusal
@@ -42,6 +43,8 @@ class Shop:
     pending_share: float = PENDING_SHARE
     pending_seconds: float = PENDING_SECONDS
     stock: Stock = attrs.field(factory=Stock, init=False, repr=False)
+    on_change: Callable[[Event], object] = attrs.field(default=ignore, repr=False)
+    """Hears of every change of state right after it; `Webhooks` sends what it hears."""
     _orders: dict[str, Order] = attrs.field(factory=dict, init=False, repr=False)
     _cancellations: dict[str, Cancellation] = attrs.field(factory=dict, init=False, repr=False)
     _undecided: deque[Cancellation] = attrs.field(factory=deque, init=False, repr=False)
@@ -112,6 +115,7 @@ class Shop:
             line.cancellation = cancellation
         if self._stays_pending(order):
             self._undecided.append(cancellation)
+            self.on_change(cancellation_changed(cancellation, self.id))
         else:
             self._confirm(cancellation, int(now))
         return cancellation
@@ -130,6 +134,8 @@ class Shop:
         order = cancellation.order
         cancellation.status = SUCCESS
         cancellation.update_time = order.update_time = now
+        self.stock.put_back(cancellation.lines)
+        self.on_change(cancellation_changed(cancellation, self.id))
         if order.cancelled:
             order.status = "CANCELLED"
-        self.stock.put_back(cancellation.lines)
+            self.on_change(order_changed(order, self.id))

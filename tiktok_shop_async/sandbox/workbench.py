@@ -11,6 +11,7 @@ from .faults import Faults
 from .limits import Limits
 from .market import Market
 from .request_log import RequestLog
+from .webhooks import Webhooks
 
 
 @attrs.frozen(kw_only=True)
@@ -21,6 +22,7 @@ class Workbench:
     clock: Callable[[], float]
     faults: Faults
     limits: Limits
+    webhooks: Webhooks
     requests: RequestLog = attrs.field(factory=RequestLog)
 
     def reset(self) -> None:
@@ -31,6 +33,7 @@ class Workbench:
         if isinstance(self.clock, MovableClock):
             self.clock.reset()
         self.market.reset()
+        self.webhooks.listen()
         self.faults.reset()
         self.limits.reset()
         self.requests.clear()

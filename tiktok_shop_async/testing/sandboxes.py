@@ -64,6 +64,7 @@ def local_shop() -> LocalShop:
             faults=app.state.faults,
             limits=app.state.limits,
             requests=app.state.requests,
+            webhooks=app.state.webhooks,
         ),
         clock=clock,
         in_process=httpx.ASGITransport(app),

@@ -1,0 +1,156 @@
+"""Authorizations: codes that become tokens, refresh tokens that rotate, and their withdrawal."""
+
+from __future__ import annotations
+
+import secrets
+
+import attrs
+
+from .refusals import EXPIRED_REFRESH_TOKEN, INVALID_CODE, NO_AUTHORIZATION, Refusal
+from .tokens import AccessToken, TokenRules, UserType
+
+
+@attrs.frozen(kw_only=True)
+class Grant:
+    """What a user allowed an app to do; all tokens of one authorization share it."""
+
+    app_key: str
+    open_id: str
+    user_type: UserType = UserType.SELLER
+    name: str = "Sandbox Goods"
+    region: str = "US"
+    shop_ciphers: frozenset[str] = attrs.field(default=frozenset(), repr=False)
+    scopes: frozenset[str] | None = None
+    """None stands for all."""
+
+
+@attrs.frozen(kw_only=True)
+class TokenPair:
+    """What an exchange or a refresh gives."""
+
+    grant: Grant
+    access_token: AccessToken
+    refresh_token: str = attrs.field(repr=False)
+    refresh_token_expires_at: float
+
+
+@attrs.define(eq=False)
+class _Code:
+    grant: Grant
+    expires_at: float
+
+
+@attrs.define(eq=False)
+class _Refreshable:
+    """A refresh token's pair, and the pair that replaced it, if one did."""
+
+    pair: TokenPair
+    successor: TokenPair | None = None
+    replaced_at: float = 0.0
+
+
+class Grants:
+    """Keeps codes and refresh tokens, and puts the access tokens where the gateway looks.
+
+    Which code a refusal has is taken from clients' reports. That a refresh token which was replaced
+    counts as expired, and that a stray one belongs to no authorization, is our choice.
+    """
+
+    def __init__(self, tokens: dict[str, AccessToken], rules: TokenRules) -> None:
+        self.rules = rules
+        self.refreshes = 0
+        """How many refreshes were granted, those within the grace time included."""
+        self.refused_refreshes = 0
+        self._tokens = tokens
+        self._codes: dict[str, _Code] = {}
+        self._refreshable: dict[str, _Refreshable] = {}
+
+    def open_code(self, grant: Grant, now: float) -> str:
+        """Return a code that can be exchanged once."""
+        code = _made_up("code")
+        self._codes[code] = _Code(grant, now + self.rules.code_seconds)
+        return code
+
+    def exchange(self, app_key: str, code: str, now: float) -> TokenPair:
+        """Return the first pair of tokens for a code."""
+        found = self._codes.get(code)
+        if found is None or found.grant.app_key != app_key or found.expires_at <= now:
+            raise Refusal(INVALID_CODE, "The authorization code is invalid, expired or used.")
+        del self._codes[code]
+        return self._issue(found.grant, now)
+
+    def refresh(self, app_key: str, refresh_token: str, now: float) -> TokenPair:
+        """Return a new pair of tokens in place of the one that a refresh token belongs to."""
+        try:
+            pair = self._refreshed(app_key, refresh_token, now)
+        except Refusal:
+            self.refused_refreshes += 1
+            raise
+        self.refreshes += 1
+        return pair
+
+    def adopt(self, grant: Grant, access_token: AccessToken, refresh_token: str) -> None:
+        """Take a pair of tokens in that was made elsewhere; it lasts until it is replaced."""
+        self._keep(
+            TokenPair(
+                grant=grant,
+                access_token=access_token,
+                refresh_token=refresh_token,
+                refresh_token_expires_at=float("inf"),
+            )
+        )
+
+    def revoke(self, app_key: str, open_id: str) -> None:
+        """Forget everything that a user granted to an app."""
+
+        def stays(of: Grant | AccessToken) -> bool:
+            return (of.app_key, of.open_id) != (app_key, open_id)
+
+        self._codes = {code: each for code, each in self._codes.items() if stays(each.grant)}
+        self._refreshable = {
+            value: each for value, each in self._refreshable.items() if stays(each.pair.grant)
+        }
+        for value in [value for value, token in self._tokens.items() if not stays(token)]:
+            del self._tokens[value]
+
+    def _refreshed(self, app_key: str, refresh_token: str, now: float) -> TokenPair:
+        found = self._refreshable.get(refresh_token)
+        if found is None or found.pair.grant.app_key != app_key:
+            raise Refusal(NO_AUTHORIZATION, "No authorization belongs to the refresh token.")
+        if found.successor is not None:
+            if now < found.replaced_at + self.rules.refresh_grace_seconds:
+                return found.successor
+            raise Refusal(EXPIRED_REFRESH_TOKEN, "The refresh token was used and replaced.")
+        if found.pair.refresh_token_expires_at <= now:
+            raise Refusal(EXPIRED_REFRESH_TOKEN, "The refresh token has expired.")
+        old = found.pair.access_token
+        if self.rules.old_access_token_stops and old.value in self._tokens:
+            self._tokens[old.value] = attrs.evolve(old, expires_at=now)
+        found.successor, found.replaced_at = self._issue(found.pair.grant, now), now
+        return found.successor
+
+    def _issue(self, grant: Grant, now: float) -> TokenPair:
+        pair = TokenPair(
+            grant=grant,
+            access_token=AccessToken(
+                value=_made_up("token"),
+                app_key=grant.app_key,
+                user_type=grant.user_type,
+                expires_at=now + self.rules.access_token_seconds,
+                shop_ciphers=grant.shop_ciphers,
+                scopes=grant.scopes,
+                open_id=grant.open_id,
+            ),
+            refresh_token=_made_up("refresh"),
+            refresh_token_expires_at=now + self.rules.refresh_token_seconds,
+        )
+        self._keep(pair)
+        return pair
+
+    def _keep(self, pair: TokenPair) -> None:
+        self._tokens[pair.access_token.value] = pair.access_token
+        self._refreshable[pair.refresh_token] = _Refreshable(pair)
+
+
+def _made_up(kind: str) -> str:
+    return f"SANDBOX_{kind}-{secrets.token_hex(16)}"

@@ -1,0 +1,55 @@
+"""Where each app wants to hear of what, shop by shop."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class Subscription:
+    """The address for one type of event."""
+
+    event_type: str
+    address: str
+    create_time: int
+    update_time: int
+    """In milliseconds, as the event API gives them."""
+
+
+class Subscriptions:
+    """The subscriptions of all apps and shops."""
+
+    def __init__(self) -> None:
+        self._of: dict[tuple[str, str], dict[str, Subscription]] = defaultdict(dict)
+
+    def put(
+        self, app_key: str, shop_id: str, event_type: str, address: str, now: float
+    ) -> Subscription:
+        """Subscribe, or change the address."""
+        kept = self._of[app_key, shop_id]
+        milliseconds = int(now * 1000)
+        old = kept.get(event_type)
+        kept[event_type] = Subscription(
+            event_type=event_type,
+            address=address,
+            create_time=old.create_time if old else milliseconds,
+            update_time=milliseconds,
+        )
+        return kept[event_type]
+
+    def delete(self, app_key: str, shop_id: str, event_type: str) -> None:
+        """Unsubscribe; what was not subscribed to stays so (our choice)."""
+        self._of[app_key, shop_id].pop(event_type, None)
+
+    def of(self, app_key: str, shop_id: str) -> Mapping[str, Subscription]:
+        """Return an app's subscriptions to a shop, by type of event."""
+        return self._of.get((app_key, shop_id), {})
+
+    def to(self, shop_id: str, event_type: str) -> Iterator[tuple[str, str]]:
+        """Yield app key and address of all who want to hear of an event."""
+        for (app_key, of_shop), kept in self._of.items():
+            if of_shop == shop_id and event_type in kept:
+                yield app_key, kept[event_type].address
