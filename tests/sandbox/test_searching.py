@@ -41,7 +41,7 @@ async def walk(wire: Wire, path: str, items: str, page_size: int, **query: Any) 
 
 async def test_the_shops_of_a_token_are_listed_with_their_ciphers(wire: Wire) -> None:
     answer = await wire.send("GET", SHOPS)
-    (shop,) = answer.json()["data"]["shops"]
+    shop, _ = answer.json()["data"]["shops"]
     assert (shop["cipher"], shop["region"], shop["seller_type"]) == (
         DEMO_SHOP_CIPHER,
         "US",
