@@ -111,7 +111,7 @@ async def test_orders_are_shown_with_their_state(wire: Wire) -> None:
     order_id = wire.order_ids("AWAITING_SHIPMENT", lines=2)[0]
     wire.clock.now += 60
     await wire.cancel(order_id)
-    (shop,) = (await tool(wire, "GET", "orders?limit=3")).json()["shops"]
+    shop, _ = (await tool(wire, "GET", "orders?limit=3")).json()["shops"]
     assert sum(shop["by_status"].values()) == 200
     assert len(shop["orders"]) == 3
     newest = shop["orders"][0]
@@ -121,7 +121,7 @@ async def test_orders_are_shown_with_their_state(wire: Wire) -> None:
         NOW + 60,
     )
     assert newest["cancelled_line_items"] == newest["line_items"] >= 2
-    (shop,) = (await tool(wire, "GET", "orders?status=UNPAID")).json()["shops"]
+    shop, _ = (await tool(wire, "GET", "orders?status=UNPAID")).json()["shops"]
     assert {order["status"] for order in shop["orders"]} == {"UNPAID"}
 
 
@@ -299,3 +299,22 @@ async def test_parts_of_the_page_come_by_themselves(wire: Wire) -> None:
     )
     assert (await tool(wire, "GET", "page/other.js")).status_code == 404
     assert (await wire.http.get(TOOLS, follow_redirects=True)).url.path == f"{TOOLS}/"
+
+
+async def test_a_reset_shop_goes_on_sending_webhooks() -> None:
+    bodies: list[bytes] = []
+
+    def receive(request: httpx.Request) -> httpx.Response:
+        bodies.append(request.content)
+        return httpx.Response(200)
+
+    wire = new_wire(
+        application={
+            "webhook_url": "http://receiver.example/hook",
+            "webhook_transport": httpx.MockTransport(receive),
+        }
+    )
+    assert (await tool(wire, "POST", "reset")).status_code == 204
+    await wire.cancel(wire.order_ids("AWAITING_SHIPMENT")[0])
+    await wire.http._transport.app.state.webhooks.drain()  # type: ignore[attr-defined]
+    assert len(bodies) == 2

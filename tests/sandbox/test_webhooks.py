@@ -147,7 +147,7 @@ async def test_every_webhook_can_be_fired_by_hand() -> None:
     shapes = json.loads((catalogue.ROOT / "webhooks.json").read_text())["webhooks"]
     for shape in shapes:
         answer = await wire.http.post("/_sandbox/events", json={"type": shape["type"]})
-        assert answer.json()["code"] == 0
+        assert answer.status_code == 200
     await wire.webhooks.drain()
     by_type = {body["type"]: body for body in receiver.bodies}
     assert len(by_type) == 44
@@ -155,7 +155,7 @@ async def test_every_webhook_can_be_fired_by_hand() -> None:
         body = by_type[shape["type"]]
         assert body.keys() == {*shape["envelope"], "tts_notification_id", "data"}
         assert body["data"].keys() == shape["data"].keys()
-    log = (await wire.http.get("/_sandbox/events")).json()["data"]["deliveries"]
+    log = (await wire.http.get("/_sandbox/events")).json()["deliveries"]
     assert {each["state"] for each in log} == {"delivered"}
 
 
@@ -166,7 +166,7 @@ async def test_an_event_that_cannot_be_fired_is_refused(content: bytes) -> None:
     wire: Any = wire_to(Receiver())
     headers = {"content-type": "application/json"}
     answer = await wire.http.post("/_sandbox/events", content=content, headers=headers)
-    assert (answer.status_code, answer.json()["code"]) == (400, 36009004)
+    assert (answer.status_code, list(answer.json())) == (400, ["error"])
     plain = await wire.http.post("/_sandbox/events", content=b'{"type":1}')
     assert plain.status_code == 400
 
