@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from sandbox.wire import Wire
 
+from tiktok_shop_async.sandbox import Refusal
 from tiktok_shop_async.sandbox.orders import Order
 
 RETURN_REFUND = "/return_refund/202309"
@@ -30,6 +34,14 @@ DAMAGED_SAYS_SELLER = "ecom_order_delivered_refund_reason_damaged_seller"
 SENT_BACK_SAYS_SELLER = "ecom_order_delivered_refund_and_return_reason_damaged_seller"
 PACKED = "seller_reject_apply_product_has_been_packed"
 UNCLEAR = "reverse_reject_refund_request_unclear_evidence"
+
+
+@contextmanager
+def refuses(code: int) -> Iterator[None]:
+    """Fail unless the block is refused with a code."""
+    with pytest.raises(Refusal) as caught:
+        yield
+    assert caught.value.code == code
 
 
 def order_in(wire: Wire, status: str, *, lines: int = 1, at: int = 0) -> Order:

@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import attrs
+
 from . import lifecycle
 from .aftersale_documents import refund_document
 from .arguments import Arguments
@@ -15,7 +17,7 @@ from .orders import BUYER_ROLE, SELLER_ROLE, Cancellation, LineItem
 from .reading import selection_of, shop_of
 from .reasons import CANCEL, REJECT_CANCELLATION, REJECT_REQUEST, REQUEST_TYPES, Reasons
 from .refunds import refund_of
-from .refusals import UNKNOWN_REQUEST, WRONG_REQUEST_STATUS, Refusal, invalid
+from .refusals import UNFIT_REASON, UNKNOWN_REQUEST, WRONG_REQUEST_STATUS, Refusal, invalid
 from .returning import check_decision
 from .returns import DECISIONS, Return
 from .rules import Claim
@@ -119,11 +121,9 @@ def _choose(claim: Claim, body: Arguments) -> list[LineItem]:
     try:
         return claim.choose(reason, selection)
     except Refusal as refusal:
-        as_buyer = Claim(claim.type, BUYER_ROLE, claim.order, claim.region)
-        try:
-            return as_buyer.choose(reason, selection)
-        except Refusal:
-            raise refusal from None
+        if refusal.code != UNFIT_REASON:
+            raise
+        return attrs.evolve(claim, role=BUYER_ROLE).choose(reason, selection)
 
 
 def _request(shop: Shop, request_id: str) -> Cancellation | Return:
