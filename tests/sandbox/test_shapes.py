@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sandbox.lives import requests_of_aftersale
 from sandbox.wire import PAID, UNPAID, Wire, new_wire
 
 import catalogue
@@ -14,7 +15,14 @@ from tiktok_shop_async.sandbox.plays import PLAYS
 from tiktok_shop_async.sandbox.routes import find_route
 
 OPERATIONS = catalogue.operations()
-NO_DATA = ("product.update_price",)
+NO_DATA = (
+    "fulfillment.ship_package",
+    "product.update_price",
+    "return_refund.approve_cancellation",
+    "return_refund.approve_return",
+    "return_refund.reject_cancellation",
+    "return_refund.reject_return",
+)
 KINDS = {"string": str, "integer": int, "number": (int, float), "boolean": bool}
 
 
@@ -79,7 +87,7 @@ def request_of(operation_id: str, wire: Wire) -> dict[str, Any]:
         "event.delete_shop_webhook": {"json": {"event_type": "ORDER_STATUS_CHANGE"}},
         "return_refund.get_aftersale_eligibility": {"path": {"order_id": ids[150]}},
     }
-    return requests[operation_id]
+    return {**requests_of_aftersale(wire), **requests}[operation_id]
 
 
 @pytest.mark.parametrize(
@@ -99,11 +107,32 @@ async def test_an_answer_has_the_shape_of_the_catalogue(operation_id: str, versi
         await cancel_variously(wire)
         request = request_of(operation_id, wire)
         path = operation["path"].format(version=version, **request.pop("path", {}))
+        if (operation_id, version) == ("fulfillment.create_packages", "202512"):
+            request["json"]["ship_type"] = "2"
         answer = await wire.call(operation["method"], path, **request)
     assert answer["code"] == 0, answer
     assert answer["data"] or not operation["response"]
     node = {"type": "object", "fields": operation["response"]}
     assert_fits(answer["data"], node, version, operation_id)
+
+
+@pytest.mark.parametrize("operation_id", ["order.get_order_list", "order.get_order_detail"])
+async def test_an_order_of_each_status_has_the_shape_of_the_catalogue(operation_id: str) -> None:
+    operation = OPERATIONS[operation_id]
+    wire = new_wire(pending_share=0.3)
+    async with wire.http:
+        await cancel_variously(wire)
+        requests_of_aftersale(wire)
+        orders = list(wire.shop.orders.values())
+        for version in operation["versions"]:
+            for order in {order.status: order for order in orders}.values():
+                query = {"ids": order.id, "page_size": 100}
+                body = {"json": {"order_status": order.status}} if "list" in operation_id else {}
+                path = operation["path"].format(version=version)
+                answer = await wire.call(operation["method"], path, query=query, **body)
+                assert answer["data"]["orders"]
+                node = {"type": "object", "fields": operation["response"]}
+                assert_fits(answer["data"], node, version, operation_id)
 
 
 def test_every_endpoint_has_its_route() -> None:

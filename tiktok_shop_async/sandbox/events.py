@@ -9,10 +9,12 @@ import attrs
 
 if TYPE_CHECKING:
     from .orders import Cancellation, Order
+    from .returns import Return
 
 ORDER_STATUS_CHANGE = 1
 SELLER_DEAUTHORIZATION = 6
 CANCELLATION_STATUS_CHANGE = 11
+RETURN_STATUS_CHANGE = 12
 
 _ORDER_STATUSES = {"CANCELLED": "CANCEL"}
 _CANCEL_STATUSES = {"CANCELLATION_REQUEST_CANCEL": "CANCELLATION_REQUEST_CANCELLED"}
@@ -60,5 +62,22 @@ def cancellation_changed(cancellation: Cancellation, shop_id: str) -> Event:
             "cancel_status": _CANCEL_STATUSES.get(cancellation.status, cancellation.status),
             "cancel_id": cancellation.id,
             "create_time": cancellation.create_time,
+        },
+    )
+
+
+def return_changed(request: Return, shop_id: str) -> Event:
+    """Return the event of a new status of a return or refund."""
+    return Event(
+        RETURN_STATUS_CHANGE,
+        shop_id,
+        {
+            "order_id": request.order.id,
+            "return_role": request.role,
+            "return_type": request.type,
+            "return_status": request.status,
+            "return_id": request.id,
+            "create_time": request.create_time,
+            "update_time": request.update_time,
         },
     )

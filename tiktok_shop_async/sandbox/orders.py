@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import attrs
 
+if TYPE_CHECKING:
+    from .packages import Package
+    from .refunds import Refund
+    from .returns import Return
+
+BUYER_ROLE = "BUYER"
 SELLER_ROLE = "SELLER"
 SYSTEM_ROLE = "SYSTEM"
 
 PENDING = "CANCELLATION_REQUEST_PENDING"
 SUCCESS = "CANCELLATION_REQUEST_SUCCESS"
+DROPPED = "CANCELLATION_REQUEST_CANCEL"
+"""Rejected by the seller, or withdrawn by the buyer."""
 
 
 @attrs.frozen
@@ -45,7 +55,23 @@ class LineItem:
     id: str
     sku: Sku
     cancellation: Cancellation | None = None
-    """The one it is in; none when its last one was refused or there never was one."""
+    """The one it is in; none when its last one was dropped or there never was one."""
+    package: Package | None = None
+    """The one it leaves in; none before the order is firm."""
+    request: Return | None = None
+    """The return or refund it is in; none when its last one came to nothing."""
+    paid: bool = True
+    """False when it was cancelled before the buyer paid."""
+
+    @property
+    def being_cancelled(self) -> bool:
+        """Whether a cancellation of it awaits its decision."""
+        return self.cancellation is not None and self.cancellation.status == PENDING
+
+    @property
+    def refunded(self) -> bool:
+        """Whether a return or refund of it was granted."""
+        return self.request is not None and self.request.granted
 
     @property
     def cancelled(self) -> bool:
@@ -67,7 +93,11 @@ class Order:
     tax: int
     buyer_message: str = ""
     shipping_type: str = "TIKTOK"
+    paid_time: int | None = None
     cancellations: list[Cancellation] = attrs.field(factory=list)
+    packages: list[Package] = attrs.field(factory=list)
+    requests: list[Return] = attrs.field(factory=list)
+    """Its returns and refunds, oldest first."""
 
     @property
     def sub_total(self) -> int:
@@ -81,8 +111,18 @@ class Order:
 
     @property
     def last_cancellation(self) -> Cancellation | None:
-        """The latest one, whatever its status."""
-        return self.cancellations[-1] if self.cancellations else None
+        """The one that went through last."""
+        done = [each for each in reversed(self.cancellations) if each.status == SUCCESS]
+        return max(done, key=lambda each: each.update_time, default=None)
+
+    @property
+    def buyers_request(self) -> Cancellation | None:
+        """The buyer's request to cancel that awaits the seller's decision."""
+        return next((each for each in self.cancellations if each.awaits_seller), None)
+
+    def line(self, line_id: str) -> LineItem | None:
+        """Return one of its line items."""
+        return next((line for line in self.lines if line.id == line_id), None)
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -95,9 +135,16 @@ class Cancellation:
     reason: str
     role: str
     status: str
-    paid: bool
-    """Whether the order was paid, so that there is something to refund."""
     create_time: int
     update_time: int
     due: float = 0.0
-    """When a pending one goes through."""
+    """When a pending one goes through by itself."""
+    needs_decision: bool = False
+    """Whether it is a buyer's, for the seller to approve or reject."""
+    refund: Refund | None = None
+    """What went back to the buyer, once it went through and if there was anything."""
+
+    @property
+    def awaits_seller(self) -> bool:
+        """Whether the seller may still approve or reject it."""
+        return self.needs_decision and self.status == PENDING

@@ -1,4 +1,4 @@
-"""What may be cancelled, when, and for which reasons: pure rules, no state.
+"""What of an order may be cancelled, returned or refunded: pure rules, no state.
 
 From the platform's pages for sellers in the US, as far as they say. Which check comes first is our
 choice.
@@ -7,12 +7,16 @@ choice.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
-from .orders import PENDING, LineItem, Order
+from . import lifecycle
+from .orders import LineItem, Order
+from .reasons import CANCEL, TEXTS, Reasons, fitting
 from .refusals import (
+    GRANTED_REQUEST,
+    OPEN_REQUEST,
     UNFIT_REASON,
     UNKNOWN_LINE_ITEM,
     UNKNOWN_REASON,
@@ -21,31 +25,10 @@ from .refusals import (
     invalid,
 )
 
-_UNPAID_REASONS: Mapping[str, str] = {
-    "seller_cancel_unpaid_reason_out_of_stock": "Out of stock",
-    "seller_cancel_unpaid_reason_wrong_price": "Pricing error",
-    "seller_cancel_unpaid_reason_buyer_hasnt_paid_within_time_allowed": "Payment not received",
-    "seller_cancel_unpaid_reason_buyer_requested_cancellation": "Buyer requested cancellation",
-}
-_PAID_REASONS: Mapping[str, str] = {
-    "seller_cancel_reason_out_of_stock": "Out of stock",
-    "seller_cancel_reason_wrong_price": "Pricing error",
-    "seller_cancel_paid_reason_address_not_deliver": "Unable to deliver to the buyer's address",
-    "seller_cancel_paid_reason_buyer_requested_cancellation": "Buyer requested cancellation",
-}
-REASON_TEXTS: Mapping[str, str] = {**_UNPAID_REASONS, **_PAID_REASONS}
-
-REASONS_BY_STATUS: Mapping[str, Mapping[str, str]] = {
-    "UNPAID": _UNPAID_REASONS,
-    "ON_HOLD": _PAID_REASONS,
-    "AWAITING_SHIPMENT": _PAID_REASONS,
-}
-"""Statuses in which a seller may cancel -> the reasons that fit, with their texts."""
-
 
 @attrs.frozen
 class Selection:
-    """What of an order to cancel; nothing given means all that is left."""
+    """Some of an order's line items; nothing given means all that are left."""
 
     line_item_ids: Sequence[str] = ()
     sku_quantities: Mapping[str, int] = attrs.field(factory=dict)
@@ -55,56 +38,109 @@ class Selection:
             raise invalid("Give skus or order line items, not both.")
 
 
-def check_status(order: Order) -> None:
-    """Refuse an order that is not, or no longer, the seller's to cancel."""
-    if order.status == "CANCELLED":
-        raise Refusal(WRONG_ORDER_STATUS, "Invalid order status: the order is already cancelled.")
-    if order.status not in REASONS_BY_STATUS:
-        raise Refusal(
-            WRONG_ORDER_STATUS, f"Invalid order status: {order.status} cannot be cancelled."
-        )
+@attrs.frozen
+class Claim:
+    """Somebody's wish to cancel, return or have refunded something of an order."""
+
+    type: str
+    role: str
+    order: Order
+    region: str
+
+    def reasons_for(self, line: LineItem) -> Reasons:
+        """Return the reasons that fit a line item; a refusal if it is not to be had."""
+        self.check_status()
+        self.check_line(line)
+        return self._reasons(line)
+
+    def check_status(self) -> None:
+        """Refuse what the order's status does not allow at all."""
+        status = self.order.status
+        if status == lifecycle.CANCELLED:
+            raise _wrong_status("the order is already cancelled.")
+        stages = {lifecycle.line_status(line, self.order) for line in self.order.lines}
+        if not any(fitting(self.type, self.role, each, self.region) for each in {status, *stages}):
+            raise _wrong_status(f"{status} cannot be {_PARTICIPLES[self.type]}.")
+
+    def check_line(self, line: LineItem) -> None:
+        """Refuse a line item that is spoken for, or whose status does not allow it."""
+        if line.cancellation is not None:
+            state = "being cancelled" if line.being_cancelled else "already cancelled"
+            raise _wrong_status(f"line item {line.id} is {state}.")
+        if line.request is not None:
+            granted = line.request.granted
+            raise Refusal(
+                GRANTED_REQUEST if granted else OPEN_REQUEST,
+                f"Line item {line.id} is in the return {line.request.id} already.",
+            )
+        if not self._reasons(line):
+            status = lifecycle.line_status(line, self.order)
+            raise _wrong_status(
+                f"line item {line.id} is {status} and cannot be {_PARTICIPLES[self.type]}."
+            )
+
+    def choose(self, reason: str, selection: Selection) -> list[LineItem]:
+        """Return the line items that a selection means; each is to be had for the reason."""
+        self.check_status()
+        if reason not in TEXTS:
+            raise Refusal(UNKNOWN_REASON, "The reason is unknown.")
+        self._check_reason(reason, any(reason in self._reasons(line) for line in self.order.lines))
+        lines = self._select(selection)
+        self._check_reason(reason, all(reason in self._reasons(line) for line in lines))
+        return lines
+
+    def _check_reason(self, reason: str, fits: bool) -> None:
+        if not fits:
+            raise Refusal(
+                UNFIT_REASON,
+                f"The reason {reason} does not fit the order status {self.order.status}.",
+            )
+
+    def _select(self, selection: Selection) -> list[LineItem]:
+        if selection.line_item_ids:
+            return self._by_id(selection.line_item_ids)
+        free = [line for line in self.order.lines if _passes(self.check_line, line)]
+        if selection.sku_quantities:
+            return _by_sku(free, selection.sku_quantities)
+        if not free:
+            raise _wrong_status("nothing is left of it, or a cancellation or return is under way.")
+        return free
+
+    def _reasons(self, line: LineItem) -> Reasons:
+        status = lifecycle.line_status(line, self.order)
+        # What is on hold or not paid is so as a whole.
+        if self.type == CANCEL and status == lifecycle.AWAITING_SHIPMENT:
+            status = self.order.status
+        return fitting(self.type, self.role, status, self.region)
+
+    def _by_id(self, ids: Sequence[str]) -> list[LineItem]:
+        found = []
+        for line_id in dict.fromkeys(ids):
+            line = self.order.line(line_id)
+            if line is None:
+                raise Refusal(UNKNOWN_LINE_ITEM, f"The order has no line item {line_id}.")
+            self.check_line(line)
+            found.append(line)
+        return found
 
 
-def check_reason(reason: str, order: Order) -> None:
-    """Refuse a reason that nobody knows, or that does not fit the order's status."""
-    if reason not in REASON_TEXTS:
-        raise Refusal(UNKNOWN_REASON, "The cancel reason is unknown.")
-    if reason not in REASONS_BY_STATUS[order.status]:
-        raise Refusal(
-            UNFIT_REASON, f"The cancel reason does not fit the order status {order.status}."
-        )
+_PARTICIPLES = {
+    "CANCEL": "cancelled",
+    "REFUND": "refunded",
+    "RETURN_AND_REFUND": "returned",
+}
 
 
-def check_line(line: LineItem) -> None:
-    """Refuse a line item that is in a cancellation already."""
-    if line.cancellation is None:
-        return
-    state = "being cancelled" if line.cancellation.status == PENDING else "already cancelled"
-    raise Refusal(WRONG_ORDER_STATUS, f"Invalid order status: line item {line.id} is {state}.")
+def _wrong_status(words: str) -> Refusal:
+    return Refusal(WRONG_ORDER_STATUS, f"Invalid order status: {words}")
 
 
-def lines_to_cancel(order: Order, selection: Selection) -> list[LineItem]:
-    """Return the line items that a selection means; each of them can be cancelled."""
-    if selection.line_item_ids:
-        return _by_id(order, selection.line_item_ids)
-    free = [line for line in order.lines if line.cancellation is None]
-    if selection.sku_quantities:
-        return _by_sku(free, selection.sku_quantities)
-    if not free:
-        raise Refusal(WRONG_ORDER_STATUS, "Invalid order status: a cancellation is under way.")
-    return free
-
-
-def _by_id(order: Order, ids: Sequence[str]) -> list[LineItem]:
-    by_id = {line.id: line for line in order.lines}
-    found = []
-    for line_id in dict.fromkeys(ids):
-        line = by_id.get(line_id)
-        if line is None:
-            raise Refusal(UNKNOWN_LINE_ITEM, f"The order has no line item {line_id}.")
-        check_line(line)
-        found.append(line)
-    return found
+def _passes(check: Callable[[LineItem], None], line: LineItem) -> bool:
+    try:
+        check(line)
+    except Refusal:
+        return False
+    return True
 
 
 def _by_sku(free: Sequence[LineItem], quantities: Mapping[str, int]) -> list[LineItem]:
@@ -115,7 +151,7 @@ def _by_sku(free: Sequence[LineItem], quantities: Mapping[str, int]) -> list[Lin
         if quantity > left[sku_id]:
             raise Refusal(
                 UNKNOWN_LINE_ITEM,
-                f"The order has {left[sku_id]} of SKU {sku_id} left to cancel, not {quantity}.",
+                f"The order has {left[sku_id]} of SKU {sku_id} left for this, not {quantity}.",
             )
     chosen = []
     wanted = Counter(quantities)

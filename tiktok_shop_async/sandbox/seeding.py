@@ -6,8 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from random import Random
 
+from .cancelling import PAYMENT_SECONDS
 from .orders import SUCCESS, SYSTEM_ROLE, Buyer, Cancellation, LineItem, Order, Sku
 from .products import Product, StockedSku
+from .reasons import UNPAID_TOO_LONG
 
 STATUS_WEIGHTS = {
     "AWAITING_SHIPMENT": 62,
@@ -47,8 +49,6 @@ _FIRST_NAMES = ("Ada", "Grace", "Linus", "Mei", "Omar", "Priya", "Sofia", "Tomas
 _LAST_NAMES = ("Abbott", "Chen", "Diaz", "Evans", "Haddad", "Kim", "Novak", "Okafor", "Rossi")
 _CITIES = (("San Jose", "95110"), ("Austin", "78701"), ("Denver", "80202"), ("Tacoma", "98402"))
 _MESSAGES = ("", "", "", "Please ship asap!", "Leave it with the neighbour, thanks", "It's a gift")
-
-_UNPAID_TOO_LONG = "seller_cancel_unpaid_reason_buyer_hasnt_paid_within_time_allowed"
 
 
 def make_orders(count: int, *, seed: int, now: int) -> Iterator[Order]:
@@ -136,18 +136,17 @@ def _make_buyer(random: Random) -> Buyer:
 
 
 def _cancel_by_system(order: Order) -> None:
-    order.update_time = order.create_time + 1800
+    order.update_time = order.create_time + PAYMENT_SECONDS
     cancellation = Cancellation(
         id=str(int(order.id) + 3_458_857_000_000_000_000),
         order=order,
         lines=order.lines,
-        reason=_UNPAID_TOO_LONG,
+        reason=UNPAID_TOO_LONG,
         role=SYSTEM_ROLE,
         status=SUCCESS,
-        paid=False,
         create_time=order.update_time,
         update_time=order.update_time,
     )
     order.cancellations.append(cancellation)
     for line in order.lines:
-        line.cancellation = cancellation
+        line.cancellation, line.paid = cancellation, False

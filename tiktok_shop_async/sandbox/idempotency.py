@@ -1,0 +1,52 @@
+"""Idempotency keys: the same call again gets the first answer again, and does nothing twice."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from .gateway import AdmittedCall
+from .market import Market
+from .reading import shop_of
+from .refusals import invalid
+
+Play = Callable[[AdmittedCall, Market], dict[str, Any]]
+
+LONGEST_KEY = 255
+
+
+@attrs.frozen
+class Reply:
+    """An answer that was given, and what it was given for."""
+
+    arguments: tuple[Any, ...]
+    data: dict[str, Any]
+
+
+def idempotent(play: Play) -> Play:
+    """Make a play that answers again what it answered to a key, in the same shop.
+
+    Our choices: only what succeeded is remembered, so that a refused call can be repeated once its
+    cause is gone; and a key that comes back with other arguments is refused.
+    """
+
+    @functools.wraps(play)
+    def played(call: AdmittedCall, market: Market) -> dict[str, Any]:
+        key = call.query.get("idempotency_key")
+        if not key:
+            return play(call, market)
+        if len(key) > LONGEST_KEY:
+            raise invalid(f"The parameter idempotency_key has at most {LONGEST_KEY} characters.")
+        replies = shop_of(call).replies
+        arguments = (call.version, dict(call.path_params), dict(call.body))
+        known = replies.get((call.operation.id, key))
+        if known is None:
+            known = replies[call.operation.id, key] = Reply(arguments, play(call, market))
+        elif known.arguments != arguments:
+            raise invalid("The idempotency_key was used with other arguments before.")
+        return known.data
+
+    return played

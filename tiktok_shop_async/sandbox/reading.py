@@ -1,0 +1,67 @@
+"""What the plays of several nouns read alike from a call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .arguments import Arguments
+from .gateway import AdmittedCall
+from .paging import Dated
+from .refusals import invalid
+from .rules import Selection
+from .shop import Shop
+
+_LONGEST_AMOUNT = 12
+"""Digits of an amount; our choice."""
+
+
+def shop_of(call: AdmittedCall) -> Shop:
+    """Return the shop that a call is about."""
+    assert call.shop is not None, f"{call.operation.id} is an operation of a shop"
+    return call.shop
+
+
+def time_filter(body: Arguments) -> Callable[[Dated], bool]:
+    """Return the test of the time filters: from ``ge`` on, and before ``lt``."""
+    bounds = [
+        (field, body.integer(f"{field}_ge"), body.integer(f"{field}_lt"))
+        for field in ("create_time", "update_time")
+    ]
+
+    def within(item: Dated) -> bool:
+        return all(
+            (ge is None or getattr(item, field) >= ge) and (lt is None or getattr(item, field) < lt)
+            for field, ge, lt in bounds
+        )
+
+    return within
+
+
+def selection_of(body: Arguments) -> Selection:
+    """Return which line items of an order a body means."""
+    lines = body.objects("order_line_list")
+    if any(line.text("sub_order_line_item_id") for line in lines):
+        raise invalid("The order has no bundles, so no sub_order_line_item_id can be given.")
+    ids = [*body.texts("order_line_item_ids")]
+    ids += [line.required_text("order_line_item_id") for line in lines]
+    quantities: dict[str, int] = {}
+    for sku in body.objects("skus"):
+        sku_id = sku.required_text("sku_id")
+        quantities[sku_id] = quantities.get(sku_id, 0) + sku.required_integer("quantity")
+    return Selection(ids, quantities)
+
+
+def amount_of(given: Arguments, name: str, shop: Shop) -> int | None:
+    """Return the cents of an amount in the shop's currency; None if there is no amount."""
+    text = given.text(name)
+    if not text:
+        return None
+    currency = given.text("currency") or shop.currency
+    if currency != shop.currency:
+        raise invalid(f"The parameter currency must be {shop.currency}.")
+    whole, _, part = text.partition(".")
+    digits = whole + part.ljust(2, "0")
+    fits = digits.isascii() and digits.isdecimal() and len(digits) <= _LONGEST_AMOUNT
+    if not whole or len(part) > 2 or not fits:
+        raise invalid(f"The parameter {name} must be an amount with at most two decimals.")
+    return int(digits)
