@@ -32,6 +32,7 @@ from .events import Event
 from .faults import FaultKind, FaultRule, Faults
 from .limits import EndpointClass, Limits, LimitSettings, Rate
 from .market import AccessToken, App, Market, TokenRules, UserType
+from .refusals import Refusal
 from .server import Sandbox, run_sandbox
 from .shop import Shop
 from .webhooks import Delivery, Webhooks
@@ -62,6 +63,7 @@ __all__ = [
     "Limits",
     "Market",
     "Rate",
+    "Refusal",
     "Sandbox",
     "Shop",
     "TokenRules",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from functools import partial
 
 import attrs
@@ -25,7 +26,7 @@ from .products import Stock
 from .reasons import CANCEL, REJECT_CANCELLATION, UNPAID_TOO_LONG
 from .refunds import refund_of
 from .refusals import UNKNOWN_REASON, UNKNOWN_REQUEST, WRONG_REQUEST_STATUS, Refusal
-from .rules import Claim, Selection
+from .rules import Claim, Selection, select
 
 PENDING_SHARE = 0.05
 """The part of all cancellations by the seller that is not decided at once."""
@@ -85,7 +86,7 @@ class Cancelling(Fulfilling):
         self, order_id: str, reason: str, selection: Selection | None = None
     ) -> Cancellation:
         """Cancel an order or a part of it, as its seller."""
-        cancellation = self._record(order_id, SELLER_ROLE, reason, selection)
+        cancellation = self._record(order_id, SELLER_ROLE, reason, selection or Selection())
         if self._stays_pending(cancellation.order):
             self._leave_pending(cancellation, self.pending_seconds)
         else:
@@ -93,13 +94,13 @@ class Cancelling(Fulfilling):
         return cancellation
 
     def request_cancellation(
-        self, order_id: str, reason: str, selection: Selection | None = None
+        self, order_id: str, reason: str, lines: Selection | Sequence[str] = ()
     ) -> Cancellation:
         """Cancel as the buyer; once the order is firm, the seller has to approve.
 
         Our choice: before that, while it is unpaid or on hold, it goes through at once.
         """
-        cancellation = self._record(order_id, BUYER_ROLE, reason, selection)
+        cancellation = self._record(order_id, BUYER_ROLE, reason, select(lines))
         cancellation.needs_decision = cancellation.order.status not in (
             lifecycle.UNPAID,
             lifecycle.ON_HOLD,
@@ -150,11 +151,9 @@ class Cancelling(Fulfilling):
             )
         return cancellation
 
-    def _record(
-        self, order_id: str, role: str, reason: str, selection: Selection | None
-    ) -> Cancellation:
+    def _record(self, order_id: str, role: str, reason: str, selection: Selection) -> Cancellation:
         claim = self.claim(CANCEL, role, order_id)
-        lines = claim.choose(reason, selection or Selection())
+        lines = claim.choose(reason, selection)
         return self._add(claim.order, lines, role, reason, self.clock())
 
     def _add(

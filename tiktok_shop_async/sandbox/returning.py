@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import attrs
@@ -14,7 +15,7 @@ from .reasons import REFUND, REJECT_REQUEST
 from .refunds import Refund, part_of, refund_of
 from .refusals import TOO_MUCH, UNKNOWN_REASON, UNKNOWN_REQUEST, WRONG_REQUEST_STATUS, Refusal
 from .returns import Record, Return
-from .rules import Selection
+from .rules import Selection, select
 
 BUYER_SHIP_SECONDS = 5 * 86400.0
 """How long the buyer may take to send back what was approved; our choice."""
@@ -52,7 +53,7 @@ class Returning(Cancelling):
         self,
         order_id: str,
         reason: str,
-        selection: Selection | None = None,
+        lines: Selection | Sequence[str] = (),
         *,
         return_type: str = REFUND,
         role: str = BUYER_ROLE,
@@ -62,14 +63,14 @@ class Returning(Cancelling):
     ) -> Return:
         """Ask for a refund, all or ``amount`` cents, with or without sending things back."""
         claim = self.claim(return_type, role, order_id)
-        lines = claim.choose(reason, selection or Selection())
+        chosen = claim.choose(reason, select(lines))
         if amount is not None:
-            _check_amount(amount, refund_of(claim.order, lines))
+            _check_amount(amount, refund_of(claim.order, chosen))
         now = self.clock()
         request = Return(
             id=str(_FIRST_RETURN_ID + len(self._returns)),
             order=claim.order,
-            lines=lines,
+            lines=chosen,
             type=return_type,
             reason=reason,
             role=role,
@@ -81,7 +82,7 @@ class Returning(Cancelling):
         )
         self._returns[request.id] = request
         claim.order.requests.append(request)
-        for line in lines:
+        for line in chosen:
             line.request = request
         self._note(request, role, now, deadline=now + self.seller_response_seconds)
         return request

@@ -38,6 +38,11 @@ class Selection:
             raise invalid("Give skus or order line items, not both.")
 
 
+def select(lines: Selection | Sequence[str]) -> Selection:
+    """Return the selection that ids of line items, or nothing, stand for."""
+    return lines if isinstance(lines, Selection) else Selection(lines)
+
+
 @attrs.frozen
 class Claim:
     """Somebody's wish to cancel, return or have refunded something of an order."""
