@@ -27,6 +27,8 @@ OPERATIONS = operations()
 ENDPOINTS = [
     (name, version) for name, operation in OPERATIONS.items() for version in operation["versions"]
 ]
+A_DOWNLOAD = "affiliate_seller.download_compass_task_file"
+"""Without its file, its answer is an error."""
 RENAMED = {"options": "filter_options"}
 """Arguments whose Python name differs from the wire's."""
 
@@ -109,11 +111,9 @@ async def test_a_full_answer_is_decoded_and_goes_back_without_loss(name: str, ve
     assert again == data
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("name", sorted(OPERATIONS.keys() - {A_DOWNLOAD}))
 async def test_an_answer_of_the_wrong_kind_everywhere_still_gives_a_response(name: str) -> None:
     data = {key: {"odd": [None]} for key in OPERATIONS[name]["response"]} | {"more": 1}
-    if OPERATIONS[name]["path"].endswith("/file"):
-        pytest.skip("an answer without its file is an error")
     shop = FakeShop().answer(data)
     response = await call(name, OPERATIONS[name]["versions"][-1], shop)
     assert response.json()["data"] == data

@@ -29,6 +29,9 @@ async def transport() -> AsyncIterator[ConnectionStackTransport]:
     made = ConnectionStackTransport(trust_env=False)
     yield made
     await made.aclose()
+    # Who is cancelled while connecting leaves a task that closes the connection once it is there.
+    if left := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(left, timeout=5)
 
 
 def get(url: str, timeout: float | None = 5.0) -> httpx.Request:

@@ -10,11 +10,10 @@ from .._lazy import lazy_exports
 if TYPE_CHECKING:
     from ..clock import MovableClock
     from .examples import example_response, make
+    from .masking import PERSONAL_FIELDS, SECRET_FIELDS
     from .mock import MockTikTokShop
     from .operation import MockCall, MockOperation, UnexpectedRequestError
     from .recorder import (
-        PERSONAL_FIELDS,
-        SECRET_FIELDS,
         NotRecordedError,
         RecordingTransport,
         ReplayTransport,
@@ -51,10 +50,10 @@ _, __getattr__, __dir__ = lazy_exports(
         "MockTikTokShop": "mock",
         "MovableClock": ".clock",
         "NotRecordedError": "recorder",
-        "PERSONAL_FIELDS": "recorder",
+        "PERSONAL_FIELDS": "masking",
         "RecordingTransport": "recorder",
         "ReplayTransport": "recorder",
-        "SECRET_FIELDS": "recorder",
+        "SECRET_FIELDS": "masking",
         "UnexpectedRequestError": "operation",
         "example_response": "examples",
         "make": "examples",

@@ -5,8 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from email.parser import BytesParser
 from email.policy import HTTP
 from os import PathLike
@@ -22,50 +21,15 @@ import httpx
 from ..pipeline.connections import ConnectionStackTransport
 from ..pipeline.threads import in_thread
 from ..resources._lookup import operation_at
+from .masking import MASK, PERSONAL_FIELDS, SECRET_FIELDS, Masking, json_in, names_of, stays
 
-
-def _names(*lines: str) -> frozenset[str]:
-    return frozenset(name for line in lines for name in line.split())
-
-
-SECRET_FIELDS = _names(
-    "access_token app_secret auth_code category_asset_cipher cipher payment_auth_code",
-    "refresh_token shop_cipher sign token tokenized_email upload_token verification_code",
-)
-"""Names whose text is masked, and then also wherever else the same text turns up."""
-
-PERSONAL_FIELDS = _names(
-    # people
-    "avatar avatar_url buyer_avatar buyer_email buyer_emails buyer_nickname consignee contact_info",
-    "contact_name contact_person cpf cpf_name customer_name email first_name",
-    "first_name_local_script full_name last_name last_name_local_script logistics_picker_name",
-    "logistics_picker_phone middle_name nick_name nickname phone phone_number phone_tail_number",
-    "receiver_contact reviewer_display_name seller_contact_info seller_name sender_contact",
-    "user_name username warehouse_contact",
-    # places
-    "address address_detail address_line1 address_line2 address_line3 address_line4",
-    "address_line_1 address_line_2 address_line_3 address_line_4 addresses city city_name",
-    "delivery_address district district_info district_name district_or_county full_address",
-    "latitude location longitude postal_code postcode recipient_address return_warehouse_address",
-    "sender_address standardized_address street street2 street_address_line1",
-    "street_address_line2 town town_name zip_code zipcode",
-    # what they wrote, and documents about them
-    "buyer_comments buyer_message buyer_note content custom_message doc_url document_url",
-    "download_url file_url message_body note proof_url return_qr_code review_text upload_url",
-)
-"""Names whose text is masked; where an object stands, all text in it but ids and regions."""
-
-_KEPT = _names("address_level address_level_name iso_code region region_code")
-_NOT_ARGUMENTS = _names(
+_NOT_ARGUMENTS = names_of(
     "access_token app_key app_secret auth_code category_asset_cipher refresh_token shop_cipher",
     "sign timestamp",
 )
 """Query parameters that say who asks and when, and not for what."""
 _TOKEN_HEADER = "x-tts-access-token"  # noqa: S105  the header's name
 _KEPT_HEADERS = ("content-type", "retry-after", "x-tts-logid", "x-tt-logid", "x-request-id")
-_MASK = re.compile(r"masked-\d+(@example\.invalid)?")
-_SHORTEST_SECRET = 6
-"""Shorter text is masked where it stands, and not looked for elsewhere."""
 
 
 class NotRecordedError(AssertionError):
@@ -166,7 +130,7 @@ class RecordingTransport(httpx.AsyncBaseTransport):
     def _document(self) -> str:
         done = [exchange for exchange in self._exchanges if exchange.response is not None]
         done.sort(key=lambda exchange: json.dumps(exchange.request, sort_keys=True))
-        masking = _Masking(*self._names)
+        masking = Masking(*self._names)
         for exchange in done:
             masking.secrets |= exchange.secrets
             masking.find_secrets([exchange.request, exchange.response])
@@ -226,75 +190,6 @@ class ReplayTransport(httpx.AsyncBaseTransport):
         ]
         known = "".join(f"\n  {other}" for other in others) or " nothing of this operation."
         return f"{_in_words(sent)} was not recorded; {self._path} has:{known}"
-
-
-class _Masking:
-    """Replaces text by masks: equal text by equal ones, numbered as they are first met."""
-
-    def __init__(self, secret_fields: frozenset[str], personal_fields: frozenset[str]) -> None:
-        self.secrets: set[str] = set()
-        self._secret_fields = secret_fields
-        self._personal_fields = personal_fields
-        # No digests: those of a phone number are soon guessed.
-        self._numbers: dict[str, int] = {}
-
-    def find_secrets(self, value: Any, name: str = "") -> None:
-        """Take in what stands under a secret's name."""
-        for child_name, child in _children(value):
-            self.find_secrets(child, child_name or name)
-        if isinstance(value, str):
-            if name in self._secret_fields:
-                self.secrets.add(value)
-            elif (nested := _json_in(value)) is not None:
-                self.find_secrets(nested)
-
-    def masked(self, value: Any, name: str = "", *, personal: bool = False) -> Any:
-        """Return ``value`` with masks; ``name`` is the field it stands in."""
-        personal = (personal or name in self._personal_fields) and not _stays(name)
-        if isinstance(value, dict):
-            return {key: self.masked(child, key, personal=personal) for key, child in value.items()}
-        if isinstance(value, list):
-            return [self.masked(child, name, personal=personal) for child in value]
-        if value in ("", None) or isinstance(value, bool):
-            return value
-        if personal or name in self._secret_fields:
-            return self._mask(str(value))
-        return self._without_secrets(value) if isinstance(value, str) else value
-
-    def _without_secrets(self, text: str) -> str:
-        nested = _json_in(text)
-        if nested is not None:
-            masked = self.masked(nested)
-            return text if masked == nested else json.dumps(masked, ensure_ascii=False)
-        for secret in sorted(self.secrets, key=len, reverse=True):
-            if len(secret) >= _SHORTEST_SECRET and secret in text:
-                text = text.replace(secret, self._mask(secret))
-        return text
-
-    def _mask(self, text: str) -> str:
-        number = self._numbers.setdefault(text, len(self._numbers) + 1)
-        return f"masked-{number}@example.invalid" if "@" in text else f"masked-{number}"
-
-
-def _stays(name: str) -> bool:
-    return name in _KEPT or name in ("id", "ids") or name.endswith(("_id", "_ids"))
-
-
-def _children(value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict):
-        yield from value.items()
-    elif isinstance(value, list):
-        yield from (("", child) for child in value)
-
-
-def _json_in(text: str) -> Any:
-    """Return the object or list that ``text`` is the JSON of; some fields hold such text."""
-    if not text.startswith(("{", "[")):
-        return None
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _described(request: httpx.Request) -> dict[str, Any]:
@@ -382,10 +277,10 @@ def _fits(recorded: Any, sent: Any, ignore: frozenset[str]) -> bool:
             _fits(one, other, ignore) for one, other in zip(recorded, sent, strict=True)
         )
     if isinstance(recorded, str) and recorded != sent:
-        nested = _json_in(recorded)
+        nested = json_in(recorded)
         if nested is not None and isinstance(sent, str):
-            return _fits(nested, _json_in(sent), ignore)
-        return not isinstance(sent, (dict, list)) and _MASK.fullmatch(recorded) is not None
+            return _fits(nested, json_in(sent), ignore)
+        return not isinstance(sent, (dict, list)) and MASK.fullmatch(recorded) is not None
     return bool(recorded == sent)
 
 
@@ -398,7 +293,7 @@ def _in_words(request: Mapping[str, Any]) -> str:
     }
     # Names and plain values only: this ends up in logs, and what was sent is not masked.
     shown = ", ".join(
-        f"{name}={value!r}" if _stays(name) else name for name, value in sorted(arguments.items())
+        f"{name}={value!r}" if stays(name) else name for name, value in sorted(arguments.items())
     )
     return f"{request['operation']} at {request['path']} with ({shown})"
 
