@@ -44,6 +44,24 @@ def refuses(code: int) -> Iterator[None]:
     assert caught.value.code == code
 
 
+def paid_for(order: Order) -> int:
+    """Return the cents that the buyer paid, tax shared out by price as the refunds must."""
+    paid = so_far = tax_so_far = 0
+    for line in order.lines:
+        so_far += line.sku.price
+        tax = order.tax * so_far // order.sub_total - tax_so_far
+        tax_so_far += tax
+        paid += (line.sku.price + tax) * line.paid
+    return paid + order.shipping_fee
+
+
+def refunded_for(order: Order) -> int:
+    """Return the cents that went back to the buyer so far."""
+    refunds = [each.refund for each in order.cancellations]
+    refunds += [each.refund for each in order.requests]
+    return sum(refund.total for refund in refunds if refund is not None)
+
+
 def order_in(wire: Wire, status: str, *, lines: int = 1, at: int = 0) -> Order:
     """Return one of the orders of a status that nobody cancels, with so many line items or more."""
     orders = [wire.shop.orders[order_id] for order_id in wire.order_ids(status, lines=lines)]

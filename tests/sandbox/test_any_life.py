@@ -26,6 +26,7 @@ from sandbox.lives import (
     RETURNS,
     SENT_BACK,
     UNCLEAR,
+    refunded_for,
 )
 from sandbox.wire import CANCEL, PAID, SEARCH_CANCELLATIONS, UNPAID, Wire, new_wire
 
@@ -242,7 +243,7 @@ class Lives(RuleBasedStateMachine):
         answer = self.call("POST", CALCULATE, json=body)
         if answer["code"] == 0:
             total = cents(answer["data"]["order_refund_amount"]["refund_total"])
-            assert total + self.refunded(order) <= self.price(order)
+            assert total + refunded_for(order) <= self.price(order)
 
     @invariant()
     def statuses_fit_line_items(self) -> None:
@@ -290,16 +291,16 @@ class Lives(RuleBasedStateMachine):
     @invariant()
     def refunds_never_exceed_the_payment(self) -> None:
         for order in self.orders_now():
-            assert 0 <= self.refunded(order) <= self.price(order)
+            assert 0 <= refunded_for(order) <= self.price(order)
             if order.paid_time is None:
-                assert self.refunded(order) == 0
+                assert refunded_for(order) == 0
 
     @invariant()
     def all_that_was_paid_comes_back_when_all_is_cancelled(self) -> None:
         for order in self.orders_now():
             paid = [line for line in order.lines if line.paid]
             if order.status == "CANCELLED" and len(paid) == len(order.lines):
-                assert self.refunded(order) == self.price(order)
+                assert refunded_for(order) == self.price(order)
 
     @invariant()
     def no_unit_is_lost(self) -> None:
@@ -323,11 +324,6 @@ class Lives(RuleBasedStateMachine):
     def price(self, order: Order) -> int:
         """What the order's own numbers say, apart from how the sandbox splits them."""
         return sum(line.sku.price for line in order.lines) + order.tax + order.shipping_fee
-
-    def refunded(self, order: Order) -> int:
-        refunds = [each.refund for each in order.cancellations]
-        refunds += [each.refund for each in order.requests]
-        return sum(refund.total for refund in refunds if refund is not None)
 
     def in_stock(self) -> int:
         products = self.shop.stock.products.values()

@@ -25,12 +25,13 @@ from sandbox.lives import (
     delivered,
     find_return,
     order_in,
+    paid_for,
+    refunded_for,
     refuses,
 )
 from sandbox.wire import PAID, Wire
 
 from tiktok_shop_async.sandbox.orders import Order
-from tiktok_shop_async.sandbox.refunds import paid_for, refunded_for
 from tiktok_shop_async.sandbox.returns import Return
 
 BOTH = "RETURN_AND_REFUND"
@@ -418,6 +419,12 @@ async def test_a_calculated_refund_is_what_goes_back_and_changes_nothing(wire: W
     request = wire.shop.request_return(order.id, DAMAGED)
     assert (await find_return(wire, request.id))["refund_amount"] == whole
     assert (await calculate(wire, order, DAMAGED))["code"] == 25001001
+
+
+async def test_nothing_goes_back_for_what_nobody_paid(wire: Wire) -> None:
+    reason = "seller_cancel_unpaid_reason_out_of_stock"
+    answer = await calculate(wire, order_in(wire, "UNPAID"), reason, "CANCEL")
+    assert answer["data"]["order_refund_amount"]["refund_total"] == "0.00"
 
 
 @pytest.mark.parametrize(

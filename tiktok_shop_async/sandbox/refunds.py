@@ -46,21 +46,6 @@ class Refund:
         return self.sub_total + self.tax + self.shipping_fee
 
 
-def paid_for(order: Order) -> int:
-    """Return what the buyer paid."""
-    if order.paid_time is None:
-        return 0
-    paid = [share.total for share in _shares(order) if share.line.paid]
-    return sum(paid) + order.shipping_fee
-
-
-def refunded_for(order: Order) -> int:
-    """Return what went back to the buyer so far."""
-    refunds = [each.refund for each in order.cancellations]
-    refunds += [each.refund for each in order.requests]
-    return sum(refund.total for refund in refunds if refund is not None)
-
-
 def refund_of(order: Order, lines: Sequence[LineItem]) -> Refund:
     """Return what some line items are worth now.
 
