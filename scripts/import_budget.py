@@ -12,7 +12,9 @@ import {module}
 print(" ".join(sys.modules))
 """
 _NEVER_AT_IMPORT = (
+    "attr",
     "cattrs",
+    "msgspec",
     "starlette",
     "uvicorn",
     "tiktok_shop_async.models",
@@ -21,7 +23,7 @@ _NEVER_AT_IMPORT = (
     "tiktok_shop_async.shapes",
 )
 _ALLOWED_AT_IMPORT = {"tiktok_shop_async.resources._groups"}
-_MOST_MODULES_BEYOND_HTTPX = 90
+_MOST_MODULES_BEYOND_HTTPX = 20
 
 
 def loaded_by(module: str, more: str = "") -> set[str]:

@@ -141,6 +141,7 @@ class AsyncTikTokShop(ResourceGroups):
         view._owns_http_client = False
         view._is_view = True
         view._session = self._session
+        view._pipeline = self._pipeline
         if access_token is not None:
             # Another token is another authorization: the ciphers here are not its own.
             view._given_auth = {"access_token": access_token, "shop_cipher": shop_cipher}

@@ -7,9 +7,7 @@ from typing import Literal
 
 from .errors import InvalidArgumentError
 from .pipeline.operation import Operation
-from .resources._lookup import operation_at
-
-_VERSION = re.compile(r"/(\d{6})(?=/|$)")
+from .resources._lookup import operation_at, version_in
 
 
 def raw_operation(
@@ -23,7 +21,6 @@ def raw_operation(
 ) -> Operation:
     """Return an operation for ``path``, with the catalogue's facts where it has it."""
     _check_path(path)
-    version = _VERSION.search(path)
     known = operation_at(method, path)
     if cipher == "auto":
         chosen = known.cipher if known else "shop_cipher" if has_shop else None
@@ -33,7 +30,7 @@ def raw_operation(
         id=f"{method} {path}",
         method=method,
         path=path,
-        versions=(version[1] if version else "",),
+        versions=(version_in(path),),
         effect=known.effect if known else "read" if method == "GET" else "write",
         cipher=chosen,
         body="multipart" if files else "json" if has_body else None,

@@ -73,10 +73,10 @@ class ResourceGroups:
 
     _session: Session
 
-    @property
-    def auth(self) -> AuthState:
-        """The credentials in force."""
-        raise NotImplementedError
+    if TYPE_CHECKING:
+
+        @property
+        def auth(self) -> AuthState: ...
 
     @cached_property
     def _pipeline(self) -> Pipeline:

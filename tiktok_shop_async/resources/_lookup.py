@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from importlib import import_module
 
@@ -11,6 +12,15 @@ from ._groups import GROUPS
 
 _GROUP_OF_SEGMENT = {"open": "files"}
 """First segments of paths that are not their group's name."""
+
+
+_VERSION = re.compile(r"/(\d{6})(?=/|$)")
+
+
+def version_in(path: str) -> str:
+    """Return the version in a path; empty if it has none."""
+    found = _VERSION.search(path)
+    return found[1] if found else ""
 
 
 def operation(operation_id: str) -> Operation:

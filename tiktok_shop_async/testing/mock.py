@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import re
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self, cast
@@ -15,7 +14,7 @@ from ..client import AsyncTikTokShop
 from ..errors import InvalidArgumentError
 from ..pipeline.operation import Operation
 from ..resources._groups import GROUPS
-from ..resources._lookup import operation, operation_at
+from ..resources._lookup import operation, operation_at, version_in
 from ..verification import SignatureVerifier
 from .arguments import read_arguments
 from .operation import MockCall, MockOperation, UnexpectedRequestError
@@ -169,11 +168,10 @@ class MockTikTokShop:
         await request.aread()
         if self._check_requests:
             self._check(called, request)
-        version = re.search(r"/(\d{6})(?=/|$)", request.url.path)
         return mocked.answer(
             MockCall(
                 arguments=read_arguments(called, request),
-                version=version[1] if version else "",
+                version=version_in(request.url.path),
                 request=request,
             )
         )
