@@ -103,6 +103,8 @@ async def test_a_page_token_that_no_page_gave_is_refused(client: AsyncTikTokShop
         ({"skus": [{"sku_id": "1", "quantitty": 2}]}, r"skus\[0\].quantitty is unknown"),
         ({"skus": [{"quantity": 2}]}, r"skus\[0\].sku_id is required"),
         ({"skus": [7]}, r"skus\[0\] must be an object"),
+        ({"skus": [None]}, r"skus\[0\] must be an object"),
+        ({"order_line_item_ids": [None]}, r"order_line_item_ids\[0\] must be a string"),
         ({"cancel_reason": None}, "cancel_reason is required"),
         ({"reason": "x"}, "reason is unknown"),
     ],

@@ -12,7 +12,7 @@ from .idempotency import idempotent
 from .market import Market
 from .orders import Cancellation
 from .paging import page_of
-from .reading import selection_of, shop_of, time_filter
+from .reading import list_filter, selection_of, shop_of, time_filter
 from .shop import Shop
 
 Data = dict[str, Any]
@@ -31,20 +31,18 @@ def cancel_order(call: AdmittedCall, _: Market) -> Data:
 def search_cancellations(call: AdmittedCall, _: Market) -> Data:
     """Answer with the cancellations that fit all filters, a page at a time."""
     shop, body = shop_of(call), Arguments(call.body)
-    wanted: dict[str, Callable[[Cancellation], str]] = {
+    read: dict[str, Callable[[Cancellation], str]] = {
         "cancel_ids": lambda cancellation: cancellation.id,
         "order_ids": lambda cancellation: cancellation.order.id,
         "buyer_user_ids": lambda cancellation: cancellation.order.buyer.user_id,
         "cancel_types": cancel_type,
         "cancel_status": lambda cancellation: cancellation.status,
     }
-    chosen = [(frozenset(body.texts(name)), read) for name, read in wanted.items()]
-    filters = [(values, read) for values, read in chosen if values]
-    within = time_filter(body)
+    fits, within = list_filter(body, read), time_filter(body)
     found = [
         cancellation
         for cancellation in _candidates(shop, body.texts("order_ids"))
-        if all(read(cancellation) in values for values, read in filters) and within(cancellation)
+        if fits(cancellation) and within(cancellation)
     ]
     page = page_of(found, Arguments(call.query), largest=50, default_size=10, default_order="ASC")
     return {

@@ -12,6 +12,7 @@ from .gateway import AdmittedCall
 from .market import Market
 from .paging import page_of
 from .products import ACTIVE, DEACTIVATED, DELETED, Product, StockedSku
+from .reading import shop_of, time_filter
 from .refusals import Refusal, invalid
 from .shop import Shop
 
@@ -33,7 +34,7 @@ def search_products(call: AdmittedCall, _: Market) -> Data:
     shop, body = _shop(call), Arguments(call.body)
     status = body.text("status")
     sku_ids, seller_skus = set(body.texts("sku_ids")), set(body.texts("seller_skus"))
-    within = _time_filter(body)
+    within = time_filter(body)
 
     def fits(product: Product) -> bool:
         skus = product.skus.values()
@@ -150,10 +151,9 @@ PRODUCT_PLAYS: Mapping[str, Callable[[AdmittedCall, Market], Data]] = {
 
 
 def _shop(call: AdmittedCall) -> Shop:
-    assert call.shop is not None, f"{call.operation.id} is an operation of a shop"
-    # What is pending may be due, and puts stock back.
-    call.shop.settle()
-    return call.shop
+    shop = shop_of(call)
+    shop.settle()  # what is pending may be due, and puts stock back
+    return shop
 
 
 def _changeable(call: AdmittedCall) -> tuple[Shop, Product]:
@@ -161,23 +161,6 @@ def _changeable(call: AdmittedCall) -> tuple[Shop, Product]:
     product = shop.stock.product(call.path_params["product_id"])
     product.move_to(product.status, (ACTIVE, DEACTIVATED), product.update_time)
     return shop, product
-
-
-def _time_filter(body: Arguments) -> Callable[[Product], bool]:
-    """Return the test of the time filters, which include both ends here."""
-    bounds = [
-        (field, body.integer(f"{field}_ge"), body.integer(f"{field}_le"))
-        for field in ("create_time", "update_time")
-    ]
-
-    def within(product: Product) -> bool:
-        return all(
-            (ge is None or getattr(product, field) >= ge)
-            and (le is None or getattr(product, field) <= le)
-            for field, ge, le in bounds
-        )
-
-    return within
 
 
 def _held(shop: Shop) -> Counter[str]:

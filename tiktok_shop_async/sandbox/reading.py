@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from .arguments import Arguments
 from .gateway import AdmittedCall
@@ -11,6 +13,13 @@ from .refusals import invalid
 from .rules import Selection
 from .shop import Shop
 
+T = TypeVar("T")
+
+_COMPARISONS: Mapping[str, Callable[[int, int], bool]] = {
+    "ge": operator.ge,
+    "lt": operator.lt,
+    "le": operator.le,
+}
 _LONGEST_AMOUNT = 12
 """Digits of an amount; our choice."""
 
@@ -22,19 +31,23 @@ def shop_of(call: AdmittedCall) -> Shop:
 
 
 def time_filter(body: Arguments) -> Callable[[Dated], bool]:
-    """Return the test of the time filters: from ``ge`` on, and before ``lt``."""
+    """Return the test of the time filters: from ``ge`` on, and before ``lt`` or up to ``le``."""
     bounds = [
-        (field, body.integer(f"{field}_ge"), body.integer(f"{field}_lt"))
+        (field, compare, bound)
         for field in ("create_time", "update_time")
+        for name, compare in _COMPARISONS.items()
+        if (bound := body.integer(f"{field}_{name}")) is not None
     ]
+    return lambda item: all(
+        compare(getattr(item, field), bound) for field, compare, bound in bounds
+    )
 
-    def within(item: Dated) -> bool:
-        return all(
-            (ge is None or getattr(item, field) >= ge) and (lt is None or getattr(item, field) < lt)
-            for field, ge, lt in bounds
-        )
 
-    return within
+def list_filter(body: Arguments, read: Mapping[str, Callable[[T], str]]) -> Callable[[T], bool]:
+    """Return the test of filters that are lists: what is read must be in each list given."""
+    given = [(frozenset(body.texts(name)), value_of) for name, value_of in read.items()]
+    filters = [(values, value_of) for values, value_of in given if values]
+    return lambda item: all(value_of(item) in values for values, value_of in filters)
 
 
 def selection_of(body: Arguments) -> Selection:

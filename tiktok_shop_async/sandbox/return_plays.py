@@ -12,7 +12,7 @@ from .idempotency import idempotent
 from .market import Market
 from .orders import SELLER_ROLE
 from .paging import page_of
-from .reading import amount_of, selection_of, shop_of, time_filter
+from .reading import amount_of, list_filter, selection_of, shop_of, time_filter
 from .reasons import REFUND, RETURN_AND_REFUND
 from .refusals import invalid
 from .returns import APPROVALS, REJECTIONS, Return
@@ -43,7 +43,7 @@ def create_return(call: AdmittedCall, _: Market) -> Data:
 def search_returns(call: AdmittedCall, _: Market) -> Data:
     """Answer with the returns and refunds that fit all filters, a page at a time."""
     shop, body = shop_of(call), Arguments(call.body)
-    wanted: dict[str, Callable[[Return], str]] = {
+    read: dict[str, Callable[[Return], str]] = {
         "return_ids": lambda request: request.id,
         "order_ids": lambda request: request.order.id,
         "buyer_user_ids": lambda request: request.order.buyer.user_id,
@@ -55,14 +55,8 @@ def search_returns(call: AdmittedCall, _: Market) -> Data:
         # Nobody goes to arbitration here.
         "arbitration_status": lambda _: "",
     }
-    chosen = [(frozenset(body.texts(name)), read) for name, read in wanted.items()]
-    filters = [(values, read) for values, read in chosen if values]
-    within = time_filter(body)
-    found = [
-        request
-        for request in shop.returns.values()
-        if all(read(request) in values for values, read in filters) and within(request)
-    ]
+    fits, within = list_filter(body, read), time_filter(body)
+    found = [request for request in shop.returns.values() if fits(request) and within(request)]
     page = page_of(found, Arguments(call.query), largest=50, default_size=10, default_order="ASC")
     return {
         "return_orders": [return_document(request, shop, call.version) for request in page.items],

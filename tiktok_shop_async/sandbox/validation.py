@@ -87,6 +87,10 @@ def _check_value(node: Node, value: Any, version: str, path: str) -> None:
         raise invalid(f"The parameter {path} must be {words}.")
     if isinstance(value, list):
         for at, item in enumerate(value):
+            if item is None:
+                raise invalid(
+                    f"The parameter {path}[{at}] must be {_KINDS[node['items']['type']][1]}."
+                )
             _check_value(node["items"], item, version, f"{path}[{at}]")
     elif isinstance(value, dict) and node.get("fields"):
         _check_object(in_version(node["fields"], version), value, version, f"{path}.")

@@ -11,8 +11,8 @@ from ..shapes import operation_shape
 from .arguments import Arguments
 from .gateway import AdmittedCall
 from .market import Market
+from .reading import shop_of
 from .refusals import invalid
-from .shop import Shop
 
 Data = dict[str, Any]
 
@@ -21,7 +21,7 @@ LONGEST_ADDRESS = 255
 
 def get_shop_webhooks(call: AdmittedCall, market: Market) -> Data:
     """Answer with the app's subscriptions to the shop."""
-    kept = market.subscriptions.of(call.token.app_key, _shop(call).id).values()
+    kept = market.subscriptions.of(call.token.app_key, shop_of(call).id).values()
     webhooks = [
         {
             "event_type": each.event_type,
@@ -36,7 +36,7 @@ def get_shop_webhooks(call: AdmittedCall, market: Market) -> Data:
 
 def update_shop_webhook(call: AdmittedCall, market: Market) -> Data:
     """Subscribe to a type of event, or change its address."""
-    shop, body = _shop(call), Arguments(call.body)
+    shop, body = shop_of(call), Arguments(call.body)
     market.subscriptions.put(
         call.token.app_key, shop.id, _event_type(body), _address(body), shop.clock()
     )
@@ -46,7 +46,7 @@ def update_shop_webhook(call: AdmittedCall, market: Market) -> Data:
 def delete_shop_webhook(call: AdmittedCall, market: Market) -> Data:
     """Unsubscribe from a type of event."""
     body = Arguments(call.body)
-    market.subscriptions.delete(call.token.app_key, _shop(call).id, _event_type(body))
+    market.subscriptions.delete(call.token.app_key, shop_of(call).id, _event_type(body))
     return {}
 
 
@@ -56,11 +56,6 @@ WEBHOOK_PLAYS: Mapping[str, Callable[[AdmittedCall, Market], Data]] = {
     "event.delete_shop_webhook": delete_shop_webhook,
 }
 """Operation -> the function that plays it."""
-
-
-def _shop(call: AdmittedCall) -> Shop:
-    assert call.shop is not None, f"{call.operation.id} is an operation of a shop"
-    return call.shop
 
 
 @cache

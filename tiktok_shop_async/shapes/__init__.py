@@ -20,6 +20,7 @@ Python cannot have its ``python_name``.
 Fields = Mapping[str, Node]
 
 
+@cache
 def operation_shape(operation_id: str) -> Mapping[str, Fields]:
     """Return the fields of an operation by place: path, query, body and response."""
     group, _, name = operation_id.partition(".")
