@@ -35,6 +35,11 @@ class MovableClock:
         """Let so much time pass at once; a negative number takes it back."""
         self._ahead += seconds
 
+    @property
+    def moved(self) -> float:
+        """How many seconds it was moved in all."""
+        return self._ahead
+
     def reset(self) -> None:
         """Show the other clock's time again."""
         self._ahead = 0.0

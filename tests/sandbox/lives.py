@@ -25,6 +25,7 @@ CALCULATE = "/return_refund/202602/refunds/calculate"
 ELIGIBILITY = "/return_refund/202602/orders/{}/aftersale_eligibility"
 DECISIONS = "/return_refund/202601/decision_eligibility"
 PACKAGES = "/fulfillment/202309/packages"
+SEARCH_PACKAGES = PACKAGES + "/search"
 
 NO_NEED = "ecom_order_to_ship_canceled_reason_no_longer_needed"
 LATE = "ecom_order_shipped_refund_reason_not_arrive_on_time"

@@ -6,8 +6,11 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
+import attrs
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -21,16 +24,27 @@ from sandbox.lives import (
     NO_NEED,
     PACKAGES,
     PACKED,
+    RECORDS,
     REJECT_CANCELLATION,
     REJECT_RETURN,
     RETURNS,
+    SEARCH_PACKAGES,
+    SEARCH_RETURNS,
     SENT_BACK,
     UNCLEAR,
     refunded_for,
 )
-from sandbox.wire import CANCEL, PAID, SEARCH_CANCELLATIONS, UNPAID, Wire, new_wire
+from sandbox.wire import (
+    CANCEL,
+    PAID,
+    SEARCH_CANCELLATIONS,
+    SEARCH_ORDERS,
+    UNPAID,
+    Wire,
+    new_wire,
+)
 
-from tiktok_shop_async.sandbox import Refusal
+from tiktok_shop_async.sandbox import Refusal, StateFile
 from tiktok_shop_async.sandbox.events import Event
 from tiktok_shop_async.sandbox.lifecycle import NEXT
 from tiktok_shop_async.sandbox.orders import Order
@@ -66,19 +80,49 @@ class Lives(RuleBasedStateMachine):
     @initialize(seed=st.integers(0, 30), pending=st.sampled_from([0.0, 0.5]))
     def open_shop(self, seed: int, pending: float) -> None:
         self.runner = asyncio.Runner()
-        self.wire: Wire = new_wire(orders=ORDERS, seed=seed, pending_share=pending)
-        self.shop = self.wire.shop
-        self.shop.region = "TH" if seed % 3 == 0 else "US"
-        self.orders = list(self.shop.orders.values())
+        self.folder = TemporaryDirectory()
+        self.options = {"orders": ORDERS, "seed": seed, "pending_share": pending}
+        self.start()
         self.seen = {order.id: order.status for order in self.orders}
         self.returned: dict[str, str] = {}
         self.units = self.in_stock() + self.sold()
+
+    def start(self) -> None:
+        self.state = StateFile(Path(self.folder.name, "shop.db"))
+        self.wire: Wire = new_wire(application={"state": self.state}, **self.options)
+        self.shop = self.wire.shop
+        self.shop.region = "TH" if self.options["seed"] % 3 == 0 else "US"
+        self.orders = list(self.shop._orders.values())
         self.shop.on_change = self.hear
+
+    def stop(self) -> None:
+        self.state.close()
+        self.runner.run(self.wire.http.aclose())
 
     def teardown(self) -> None:
         if hasattr(self, "runner"):
-            self.runner.run(self.wire.http.aclose())
+            self.stop()
             self.runner.close()
+            self.folder.cleanup()
+
+    @rule()
+    def the_sandbox_is_started_again(self) -> None:
+        """What it kept in its file is all there was, and all of it goes on."""
+        before, now = self.everything_shown(), self.wire.clock.now
+        self.stop()
+        self.start()
+        self.wire.clock.now = now
+        assert self.everything_shown() == before
+
+    def everything_shown(self) -> list[Any]:
+        shown = [
+            self.call("POST", path, query={"page_size": 50}, json={})["data"]
+            for path in (SEARCH_ORDERS, SEARCH_CANCELLATIONS, SEARCH_RETURNS, SEARCH_PACKAGES)
+        ]
+        shown += [attrs.asdict(product) for product in self.shop.stock.products.values()]
+        returns = self.shop.returns.values()
+        shown += [self.call("GET", RECORDS.format(each.id))["data"] for each in returns]
+        return shown
 
     def hear(self, event: Event) -> None:
         """No status is followed by one that may not follow it, however fast they change."""

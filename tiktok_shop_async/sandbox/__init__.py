@@ -35,6 +35,7 @@ from .market import AccessToken, App, Market, TokenRules, UserType
 from .refusals import Refusal
 from .server import Sandbox, run_sandbox
 from .shop import Shop
+from .state import StateFile
 from .webhooks import Delivery, Webhooks
 
 del starlette, uvicorn
@@ -66,6 +67,7 @@ __all__ = [
     "Refusal",
     "Sandbox",
     "Shop",
+    "StateFile",
     "TokenRules",
     "UserType",
     "Webhooks",

@@ -17,6 +17,7 @@ from . import (
     DEMO_SECOND_SHOP_CIPHER,
     DEMO_SERVICE_ID,
     DEMO_SHOP_CIPHER,
+    StateFile,
     create_app,
 )
 from .authorization import SELLER_PAGE
@@ -25,15 +26,26 @@ from .server import base_url, listening, server_config
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Listen, print how to call the shop, and serve it."""
-    options = _parser().parse_args(arguments)
-    app = create_app(
-        orders=options.orders,
-        seed=options.seed,
-        redirect_url=options.redirect_url,
-        webhook_url=options.webhook_url,
-        webhook_time_scale=options.webhook_time_scale,
-    )
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    with contextlib.ExitStack() as open_files:
+        try:
+            state = open_files.enter_context(StateFile(options.state)) if options.state else None
+        except ValueError as error:
+            parser.error(str(error))
+        _serve(options, state)
+
+
+def _serve(options: argparse.Namespace, state: StateFile | None) -> None:
     with listening(host=options.host, port=options.port) as listener:
+        app = create_app(
+            orders=options.orders,
+            seed=options.seed,
+            redirect_url=options.redirect_url,
+            webhook_url=options.webhook_url,
+            webhook_time_scale=options.webhook_time_scale,
+            state=state,
+        )
         # As lines that a shell or AsyncTikTokShop.from_env() can take as they are.
         for name, value in {
             "TIKTOK_BASE_URL": base_url(listener),
@@ -46,7 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "TIKTOK_SERVICE_ID": DEMO_SERVICE_ID,
         }.items():
             print(f"{name}={value}")
-        print(f"Serving {options.orders} orders; press Ctrl+C to stop.")
+        orders = len(app.state.market.shops[DEMO_SHOP_CIPHER].orders)
+        print(f"Serving {orders} orders; press Ctrl+C to stop.")
         page = f"{base_url(listener)}{SELLER_PAGE}?service_id={DEMO_SERVICE_ID}&state=any"
         print(f"Authorize at {page}, which leads to {options.redirect_url}", flush=True)
         with contextlib.suppress(KeyboardInterrupt):
@@ -61,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one (%(default)s)")
     parser.add_argument("--orders", type=int, default=300, help="how many to seed (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="which ones (%(default)s)")
+    parser.add_argument("--state", metavar="FILE", help="go on from this file, and keep all in it")
     parser.add_argument(
         "--redirect-url", default=DEMO_REDIRECT_URL, help="end of an authorization (%(default)s)"
     )

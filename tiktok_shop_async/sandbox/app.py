@@ -8,6 +8,7 @@ import itertools
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
@@ -35,6 +36,7 @@ from .plays import play
 from .refusals import INTERNAL_ERROR, TOO_LARGE, Refusal
 from .request_log import LoggedRequest
 from .routes import Route, find_route
+from .state import SaveBeforeAnswer, StateFile
 from .webhooks import Webhooks
 from .workbench import Workbench
 
@@ -58,8 +60,9 @@ def create_app(
     webhook_time_scale: float = 1.0,
     webhook_sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     webhook_transport: httpx.AsyncBaseTransport | None = None,
+    state: StateFile | None = None,
 ) -> Starlette:
-    """Return a shop on its own, with its state in memory and the demo's credentials.
+    """Return a shop on its own, with the demo's credentials and its state in memory.
 
     Args:
         market: Apps, tokens and shops in place of the demo's; ``orders`` and ``seed`` are then
@@ -75,10 +78,14 @@ def create_app(
         webhook_time_scale: Makes the waits between attempts of a delivery shorter or longer.
         webhook_sleep: Waits in their place.
         webhook_transport: What webhooks are sent through, such as `httpx.ASGITransport`.
+        state: Keeps the state in a file as well. The caller opens and closes it; where it has a
+            state already, ``market``, ``orders`` and ``seed`` say only what a reset returns to.
     """
     if market is None:
         clock = movable(clock)
         market = demo_market(orders=orders, seed=seed, clock=clock, redirect_url=redirect_url)
+    if state is not None:
+        state.keep(market, clock)
     webhooks = Webhooks(
         market,
         default_url=webhook_url,
@@ -93,9 +100,11 @@ def create_app(
         faults=Faults() if faults is None else faults,
         limits=limits or Limits(),
         webhooks=webhooks,
+        state=state,
     )
     bench.limits.use_clock(clock)
     shopfront = Shopfront(bench, latency, sleep)
+    saving = [] if state is None else [Middleware(SaveBeforeAnswer, state=state)]
     tools = Mount(
         "/_sandbox",
         routes=[*control_routes(bench), *console_routes(bench), *firing_routes(webhooks)],
@@ -104,7 +113,8 @@ def create_app(
     app = Starlette(
         routes=[tools, *authorization_routes(market, clock, shopfront.envelope)],
         exception_handlers={Exception: shopfront.internal_error},
-        lifespan=_lifespan,
+        lifespan=_lifespan(bench),
+        middleware=saving,
     )
     app.router.default = shopfront
     app.state.market = market
@@ -115,17 +125,19 @@ def create_app(
     return app
 
 
-@contextlib.asynccontextmanager
-async def _lifespan(app: Starlette) -> AsyncIterator[None]:
-    """Keep up with time as long as the application is served; send nothing after that."""
-    webhooks: Webhooks = app.state.webhooks
-    keeping_up = asyncio.create_task(webhooks.keep_up())
-    try:
-        yield
-    finally:
-        keeping_up.cancel()
-        await asyncio.gather(keeping_up, return_exceptions=True)
-        await webhooks.aclose()
+def _lifespan(bench: Workbench) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        """Keep up with time as long as the application is served; send nothing after that."""
+        keeping_up = asyncio.create_task(bench.keep_up())
+        try:
+            yield
+        finally:
+            keeping_up.cancel()
+            await asyncio.gather(keeping_up, return_exceptions=True)
+            await bench.webhooks.aclose()
+
+    return lifespan
 
 
 class Shopfront:

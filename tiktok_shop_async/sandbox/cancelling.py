@@ -55,7 +55,7 @@ class Cancelling(Fulfilling):
 
     @property
     def cancellations(self) -> dict[str, Cancellation]:
-        """All cancellations by id, as they are now, oldest first."""
+        """All cancellations by id, as they are now."""
         self.settle()
         return self._cancellations
 
@@ -133,7 +133,10 @@ class Cancelling(Fulfilling):
 
     def _adopt(self, order: Order) -> None:
         super()._adopt(order)
-        self._cancellations.update((each.id, each) for each in order.cancellations)
+        for cancellation in order.cancellations:
+            self._cancellations[cancellation.id] = cancellation
+            if cancellation.status == PENDING:
+                self._do_at(cancellation.due, partial(self._fall_due, cancellation))
         if order.status == lifecycle.UNPAID:
             self._do_at(order.create_time + self.payment_seconds, partial(self._give_up, order))
 
@@ -171,7 +174,7 @@ class Cancelling(Fulfilling):
         )
         self._cancellations[cancellation.id] = cancellation
         order.cancellations.append(cancellation)
-        order.update_time = int(now)
+        self._touch(order, now)
         for line in lines:
             line.cancellation = cancellation
         return cancellation
@@ -205,9 +208,9 @@ class Cancelling(Fulfilling):
         self._refresh(order, now)
 
     def _drop(self, cancellation: Cancellation) -> None:
-        now = int(self.clock())
-        cancellation.status = DROPPED
-        cancellation.update_time = cancellation.order.update_time = now
+        now = self.clock()
+        cancellation.status, cancellation.update_time = DROPPED, int(now)
+        self._touch(cancellation.order, now)
         for line in cancellation.lines:
             line.cancellation = None
         self.on_change(cancellation_changed(cancellation, self.id))

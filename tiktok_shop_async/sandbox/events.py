@@ -33,7 +33,7 @@ class Event:
     """The only app that it concerns; None for all."""
 
 
-def ignore(event: Event) -> None:
+def ignore(_: object) -> None:
     """Tell nobody."""
 
 

@@ -151,6 +151,7 @@ class Fulfilling(Ledger):
             if each not in order.packages:
                 del self._packages[each.id]
         self._packages[package.id] = package
+        self.on_touch(order)
         return package
 
     def _packages_of(self, order_id: str, package_id: str | None, status: str) -> list[Package]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
+from typing import Any
 
 import attrs
+from cattrs import Converter
 
+from .events import ignore
 from .refusals import EXPIRED_REFRESH_TOKEN, INVALID_CODE, NO_AUTHORIZATION, Refusal
 from .tokens import AccessToken, TokenRules, UserType
 
@@ -61,6 +65,8 @@ class Grants:
         self.refreshes = 0
         """How many refreshes were granted, those within the grace time included."""
         self.refused_refreshes = 0
+        self.on_touch: Callable[[Grants], object] = ignore
+        """Hears when anything here, or among the access tokens, is no longer as it was."""
         self._tokens = tokens
         self._codes: dict[str, _Code] = {}
         self._refreshable: dict[str, _Refreshable] = {}
@@ -69,6 +75,7 @@ class Grants:
         """Return a code that can be exchanged once."""
         code = _made_up("code")
         self._codes[code] = _Code(grant, now + self.rules.code_seconds)
+        self.on_touch(self)
         return code
 
     def exchange(self, app_key: str, code: str, now: float) -> TokenPair:
@@ -86,6 +93,8 @@ class Grants:
         except Refusal:
             self.refused_refreshes += 1
             raise
+        finally:
+            self.on_touch(self)
         self.refreshes += 1
         return pair
 
@@ -100,11 +109,12 @@ class Grants:
             )
         )
 
-    def revoke(self, app_key: str, open_id: str) -> None:
-        """Forget everything that a user granted to an app."""
+    def revoke(self, token: AccessToken) -> None:
+        """Forget everything that the user of a token granted to its app."""
 
         def stays(of: Grant | AccessToken) -> bool:
-            return (of.app_key, of.open_id) != (app_key, open_id)
+            same_user = (of.app_key, of.open_id) == (token.app_key, token.open_id)
+            return of is not token and not (same_user and token.open_id)
 
         self._codes = {code: each for code, each in self._codes.items() if stays(each.grant)}
         self._refreshable = {
@@ -112,6 +122,26 @@ class Grants:
         }
         for value in [value for value, token in self._tokens.items() if not stays(token)]:
             del self._tokens[value]
+        self.on_touch(self)
+
+    def record(self, converter: Converter) -> dict[str, Any]:
+        """Return everything here, and the access tokens, as JSON."""
+        return {
+            "tokens": converter.unstructure(self._tokens),
+            "codes": converter.unstructure(self._codes),
+            "refreshable": converter.unstructure(self._refreshable),
+            "refreshes": self.refreshes,
+            "refused_refreshes": self.refused_refreshes,
+        }
+
+    def restore(self, converter: Converter, record: dict[str, Any]) -> None:
+        """Replace everything here by what a record says."""
+        self._tokens.clear()
+        self._tokens.update(converter.structure(record["tokens"], dict[str, AccessToken]))
+        self._codes = converter.structure(record["codes"], dict[str, _Code])
+        self._refreshable = converter.structure(record["refreshable"], dict[str, _Refreshable])
+        self.refreshes = record["refreshes"]
+        self.refused_refreshes = record["refused_refreshes"]
 
     def _refreshed(self, app_key: str, refresh_token: str, now: float) -> TokenPair:
         found = self._refreshable.get(refresh_token)
@@ -150,6 +180,7 @@ class Grants:
     def _keep(self, pair: TokenPair) -> None:
         self._tokens[pair.access_token.value] = pair.access_token
         self._refreshable[pair.refresh_token] = _Refreshable(pair)
+        self.on_touch(self)
 
 
 def _made_up(kind: str) -> str:

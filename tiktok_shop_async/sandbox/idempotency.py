@@ -18,11 +18,13 @@ Play = Callable[[AdmittedCall, Market], dict[str, Any]]
 LONGEST_KEY = 255
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Reply:
     """An answer that was given, and what it was given for."""
 
-    arguments: tuple[Any, ...]
+    operation: str
+    key: str
+    arguments: list[Any]
     data: dict[str, Any]
 
 
@@ -40,11 +42,12 @@ def idempotent(play: Play) -> Play:
             return play(call, market)
         if len(key) > LONGEST_KEY:
             raise invalid(f"The parameter idempotency_key has at most {LONGEST_KEY} characters.")
-        replies = shop_of(call).replies
-        arguments = (call.version, dict(call.path_params), dict(call.body))
-        known = replies.get((call.operation.id, key))
+        shop = shop_of(call)
+        arguments = [call.version, dict(call.path_params), dict(call.body)]
+        known = shop.replies.get((call.operation.id, key))
         if known is None:
-            known = replies[call.operation.id, key] = Reply(arguments, play(call, market))
+            known = Reply(call.operation.id, key, arguments, play(call, market))
+            shop.remember(known)
         elif known.arguments != arguments:
             raise invalid("The idempotency_key was used with other arguments before.")
         return known.data

@@ -28,6 +28,8 @@ class Ledger:
     clock: Callable[[], float] = attrs.field(repr=False)
     on_change: Callable[[Event], object] = attrs.field(default=ignore, repr=False)
     """Hears of every change of state right after it; `Webhooks` sends what it hears."""
+    on_touch: Callable[[object], object] = attrs.field(default=ignore, repr=False)
+    """Hears of everything that is no longer as it was; `StateFile` saves what it hears of."""
     _orders: dict[str, Order] = attrs.field(factory=dict, init=False, repr=False)
     _agenda: list[tuple[float, int, Deed]] = attrs.field(factory=list, init=False, repr=False)
     _entries: itertools.count[int] = attrs.field(factory=itertools.count, init=False, repr=False)
@@ -37,6 +39,7 @@ class Ledger:
         for order in orders:
             self._orders[order.id] = order
             self._adopt(order)
+            self.on_touch(order)
 
     @property
     def orders(self) -> dict[str, Order]:
@@ -66,12 +69,17 @@ class Ledger:
     def _move(self, order: Order, status: str, now: float) -> None:
         """Give an order its next status."""
         lifecycle.move(order, status)
-        order.update_time = int(now)
+        self._touch(order, now)
         self.on_change(order_changed(order, self.id))
 
     def _refresh(self, order: Order, now: float) -> None:
         """Give an order the status that its line items have brought it to."""
-        order.update_time = int(now)
+        self._touch(order, now)
         status = lifecycle.status_now(order)
         if status != order.status:
             self._move(order, status, now)
+
+    def _touch(self, order: Order, now: float) -> None:
+        """Note that something about an order changed."""
+        order.update_time = int(now)
+        self.on_touch(order)

@@ -75,9 +75,8 @@ class Market:
 
         All its tokens are unknown from then on, and its shops announce it (webhook 6).
         """
-        token = self.tokens.pop(access_token)
-        if token.open_id:
-            self.grants.revoke(token.app_key, token.open_id)
+        token = self.tokens[access_token]
+        self.grants.revoke(token)
         for shop in self.shops_of(token):
             message = {"message": "The seller withdrew the authorization."}
             self.on_change(Event(SELLER_DEAUTHORIZATION, shop.id, message, token.app_key))

@@ -89,7 +89,7 @@ def update_inventory(call: AdmittedCall, _: Market) -> Data:
             changes.append((sku, quantity))
     for sku, quantity in changes:
         sku.quantity = quantity
-    product.update_time = int(shop.clock())
+    shop.stock.touch(product, shop.clock())
     return {"errors": []}
 
 
@@ -105,7 +105,7 @@ def update_price(call: AdmittedCall, _: Market) -> Data:
         changes.append((product.sku(given.required_text("id")), cents(text)))
     for sku, amount in changes:
         sku.price = amount
-    product.update_time = int(shop.clock())
+    shop.stock.touch(product, shop.clock())
     return {}
 
 
@@ -126,7 +126,9 @@ def _moving(status: str, allowed: Collection[str]) -> Callable[[AdmittedCall, Ma
         shop, errors = _shop(call), []
         for product_id in dict.fromkeys(Arguments(call.body).texts("product_ids")):
             try:
-                shop.stock.product(product_id).move_to(status, allowed, int(shop.clock()))
+                product = shop.stock.product(product_id)
+                product.move_to(status, allowed)
+                shop.stock.touch(product, shop.clock())
             except Refusal as refusal:
                 detail = {"product_id": product_id}
                 errors.append({"code": refusal.code, "message": refusal.message, "detail": detail})
@@ -159,7 +161,7 @@ def _shop(call: AdmittedCall) -> Shop:
 def _changeable(call: AdmittedCall) -> tuple[Shop, Product]:
     shop = _shop(call)
     product = shop.stock.product(call.path_params["product_id"])
-    product.move_to(product.status, (ACTIVE, DEACTIVATED), product.update_time)
+    product.move_to(product.status, (ACTIVE, DEACTIVATED))
     return shop, product
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import attrs
 
+from .events import ignore
 from .orders import LineItem, Sku
 from .refusals import Refusal, invalid
 
@@ -45,7 +46,7 @@ class Product:
             raise invalid(f"The product {self.id} has no SKU {sku_id}.")
         return found
 
-    def move_to(self, status: str, allowed: Iterable[str], now: int) -> None:
+    def move_to(self, status: str, allowed: Iterable[str]) -> None:
         """Change the status; only some statuses lead to another."""
         if self.status not in allowed:
             raise Refusal(
@@ -53,7 +54,6 @@ class Product:
                 f"Invalid product status: {self.status} cannot become {status}.",
             )
         self.status = status
-        self.update_time = now
 
 
 @attrs.define(eq=False)
@@ -61,10 +61,14 @@ class Stock:
     """All products of a shop."""
 
     products: dict[str, Product] = attrs.field(factory=dict)
+    on_touch: Callable[[Product], object] = attrs.field(default=ignore, repr=False)
+    """Hears of every product that is no longer as it was."""
 
     def add(self, products: Iterable[Product]) -> None:
         """Take products in."""
-        self.products.update((product.id, product) for product in products)
+        for product in products:
+            self.products[product.id] = product
+            self.on_touch(product)
 
     def product(self, product_id: str) -> Product:
         """Return a product, whatever its status."""
@@ -73,9 +77,15 @@ class Stock:
             raise Refusal(UNKNOWN_PRODUCT, f"The product {product_id} does not exist in this shop.")
         return found
 
+    def touch(self, product: Product, now: float) -> None:
+        """Note that something about a product changed."""
+        product.update_time = int(now)
+        self.on_touch(product)
+
     def put_back(self, lines: Iterable[LineItem]) -> None:
         """Return the units of cancelled line items to the stock, also of a deleted product."""
         for line in lines:
             product = self.products.get(line.sku.product_id)
             if product is not None:
                 product.skus[line.sku.id].quantity += 1
+                self.on_touch(product)

@@ -10,7 +10,7 @@ import attrs
 from . import returns
 from .cancelling import Cancelling
 from .events import return_changed
-from .orders import BUYER_ROLE, SELLER_ROLE, SYSTEM_ROLE
+from .orders import BUYER_ROLE, SELLER_ROLE, SYSTEM_ROLE, Order
 from .reasons import REFUND, REJECT_REQUEST
 from .refunds import Refund, part_of, refund_of
 from .refusals import TOO_MUCH, UNKNOWN_REASON, UNKNOWN_REQUEST, WRONG_REQUEST_STATUS, Refusal
@@ -38,7 +38,7 @@ class Returning(Cancelling):
 
     @property
     def returns(self) -> dict[str, Return]:
-        """All returns and refunds by id, as they are now, oldest first."""
+        """All returns and refunds by id, as they are now."""
         self.settle()
         return self._returns
 
@@ -164,6 +164,12 @@ class Returning(Cancelling):
         self._close(request, returns.WITHDRAWN, BUYER_ROLE, self.clock())
         return request
 
+    def _adopt(self, order: Order) -> None:
+        super()._adopt(order)
+        for request in order.requests:
+            self._returns[request.id] = request
+            self._await_deadline(request)
+
     def _in_status(self, return_id: str, status: str) -> Return:
         request = self.return_request(return_id)
         if request.status != status:
@@ -233,9 +239,13 @@ class Returning(Cancelling):
         request.records.append(
             Record(event, role, f"The status is {request.status} now.", int(now), comment)
         )
-        if deadline is not None:
-            self._do_at(deadline, partial(self._fall_due_in, request, request.status))
+        self.on_touch(request.order)
+        self._await_deadline(request)
         self.on_change(return_changed(request, self.id))
+
+    def _await_deadline(self, request: Return) -> None:
+        if request.deadline is not None:
+            self._do_at(request.deadline, partial(self._fall_due_in, request, request.status))
 
     def _fall_due_in(self, request: Return, status: str, due: float) -> None:
         if (request.status, request.deadline) != (status, due):

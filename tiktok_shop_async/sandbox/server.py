@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -32,6 +33,7 @@ from .market import Market, TokenRules
 from .mishaps import Sleep
 from .request_log import RequestLog
 from .shop import PENDING_SECONDS, PENDING_SHARE, Shop
+from .state import StateFile
 from .webhooks import Delivery, Webhooks
 
 
@@ -78,10 +80,12 @@ async def run_sandbox(
     token_rules: TokenRules | None = None,
     webhook_url: str | None = None,
     webhook_time_scale: float = 1.0,
+    state: str | os.PathLike[str] | None = None,
 ) -> AsyncIterator[Sandbox]:
     """Serve a sandbox on loopback, in the running event loop, until the block ends.
 
-    Port 0 takes a free one. Signals stay with whoever handles them now.
+    Port 0 takes a free one. Signals stay with whoever handles them now. ``state`` names a file to
+    go on from and to keep everything in; see `StateFile`.
     """
     clock = movable(clock)
     market = demo_market(
@@ -93,29 +97,38 @@ async def run_sandbox(
         redirect_url=redirect_url,
         token_rules=token_rules,
     )
-    app = create_app(
-        market=market,
-        clock=clock,
-        latency=latency,
-        faults=faults,
-        limits=limits,
-        sleep=sleep,
-        webhook_url=webhook_url,
-        webhook_time_scale=webhook_time_scale,
-    )
-    with listening(port=port) as listener:
-        server = _EmbeddedServer(server_config(app))
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        try:
-            await server.wait_until_started(serving)
+    with contextlib.nullcontext() if state is None else StateFile(state) as state_file:
+        app = create_app(
+            market=market,
+            clock=clock,
+            latency=latency,
+            faults=faults,
+            limits=limits,
+            sleep=sleep,
+            webhook_url=webhook_url,
+            webhook_time_scale=webhook_time_scale,
+            state=state_file,
+        )
+        async with _served(app, port) as url:
             yield Sandbox(
-                base_url=base_url(listener),
+                base_url=url,
                 market=market,
                 faults=app.state.faults,
                 limits=app.state.limits,
                 requests=app.state.requests,
                 webhooks=app.state.webhooks,
             )
+
+
+@asynccontextmanager
+async def _served(app: Starlette, port: int) -> AsyncIterator[str]:
+    """Serve an application until the block ends, which gets the URL."""
+    with listening(port=port) as listener:
+        server = _EmbeddedServer(server_config(app))
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            await server.wait_until_started(serving)
+            yield base_url(listener)
         finally:
             server.should_exit = True
             await serving

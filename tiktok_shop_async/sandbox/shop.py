@@ -31,3 +31,8 @@ class Shop(Returning):
     warehouse_id: str = "7000714532876273001"
     replies: dict[tuple[str, str], Reply] = attrs.field(factory=dict, init=False, repr=False)
     """Operation and idempotency key -> the answer given."""
+
+    def remember(self, reply: Reply) -> None:
+        """Answer the same again to the same idempotency key."""
+        self.replies[reply.operation, reply.key] = reply
+        self.on_touch(reply)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import attrs
+from cattrs import Converter
+
+from .events import ignore
 
 
 @attrs.frozen(kw_only=True)
@@ -23,6 +27,8 @@ class Subscriptions:
     """The subscriptions of all apps and shops."""
 
     def __init__(self) -> None:
+        self.on_touch: Callable[[Subscriptions], object] = ignore
+        """Hears when they are no longer as they were."""
         self._of: dict[tuple[str, str], dict[str, Subscription]] = defaultdict(dict)
 
     def put(
@@ -38,11 +44,23 @@ class Subscriptions:
             create_time=old.create_time if old else milliseconds,
             update_time=milliseconds,
         )
+        self.on_touch(self)
         return kept[event_type]
 
     def delete(self, app_key: str, shop_id: str, event_type: str) -> None:
         """Unsubscribe; what was not subscribed to stays so (our choice)."""
         self._of[app_key, shop_id].pop(event_type, None)
+        self.on_touch(self)
+
+    def record(self, converter: Converter) -> list[Any]:
+        """Return them all as JSON."""
+        return [[*key, converter.unstructure(kept)] for key, kept in self._of.items()]
+
+    def restore(self, converter: Converter, record: list[Any]) -> None:
+        """Replace them all by what a record says."""
+        self._of.clear()
+        for app_key, shop_id, kept in record:
+            self._of[app_key, shop_id] = converter.structure(kept, dict[str, Subscription])
 
     def of(self, app_key: str, shop_id: str) -> Mapping[str, Subscription]:
         """Return an app's subscriptions to a shop, by type of event."""

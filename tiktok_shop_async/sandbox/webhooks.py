@@ -99,7 +99,8 @@ class Webhooks:
         self._open: dict[asyncio.Task[None], Delivery] = {}
         self._watchers: list[asyncio.Future[None]] = []
         self._http: httpx.AsyncClient | None = None
-        self._numbers = itertools.count(_FIRST_NOTIFICATION_ID)
+        # Microseconds, so that no id comes back when a sandbox is started again.
+        self._numbers = itertools.count(_FIRST_NOTIFICATION_ID + int(clock() * 1_000_000))
         self.listen()
 
     def listen(self) -> None:
@@ -161,13 +162,6 @@ class Webhooks:
         if self._http is not None:
             await self._http.aclose()
             self._http = None
-
-    async def keep_up(self, seconds: float = 0.5) -> None:
-        """Have pending cancellations announced when they go through, not when one is looked at."""
-        while True:
-            await asyncio.sleep(seconds)
-            for shop in self._market.shops.values():
-                shop.settle()
 
     def _targets(self, event: Event) -> Iterator[tuple[App, str]]:
         event_type = webhook_shape(event.type)["event_type"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import attrs
@@ -11,6 +12,7 @@ from .faults import Faults
 from .limits import Limits
 from .market import Market
 from .request_log import RequestLog
+from .state import StateFile
 from .webhooks import Webhooks
 
 
@@ -24,6 +26,7 @@ class Workbench:
     limits: Limits
     webhooks: Webhooks
     requests: RequestLog = attrs.field(factory=RequestLog)
+    state: StateFile | None = None
 
     def reset(self) -> None:
         """Return to the beginning: data, rules, limits and time; the log is emptied.
@@ -34,9 +37,20 @@ class Workbench:
             self.clock.reset()
         self.market.reset()
         self.webhooks.listen()
+        if self.state is not None:
+            self.state.begin_anew()
         self.faults.reset()
         self.limits.reset()
         self.requests.clear()
+
+    async def keep_up(self, seconds: float = 0.5) -> None:
+        """Have what is due done, announced and saved by itself, not when somebody looks."""
+        while True:
+            await asyncio.sleep(seconds)
+            for shop in self.market.shops.values():
+                shop.settle()
+            if self.state is not None:
+                self.state.save()
 
     def move_clock(self, seconds: float) -> None:
         """Let time pass at once; `LookupError` if the clock is one that cannot be moved."""
