@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from sandbox.lives import requests_of_aftersale
-from sandbox.wire import PAID, UNPAID, Wire, new_wire
+from sandbox.wire import PAID, UNPAID, Wire, new_product, new_wire
 
 import catalogue
 from tiktok_shop_async.resources._groups import GROUPS
@@ -59,7 +59,11 @@ def request_of(operation_id: str, wire: Wire) -> dict[str, Any]:
     product = next(iter(wire.shop.stock.products.values()))
     sku_id = next(iter(product.skus))
     path, ids_of_one = {"product_id": product.id}, {"product_ids": [product.id, "1"]}
+    new = new_product(wire)
     requests: dict[str, dict[str, Any]] = {
+        "product.create_product": {"json": new},
+        "product.edit_product": {"path": path, "json": new},
+        "product.partial_edit_product": {"path": path, "json": {"title": "Another"}},
         "product.activate_products": {"json": ids_of_one},
         "product.deactivate_products": {"json": ids_of_one},
         "product.delete_products": {"json": ids_of_one},

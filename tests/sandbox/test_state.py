@@ -16,7 +16,7 @@ import attrs
 import httpx
 import pytest
 from sandbox.lives import APPROVE_RETURN, DAMAGED, delivered
-from sandbox.wire import Wire, new_wire
+from sandbox.wire import Wire, new_product, new_wire
 
 import tiktok_shop_async.sandbox.__main__ as command
 from tiktok_shop_async import AsyncTikTokShop
@@ -119,6 +119,25 @@ async def test_subscriptions_and_changed_products_go_on(path: Path) -> None:
         (kept,) = (await wire.call("GET", WEBHOOKS))["data"]["webhooks"]
         assert kept["address"] == hook["address"]
         assert wire.shop.stock.products[product.id].skus[sku].quantity == 4321
+
+
+async def test_created_and_edited_products_go_on(path: Path) -> None:
+    """With the key that created one, and the SKUs that an edit withdrew."""
+    products = "/product/202309/products"
+    async with opened(path) as wire:
+        body = {**new_product(wire), "idempotency_key": "once"}
+        created = (await wire.call("POST", products, json=body))["data"]
+        edited = next(iter(wire.shop.stock.products.values()))
+        await wire.call("PUT", f"{products}/{edited.id}", json=new_product(wire))
+        ids = (created["product_id"], edited.id)
+        shown = [(await wire.call("GET", f"{products}/{each}"))["data"] for each in ids]
+    async with opened(path) as wire:
+        again = [(await wire.call("GET", f"{products}/{each}"))["data"] for each in ids]
+        assert again == shown
+        assert wire.shop.stock.products[edited.id].withdrawn.keys() == edited.withdrawn.keys()
+        assert edited.withdrawn
+        assert (await wire.call("POST", products, json=body))["data"] == created
+        assert len(wire.shop.stock.products) == 9
 
 
 async def test_what_falls_due_meanwhile_is_done_at_the_next_start(path: Path) -> None:

@@ -117,5 +117,24 @@ def new_wire(
     return Wire(create_app(market=market, clock=clock, **(application or {})), clock)
 
 
+def new_product(wire: Wire) -> dict[str, Any]:
+    """Return the body of a product in two colours, with all that is required."""
+    return {
+        "title": "Enamel Mug",
+        "description": "<p>Keeps warm.</p>",
+        "category_id": "600001",
+        "main_images": [{"uri": "sandbox/mug"}],
+        "skus": [
+            {
+                "seller_sku": f"MUG-{colour}",
+                "sales_attributes": [{"name": "Color", "value_name": colour}],
+                "price": {"currency": "USD", "amount": price},
+                "inventory": [{"warehouse_id": wire.shop.warehouse_id, "quantity": quantity}],
+            }
+            for colour, price, quantity in (("Red", "12.5", 7), ("Blue", "13", 0))
+        ],
+    }
+
+
 def _given(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}

@@ -15,7 +15,8 @@ from .refusals import invalid
 
 Play = Callable[[AdmittedCall, Market], dict[str, Any]]
 
-LONGEST_KEY = 255
+LONGEST_KEYS = {"query": 255, "body": 128}
+"""Place of the key, which depends on the operation -> the most characters of one."""
 
 
 @attrs.frozen(eq=False)
@@ -37,11 +38,13 @@ def idempotent(play: Play) -> Play:
 
     @functools.wraps(play)
     def played(call: AdmittedCall, market: Market) -> dict[str, Any]:
-        key = call.query.get("idempotency_key")
+        place = "body" if "idempotency_key" in call.body else "query"
+        key = getattr(call, place).get("idempotency_key")
         if not key:
             return play(call, market)
-        if len(key) > LONGEST_KEY:
-            raise invalid(f"The parameter idempotency_key has at most {LONGEST_KEY} characters.")
+        longest = LONGEST_KEYS[place]
+        if len(key) > longest:
+            raise invalid(f"The parameter idempotency_key has at most {longest} characters.")
         shop = shop_of(call)
         arguments = [call.version, dict(call.path_params), dict(call.body)]
         known = shop.replies.get((call.operation.id, key))

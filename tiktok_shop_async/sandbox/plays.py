@@ -11,6 +11,7 @@ from .cancellation_plays import CANCELLATION_PLAYS
 from .documents import order_documents
 from .gateway import AdmittedCall
 from .images import describe_image
+from .listing_plays import LISTING_PLAYS
 from .made_up import made_up_answer
 from .market import Market
 from .orders import Order
@@ -106,6 +107,7 @@ def upload_product_image(call: AdmittedCall, _: Market) -> Data:
 
 PLAYS: Mapping[str, Play] = {
     **PRODUCT_PLAYS,
+    **LISTING_PLAYS,
     "authorization.get_authorized_shops": get_authorized_shops,
     "order.get_order_list": get_order_list,
     "order.get_order_detail": get_order_detail,

@@ -7,11 +7,11 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from .arguments import Arguments
-from .documents import money
+from .documents import image_of, money
 from .gateway import AdmittedCall
 from .market import Market
 from .paging import page_of
-from .products import ACTIVE, DEACTIVATED, DELETED, Product, StockedSku
+from .products import ACTIVE, DEACTIVATED, DELETED, DRAFT, Product, StockedSku
 from .reading import shop_of, time_filter
 from .refusals import Refusal, invalid
 from .shop import Shop
@@ -19,19 +19,21 @@ from .shop import Shop
 Data = dict[str, Any]
 
 _COMMITTED = ("UNPAID", "ON_HOLD", "AWAITING_SHIPMENT", "PARTIALLY_SHIPPING", "AWAITING_COLLECTION")
+CHANGEABLE = (ACTIVE, DEACTIVATED, DRAFT)
+"""Statuses of products that can be priced, stocked, edited and deleted."""
 _LONGEST_PRICE = 12
 """Digits of a price; our choice."""
 
 
 def get_product(call: AdmittedCall, _: Market) -> Data:
     """Answer with a product, also a deleted one."""
-    shop = _shop(call)
+    shop = settled_shop(call)
     return _product_document(shop.stock.product(call.path_params["product_id"]), shop)
 
 
 def search_products(call: AdmittedCall, _: Market) -> Data:
     """Answer with the products that fit all filters, a page at a time."""
-    shop, body = _shop(call), Arguments(call.body)
+    shop, body = settled_shop(call), Arguments(call.body)
     status = body.text("status")
     sku_ids, seller_skus = set(body.texts("sku_ids")), set(body.texts("seller_skus"))
     within = time_filter(body)
@@ -56,7 +58,7 @@ def search_products(call: AdmittedCall, _: Market) -> Data:
 
 def search_inventory(call: AdmittedCall, _: Market) -> Data:
     """Answer with what is in stock of the products or SKUs asked for, and what orders hold."""
-    shop, body = _shop(call), Arguments(call.body)
+    shop, body = settled_shop(call), Arguments(call.body)
     product_ids, sku_ids = set(body.texts("product_ids")), set(body.texts("sku_ids"))
     if not product_ids and not sku_ids:
         raise invalid("Give product_ids or sku_ids.")
@@ -76,16 +78,12 @@ def search_inventory(call: AdmittedCall, _: Market) -> Data:
 
 def update_inventory(call: AdmittedCall, _: Market) -> Data:
     """Set the quantities of SKUs: all of them, or none when one is wrong."""
-    shop, product = _changeable(call)
+    shop, product = changeable(call)
     changes = []
     for given in Arguments(call.body).objects("skus"):
         sku = product.sku(given.required_text("id"))
-        for place in given.objects("inventory"):
-            if place.text("warehouse_id") not in (None, shop.warehouse_id):
-                raise invalid("The parameter warehouse_id is none of this shop's.")
-            quantity = place.required_integer("quantity")
-            if quantity < 0:
-                raise invalid("The parameter quantity must be at least 0.")
+        quantity = quantity_of(given, shop)
+        if quantity is not None:
             changes.append((sku, quantity))
     for sku, quantity in changes:
         sku.quantity = quantity
@@ -95,18 +93,34 @@ def update_inventory(call: AdmittedCall, _: Market) -> Data:
 
 def update_price(call: AdmittedCall, _: Market) -> Data:
     """Set the prices of SKUs: all of them, or none when one is wrong."""
-    shop, product = _changeable(call)
+    shop, product = changeable(call)
     changes = []
     for given in Arguments(call.body).objects("skus"):
-        price = Arguments(given.values["price"])
-        if price.required_text("currency") != shop.currency:
-            raise invalid(f"The parameter currency must be {shop.currency}.")
-        text = price.text("amount") or price.required_text("sale_price")
-        changes.append((product.sku(given.required_text("id")), cents(text)))
+        changes.append((product.sku(given.required_text("id")), price_of(given, shop)))
     for sku, amount in changes:
         sku.price = amount
     shop.stock.touch(product, shop.clock())
     return {}
+
+
+def quantity_of(sku: Arguments, shop: Shop) -> int | None:
+    """Return how much there is to be of a SKU in the shop's warehouse; None if nothing is said."""
+    quantity = None
+    for place in sku.objects("inventory"):
+        if place.text("warehouse_id") not in (None, shop.warehouse_id):
+            raise invalid("The parameter warehouse_id is none of this shop's.")
+        quantity = place.integer("quantity")
+        if quantity is not None and quantity < 0:
+            raise invalid("The parameter quantity must be at least 0.")
+    return quantity
+
+
+def price_of(sku: Arguments, shop: Shop) -> int:
+    """Return the cents that a SKU is to cost."""
+    price = Arguments(sku.values["price"])
+    if price.required_text("currency") != shop.currency:
+        raise invalid(f"The parameter currency must be {shop.currency}.")
+    return cents(price.text("amount") or price.required_text("sale_price"))
 
 
 def cents(text: str) -> int:
@@ -123,7 +137,7 @@ def _moving(status: str, allowed: Collection[str]) -> Callable[[AdmittedCall, Ma
     """Return the play that brings products to a status, and names those it cannot bring there."""
 
     def move(call: AdmittedCall, _: Market) -> Data:
-        shop, errors = _shop(call), []
+        shop, errors = settled_shop(call), []
         for product_id in dict.fromkeys(Arguments(call.body).texts("product_ids")):
             try:
                 product = shop.stock.product(product_id)
@@ -140,7 +154,7 @@ def _moving(status: str, allowed: Collection[str]) -> Callable[[AdmittedCall, Ma
 PRODUCT_PLAYS: Mapping[str, Callable[[AdmittedCall, Market], Data]] = {
     "product.activate_products": _moving(ACTIVE, (ACTIVE, DEACTIVATED)),
     "product.deactivate_products": _moving(DEACTIVATED, (ACTIVE, DEACTIVATED)),
-    "product.delete_products": _moving(DELETED, (ACTIVE, DEACTIVATED)),
+    "product.delete_products": _moving(DELETED, CHANGEABLE),
     "product.get_product": get_product,
     # Our choice: what was deleted comes back off sale.
     "product.recover_products": _moving(DEACTIVATED, (DELETED,)),
@@ -152,16 +166,18 @@ PRODUCT_PLAYS: Mapping[str, Callable[[AdmittedCall, Market], Data]] = {
 """Operation -> the function that plays it."""
 
 
-def _shop(call: AdmittedCall) -> Shop:
+def settled_shop(call: AdmittedCall) -> Shop:
+    """Return the shop that a call is about, as it is now."""
     shop = shop_of(call)
     shop.settle()  # what is pending may be due, and puts stock back
     return shop
 
 
-def _changeable(call: AdmittedCall) -> tuple[Shop, Product]:
-    shop = _shop(call)
+def changeable(call: AdmittedCall) -> tuple[Shop, Product]:
+    """Return the shop and the product that a call is to change; a deleted one is refused."""
+    shop = settled_shop(call)
     product = shop.stock.product(call.path_params["product_id"])
-    product.move_to(product.status, (ACTIVE, DEACTIVATED))
+    product.move_to(product.status, CHANGEABLE)
     return shop, product
 
 
@@ -191,11 +207,18 @@ def _listed(product: Product, shop: Shop) -> Data:
 def _product_document(product: Product, shop: Shop) -> Data:
     listed = _listed(product, shop)
     del listed["sales_regions"]
+    if product.category_id:
+        listed["category_chains"] = [{"id": product.category_id, "is_leaf": True}]
+    if product.image_uris:
+        images = [{"uri": uri, "urls": [image_of(product.id)]} for uri in product.image_uris]
+        listed["main_images"] = images
+    for document, sku in zip(listed["skus"], product.skus.values(), strict=True):
+        document["sales_attributes"] = sku.sales_attributes
     return {
         **listed,
-        "description": f"<p>{product.title}</p>",
+        "description": product.description or f"<p>{product.title}</p>",
         "product_status": product.status,
-        "has_draft": False,
+        "has_draft": product.status == DRAFT,
         "is_not_for_sale": False,
         "is_cod_allowed": False,
     }

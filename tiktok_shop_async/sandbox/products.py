@@ -11,6 +11,7 @@ from .orders import LineItem, Sku
 from .refusals import Refusal, invalid
 
 ACTIVE = "ACTIVATE"
+DRAFT = "DRAFT"
 DEACTIVATED = "SELLER_DEACTIVATED"
 DELETED = "DELETED"
 
@@ -26,6 +27,8 @@ class StockedSku:
     price: int
     """In cents."""
     quantity: int
+    sales_attributes: list[dict[str, str]] = attrs.field(factory=list)
+    """What tells it from the product's other SKUs, as the API writes it."""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -38,6 +41,11 @@ class Product:
     create_time: int
     update_time: int
     status: str = ACTIVE
+    description: str = ""
+    category_id: str = ""
+    image_uris: list[str] = attrs.field(factory=list)
+    withdrawn: dict[str, StockedSku] = attrs.field(factory=dict)
+    """SKUs that it no longer has, but that orders may hold."""
 
     def sku(self, sku_id: str) -> StockedSku:
         """Return one of its SKUs."""
@@ -83,9 +91,10 @@ class Stock:
         self.on_touch(product)
 
     def put_back(self, lines: Iterable[LineItem]) -> None:
-        """Return the units of cancelled line items to the stock, also of a deleted product."""
+        """Return the units of line items to the stock, also of what is no longer for sale."""
         for line in lines:
             product = self.products.get(line.sku.product_id)
             if product is not None:
-                product.skus[line.sku.id].quantity += 1
+                skus = product.skus if line.sku.id in product.skus else product.withdrawn
+                skus[line.sku.id].quantity += 1
                 self.on_touch(product)
