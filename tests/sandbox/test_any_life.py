@@ -157,7 +157,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule(place=PLACES, part=PARTS, wrong=RARELY)
     def seller_cancels(self, place: int, part: tuple[int, ...], wrong: bool) -> None:
-        order = self.pick(place, *EARLY)
+        order = self.pick(place, *EARLY, *["AWAITING_COLLECTION"] * (self.shop.region == "US"))
         reason = UNPAID if (order.status == "UNPAID") != wrong else PAID
         body = {"order_id": order.id, "cancel_reason": reason}
         self.call("POST", CANCEL, json={**body, "order_line_item_ids": self.lines(order, part)})

@@ -9,14 +9,22 @@ from typing import Any
 import pytest
 from sandbox.wire import CANCEL, PAID, SEARCH_CANCELLATIONS, UNPAID, Wire, new_wire
 
+from tiktok_shop_async.sandbox import Refusal
+
 SUCCESS = "CANCELLATION_REQUEST_SUCCESS"
 PENDING = "CANCELLATION_REQUEST_PENDING"
 
 
 @pytest.mark.parametrize(
-    ("status", "reason"), [("UNPAID", UNPAID), ("ON_HOLD", PAID), ("AWAITING_SHIPMENT", PAID)]
+    ("status", "reason"),
+    [
+        ("UNPAID", UNPAID),
+        ("ON_HOLD", PAID),
+        ("AWAITING_SHIPMENT", PAID),
+        ("AWAITING_COLLECTION", PAID),
+    ],
 )
-async def test_an_order_is_cancelled_before_it_is_shipped(
+async def test_an_order_is_cancelled_before_its_carrier_has_it(
     wire: Wire, status: str, reason: str
 ) -> None:
     order_id = wire.order_ids(status)[0]
@@ -31,13 +39,22 @@ async def test_an_order_is_cancelled_before_it_is_shipped(
 
 
 @pytest.mark.parametrize(
-    "status", ["AWAITING_COLLECTION", "IN_TRANSIT", "DELIVERED", "COMPLETED", "CANCELLED"]
+    ("status", "region"),
+    [
+        ("AWAITING_COLLECTION", "GB"),
+        ("AWAITING_COLLECTION", "TH"),
+        ("IN_TRANSIT", "US"),
+        ("DELIVERED", "US"),
+        ("COMPLETED", "US"),
+        ("CANCELLED", "US"),
+    ],
 )
-async def test_an_order_is_not_cancelled_later(wire: Wire, status: str) -> None:
+async def test_an_order_is_not_cancelled_later(wire: Wire, status: str, region: str) -> None:
     """The refusal is a business error: HTTP 200, and nothing changes."""
+    wire.shop.region = region
     order_id = wire.order_ids(status)[0]
     before = await wire.order(order_id)
-    answer = await wire.cancel(order_id)
+    answer = await wire.cancel(order_id, PAID + "_uk" * (region == "GB"))
     assert (answer["code"], answer["data"]) == (25001001, None)
     assert await wire.order(order_id) == before
 
@@ -57,6 +74,94 @@ async def test_the_reason_must_fit_the_status(
     order_id = wire.order_ids(status)[0]
     assert (await wire.cancel(order_id, reason))["code"] == code
     assert (await wire.order(order_id))["status"] == status
+
+
+async def test_what_waits_for_its_carrier_is_cancelled_with_its_package(wire: Wire) -> None:
+    """In part and as a whole; the stock gets its units back, and no carrier takes the package."""
+    order = wire.shop.orders[wire.order_ids("AWAITING_COLLECTION", lines=2)[0]]
+    (package,) = order.packages
+    stock = wire.shop.stock
+    skus = [stock.product(line.sku.product_id).sku(line.sku.id) for line in order.lines]
+    before = [sku.quantity for sku in skus]
+    assert (await wire.cancel(order.id, order_line_item_ids=[order.lines[0].id]))["code"] == 0
+    assert (order.status, package.status) == ("AWAITING_COLLECTION", "PROCESSING")
+    assert package.left == order.lines[1:]
+    assert (await wire.cancel(order.id))["code"] == 0
+    assert (order.status, package.status) == ("CANCELLED", "CANCELLED")
+    more = Counter(line.sku.id for line in order.lines)
+    after = [quantity + more[sku.sku.id] for quantity, sku in zip(before, skus, strict=True)]
+    assert [sku.quantity for sku in skus] == after
+    with pytest.raises(Refusal):
+        wire.shop.collect(order.id)
+
+
+ADDRESS = "seller_cancel_paid_reason_address_not_deliver"
+PRICE = "seller_cancel_reason_wrong_price"
+ASKED = "seller_cancel_paid_reason_buyer_requested_cancellation"
+FRAUD = "seller_cancel_order_reason_potential_fraud"
+OVERDUE = "seller_cancel_unpaid_reason_buyer_hasnt_paid_within_time_allowed"
+UNPAID_PRICE = "seller_cancel_unpaid_reason_wrong_price"
+UNPAID_ASKED = "seller_cancel_unpaid_reason_buyer_requested_cancellation"
+
+
+@pytest.mark.parametrize(
+    ("region", "paid", "unpaid"),
+    [
+        ("US", {PAID, PRICE, ADDRESS, ASKED}, {UNPAID, UNPAID_PRICE, OVERDUE, UNPAID_ASKED}),
+        ("DE", {PAID, PRICE, ADDRESS, ASKED}, {UNPAID, UNPAID_PRICE, OVERDUE, UNPAID_ASKED}),
+        ("MX", {PAID, ADDRESS, ASKED}, {UNPAID, OVERDUE, UNPAID_ASKED}),
+        ("BR", {PAID, ADDRESS, ASKED}, {UNPAID, UNPAID_PRICE, OVERDUE, UNPAID_ASKED}),
+        ("PH", {PAID, PRICE, ASKED}, {UNPAID, UNPAID_PRICE, OVERDUE, UNPAID_ASKED}),
+        ("SG", {PAID, PRICE}, {UNPAID, UNPAID_PRICE}),
+        (
+            "JP",
+            {PAID, PRICE, ADDRESS, ASKED, FRAUD},
+            {UNPAID, UNPAID_PRICE, OVERDUE, UNPAID_ASKED},
+        ),
+        (
+            "GB",
+            {f"{PAID}_uk", f"{PRICE}_uk", f"{ADDRESS}_uk"},
+            {UNPAID, UNPAID_PRICE, OVERDUE},
+        ),
+    ],
+)
+async def test_sellers_have_the_reasons_of_their_region(
+    wire: Wire, region: str, paid: set[str], unpaid: set[str]
+) -> None:
+    """They are told before, and only these are taken."""
+    wire.shop.region = region
+    for status, reasons in (("AWAITING_SHIPMENT", paid), ("ON_HOLD", paid), ("UNPAID", unpaid)):
+        free = iter(wire.order_ids(status))
+        path = f"/return_refund/202602/orders/{next(free)}/aftersale_eligibility"
+        told = (await wire.call("GET", path))["data"]["sku_eligibility"][0]
+        assert set(told["line_item_eligibility"][0]["available_reason_names"]) == reasons
+        for reason in reasons:
+            assert (await wire.cancel(next(free), reason))["code"] == 0, reason
+        for other in {PAID, PRICE, ASKED, FRAUD, OVERDUE} - reasons:
+            assert (await wire.cancel(next(free), other))["code"] == 25001021
+
+
+@pytest.mark.parametrize(
+    ("region", "reason", "code"),
+    [
+        ("US", PAID, 0),
+        ("US", PRICE, 25001021),
+        ("GB", f"{PAID}_uk", 0),
+        ("GB", f"{PRICE}_uk", 25001021),
+        ("DE", PAID, 25001021),
+    ],
+)
+async def test_a_part_is_cancelled_for_lack_of_stock_in_few_regions(
+    wire: Wire, region: str, reason: str, code: int
+) -> None:
+    wire.shop.region = region
+    order_id = wire.order_ids("AWAITING_SHIPMENT", lines=2)[0]
+    lines = [line.id for line in wire.shop.orders[order_id].lines]
+    assert (await wire.cancel(order_id, reason, order_line_item_ids=lines[:1]))["code"] == code
+    # All that is left is no part.
+    rest = lines[1:] if code == 0 else lines
+    assert (await wire.cancel(order_id, reason, order_line_item_ids=rest))["code"] == 0
+    assert wire.shop.orders[order_id].status == "CANCELLED"
 
 
 async def test_an_order_is_not_cancelled_twice(wire: Wire) -> None:

@@ -153,7 +153,7 @@ async def test_a_second_shop_has_a_state_of_its_own(path: Path) -> None:
     async with opened(path) as wire:
         second = wire.market.shops[DEMO_SECOND_SHOP_CIPHER]
         order_id = next(o.id for o in second.orders.values() if o.status == "AWAITING_SHIPMENT")
-        second.cancel(order_id, PAID)
+        second.cancel(order_id, f"{PAID}_uk")
         orders = set(second.orders)
     async with opened(path) as wire:
         second = wire.market.shops[DEMO_SECOND_SHOP_CIPHER]

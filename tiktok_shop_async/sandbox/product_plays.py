@@ -94,9 +94,10 @@ def update_inventory(call: AdmittedCall, _: Market) -> Data:
 def update_price(call: AdmittedCall, _: Market) -> Data:
     """Set the prices of SKUs: all of them, or none when one is wrong."""
     shop, product = changeable(call)
-    changes = []
-    for given in Arguments(call.body).objects("skus"):
-        changes.append((product.sku(given.required_text("id")), price_of(given, shop)))
+    changes = [
+        (product.sku(given.required_text("id")), price_of(given, shop))
+        for given in Arguments(call.body).objects("skus")
+    ]
     for sku, amount in changes:
         sku.price = amount
     shop.stock.touch(product, shop.clock())

@@ -1,12 +1,16 @@
-"""Why something may be cancelled, refunded or rejected: the platform's names, for the US.
+"""Why something may be cancelled, refunded or rejected: the platform's names.
 
-Reasons depend on who asks and on the order's status. The platform's lists are longer; these are
+Reasons depend on who asks, on the order's status and, where a seller cancels, on the region; all
+others are those of the US. The platform's lists are longer; these are
 enough to tell a fitting reason from one that is not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from functools import cache
+
+import attrs
 
 from .lifecycle import (
     AWAITING_COLLECTION,
@@ -31,18 +35,71 @@ Reasons = Mapping[str, str]
 
 _NONE: Reasons = {}
 
-_SELLER_UNPAID: Reasons = {
-    "seller_cancel_unpaid_reason_out_of_stock": "Out of stock",
-    "seller_cancel_unpaid_reason_wrong_price": "Pricing error",
-    "seller_cancel_unpaid_reason_buyer_hasnt_paid_within_time_allowed": "Payment not received",
-    "seller_cancel_unpaid_reason_buyer_requested_cancellation": "Buyer requested cancellation",
-}
-_SELLER_PAID: Reasons = {
-    "seller_cancel_reason_out_of_stock": "Out of stock",
-    "seller_cancel_reason_wrong_price": "Pricing error",
-    "seller_cancel_paid_reason_address_not_deliver": "Unable to deliver to the buyer's address",
-    "seller_cancel_paid_reason_buyer_requested_cancellation": "Buyer requested cancellation",
-}
+US, UK = "US", "GB"
+_EU = frozenset(["AT", "BE", "CZ", "DE", "ES", "FR", "GR", "HU", "IE", "IT", "NL", "PL", "PT"])
+_BUYERS_ASK = _EU | {"BR", "JP", "MX", "PH", US}
+"""Where it counts as the seller's reason that the buyer wants it so."""
+_SOUTH_EAST_ASIA = frozenset(("ID", "MY", "PH", "SG", "TH", "VN"))
+
+
+@attrs.frozen
+class _Regional:
+    """A reason that not every region has."""
+
+    name: str
+    text: str
+    only_in: Collection[str] = ()
+    not_in: Collection[str] = ()
+
+    def fits(self, region: str) -> bool:
+        return region not in self.not_in and (not self.only_in or region in self.only_in)
+
+
+_SELLER_UNPAID = (
+    _Regional("seller_cancel_unpaid_reason_out_of_stock", "Out of stock"),
+    _Regional("seller_cancel_unpaid_reason_wrong_price", "Pricing error", not_in=("MX",)),
+    _Regional(
+        "seller_cancel_unpaid_reason_buyer_hasnt_paid_within_time_allowed",
+        "Payment not received",
+        not_in=("SG",),
+    ),
+    _Regional(
+        "seller_cancel_unpaid_reason_buyer_requested_cancellation",
+        "Buyer requested cancellation",
+        only_in=_BUYERS_ASK,
+    ),
+)
+_SELLER_PAID = (
+    _Regional("seller_cancel_reason_out_of_stock", "Out of stock"),
+    _Regional("seller_cancel_reason_wrong_price", "Pricing error", not_in=("BR", "MX")),
+    _Regional(
+        "seller_cancel_paid_reason_address_not_deliver",
+        "Unable to deliver to the buyer's address",
+        not_in=_SOUTH_EAST_ASIA,
+    ),
+    _Regional(
+        "seller_cancel_paid_reason_buyer_requested_cancellation",
+        "Buyer requested cancellation",
+        only_in=_BUYERS_ASK,
+    ),
+    _Regional("seller_cancel_order_reason_potential_fraud", "Potential fraud", only_in=("JP",)),
+)
+
+
+_PAID = (ON_HOLD, AWAITING_SHIPMENT, PARTIALLY_SHIPPING, AWAITING_COLLECTION)
+
+
+@cache
+def _sellers_cancel(status: str, region: str) -> Reasons:
+    """Return the reasons for which a seller may cancel what has a status."""
+    if status == UNPAID:
+        return {each.name: each.text for each in _SELLER_UNPAID if each.fits(region)}
+    if status not in _PAID or (status == AWAITING_COLLECTION and region != US):
+        return _NONE
+    suffix = "_uk" if region == UK else ""
+    return {each.name + suffix: each.text for each in _SELLER_PAID if each.fits(region)}
+
+
 _BUYER_ANYTIME: Reasons = {
     "ecom_order_unpaid_canceled_reason_better_price": "Better price available",
     "ecom_order_unpaid_canceled_reason_no_longer_needed": "No longer needed",
@@ -88,12 +145,6 @@ _SELLER_RETURN: Reasons = {
 }
 
 _BY_STATUS: Mapping[tuple[str, str], Mapping[str, Reasons]] = {
-    (CANCEL, SELLER_ROLE): {
-        UNPAID: _SELLER_UNPAID,
-        ON_HOLD: _SELLER_PAID,
-        AWAITING_SHIPMENT: _SELLER_PAID,
-        PARTIALLY_SHIPPING: _SELLER_PAID,
-    },
     (CANCEL, BUYER_ROLE): {
         UNPAID: _BUYER_ANYTIME,
         ON_HOLD: _BUYER_PAID,
@@ -127,19 +178,29 @@ REJECT_REQUEST: Reasons = {
 }
 
 TEXTS: Reasons = {
-    name: text
-    for by_status in _BY_STATUS.values()
-    for reasons in by_status.values()
-    for name, text in reasons.items()
-} | {UNPAID_TOO_LONG: "Buyer payment overdue"}
+    **{each.name: each.text for each in (*_SELLER_UNPAID, *_SELLER_PAID)},
+    **{f"{each.name}_uk": each.text for each in _SELLER_PAID},
+    **{
+        name: text
+        for by_status in _BY_STATUS.values()
+        for reasons in by_status.values()
+        for name, text in reasons.items()
+    },
+    UNPAID_TOO_LONG: "Buyer payment overdue",
+}
 """All reasons for which something may be cancelled or refunded."""
-
-_BUYERS_CANCEL_PACKED = ("ID", "MY", "PH", "SG", "TH", "VN")
-"""Where buyers may still ask to cancel what is packed, until the carrier has it."""
 
 
 def fitting(request_type: str, role: str, status: str, region: str) -> Reasons:
     """Return the reasons that fit; none where the request is not possible at all."""
+    if (request_type, role) == (CANCEL, SELLER_ROLE):
+        return _sellers_cancel(status, region)
     if (request_type, role, status) == (CANCEL, BUYER_ROLE, AWAITING_COLLECTION):
-        return _BUYER_PAID if region in _BUYERS_CANCEL_PACKED else _NONE
+        # There buyers may still ask to cancel what is packed, until the carrier has it.
+        return _BUYER_PAID if region in _SOUTH_EAST_ASIA else _NONE
     return _BY_STATUS[request_type, role].get(status, _NONE)
+
+
+def fits_a_part(reason: str, region: str) -> bool:
+    """Return whether a seller may cancel a part of an order: for lack of stock, in few regions."""
+    return region in (US, UK) and "out_of_stock" in reason

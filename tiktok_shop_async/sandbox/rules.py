@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 import attrs
 
 from . import lifecycle
-from .orders import LineItem, Order
-from .reasons import CANCEL, TEXTS, Reasons, fitting
+from .orders import SELLER_ROLE, LineItem, Order
+from .reasons import CANCEL, TEXTS, Reasons, fits_a_part, fitting
 from .refusals import (
     GRANTED_REQUEST,
     OPEN_REQUEST,
@@ -92,6 +92,7 @@ class Claim:
         self._check_reason(reason, any(reason in self._reasons(line) for line in self.order.lines))
         lines = self._select(selection)
         self._check_reason(reason, all(reason in self._reasons(line) for line in lines))
+        self._check_part(reason, lines)
         return lines
 
     def _check_reason(self, reason: str, fits: bool) -> None:
@@ -101,10 +102,23 @@ class Claim:
                 f"The reason {reason} does not fit the order status {self.order.status}.",
             )
 
+    def _check_part(self, reason: str, lines: Sequence[LineItem]) -> None:
+        if (self.type, self.role) != (CANCEL, SELLER_ROLE) or fits_a_part(reason, self.region):
+            return
+        if len(lines) < len(self._free()):
+            raise Refusal(
+                UNFIT_REASON,
+                f"A part of an order cannot be cancelled for {reason} in {self.region}: "
+                "only for lack of stock, in the US and the UK.",
+            )
+
+    def _free(self) -> list[LineItem]:
+        return [line for line in self.order.lines if _passes(self.check_line, line)]
+
     def _select(self, selection: Selection) -> list[LineItem]:
         if selection.line_item_ids:
             return self._by_id(selection.line_item_ids)
-        free = [line for line in self.order.lines if _passes(self.check_line, line)]
+        free = self._free()
         if selection.sku_quantities:
             return _by_sku(free, selection.sku_quantities)
         if not free:
