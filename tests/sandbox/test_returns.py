@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -308,6 +310,51 @@ async def test_a_decision_is_made_once(wire: Wire, key: str | None) -> None:
     codes = [(await approve(wire, request, "APPROVE_REFUND", query=query))["code"] for _ in "ab"]
     assert codes == ([0, 0] if key else [0, 25001005])
     assert refunded_for(request.order) == paid_for(request.order)
+
+
+def approve_here(wire: Wire, request: Return, decision: str, **more: Any) -> None:
+    wire.shop.approve_return(request.id, decision, **more)
+
+
+def reject_here(wire: Wire, request: Return) -> None:
+    wire.shop.reject_return(request.id, "REJECT_RECEIVED_PACKAGE", UNCLEAR)
+
+
+def let_time_decide(wire: Wire, _: Return) -> None:
+    wire.clock.now += wire.shop.seller_response_seconds
+    wire.shop.settle()
+
+
+def agree_on_a_part(wire: Wire, request: Return) -> None:
+    decision = "OFFER_PARTIAL_REFUND_AFTER_RECEIVING_PKG"
+    wire.shop.reject_return(request.id, decision, UNCLEAR, amount=100)
+    wire.shop.answer_offer(request.id, accept=True)
+
+
+@pytest.mark.parametrize(
+    ("decide", "for_sale"),
+    [
+        (partial(approve_here, decision="APPROVE_RECEIVED_PACKAGE"), True),
+        (partial(approve_here, decision="APPROVE_RECEIVED_PACKAGE", buyer_keeps_item=True), False),
+        (partial(approve_here, decision="DIRECT_REFUND"), False),
+        (reject_here, False),
+        (let_time_decide, True),
+        (agree_on_a_part, True),
+    ],
+)
+async def test_what_came_back_is_for_sale_again_unless_the_buyer_keeps_it(
+    wire: Wire, decide: Callable[[Wire, Return], None], for_sale: bool
+) -> None:
+    wire.clock.now += wire.shop.payment_seconds  # no other order changes the stock later on
+    request = ask_back(wire)
+    line = request.lines[0]
+    sku = wire.shop.stock.product(line.sku.product_id).sku(line.sku.id)
+    before, units = sku.quantity, sum(each.sku.id == line.sku.id for each in request.lines)
+    wire.shop.approve_return(request.id, "APPROVE_RETURN")
+    wire.shop.send_back(request.id)
+    assert sku.quantity == before
+    decide(wire, request)
+    assert sku.quantity == before + units * for_sale
 
 
 async def test_what_was_refunded_is_not_asked_for_again(wire: Wire) -> None:

@@ -198,9 +198,14 @@ class Returning(Cancelling):
         self._move_on(request, returns.AWAITING_BUYER_SHIP, role, now, deadline=deadline)
 
     def _grant(self, request: Return, role: str, now: float, amount: int | None = None) -> None:
-        """Give the money back: the one place where line items become refunded."""
+        """Give the money back: the one place where line items become refunded.
+
+        Our choice: what came back is for sale again, unless the buyer gets to keep it.
+        """
         worth = request.worth
         request.refund = worth if amount is None else part_of(worth, amount)
+        if request.sent_back and not request.buyer_keeps_item:
+            self.stock.put_back(request.lines)
         self._move_on(request, returns.GRANTED, role, now, deadline=now + self.payout_seconds)
 
     def _close(

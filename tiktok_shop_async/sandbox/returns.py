@@ -116,6 +116,11 @@ class Return:
         return self.status in (GRANTED, PAID_OUT)
 
     @property
+    def sent_back(self) -> bool:
+        """Whether the buyer has sent the line items back."""
+        return bool(self.tracking_number)
+
+    @property
     def worth(self) -> Refund:
         """What went back, or would now if it were granted as it is."""
         if self.refund is not None:
