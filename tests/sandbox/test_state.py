@@ -29,9 +29,11 @@ from tiktok_shop_async.sandbox import (
     DEMO_SECOND_SHOP_CIPHER,
     DEMO_SERVICE_ID,
     DEMO_SHOP_CIPHER,
+    Event,
     FaultRule,
     Faults,
     StateFile,
+    TokenRules,
     create_app,
     run_sandbox,
 )
@@ -92,6 +94,23 @@ async def test_authorizations_go_on(path: Path) -> None:
             wire, "refresh", grant_type="refresh_token", refresh_token=DEMO_REFRESH_TOKEN
         )
         assert gone["code"] == 36004005
+
+
+async def test_the_end_of_an_authorization_is_not_announced_again(path: Path) -> None:
+    told: list[Event] = []
+    async with opened(path) as wire:
+        wire.market.grants.rules = TokenRules(refresh_token_seconds=10 * 86400)
+        code = await approve(wire)
+        await tokens(wire, "get", grant_type="authorized_code", auth_code=code)
+        wire.market.on_change = told.append
+        wire.market.settle(wire.clock())
+        assert [event.type for event in told] == [7, 7]
+    async with opened(path) as wire:
+        wire.market.on_change = told.append
+        wire.market.settle(wire.clock())
+        assert len(told) == 2
+        wire.market.settle(wire.clock() + 86400)
+        assert len(told) == 4
 
 
 async def test_a_call_with_its_idempotency_key_does_nothing_again(path: Path) -> None:

@@ -9,17 +9,21 @@ from typing import Any
 
 import httpx
 import pytest
-from sandbox.wire import Clock, Wire
+from sandbox.lives import LATE
+from sandbox.test_shapes import assert_fits
+from sandbox.wire import PAID, Clock, Wire, new_product
 
 import catalogue
 from tiktok_shop_async.sandbox import (
     DEMO_ACCESS_TOKEN,
     DEMO_APP_KEY,
     DEMO_APP_SECRET,
+    TokenRules,
     create_app,
     demo_market,
     run_sandbox,
 )
+from tiktok_shop_async.sandbox.rules import Selection
 from tiktok_shop_async.sandbox.webhooks import sign
 
 WEBHOOKS = "/event/202309/webhooks"
@@ -191,6 +195,103 @@ async def test_a_withdrawn_authorization_is_announced_by_each_shop() -> None:
     wire.market.revoke(DEMO_ACCESS_TOKEN)
     await wire.webhooks.drain()
     assert [body["type"] for body in receiver.bodies] == [6, 6]
+
+
+async def test_what_changes_is_told_once_in_the_shape_of_the_catalogue() -> None:
+    """Products, packages, orders, cancellations and returns: a change, an event."""
+    receiver = Receiver()
+    wire: Any = wire_to(receiver, url=HOOK)
+    shapes = json.loads((catalogue.ROOT / "webhooks.json").read_text())["webhooks"]
+    fields = {shape["type"]: shape["data"] for shape in shapes}
+
+    async def told() -> list[Any]:
+        await wire.webhooks.drain()
+        bodies, receiver.requests = receiver.bodies, []
+        for body in bodies:
+            node = {"type": "object", "fields": fields[body["type"]]}
+            assert_fits(body["data"], node, "", str(body["type"]))
+        return [(body["type"], body["data"]) for body in bodies]
+
+    async def types() -> list[int]:
+        return [kind for kind, _ in await told()]
+
+    products, draft = "/product/202309/products", {"save_mode": "AS_DRAFT"}
+    created = await wire.call("POST", products, json={**new_product(wire), **draft})
+    product_id = created["data"]["product_id"]
+    assert [(kind, data["product_id"]) for kind, data in await told()] == [(16, int(product_id))]
+    path = f"/product/202509/products/{product_id}"
+    await wire.call("POST", f"{path}/partial_edit", json={"title": "Another", **draft})
+    assert await types() == []
+    await wire.call("POST", f"{path}/partial_edit", json={})
+    assert await types() == [5]
+    change = {"category_id": "600002", "main_images": [{"uri": "sandbox/other"}]}
+    await wire.call("PUT", path, json={**new_product(wire), **change})
+    (_, category), (_, pictures) = await told()
+    assert (category["previous_category_id"], category["current_category_id"]) == (
+        "600001",
+        "600002",
+    )
+    assert pictures["changed_fields"] == ["main_images"]
+    for _ in range(2):
+        await wire.call("POST", f"{products}/deactivate", json={"product_ids": [product_id]})
+    assert await types() == [5]
+
+    shop = wire.shop
+    order = shop.orders[wire.order_ids("AWAITING_SHIPMENT", lines=3)[0]]
+    first, *rest = [line.id for line in order.lines]
+    for _ in range(2):
+        shop.create_package(order.id, [first])
+    ((kind, split),) = await told()
+    assert (kind, split["sc_type"]) == (4, "SPLIT")
+    assert {each["package_id"] for each in split["package_list"]} == {
+        package.id for package in order.packages
+    }
+    shop.create_package(order.id)
+    ((kind, joined),) = await told()
+    assert (kind, joined["sc_type"], len(joined["package_list"])) == (4, "CANCEL_SPLIT", 1)
+    shop.cancel(order.id, PAID, Selection(rest))
+    assert await types() == [11]
+    shop.ship(order.id)
+    assert await types() == [1]
+    shop.request_return(order.id, LATE)
+    assert await types() == [12]
+
+
+DAY = 86400
+
+
+async def test_the_end_of_an_authorization_is_told_daily_from_thirty_days_before() -> None:
+    """By each of its shops, to its app; a refresh puts it off."""
+    receiver = Receiver()
+    rules = TokenRules(refresh_token_seconds=40 * DAY)
+    wire: Any = wire_to(receiver, url=HOOK, token_rules=rules)
+    grants, grant = wire.market.grants, next(iter(wire.market.grants._refreshable.values()))
+
+    async def days_told(days: float) -> list[tuple[int, str]]:
+        wire.clock.now += days * DAY
+        wire.market.settle(wire.clock())
+        await wire.webhooks.drain()
+        bodies, receiver.requests = receiver.bodies, []
+        return [(body["type"], body["data"].get("expiration_time", "")) for body in bodies]
+
+    def only(kind: int, told: list[tuple[int, str]]) -> list[str]:
+        return [end for each, end in told if each == kind]
+
+    assert only(7, await days_told(365)) == []  # the demo's own does not end
+    code = grants.open_code(grant.pair.grant, wire.clock())
+    pair = grants.exchange(DEMO_APP_KEY, code, wire.clock())
+    end = str(int(wire.clock()) + 40 * DAY)
+    assert only(7, await days_told(9.9)) == []
+    assert only(7, await days_told(0.1)) == [end] * 2
+    assert only(7, await days_told(0.9)) == []
+    assert only(7, await days_told(0.1)) == [end] * 2
+    assert only(7, await days_told(7)) == [end] * 2
+    pair = grants.refresh(DEMO_APP_KEY, pair.refresh_token, wire.clock())
+    later = str(int(wire.clock()) + 40 * DAY)
+    assert only(7, await days_told(9)) == []
+    for _ in range(30):
+        assert only(7, await days_told(1)) == [later] * 2
+    assert only(7, await days_told(1)) == []  # it has ended
 
 
 def test_what_is_fired_without_a_loop_is_sent_by_drain() -> None:

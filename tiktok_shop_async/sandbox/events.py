@@ -9,12 +9,19 @@ import attrs
 
 if TYPE_CHECKING:
     from .orders import Cancellation, Order
+    from .products import Product
     from .returns import Return
 
 ORDER_STATUS_CHANGE = 1
+PACKAGE_UPDATE = 4
+PRODUCT_STATUS_CHANGE = 5
 SELLER_DEAUTHORIZATION = 6
+UPCOMING_AUTHORIZATION_EXPIRATION = 7
 CANCELLATION_STATUS_CHANGE = 11
 RETURN_STATUS_CHANGE = 12
+PRODUCT_INFORMATION_CHANGE = 15
+PRODUCT_CREATION = 16
+PRODUCT_CATEGORY_CHANGE = 18
 
 _ORDER_STATUSES = {"CANCELLED": "CANCEL"}
 _CANCEL_STATUSES = {"CANCELLATION_REQUEST_CANCEL": "CANCELLATION_REQUEST_CANCELLED"}
@@ -81,3 +88,68 @@ def return_changed(request: Return, shop_id: str) -> Event:
             "update_time": request.update_time,
         },
     )
+
+
+def packages_changed(order: Order, shop_id: str, *, split: bool, now: float) -> Event:
+    """Return the event of an order that its seller packed otherwise than it was."""
+    packages = [
+        {"package_id": package.id, "order_id_list": [order.id]}
+        for package in order.packages
+        if package.left
+    ]
+    return Event(
+        PACKAGE_UPDATE,
+        shop_id,
+        {
+            "sc_type": "SPLIT" if split else "CANCEL_SPLIT",
+            "role_type": "ROLE_SELLER",
+            "package_list": packages,
+            "update_time": int(now),
+        },
+    )
+
+
+def product_created(product: Product, shop_id: str) -> Event:
+    """Return the event of a new product, a draft too."""
+    return _product_event(PRODUCT_CREATION, product, shop_id, product_types=[])
+
+
+def product_moved(product: Product, shop_id: str) -> Event:
+    """Return the event of a product's new status, which it does not name."""
+    return _product_event(
+        PRODUCT_STATUS_CHANGE,
+        product,
+        shop_id,
+        status="PRODUCT_STATUS_CHANGED",
+        suspended_reason="",
+    )
+
+
+def pictures_changed(product: Product, shop_id: str) -> Event:
+    """Return the event of a product's new pictures."""
+    return _product_event(
+        PRODUCT_INFORMATION_CHANGE,
+        product,
+        shop_id,
+        change_source="OPEN_API",
+        changed_fields=["main_images"],
+    )
+
+
+def category_changed(product: Product, shop_id: str, before: str) -> Event:
+    """Return the event of a product's new category."""
+    return _product_event(
+        PRODUCT_CATEGORY_CHANGE,
+        product,
+        shop_id,
+        previous_category_id=before,
+        current_category_id=product.category_id,
+    )
+
+
+def _product_event(event_type: int, product: Product, shop_id: str, **data: Any) -> Event:
+    # These two types have it as a number.
+    number = event_type in (PRODUCT_STATUS_CHANGE, PRODUCT_CREATION)
+    product_id = int(product.id) if number else product.id
+    data |= {"product_id": product_id, "update_time": product.update_time}
+    return Event(event_type, shop_id, data)

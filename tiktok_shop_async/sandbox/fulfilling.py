@@ -8,6 +8,7 @@ from functools import partial
 import attrs
 
 from . import lifecycle, packages
+from .events import packages_changed
 from .ledger import Ledger
 from .orders import LineItem, Order
 from .packages import PROVIDER_ID, Package, pack
@@ -146,12 +147,16 @@ class Fulfilling(Ledger):
 
     def _pack(self, order: Order, lines: list[LineItem], now: float) -> Package:
         before = order.packages
+        sizes = [len(each.left) for each in before]
         package = pack(order, lines, int(now))
         for each in before:
             if each not in order.packages:
                 del self._packages[each.id]
         self._packages[package.id] = package
         self.on_touch(order)
+        if any(sizes):
+            split = any(0 < len(each.left) < size for each, size in zip(before, sizes, strict=True))
+            self.on_change(packages_changed(order, self.id, split=split, now=now))
         return package
 
     def _packages_of(self, order_id: str, package_id: str | None, status: str) -> list[Package]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import attrs
@@ -12,6 +13,10 @@ from cattrs import Converter
 from .events import ignore
 from .refusals import EXPIRED_REFRESH_TOKEN, INVALID_CODE, NO_AUTHORIZATION, Refusal
 from .tokens import AccessToken, TokenRules, UserType
+
+DAYS_OF_NOTICE = 30
+"""How long before its end an authorization's expiry is announced for the first time."""
+_DAY = 86400
 
 
 @attrs.frozen(kw_only=True)
@@ -51,6 +56,8 @@ class _Refreshable:
     pair: TokenPair
     successor: TokenPair | None = None
     replaced_at: float = 0.0
+    days_of_notice: int = DAYS_OF_NOTICE
+    """How many days before its end that is to be announced next."""
 
 
 class Grants:
@@ -108,6 +115,22 @@ class Grants:
                 refresh_token_expires_at=float("inf"),
             )
         )
+
+    def expiring(self, now: float) -> Iterator[tuple[Grant, float]]:
+        """Yield which authorizations end within 30 days, and when: each once a day.
+
+        One ends with its newest refresh token. Our choice: days that nobody saw pass are not made
+        up for.
+        """
+        newest: dict[tuple[str, str], _Refreshable] = {}
+        for each in self._refreshable.values():
+            newest[each.pair.grant.app_key, each.pair.grant.open_id] = each
+        for each in newest.values():
+            end = each.pair.refresh_token_expires_at
+            if 0 < end - now <= each.days_of_notice * _DAY:
+                each.days_of_notice = math.ceil((end - now) / _DAY) - 1
+                self.on_touch(self)
+                yield each.pair.grant, end
 
     def revoke(self, token: AccessToken) -> None:
         """Forget everything that the user of a token granted to its app."""

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from .arguments import Arguments
+from .events import category_changed, pictures_changed, product_created, product_moved
 from .gateway import AdmittedCall
 from .idempotency import idempotent
 from .market import Market
@@ -43,6 +44,7 @@ def create_product(call: AdmittedCall, _: Market) -> Data:
     )
     _write(product, body, shop)
     shop.stock.add([product])
+    shop.on_change(product_created(product, shop.id))
     return {**_answer(product), "warnings": []}
 
 
@@ -69,10 +71,18 @@ def _edit(call: AdmittedCall, *, withdraw: bool) -> Data:
     body = Arguments(call.body)
     if _as_draft(body) and product.status != DRAFT:
         raise invalid("The sandbox keeps no draft beside a product that was on sale.")
+    category, pictures = product.category_id, product.image_uris
     _write(product, body, shop, withdraw=withdraw)
-    if product.status == DRAFT and not _as_draft(body):
+    listed = product.status == DRAFT and not _as_draft(body)
+    if listed:
         product.status = ACTIVE
     shop.stock.touch(product, shop.clock())
+    if listed:
+        shop.on_change(product_moved(product, shop.id))
+    if product.category_id != category:
+        shop.on_change(category_changed(product, shop.id, category))
+    if product.image_uris != pictures:
+        shop.on_change(pictures_changed(product, shop.id))
     return {**_answer(product), "audit": {"status": "NONE"}}
 
 

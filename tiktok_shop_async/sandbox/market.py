@@ -7,7 +7,12 @@ from collections.abc import Callable, Iterable
 import attrs
 
 from ..verification import SignatureVerifier
-from .events import SELLER_DEAUTHORIZATION, Event, ignore
+from .events import (
+    SELLER_DEAUTHORIZATION,
+    UPCOMING_AUTHORIZATION_EXPIRATION,
+    Event,
+    ignore,
+)
 from .grants import Grants
 from .shop import Shop
 from .subscriptions import Subscriptions
@@ -63,6 +68,20 @@ class Market:
     def shops_of(self, token: AccessToken) -> list[Shop]:
         """Return the shops that a token's authorization covers."""
         return [shop for cipher, shop in self.shops.items() if cipher in token.shop_ciphers]
+
+    def settle(self, now: float) -> None:
+        """Do what is due in all shops, and announce which authorizations end soon (webhook 7)."""
+        for shop in self.shops.values():
+            shop.settle()
+        for grant, end in self.grants.expiring(now):
+            data = {
+                "message": "The authorization expires soon.",
+                "expiration_time": str(int(end)),
+            }
+            for cipher, shop in self.shops.items():
+                if cipher in grant.shop_ciphers:
+                    event = Event(UPCOMING_AUTHORIZATION_EXPIRATION, shop.id, data, grant.app_key)
+                    self.on_change(event)
 
     def reset(self) -> None:
         """Return to the beginning; `LookupError` if this market does not know how to."""

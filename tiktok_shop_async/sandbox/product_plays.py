@@ -8,6 +8,7 @@ from typing import Any
 
 from .arguments import Arguments
 from .documents import image_of, money
+from .events import product_moved
 from .gateway import AdmittedCall
 from .market import Market
 from .paging import page_of
@@ -142,8 +143,11 @@ def _moving(status: str, allowed: Collection[str]) -> Callable[[AdmittedCall, Ma
         for product_id in dict.fromkeys(Arguments(call.body).texts("product_ids")):
             try:
                 product = shop.stock.product(product_id)
+                before = product.status
                 product.move_to(status, allowed)
                 shop.stock.touch(product, shop.clock())
+                if product.status != before:
+                    shop.on_change(product_moved(product, shop.id))
             except Refusal as refusal:
                 detail = {"product_id": product_id}
                 errors.append({"code": refusal.code, "message": refusal.message, "detail": detail})

@@ -47,8 +47,7 @@ class Workbench:
         """Have what is due done, announced and saved by itself, not when somebody looks."""
         while True:
             await asyncio.sleep(seconds)
-            for shop in self.market.shops.values():
-                shop.settle()
+            self.market.settle(self.clock())
             if self.state is not None:
                 self.state.save()
 
@@ -57,3 +56,4 @@ class Workbench:
         if not isinstance(self.clock, Movable):
             raise LookupError("the clock cannot be moved: it has no advance(seconds)")
         self.clock.advance(seconds)
+        self.market.settle(self.clock())
