@@ -18,6 +18,7 @@ from sandbox.lives import (
 )
 from sandbox.wire import PAID, SEARCH_CANCELLATIONS, SEARCH_ORDERS, Wire
 
+from tiktok_shop_async.sandbox import Spans
 from tiktok_shop_async.sandbox.orders import Cancellation
 
 UNPAID_NO_NEED = "ecom_order_unpaid_canceled_reason_no_longer_needed"
@@ -123,7 +124,7 @@ async def test_the_reject_reason_must_be_one_that_was_offered(wire: Wire) -> Non
 
 
 async def test_a_request_is_approved_by_itself_at_its_deadline(wire: Wire) -> None:
-    wire.shop.seller_response_seconds = 600
+    wire.shop.spans = Spans(seller_response_seconds=600)
     cancellation = ask(wire)
     wire.clock.now += 599
     assert (await wire.order(cancellation.order.id))["status"] == "AWAITING_SHIPMENT"

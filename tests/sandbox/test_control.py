@@ -6,9 +6,10 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+import attrs
 import httpx
 import pytest
-from sandbox.wire import CANCEL, NOW, PAID, SHOPS, UPLOAD, Wire, new_wire
+from sandbox.wire import CANCEL, NOW, PAID, SHOPS, UPLOAD, Clock, Wire, new_wire
 
 from tiktok_shop_async.sandbox import (
     DEMO_ACCESS_TOKEN,
@@ -17,6 +18,7 @@ from tiktok_shop_async.sandbox import (
     FaultRule,
     Faults,
     Market,
+    Spans,
     create_app,
     run_sandbox,
 )
@@ -137,6 +139,28 @@ async def test_a_clock_that_is_moved_moves_all_of_the_sandbox() -> None:
             assert sandbox.shop.orders[order.id].status == "CANCELLED"
             assert (await http.post("/reset")).status_code == 204
             assert (await http.get("/clock")).json()["now"] < before + 60
+
+
+async def test_what_takes_how_long_is_set_and_stays_so_after_a_reset() -> None:
+    """In all shops, behind a port and without one; the short form of a pending's span counts."""
+    spans = Spans(hold_seconds=5, payout_seconds=50)
+    async with run_sandbox(orders=9, spans=spans, pending_seconds=7) as sandbox:
+        expected = attrs.evolve(spans, pending_seconds=7)
+        async with httpx.AsyncClient(base_url=sandbox.base_url + TOOLS) as http:
+            for _ in range(2):
+                assert {shop.spans for shop in sandbox.market.shops.values()} == {expected}
+                assert (await http.post("/reset")).status_code == 204
+    clock = Clock()
+    wire = Wire(create_app(orders=60, spans=spans, clock=clock), clock)
+    async with wire.http:
+        order = wire.shop.orders[wire.order_ids("UNPAID")[0]]
+        wire.shop.pay(order.id)
+        wire.clock.now += 4
+        assert wire.shop.orders[order.id].status == "ON_HOLD"
+        wire.clock.now += 1
+        assert wire.shop.orders[order.id].status == "AWAITING_SHIPMENT"
+    with pytest.raises(ValueError, match="payout_seconds"):
+        Spans(payout_seconds=-1)
 
 
 async def test_reset_brings_the_beginning_back() -> None:

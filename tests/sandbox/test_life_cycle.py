@@ -26,7 +26,7 @@ async def test_an_order_goes_its_whole_way(wire: Wire) -> None:
     held = await wire.order(order_id)
     assert (held["status"], held["is_on_hold_order"], held["packages"]) == ("ON_HOLD", True, [])
     assert held["paid_time"] == wire.clock()
-    wire.clock.now += shop.hold_seconds
+    wire.clock.now += shop.spans.hold_seconds
     assert (await wire.order(order_id))["status"] == "AWAITING_SHIPMENT"
     shop.ship(order_id, tracking_number="JX1")
     shipped = await wire.order(order_id)
@@ -62,10 +62,10 @@ async def test_the_hold_ends_after_its_hour_and_not_before(wire: Wire) -> None:
 
 async def test_an_order_that_nobody_pays_for_is_cancelled_by_the_system(wire: Wire) -> None:
     order = order_in(wire, "UNPAID")
-    wire.clock.now += wire.shop.payment_seconds
+    wire.clock.now += wire.shop.spans.payment_seconds
     shown = await wire.order(order.id)
     assert (shown["status"], shown["cancellation_initiator"]) == ("CANCELLED", "SYSTEM")
-    assert shown["cancel_time"] == order.create_time + wire.shop.payment_seconds
+    assert shown["cancel_time"] == order.create_time + wire.shop.spans.payment_seconds
 
 
 async def test_an_order_is_paid_once_and_not_while_it_is_being_cancelled(wire: Wire) -> None:

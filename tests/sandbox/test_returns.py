@@ -91,13 +91,13 @@ async def test_a_refund_goes_from_request_to_payout(wire: Wire) -> None:
         "BUYER",
         "REFUND",
     )
-    deadline = wire.clock() + wire.shop.seller_response_seconds
+    deadline = wire.clock() + wire.shop.spans.seller_response_seconds
     assert shown["seller_next_action_response"] == [
         {"action": "SELLER_RESPOND_REFUND", "deadline": deadline}
     ]
     assert (await approve(wire, request, "APPROVE_REFUND"))["code"] == 0
     assert (await find_return(wire, request.id))["return_status"] == SUCCESS
-    wire.clock.now += wire.shop.payout_seconds
+    wire.clock.now += wire.shop.spans.payout_seconds
     done = await find_return(wire, request.id)
     assert (done["return_status"], done["seller_next_action_response"]) == (COMPLETE, [])
     assert cents(done["refund_amount"]["refund_total"]) == paid_for(request.order)
@@ -232,7 +232,7 @@ async def test_a_part_is_offered_for_what_came_back(wire: Wire) -> None:
     part = {"partial_refund_amount": {"partial_refund_total": "2", "currency": "USD"}}
     assert (await reject(wire, request, decision))["code"] == 36009004
     assert (await reject(wire, request, decision, **part))["code"] == 0
-    wire.clock.now += wire.shop.buyer_response_seconds
+    wire.clock.now += wire.shop.spans.buyer_response_seconds
     shown = await find_return(wire, request.id)
     assert (shown["return_status"], shown["buyer_rejected_partial_refund"]) == (
         "BUYER_SHIPPED_ITEM",
@@ -283,7 +283,7 @@ async def test_a_seller_asks_in_the_buyers_place(wire: Wire, kind: str, reason: 
     shown = await find_return(wire, data[0])
     assert (shown["role"], len(shown["return_line_items"])) == ("SELLER", 1)
     assert (await wire.call("POST", RETURNS, json=body))["code"] == 25001010
-    wire.clock.now += wire.shop.seller_response_seconds
+    wire.clock.now += wire.shop.spans.seller_response_seconds
     done = "AWAITING_BUYER_SHIP" if kind == BOTH else SUCCESS
     assert (await find_return(wire, data[0]))["return_status"] == done
 
@@ -321,7 +321,7 @@ def reject_here(wire: Wire, request: Return) -> None:
 
 
 def let_time_decide(wire: Wire, _: Return) -> None:
-    wire.clock.now += wire.shop.seller_response_seconds
+    wire.clock.now += wire.shop.spans.seller_response_seconds
     wire.shop.settle()
 
 
@@ -345,7 +345,7 @@ def agree_on_a_part(wire: Wire, request: Return) -> None:
 async def test_what_came_back_is_for_sale_again_unless_the_buyer_keeps_it(
     wire: Wire, decide: Callable[[Wire, Return], None], for_sale: bool
 ) -> None:
-    wire.clock.now += wire.shop.payment_seconds  # no other order changes the stock later on
+    wire.clock.now += wire.shop.spans.payment_seconds  # no other order changes the stock later on
     request = ask_back(wire)
     line = request.lines[0]
     sku = wire.shop.stock.product(line.sku.product_id).sku(line.sku.id)
@@ -369,10 +369,10 @@ async def test_what_was_refunded_is_not_asked_for_again(wire: Wire) -> None:
 
 async def test_time_decides_where_nobody_does(wire: Wire) -> None:
     refund, back = ask_refund(wire), ask_back(wire)
-    wire.clock.now += wire.shop.seller_response_seconds
+    wire.clock.now += wire.shop.spans.seller_response_seconds
     assert (await find_return(wire, refund.id))["return_status"] == SUCCESS
     assert (await find_return(wire, back.id))["return_status"] == "AWAITING_BUYER_SHIP"
-    wire.clock.now += wire.shop.buyer_ship_seconds
+    wire.clock.now += wire.shop.spans.buyer_ship_seconds
     assert (await find_return(wire, back.id))["return_status"] == WITHDRAWN
     with refuses(25001005):
         wire.shop.send_back(back.id)
@@ -381,7 +381,7 @@ async def test_time_decides_where_nobody_does(wire: Wire) -> None:
     wire.shop.send_back(sent.id)
     with refuses(25001005):
         wire.shop.withdraw_return(sent.id)
-    wire.clock.now += wire.shop.seller_response_seconds
+    wire.clock.now += wire.shop.spans.seller_response_seconds
     assert (await find_return(wire, sent.id))["return_status"] == SUCCESS
 
 

@@ -35,6 +35,7 @@ from .market import AccessToken, App, Market, TokenRules, UserType
 from .refusals import Refusal
 from .server import Sandbox, run_sandbox
 from .shop import Shop
+from .spans import Spans
 from .state import StateFile
 from .webhooks import Delivery, Webhooks
 
@@ -67,6 +68,7 @@ __all__ = [
     "Refusal",
     "Sandbox",
     "Shop",
+    "Spans",
     "StateFile",
     "TokenRules",
     "UserType",

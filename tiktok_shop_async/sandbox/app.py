@@ -36,6 +36,7 @@ from .plays import play
 from .refusals import INTERNAL_ERROR, TOO_LARGE, Refusal
 from .request_log import LoggedRequest
 from .routes import Route, find_route
+from .spans import Spans
 from .state import SaveBeforeAnswer, StateFile
 from .webhooks import Webhooks
 from .workbench import Workbench
@@ -50,6 +51,7 @@ def create_app(
     market: Market | None = None,
     orders: int = 300,
     seed: int = 1,
+    spans: Spans | None = None,
     clock: Callable[[], float] = time.time,
     latency: float | Callable[[], float] = 0.0,
     faults: Faults | None = None,
@@ -65,8 +67,9 @@ def create_app(
     """Return a shop on its own, with the demo's credentials and its state in memory.
 
     Args:
-        market: Apps, tokens and shops in place of the demo's; ``orders`` and ``seed`` are then
-            its own affair.
+        market: Apps, tokens and shops in place of the demo's; ``orders``, ``seed`` and ``spans``
+            are then its own affair.
+        spans: How long things take in the demo's shops.
         clock: Unix seconds; decides about timestamps, expiry and pending cancellations.
         latency: Seconds to hold every answer back, or a function that returns them. A call has
             taken effect by then, as one has whose answer is lost on the way.
@@ -83,7 +86,9 @@ def create_app(
     """
     if market is None:
         clock = movable(clock)
-        market = demo_market(orders=orders, seed=seed, clock=clock, redirect_url=redirect_url)
+        market = demo_market(
+            orders=orders, seed=seed, spans=spans, clock=clock, redirect_url=redirect_url
+        )
     if state is not None:
         state.keep(market, clock)
     webhooks = Webhooks(

@@ -30,12 +30,6 @@ from .rules import Claim, Selection, select
 
 PENDING_SHARE = 0.05
 """The part of all cancellations by the seller that is not decided at once."""
-PENDING_SECONDS = 2.0
-"""How long such a one stays pending before it goes through."""
-SELLER_RESPONSE_SECONDS = 48 * 3600.0
-"""How long the seller may take to answer a buyer's request before it is approved by itself."""
-PAYMENT_SECONDS = 24 * 3600
-"""How long the buyer may take to pay before the order is cancelled; our choice."""
 
 _FIRST_CANCEL_ID = 4_035_318_504_086_604_100
 
@@ -47,9 +41,6 @@ class Cancelling(Fulfilling):
     region: str = "US"
     seed: int = 0
     pending_share: float = PENDING_SHARE
-    pending_seconds: float = PENDING_SECONDS
-    seller_response_seconds: float = SELLER_RESPONSE_SECONDS
-    payment_seconds: float = PAYMENT_SECONDS
     stock: Stock = attrs.field(factory=Stock, init=False, repr=False)
     _cancellations: dict[str, Cancellation] = attrs.field(factory=dict, init=False, repr=False)
 
@@ -88,7 +79,7 @@ class Cancelling(Fulfilling):
         """Cancel an order or a part of it, as its seller."""
         cancellation = self._record(order_id, SELLER_ROLE, reason, selection or Selection())
         if self._stays_pending(cancellation.order):
-            self._leave_pending(cancellation, self.pending_seconds)
+            self._leave_pending(cancellation, self.spans.pending_seconds)
         else:
             self._confirm(cancellation, self.clock())
         return cancellation
@@ -106,7 +97,7 @@ class Cancelling(Fulfilling):
             lifecycle.ON_HOLD,
         )
         if cancellation.needs_decision:
-            self._leave_pending(cancellation, self.seller_response_seconds)
+            self._leave_pending(cancellation, self.spans.seller_response_seconds)
         else:
             self._confirm(cancellation, self.clock())
         return cancellation
@@ -138,7 +129,9 @@ class Cancelling(Fulfilling):
             if cancellation.status == PENDING:
                 self._do_at(cancellation.due, partial(self._fall_due, cancellation))
         if order.status == lifecycle.UNPAID:
-            self._do_at(order.create_time + self.payment_seconds, partial(self._give_up, order))
+            self._do_at(
+                order.create_time + self.spans.payment_seconds, partial(self._give_up, order)
+            )
 
     def _give_up(self, order: Order, due: float) -> None:
         """Cancel an order that nobody paid for."""

@@ -7,10 +7,12 @@ from collections.abc import Callable
 import attrs
 
 from .authorization import open_id_of
+from .cancelling import PENDING_SHARE
 from .grants import Grant
 from .market import AccessToken, App, Market, TokenRules, UserType
 from .seeding import make_orders, make_products
-from .shop import PENDING_SECONDS, PENDING_SHARE, Shop
+from .shop import Shop
+from .spans import Spans
 
 # Known to everybody, and good for nothing outside the sandbox.
 DEMO_APP_KEY = "68xu9ks5sandbox"
@@ -35,11 +37,18 @@ def demo_market(
     seed: int,
     clock: Callable[[], float],
     pending_share: float = PENDING_SHARE,
-    pending_seconds: float = PENDING_SECONDS,
+    pending_seconds: float | None = None,
+    spans: Spans | None = None,
     redirect_url: str = DEMO_REDIRECT_URL,
     token_rules: TokenRules | None = None,
 ) -> Market:
-    """Return one app, a shop in the US, a small one in the UK, and a token of each kind."""
+    """Return one app, a shop in the US, a small one in the UK, and a token of each kind.
+
+    ``pending_seconds`` is short for the span of that name.
+    """
+    spans = spans or Spans()
+    if pending_seconds is not None:
+        spans = attrs.evolve(spans, pending_seconds=pending_seconds)
 
     def remake() -> Market:
         return demo_market(
@@ -47,7 +56,7 @@ def demo_market(
             seed=seed,
             clock=clock,
             pending_share=pending_share,
-            pending_seconds=pending_seconds,
+            spans=spans,
             redirect_url=redirect_url,
             token_rules=token_rules,
         )
@@ -59,7 +68,7 @@ def demo_market(
         clock=clock,
         seed=seed,
         pending_share=pending_share,
-        pending_seconds=pending_seconds,
+        spans=spans,
     )
     shop.stock.add(make_products(now=int(clock())))
     shop.add_orders(make_orders(orders, seed=seed, now=int(clock())))
@@ -74,7 +83,7 @@ def demo_market(
         warehouse_id="7000714532876273002",
         seed=seed,
         pending_share=pending_share,
-        pending_seconds=pending_seconds,
+        spans=spans,
     )
     few = min(orders, MOST_ORDERS_OF_SECOND_SHOP)
     second.stock.add(make_products(now=int(clock())))

@@ -20,9 +20,7 @@ from .refusals import (
     WRONG_PACKAGE_STATUS,
     Refusal,
 )
-
-HOLD_SECONDS = 3600.0
-"""How long after the payment the buyer may think better of it."""
+from .spans import Spans
 
 _PACKED_AS = {
     lifecycle.AWAITING_SHIPMENT: packages.TO_FULFILL,
@@ -37,7 +35,7 @@ _PACKED_AS = {
 class Fulfilling(Ledger):
     """A shop that sends what was bought."""
 
-    hold_seconds: float = HOLD_SECONDS
+    spans: Spans = attrs.field(factory=Spans)
     _packages: dict[str, Package] = attrs.field(factory=dict, init=False, repr=False)
 
     @property
@@ -138,7 +136,7 @@ class Fulfilling(Ledger):
 
     def _hold(self, order: Order) -> None:
         assert order.paid_time is not None
-        self._do_at(order.paid_time + self.hold_seconds, partial(self._release, order))
+        self._do_at(order.paid_time + self.spans.hold_seconds, partial(self._release, order))
 
     def _release(self, order: Order, due: float) -> None:
         if order.status == lifecycle.ON_HOLD:

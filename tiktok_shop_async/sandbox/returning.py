@@ -17,13 +17,6 @@ from .refusals import TOO_MUCH, UNKNOWN_REASON, UNKNOWN_REQUEST, WRONG_REQUEST_S
 from .returns import Record, Return
 from .rules import Selection, select
 
-BUYER_SHIP_SECONDS = 5 * 86400.0
-"""How long the buyer may take to send back what was approved; our choice."""
-BUYER_RESPONSE_SECONDS = 48 * 3600.0
-"""How long the buyer may take to answer an offer before it counts as declined; our choice."""
-PAYOUT_SECONDS = 3600.0
-"""How long it takes until a granted refund is paid out; our choice."""
-
 _FIRST_RETURN_ID = 4_035_500_000_000_000_000
 
 
@@ -31,9 +24,6 @@ _FIRST_RETURN_ID = 4_035_500_000_000_000_000
 class Returning(Cancelling):
     """A shop that takes things back."""
 
-    buyer_ship_seconds: float = BUYER_SHIP_SECONDS
-    buyer_response_seconds: float = BUYER_RESPONSE_SECONDS
-    payout_seconds: float = PAYOUT_SECONDS
     _returns: dict[str, Return] = attrs.field(factory=dict, init=False, repr=False)
 
     @property
@@ -84,7 +74,7 @@ class Returning(Cancelling):
         claim.order.requests.append(request)
         for line in chosen:
             line.request = request
-        self._note(request, role, now, deadline=now + self.seller_response_seconds)
+        self._note(request, role, now, deadline=now + self.spans.seller_response_seconds)
         return request
 
     def approve_return(
@@ -143,7 +133,7 @@ class Returning(Cancelling):
             returns.BUYER_SHIPPED_ITEM,
             BUYER_ROLE,
             now,
-            deadline=now + self.seller_response_seconds,
+            deadline=now + self.spans.seller_response_seconds,
         )
         return request
 
@@ -185,16 +175,16 @@ class Returning(Cancelling):
             returns.AWAITING_BUYER_RESPONSE,
             SELLER_ROLE,
             now,
-            deadline=now + self.buyer_response_seconds,
+            deadline=now + self.spans.buyer_response_seconds,
         )
 
     def _decline(self, request: Return, role: str, now: float) -> None:
         request.offer_declined = True
-        deadline = now + self.seller_response_seconds
+        deadline = now + self.spans.seller_response_seconds
         self._move_on(request, request.offered_in, role, now, deadline=deadline)
 
     def _await_parcel(self, request: Return, role: str, now: float) -> None:
-        deadline = now + self.buyer_ship_seconds
+        deadline = now + self.spans.buyer_ship_seconds
         self._move_on(request, returns.AWAITING_BUYER_SHIP, role, now, deadline=deadline)
 
     def _grant(self, request: Return, role: str, now: float, amount: int | None = None) -> None:
@@ -206,7 +196,7 @@ class Returning(Cancelling):
         request.refund = worth if amount is None else part_of(worth, amount)
         if request.sent_back and not request.buyer_keeps_item:
             self.stock.put_back(request.lines)
-        self._move_on(request, returns.GRANTED, role, now, deadline=now + self.payout_seconds)
+        self._move_on(request, returns.GRANTED, role, now, deadline=now + self.spans.payout_seconds)
 
     def _close(
         self, request: Return, status: str, role: str, now: float, comment: str = ""

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from random import Random
 
-from .cancelling import PAYMENT_SECONDS
 from .orders import SUCCESS, SYSTEM_ROLE, Buyer, Cancellation, LineItem, Order, Sku
 from .products import Product, StockedSku
 from .reasons import UNPAID_TOO_LONG
+from .spans import Spans
 
 STATUS_WEIGHTS = {
     "AWAITING_SHIPMENT": 62,
@@ -136,7 +136,7 @@ def _make_buyer(random: Random) -> Buyer:
 
 
 def _cancel_by_system(order: Order) -> None:
-    order.update_time = order.create_time + PAYMENT_SECONDS
+    order.update_time = order.create_time + int(Spans().payment_seconds)
     cancellation = Cancellation(
         id=str(int(order.id) + 3_458_857_000_000_000_000),
         order=order,

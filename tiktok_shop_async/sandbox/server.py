@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 
 from ..clock import movable
 from .app import create_app
+from .cancelling import PENDING_SHARE
 from .connection import SandboxProtocol
 from .demo import (
     DEMO_ACCESS_TOKEN,
@@ -32,7 +33,8 @@ from .limits import Limits
 from .market import Market, TokenRules
 from .mishaps import Sleep
 from .request_log import RequestLog
-from .shop import PENDING_SECONDS, PENDING_SHARE, Shop
+from .shop import Shop
+from .spans import Spans
 from .state import StateFile
 from .webhooks import Delivery, Webhooks
 
@@ -72,7 +74,8 @@ async def run_sandbox(
     clock: Callable[[], float] = time.time,
     latency: float | Callable[[], float] = 0.0,
     pending_share: float = PENDING_SHARE,
-    pending_seconds: float = PENDING_SECONDS,
+    pending_seconds: float | None = None,
+    spans: Spans | None = None,
     faults: Faults | None = None,
     limits: Limits | None = None,
     sleep: Sleep = asyncio.sleep,
@@ -84,8 +87,9 @@ async def run_sandbox(
 ) -> AsyncIterator[Sandbox]:
     """Serve a sandbox on loopback, in the running event loop, until the block ends.
 
-    Port 0 takes a free one. Signals stay with whoever handles them now. ``state`` names a file to
-    go on from and to keep everything in; see `StateFile`.
+    Port 0 takes a free one. Signals stay with whoever handles them now. ``pending_seconds`` is
+    short for the one of the ``spans``. ``state`` names a file to go on from and to keep everything
+    in; see `StateFile`.
     """
     clock = movable(clock)
     market = demo_market(
@@ -94,6 +98,7 @@ async def run_sandbox(
         clock=clock,
         pending_share=pending_share,
         pending_seconds=pending_seconds,
+        spans=spans,
         redirect_url=redirect_url,
         token_rules=token_rules,
     )

@@ -6,13 +6,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from .cancelling import PENDING_SECONDS, PENDING_SHARE
 from .returning import Returning
 
 if TYPE_CHECKING:
     from .idempotency import Reply
-
-__all__ = ["PENDING_SECONDS", "PENDING_SHARE", "Shop"]
 
 
 @attrs.define(eq=False, kw_only=True)
