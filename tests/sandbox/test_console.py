@@ -190,3 +190,27 @@ async def test_the_console_shows_the_shop_and_works_on_it(browser: WebDriver) ->
     errors = [entry for entry in log if entry["level"] == "SEVERE"]
     unexpected = [entry for entry in errors if "400" not in entry["message"]]
     assert [entry for entry in unexpected if "/events" not in entry["message"]] == []
+
+
+async def test_limits_are_set_strike_and_are_lifted(browser: WebDriver) -> None:
+    async with run_sandbox(orders=5) as sandbox, client_of(sandbox) as client:
+        page = Page(browser, sandbox)
+        await page.open()
+        assert "None" in page.text("#limits")
+        await page.submit(
+            "Set limits",
+            **{"rates.read.per_second": "0.5", "rates.read.burst": "2", "retry_after": "seconds"},
+            hourly_quota="100",
+        )
+        for said in ("reads: 0.5 a second, 2 at once", "100 calls an hour", "Retry-After as"):
+            await page.text_comes("#limits", said)
+        for _ in range(2):
+            await client.order.get_order_list(page_size=1)
+        with pytest.raises(RateLimitError) as caught:
+            await client.order.get_order_list(page_size=1)
+        assert caught.value.retry_after in (1, 2)
+        await page.submit("Set limits", **{"rates.read.per_second": "", "rates.read.burst": "3"})
+        await page.text_comes("#said", "per_second")
+        await page.do(lambda b: b.find_element(By.CSS_SELECTOR, "[data-delete=limits]").click())
+        await page.text_comes("#limits", "None")
+        await client.order.get_order_list(page_size=1)

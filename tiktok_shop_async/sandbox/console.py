@@ -14,6 +14,7 @@ from starlette.routing import Route
 from ..shapes import webhook_shape, webhook_types
 from .control import latest_orders, order_summary, orders_by_status
 from .faults import ActiveFault, FaultKind
+from .limits import EndpointClass, LimitSettings
 from .request_log import LoggedRequest, SignatureCheck
 from .shop import Shop
 from .workbench import Workbench
@@ -38,6 +39,9 @@ def console_routes(bench: Workbench) -> list[Route]:
     async def faults(_: Request) -> Response:
         return HTMLResponse(_faults(bench))
 
+    async def limits(_: Request) -> Response:
+        return HTMLResponse(_limits(bench.limits.settings))
+
     async def requests(request: Request) -> Response:
         after = request.query_params.get("after", "")
         entries = bench.requests.after(int(after) if after.isdecimal() else 0)
@@ -53,6 +57,7 @@ def console_routes(bench: Workbench) -> list[Route]:
         Route("/", page),
         Route("/page/orders", orders),
         Route("/page/faults", faults),
+        Route("/page/limits", limits),
         Route("/page/requests", requests),
         Route("/page/{name}", static),
     ]
@@ -66,6 +71,8 @@ def _page(bench: Workbench) -> str:
     parts = {
         "ORDERS": _orders(bench),
         "FAULTS": _faults(bench),
+        "LIMITS": _limits(bench.limits.settings),
+        "RATES": "".join(map(_rate_fields, EndpointClass)),
         "REQUESTS": _requests(bench.requests),
         "KINDS": "".join(_option(kind, kind.replace("_", " ")) for kind in FaultKind),
         "EVENTS": "".join(_event(event) for event in webhook_types()),
@@ -125,6 +132,37 @@ def _fault(fault: ActiveFault) -> str:
         f"<button type='button' data-delete='faults/{fault.id}' "
         f"aria-label='Switch off {kind}'>Switch off</button></li>"
     )
+
+
+def _limits(settings: LimitSettings) -> str:
+    lines = [
+        f"<b>{_words(kind)}</b>: {rate.per_second:g} a second, {rate.burst} at once"
+        for kind, rate in settings.rates.items()
+    ]
+    if settings.hourly_quota is not None:
+        lines.append(f"{settings.hourly_quota} calls an hour")
+    if settings.retry_after is not None:
+        lines.append(f"Retry-After as {settings.retry_after}")
+    if not lines:
+        return "<p class='quiet'>None: as many calls as you like.</p>"
+    return (
+        f"<ul class='rules'><li><div>{'<br>'.join(lines)}</div>"
+        "<button type='button' data-delete='limits'>Lift</button></li></ul>"
+    )
+
+
+def _rate_fields(kind: EndpointClass) -> str:
+    words = _words(kind).capitalize()
+    return (
+        f"<label>{words} a second "
+        f"<input name='rates.{kind}.per_second' type='number' min='0' step='any'></label>"
+        f"<label>{words} at once <input name='rates.{kind}.burst' type='number' min='1'"
+        " placeholder='1'></label>"
+    )
+
+
+def _words(kind: EndpointClass) -> str:
+    return f"{kind.replace('_', ' ')}s"
 
 
 def _event(event: int) -> str:

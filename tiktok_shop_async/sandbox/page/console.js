@@ -31,7 +31,7 @@ let refreshing = Promise.resolve();
 
 function refresh() {
   // One at a time: two that overlap would both put the newest requests into the log.
-  const next = () => Promise.all([follow(), fill("orders"), fill("faults")]);
+  const next = () => Promise.all([follow(), fill("orders"), fill("faults"), fill("limits")]);
   refreshing = refreshing.then(next, next);
   return refreshing;
 }
@@ -59,7 +59,12 @@ function valuesOf(form) {
   for (const field of form.elements) {
     if (!field.name || field.value === "") continue;
     const number = field.type === "number" || "number" in field.dataset;
-    values[field.name] = number ? Number(field.value) : field.value;
+    // A dot in a name leads into an object, as in the JSON that the endpoint takes.
+    const steps = field.name.split(".");
+    const name = steps.pop();
+    let place = values;
+    for (const step of steps) place = place[step] ??= {};
+    place[name] = number ? Number(field.value) : field.value;
   }
   return values;
 }
