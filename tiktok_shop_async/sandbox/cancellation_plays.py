@@ -12,7 +12,7 @@ from .idempotency import idempotent
 from .market import Market
 from .orders import Cancellation
 from .paging import page_of
-from .reading import list_filter, selection_of, shop_of, time_filter
+from .reading import in_lists, selection_of, shop_of, within_times
 from .shop import Shop
 
 Data = dict[str, Any]
@@ -38,12 +38,8 @@ def search_cancellations(call: AdmittedCall, _: Market) -> Data:
         "cancel_types": cancel_type,
         "cancel_status": lambda cancellation: cancellation.status,
     }
-    fits, within = list_filter(body, read), time_filter(body)
-    found = [
-        cancellation
-        for cancellation in _candidates(shop, body.texts("order_ids"))
-        if fits(cancellation) and within(cancellation)
-    ]
+    found = in_lists(_candidates(shop, body.texts("order_ids")), body, read)
+    found = within_times(found, body)
     page = page_of(found, Arguments(call.query), largest=50, default_size=10, default_order="ASC")
     return {
         "cancellations": [

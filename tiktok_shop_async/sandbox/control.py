@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import heapq
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPStatus
+from operator import attrgetter
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -133,13 +135,16 @@ class _Control:
 
 def orders_by_status(shop: Shop) -> dict[str, int]:
     """Return how many orders each status has."""
-    return dict(Counter(order.status for order in shop.orders.values()))
+    return dict(Counter([order.status for order in shop.orders.values()]))
 
 
 def latest_orders(shop: Shop, limit: int, status: str | None = None) -> list[Order]:
     """Return the orders that changed last, the very last first."""
-    found = [order for order in shop.orders.values() if status in (None, order.status)]
-    return sorted(found, key=lambda order: order.update_time, reverse=True)[:limit]
+    # Most of the latest are among the youngest: from there, few others have to make way for them.
+    youngest_first: Iterable[Order] = reversed(shop.orders.values())
+    if status is not None:
+        youngest_first = [order for order in youngest_first if order.status == status]
+    return heapq.nlargest(limit, youngest_first, key=attrgetter("update_time"))
 
 
 def order_summary(order: Order) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from . import packages
@@ -13,7 +13,7 @@ from .gateway import AdmittedCall
 from .market import Market
 from .packages import PROVIDER_NAME, Package
 from .paging import page_of
-from .reading import shop_of, time_filter
+from .reading import shop_of, within_times
 from .refusals import Refusal, invalid
 from .shop import Shop
 
@@ -118,12 +118,11 @@ def get_package_detail(call: AdmittedCall, _: Market) -> Data:
 def search_packages(call: AdmittedCall, _: Market) -> Data:
     """Answer with the packages that fit all filters, a page at a time."""
     shop, body = shop_of(call), Arguments(call.body)
-    status, within = body.text("package_status"), time_filter(body)
-    found = [
-        package
-        for package in shop.packages.values()
-        if status in (None, package.status) and within(package)
-    ]
+    status = body.text("package_status")
+    found: Iterable[Package] = shop.packages.values()
+    if status is not None:
+        found = [package for package in found if package.status == status]
+    found = within_times(found, body)
     query = dict(call.query)
     if query.get("sort_field") == "order_pay_time":
         # As good as the same here: a package is made when its order is paid and off hold.

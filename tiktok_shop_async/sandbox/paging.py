@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
-from bisect import bisect_right
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 from typing import Generic, Protocol, TypeVar
 
 import attrs
@@ -37,7 +38,7 @@ class Page(Generic[D]):
 
 
 def page_of(
-    found: Sequence[D],
+    found: Iterable[D],
     query: Arguments,
     *,
     largest: int,
@@ -53,14 +54,28 @@ def page_of(
     field = query.choice("sort_field", ("create_time", "update_time"), "create_time")
     sign = 1 if query.choice("sort_order", ("ASC", "DESC"), default_order) == "ASC" else -1
 
-    def key(item: D) -> SortKey:
-        return sign * getattr(item, field), sign * int(item.id)
+    time_of: Callable[[D], int] = attrgetter(field)
 
-    items = sorted(found, key=key)
+    def time(item: D) -> int:
+        return sign * time_of(item)
+
+    def key(item: D) -> SortKey:
+        return sign * time_of(item), sign * int(item.id)
+
+    # Of many items most are nearly in order of time already, and only few need their ids compared:
+    # those around the page, with all that share a time with its first or its last one.
+    items = sorted(found, key=time_of, reverse=sign < 0)
     token = query.text("page_token")
-    start = bisect_right(items, decode_token(token), key=key) if token else 0
-    page = items[start : start + size]
-    more = start + size < len(items)
+    first, last = 0, size
+    if token:
+        after = decode_token(token)
+        first = bisect_left(items, after[0], key=time)
+        last += bisect_right(items, after[0], first, key=time)
+    end = bisect_right(items, time(items[last]), last, key=time) if last < len(items) else None
+    around = sorted(items[first:end], key=key)
+    start = bisect_right(around, after, key=key) if token else 0
+    page = around[start : start + size]
+    more = start + size < len(around)
     return Page(page, len(items), encode_token(key(page[-1])) if more else "")
 
 

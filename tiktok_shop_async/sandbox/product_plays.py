@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Set
 from typing import Any
 
 from .arguments import Arguments
@@ -13,7 +13,7 @@ from .gateway import AdmittedCall
 from .market import Market
 from .paging import page_of
 from .products import ACTIVE, DEACTIVATED, DELETED, DRAFT, Product, StockedSku
-from .reading import shop_of, time_filter
+from .reading import shop_of, within_times
 from .refusals import Refusal, invalid
 from .shop import Shop
 
@@ -37,7 +37,6 @@ def search_products(call: AdmittedCall, _: Market) -> Data:
     shop, body = settled_shop(call), Arguments(call.body)
     status = body.text("status")
     sku_ids, seller_skus = set(body.texts("sku_ids")), set(body.texts("seller_skus"))
-    within = time_filter(body)
 
     def fits(product: Product) -> bool:
         skus = product.skus.values()
@@ -45,10 +44,9 @@ def search_products(call: AdmittedCall, _: Market) -> Data:
             status in (None, "ALL", product.status)
             and (not sku_ids or not sku_ids.isdisjoint(product.skus))
             and (not seller_skus or any(sku.sku.seller_sku in seller_skus for sku in skus))
-            and within(product)
         )
 
-    found = [product for product in shop.stock.products.values() if fits(product)]
+    found = within_times(filter(fits, shop.stock.products.values()), body)
     page = page_of(found, Arguments(call.query), largest=100, default_size=20, default_order="DESC")
     return {
         "products": [_listed(product, shop) for product in page.items],
@@ -63,18 +61,27 @@ def search_inventory(call: AdmittedCall, _: Market) -> Data:
     product_ids, sku_ids = set(body.texts("product_ids")), set(body.texts("sku_ids"))
     if not product_ids and not sku_ids:
         raise invalid("Give product_ids or sku_ids.")
-    held = _held(shop)
-    inventory = []
-    for product in shop.stock.products.values():
-        skus = [
-            sku
-            for sku_id, sku in product.skus.items()
-            if product.id in product_ids or sku_id in sku_ids
+    found = {
+        product.id: skus
+        for product in shop.stock.products.values()
+        if (
+            skus := [
+                sku
+                for sku_id, sku in product.skus.items()
+                if product.id in product_ids or sku_id in sku_ids
+            ]
+        )
+    }
+    held = _held(shop, {sku.sku.id for skus in found.values() for sku in skus})
+    return {
+        "inventory": [
+            {
+                "product_id": product_id,
+                "skus": [_inventory_document(sku, held[sku.sku.id], shop) for sku in skus],
+            }
+            for product_id, skus in found.items()
         ]
-        if skus:
-            documents = [_inventory_document(sku, held[sku.sku.id], shop) for sku in skus]
-            inventory.append({"product_id": product.id, "skus": documents})
-    return {"inventory": inventory}
+    }
 
 
 def update_inventory(call: AdmittedCall, _: Market) -> Data:
@@ -186,14 +193,14 @@ def changeable(call: AdmittedCall) -> tuple[Shop, Product]:
     return shop, product
 
 
-def _held(shop: Shop) -> Counter[str]:
-    """Count the units of each SKU that orders hold and that have not left yet."""
+def _held(shop: Shop, sku_ids: Set[str]) -> Counter[str]:
+    """Count the units of some SKUs that orders hold and that have not left yet."""
     return Counter(
         line.sku.id
         for order in shop.orders.values()
         if order.status in _COMMITTED
         for line in order.lines
-        if not line.cancelled
+        if line.sku.id in sku_ids and not line.cancelled
     )
 
 

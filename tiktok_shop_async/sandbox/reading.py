@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from operator import attrgetter
 from typing import TypeVar
 
 from .arguments import Arguments
 from .gateway import AdmittedCall
-from .paging import Dated
+from .paging import D
 from .refusals import invalid
 from .rules import Selection
 from .shop import Shop
 
 T = TypeVar("T")
 
-_COMPARISONS: Mapping[str, Callable[[int, int], bool]] = {
-    "ge": operator.ge,
-    "lt": operator.lt,
-    "le": operator.le,
-}
 _LONGEST_AMOUNT = 12
 """Digits of an amount; our choice."""
 
@@ -30,24 +25,29 @@ def shop_of(call: AdmittedCall) -> Shop:
     return call.shop
 
 
-def time_filter(body: Arguments) -> Callable[[Dated], bool]:
-    """Return the test of the time filters: from ``ge`` on, and before ``lt`` or up to ``le``."""
-    bounds = [
-        (field, compare, bound)
-        for field in ("create_time", "update_time")
-        for name, compare in _COMPARISONS.items()
-        if (bound := body.integer(f"{field}_{name}")) is not None
-    ]
-    return lambda item: all(
-        compare(getattr(item, field), bound) for field, compare, bound in bounds
-    )
+def within_times(items: Iterable[D], body: Arguments) -> Iterable[D]:
+    """Return what the time filters let through: from ``ge`` on, before ``lt`` or up to ``le``."""
+    for field in ("create_time", "update_time"):
+        time_of: Callable[[D], int] = attrgetter(field)
+        from_, before, last = (body.integer(f"{field}_{end}") for end in ("ge", "lt", "le"))
+        if from_ is not None:
+            items = [item for item in items if time_of(item) >= from_]
+        if before is not None:
+            items = [item for item in items if time_of(item) < before]
+        if last is not None:
+            items = [item for item in items if time_of(item) <= last]
+    return items
 
 
-def list_filter(body: Arguments, read: Mapping[str, Callable[[T], str]]) -> Callable[[T], bool]:
-    """Return the test of filters that are lists: what is read must be in each list given."""
-    given = [(frozenset(body.texts(name)), value_of) for name, value_of in read.items()]
-    filters = [(values, value_of) for values, value_of in given if values]
-    return lambda item: all(value_of(item) in values for values, value_of in filters)
+def in_lists(
+    items: Iterable[T], body: Arguments, read: Mapping[str, Callable[[T], str]]
+) -> Iterable[T]:
+    """Return what filters that are lists let through: what is read must be in each list given."""
+    for name, value_of in read.items():
+        values = frozenset(body.texts(name))
+        if values:
+            items = [item for item in items if value_of(item) in values]
+    return items
 
 
 def selection_of(body: Arguments) -> Selection:

@@ -12,7 +12,7 @@ from .idempotency import idempotent
 from .market import Market
 from .orders import SELLER_ROLE
 from .paging import page_of
-from .reading import amount_of, list_filter, selection_of, shop_of, time_filter
+from .reading import amount_of, in_lists, selection_of, shop_of, within_times
 from .reasons import REFUND, RETURN_AND_REFUND
 from .refusals import invalid
 from .returns import APPROVALS, REJECTIONS, Return
@@ -55,8 +55,7 @@ def search_returns(call: AdmittedCall, _: Market) -> Data:
         # Nobody goes to arbitration here.
         "arbitration_status": lambda _: "",
     }
-    fits, within = list_filter(body, read), time_filter(body)
-    found = [request for request in shop.returns.values() if fits(request) and within(request)]
+    found = within_times(in_lists(shop.returns.values(), body, read), body)
     page = page_of(found, Arguments(call.query), largest=50, default_size=10, default_order="ASC")
     return {
         "return_orders": [return_document(request, shop, call.version) for request in page.items],
