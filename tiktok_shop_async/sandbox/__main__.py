@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 from collections.abc import Sequence
 
 import uvicorn
@@ -46,6 +47,9 @@ def _serve(options: argparse.Namespace, state: StateFile | None) -> None:
             webhook_time_scale=options.webhook_time_scale,
             state=state,
         )
+        # All orders are there to stay: looking for garbage among them would only hold calls up.
+        gc.collect()
+        gc.freeze()
         # As lines that a shell or AsyncTikTokShop.from_env() can take as they are.
         for name, value in {
             "TIKTOK_BASE_URL": base_url(listener),

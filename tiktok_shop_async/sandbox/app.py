@@ -7,19 +7,21 @@ import contextlib
 import itertools
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
 import httpx
+import msgspec
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount
-from starlette.types import Message, Receive, Scope, Send
+from starlette.routing import Route as PageRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..clock import movable
 from .authorization import authorization_routes
@@ -115,11 +117,12 @@ def create_app(
         routes=[*control_routes(bench), *console_routes(bench), *firing_routes(webhooks)],
         middleware=[Middleware(SameOriginOnly)],
     )
+    routes = [tools, *authorization_routes(market, clock, shopfront.envelope)]
     app = Starlette(
-        routes=[tools, *authorization_routes(market, clock, shopfront.envelope)],
+        routes=routes,
+        middleware=[*saving, Middleware(_StraightToShopfront, shopfront=shopfront, routes=routes)],
         exception_handlers={Exception: shopfront.internal_error},
         lifespan=_lifespan(bench),
-        middleware=saving,
     )
     app.router.default = shopfront
     app.state.market = market
@@ -143,6 +146,27 @@ def _lifespan(bench: Workbench) -> Callable[[Starlette], AbstractAsyncContextMan
             await bench.webhooks.aclose()
 
     return lifespan
+
+
+class _StraightToShopfront:
+    """Spares a call the search for its path among the routes of everything else."""
+
+    def __init__(
+        self, app: ASGIApp, shopfront: ASGIApp, routes: Iterable[Mount | PageRoute]
+    ) -> None:
+        self._app = app
+        self._shopfront = shopfront
+        self._starts = frozenset(_start(route.path) for route in routes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Lead a request to what may know its path."""
+        is_call = scope["type"] == "http" and _start(_path(scope)) not in self._starts
+        await (self._shopfront if is_call else self._app)(scope, receive, send)
+
+
+def _start(path: str) -> str:
+    """Return the first segment of a path."""
+    return path[1:].partition("/")[0]
 
 
 class Shopfront:
@@ -257,11 +281,18 @@ class Shopfront:
         request_id = f"{int(self._clock())}{next(self._numbers):010X}"
         envelope = {"code": code, "message": message, "request_id": request_id, "data": data}
         return Response(
-            json.dumps(envelope, separators=(",", ":")),
+            _json(envelope),
             status_code=http_status,
             headers={"x-tts-logid": request_id},
             media_type="application/json",
         )
+
+
+def _json(envelope: Mapping[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(envelope)
+    except UnicodeEncodeError:  # half a surrogate pair, out of a request: only escapes can write it
+        return json.dumps(envelope).encode()
 
 
 def _path(scope: Scope) -> str:

@@ -64,7 +64,9 @@ def page_of(
 
     # Of many items most are nearly in order of time already, and only few need their ids compared:
     # those around the page, with all that share a time with its first or its last one.
-    items = sorted(found, key=time_of, reverse=sign < 0)
+    items = sorted(found, key=time_of)
+    if sign < 0:
+        items.reverse()
     token = query.text("page_token")
     first, last = 0, size
     if token:

@@ -30,8 +30,9 @@ class Route:
 def find_route(method: str, path: str) -> Route:
     """Return the route of a request; the refusal says whether path, version or method is wrong."""
     segments = path.split("/")
-    same_start = _templates().get(segments[1], ()) if len(segments) > _VERSION_AT else ()
-    candidates = [operation for template, operation in same_start if _fits(template, segments)]
+    whole = len(segments) > _VERSION_AT and all(segments[1:])
+    alike = _templates().get((segments[1], len(segments)), ()) if whole else ()
+    candidates = [operation for fixed, operation in alike if _fits(fixed, segments)]
     if not candidates:
         raise Refusal(UNKNOWN_PATH, f"Invalid path: {path}", HTTPStatus.NOT_FOUND)
     version = segments[_VERSION_AT]
@@ -44,22 +45,24 @@ def find_route(method: str, path: str) -> Route:
     raise Refusal(UNKNOWN_METHOD, f"Invalid method: {method}", HTTPStatus.METHOD_NOT_ALLOWED)
 
 
+Fixed = Mapping[int, str]
+"""Place in a split path -> the segment that must be there."""
+
+
 @cache
-def _templates() -> Mapping[str, Sequence[tuple[list[str], Operation]]]:
-    """Return the split templates by their first segment, fixed paths before variable ones."""
-    found: dict[str, list[tuple[list[str], Operation]]] = defaultdict(list)
+def _templates() -> Mapping[tuple[str, int], Sequence[tuple[Fixed, Operation]]]:
+    """Return the operations by first segment and length, fixed paths before variable ones."""
+    found: dict[tuple[str, int], list[tuple[Fixed, Operation]]] = defaultdict(list)
     every = (operation for group in GROUPS for operation in operations(group))
     for operation in sorted(every, key=lambda each: each.path.count("{")):
         template = operation.path.split("/")
-        found[template[1]].append((template, operation))
+        fixed = {at: text for at, text in enumerate(template) if not text.startswith("{")}
+        found[template[1], len(template)].append((fixed, operation))
     return dict(found)
 
 
-def _fits(template: list[str], segments: list[str]) -> bool:
-    return len(template) == len(segments) and all(
-        expected == segment or (expected.startswith("{") and segment != "")
-        for expected, segment in zip(template, segments, strict=True)
-    )
+def _fits(fixed: Fixed, segments: list[str]) -> bool:
+    return all(segments[at] == text for at, text in fixed.items())
 
 
 def _path_params(operation: Operation, segments: list[str]) -> dict[str, str]:

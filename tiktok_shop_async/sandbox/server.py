@@ -149,6 +149,7 @@ def server_config(app: Starlette) -> uvicorn.Config:
         access_log=False,
         log_level="warning",
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=1,
     )
 

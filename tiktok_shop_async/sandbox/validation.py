@@ -7,6 +7,7 @@ known values are not checked, since the documents are no authority on those.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from ..pipeline.operation import Operation
@@ -34,13 +35,17 @@ def check_arguments(
     files: Mapping[str, UploadedFile],
 ) -> None:
     """Refuse what is missing, unknown or of another type than the catalogue says."""
-    shape = operation_shape(operation.id)
-    _check_query(in_version(shape["query"], version), query)
-    fields = in_version(shape["body"], version)
+    _check_query(_fields(operation.id, "query", version), query)
+    fields = _fields(operation.id, "body", version)
     if operation.body == "multipart":
         _check_form(fields, body, files)
     else:
         _check_object(fields, body, version, "")
+
+
+@cache
+def _fields(operation_id: str, place: str, version: str) -> Fields:
+    return in_version(operation_shape(operation_id)[place], version)
 
 
 def _check_query(fields: Fields, query: Mapping[str, str]) -> None:
