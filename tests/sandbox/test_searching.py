@@ -63,6 +63,21 @@ async def test_pages_walk_all_orders_once_and_sorted(
     assert times == sorted(times, reverse=sort_order == "DESC")
 
 
+@pytest.mark.parametrize("sort_order", ["ASC", "DESC"])
+@pytest.mark.parametrize("page_size", [1, 7, 100])
+async def test_orders_of_one_moment_are_sorted_by_their_ids(
+    wire: Wire, sort_order: str, page_size: int
+) -> None:
+    """Wherever a page ends among them, the next one goes on there."""
+    for number, order in enumerate(wire.shop.orders.values()):
+        order.update_time = [1, 2, 2, 2, 3][number * 7 % 5]
+    query = {"sort_field": "update_time", "sort_order": sort_order}
+    orders = await walk(wire, SEARCH_ORDERS, "orders", page_size, **query)
+    expected = [(order.update_time, int(order.id)) for order in wire.shop.orders.values()]
+    expected.sort(reverse=sort_order == "DESC")
+    assert [(order["update_time"], int(order["id"])) for order in orders] == expected
+
+
 async def test_the_newest_orders_come_first_unless_asked_otherwise(wire: Wire) -> None:
     data = await search(wire, page_size=20)
     times = [order["create_time"] for order in data["orders"]]
