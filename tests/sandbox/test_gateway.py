@@ -218,6 +218,16 @@ async def test_a_body_that_grows_too_large_is_refused(wire: Wire) -> None:
     assert response.json()["code"] == 36009021
 
 
+async def test_an_answer_can_repeat_half_a_surrogate_pair(wire: Wire) -> None:
+    """JSON can write one as an escape, and so can the refusal that names it."""
+    headers = {"content-type": "application/json"}
+    response = await wire.send(
+        "POST", CANCEL, query=CIPHER, content=rb'{"\ud800": 1}', headers=headers
+    )
+    answer = response.json()
+    assert (answer["code"], "\ud800" in answer["message"]) == (36009004, True)
+
+
 async def test_every_answer_has_a_request_id_of_its_own(wire: Wire) -> None:
     """In the envelope, and as a header for those who log headers only."""
     answers = [await wire.send("GET", path) for path in (SHOPS, SHOPS, "/nothing")]

@@ -69,11 +69,14 @@ async def test_orders_of_one_moment_are_sorted_by_their_ids(
     wire: Wire, sort_order: str, page_size: int
 ) -> None:
     """Wherever a page ends among them, the next one goes on there."""
-    for number, order in enumerate(wire.shop.orders.values()):
-        order.update_time = [1, 2, 2, 2, 3][number * 7 % 5]
+    orders_by_id = wire.shop.orders
+    for number, order_id in enumerate(list(orders_by_id)):
+        orders_by_id[order_id].update_time = number * 7 % 60
+        if number % 3:
+            orders_by_id[order_id] = orders_by_id.pop(order_id)
     query = {"sort_field": "update_time", "sort_order": sort_order}
     orders = await walk(wire, SEARCH_ORDERS, "orders", page_size, **query)
-    expected = [(order.update_time, int(order.id)) for order in wire.shop.orders.values()]
+    expected = [(order.update_time, int(order.id)) for order in orders_by_id.values()]
     expected.sort(reverse=sort_order == "DESC")
     assert [(order["update_time"], int(order["id"])) for order in orders] == expected
 

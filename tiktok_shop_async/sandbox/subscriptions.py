@@ -31,6 +31,9 @@ class Subscriptions:
         """Hears when they are no longer as they were."""
         self._of: dict[tuple[str, str], dict[str, Subscription]] = defaultdict(dict)
 
+    def __bool__(self) -> bool:
+        return any(self._of.values())
+
     def put(
         self, app_key: str, shop_id: str, event_type: str, address: str, now: float
     ) -> Subscription:

@@ -132,6 +132,8 @@ class Webhooks:
 
     def announce(self, event: Event) -> list[Delivery]:
         """Send an event to all who want to hear of it."""
+        if not (self.default_url or self._market.subscriptions):
+            return []
         targets = set(self._targets(event))
         deliveries = [self._delivery(event, app, url) for app, url in sorted(targets, key=_by_url)]
         self.deliveries.extend(deliveries)
