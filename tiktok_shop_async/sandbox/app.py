@@ -117,7 +117,10 @@ def create_app(
         routes=[*control_routes(bench), *console_routes(bench), *firing_routes(webhooks)],
         middleware=[Middleware(SameOriginOnly)],
     )
-    routes = [tools, *authorization_routes(market, clock, shopfront.envelope)]
+    routes: list[Mount | PageRoute] = [
+        tools,
+        *authorization_routes(market, clock, shopfront.envelope),
+    ]
     app = Starlette(
         routes=routes,
         middleware=[*saving, Middleware(_StraightToShopfront, shopfront=shopfront, routes=routes)],

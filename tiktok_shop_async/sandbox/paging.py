@@ -68,14 +68,14 @@ def page_of(
     if sign < 0:
         items.reverse()
     token = query.text("page_token")
+    after = decode_token(token) if token else None
     first, last = 0, size
-    if token:
-        after = decode_token(token)
+    if after:
         first = bisect_left(items, after[0], key=time)
         last += bisect_right(items, after[0], first, key=time)
     end = bisect_right(items, time(items[last]), last, key=time) if last < len(items) else None
     around = sorted(items[first:end], key=key)
-    start = bisect_right(around, after, key=key) if token else 0
+    start = bisect_right(around, after, key=key) if after else 0
     page = around[start : start + size]
     more = start + size < len(around)
     return Page(page, len(items), encode_token(key(page[-1])) if more else "")
