@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol, runtime_checkable
 
 
@@ -26,6 +27,7 @@ class MovableClock:
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self._now = now
         self._ahead = 0.0
+        self._sleepers: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
 
     def __call__(self) -> float:
         """Return Unix seconds."""
@@ -33,7 +35,7 @@ class MovableClock:
 
     def advance(self, seconds: float) -> None:
         """Let so much time pass at once; a negative number takes it back."""
-        self._ahead += seconds
+        self._move_to(self._ahead + seconds)
 
     @property
     def moved(self) -> float:
@@ -42,9 +44,36 @@ class MovableClock:
 
     def reset(self) -> None:
         """Show the other clock's time again."""
-        self._ahead = 0.0
+        self._move_to(0.0)
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after so many seconds, or as soon as the clock was moved ahead by the rest."""
+        loop, moved = asyncio.get_running_loop(), asyncio.Event()
+        until = loop.time() + self._ahead + seconds
+        sleeper = (loop, moved)
+        self._sleepers.add(sleeper)
+        try:
+            while (left := until - loop.time() - self._ahead) > 0:
+                timer = loop.call_later(left, moved.set)
+                await moved.wait()
+                timer.cancel()
+                moved.clear()
+        finally:
+            self._sleepers.discard(sleeper)
+
+    def _move_to(self, ahead: float) -> None:
+        self._ahead = ahead
+        # A shop may be served by another thread than that of the test which moves its time.
+        for loop, moved in tuple(self._sleepers):
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(moved.set)
 
 
 def movable(clock: Callable[[], float]) -> Movable:
     """Return a clock that can be moved: the given one if it can, else one that follows it."""
     return clock if isinstance(clock, Movable) else MovableClock(clock)
+
+
+def sleep_by(clock: Callable[[], float]) -> Callable[[float], Awaitable[object]]:
+    """Return what waits by a clock: its own sleep if it can be moved, else that of asyncio."""
+    return clock.sleep if isinstance(clock, MovableClock) else asyncio.sleep

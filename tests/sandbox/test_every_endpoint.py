@@ -53,15 +53,20 @@ def use_the_token_for(name: str, client: AsyncTikTokShop) -> None:
     client.auth.access_token = TOKENS[kind]
 
 
+def valid_arguments(name: str, version: str) -> dict[str, Any]:
+    given = arguments(OPERATIONS[name], version)
+    given.pop("page_token", None)  # the catalogue's is none that a page here gave
+    if "page_size" in given:
+        given["page_size"] = 10
+    return given
+
+
 @pytest.mark.parametrize(("name", "version"), MADE_UP, ids=lambda value: value)
 async def test_an_endpoint_answers_in_full(
     name: str, version: str, client: AsyncTikTokShop
 ) -> None:
     use_the_token_for(name, client)
-    given = arguments(OPERATIONS[name], version)
-    given.pop("page_token", None)  # the catalogue's is none that a page here gave
-    if "page_size" in given:
-        given["page_size"] = 10
+    given = valid_arguments(name, version)
     response = await method(client, name)(**given, options=RequestOptions(api_version=version))
     assert response.issues == ()
     assert response.data is not None

@@ -1,48 +1,224 @@
-"""The sandbox and the kit agree: the same call gives the same typed result."""
+"""The sandbox and the kit agree: the same call gives the same typed result, or the same refusal."""
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Iterator
+from typing import Any
 
-from tiktok_shop_async import AsyncTikTokShop
-from tiktok_shop_async.testing import LocalShop, MockTikTokShop
+import attrs
+import httpx
+import pytest
+from sandbox.test_every_endpoint import MADE_UP, new_market, use_the_token_for, valid_arguments
+from sandbox.valid_calls import VALID_CALLS
+from support import APP_KEY, APP_SECRET, CATEGORY_ASSET_CIPHER, SHOP_CIPHER
+from test_every_operation import ENDPOINTS, OPERATIONS, arguments, method
+
+from tiktok_shop_async import (
+    APIResponse,
+    AsyncTikTokShop,
+    InvalidArgumentError,
+    RequestOptions,
+    TikTokAPIError,
+)
+from tiktok_shop_async.sandbox import Sandbox, create_app
+from tiktok_shop_async.sandbox.plays import PLAYS
+from tiktok_shop_async.testing import (
+    MockTikTokShop,
+    UnexpectedRequestError,
+    example_response,
+    make,
+)
 from tiktok_shop_async.testing.sandboxes import local_shop, served_shop
 
-CALLS = (
-    ("order.get_order_detail", {"ids": ["1"]}),
-    ("order.get_order_list", {"page_size": 2}),
-    ("return_refund.search_cancellations", {"page_size": 2}),
-    ("authorization.get_authorized_shops", {}),
-    ("product.get_product_diagnoses", {"product_ids": ["1"]}),
-)
+PLAYED = [(name, version) for name, version in ENDPOINTS if name in PLAYS]
+CANCELLATIONS = "/return_refund/202602/cancellations"
+SHOPS = "/authorization/202309/shops"
+
+Result = APIResponse[Any]
+
+
+CREDENTIALS: dict[str, Any] = {
+    "app_key": APP_KEY,
+    "app_secret": APP_SECRET,
+    "shop_cipher": SHOP_CIPHER,
+    "category_asset_cipher": CATEGORY_ASSET_CIPHER,
+}
+
+
+@pytest.fixture(scope="module")
+def made_up() -> httpx.ASGITransport:
+    """A sandbox that only makes answers up, and so remembers nothing."""
+    return httpx.ASGITransport(create_app(market=new_market()))
 
 
 @pytest.fixture
-def shop() -> LocalShop:
+def shop() -> Sandbox:
     return local_shop()
 
 
-async def called(client: AsyncTikTokShop, name: str, arguments: dict[str, object]) -> object:
-    group, _, operation = name.partition(".")
-    return await getattr(getattr(client, group), operation)(**arguments)
+async def called(client: AsyncTikTokShop, name: str, version: str, given: Any) -> Result:
+    options = RequestOptions(api_version=version)
+    result: Result = await method(client, name)(**given, options=options)
+    return result
 
 
-@pytest.mark.parametrize(("name", "arguments"), CALLS, ids=str)
-async def test_what_the_sandbox_answers_the_mock_can_play(
-    name: str, arguments: dict[str, object], shop: LocalShop
-) -> None:
-    async with shop.client() as client:
-        real = await called(client, name, arguments)
+async def mocked(
+    name: str, version: str, given: Any, *answers: Any, **options: Any
+) -> list[Result]:
+    """Return what a call gives that a mock answers with each of ``answers``."""
     mock = MockTikTokShop()
-    group, _, operation = name.partition(".")
-    mocked = getattr(getattr(mock, group), operation).respond(real.data)  # type: ignore[attr-defined]
+    mocked = method(mock, name)
+    results = []
     async with mock.client() as client:
-        played = await called(client, name, arguments)
-    assert played.data == real.data  # type: ignore[attr-defined]
-    mocked.assert_called_once_with(**arguments)
+        for answer in answers:
+            mocked.respond(answer, **options)
+            results.append(await called(client, name, version, given))
+            assert mocked.calls[-1].version == version
+            mocked.assert_called_with(**given)
+    return results
 
 
-async def test_a_served_shop_is_the_same_as_one_in_the_process(shop: LocalShop) -> None:
+def facts(result: object) -> dict[str, Any]:
+    """Return all that is in a response or an error but how it was sent."""
+    found = attrs.asdict(result, recurse=False) if isinstance(result, APIResponse) else vars(result)
+    return {name: value for name, value in found.items() if name not in ("headers", "raw")}
+
+
+def fields(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each field of an answer with the kind of its value."""
+    yield path, type(value).__name__
+    if isinstance(value, dict):
+        for name, child in value.items():
+            yield from fields(child, f"{path}.{name}")
+    elif isinstance(value, list):
+        for child in value:
+            yield from fields(child, f"{path}[]")
+
+
+@pytest.mark.parametrize(("name", "version"), MADE_UP, ids=str)
+async def test_what_the_sandbox_makes_up_the_mock_answers_too(
+    name: str, version: str, made_up: httpx.ASGITransport
+) -> None:
+    """Told to, or with an example of its own, which has the same fields of the same version."""
+    given = valid_arguments(name, version)
+    async with AsyncTikTokShop(**CREDENTIALS, transport=made_up) as client:
+        use_the_token_for(name, client)
+        real = await called(client, name, version, given)
+    data = real.json()["data"]
+    told = await mocked(name, version, given, data, real.data, request_id=real.request_id)
+    assert [facts(each) for each in told] == [facts(real)] * 2
+
+    [example] = await mocked(name, version, given, None)
+    assert type(example.data) is type(real.data)
+    assert example.issues == real.issues == ()
+    has = set(fields(data))
+    assert set(fields(example.json()["data"])) == has
+    assert set(fields(example_response(name, version=version)["data"])) == has
+
+    full = make(type(real.data))
+    [made] = await mocked(name, version, given, full)
+    assert (made.data, made.issues) == (full, ())
+
+
+@pytest.mark.parametrize(("name", "version"), PLAYED, ids=str)
+async def test_what_the_shop_answers_the_mock_answers_too(
+    name: str, version: str, shop: Sandbox
+) -> None:
+    given = VALID_CALLS[name](shop.shop, version)
+    async with shop.client() as client:
+        real = await called(client, name, version, given)
+    data = real.json()["data"]
+    told = await mocked(name, version, given, data, real.data, request_id=real.request_id)
+    assert [facts(each) for each in told] == [facts(real)] * 2
+
+    full = make(type(real.data))
+    example, made = await mocked(name, version, given, None, full)
+    assert (made.data, made.issues) == (full, ())
+    assert type(example.data) is type(real.data)
+    assert set(fields(data)) <= set(fields(example.json()["data"]))
+
+
+# All others answer without looking: for them nothing is unknown but what was never mentioned.
+LOOKED_UP = [
+    "fulfillment.get_package_detail",
+    "fulfillment.ship_package",
+    "product.get_product",
+    "product.update_inventory",
+    "product.update_price",
+    "product.upload_product_image",
+    "return_refund.approve_cancellation",
+    "return_refund.cancel_order",
+    "return_refund.get_return_records",
+    "return_refund.get_reject_reasons",
+]
+
+
+@pytest.mark.parametrize("name", LOOKED_UP)
+async def test_what_the_shop_refuses_the_mock_refuses_too(name: str, shop: Sandbox) -> None:
+    version = OPERATIONS[name]["versions"][-1]
+    given = arguments(OPERATIONS[name], version)  # which this shop does not have
+    with pytest.raises(TikTokAPIError) as real:
+        async with shop.client() as client:
+            await called(client, name, version, given)
+    mock = MockTikTokShop()
+    error = real.value
+    method(mock, name).fail(
+        error.code, error.message, http_status=error.http_status, request_id=error.request_id
+    )
+    with pytest.raises(TikTokAPIError) as replayed:
+        async with mock.client() as client:
+            await called(client, name, version, given)
+    assert replayed.type is real.type
+    assert facts(replayed.value) == facts(real.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "given", "client", "code"),
+    [
+        pytest.param(CANCELLATIONS, {"cipher": "none"}, {}, 106013, id="no cipher"),
+        pytest.param(SHOPS, {"cipher": "shop_cipher"}, {}, 36009004, id="unwanted cipher"),
+        pytest.param(CANCELLATIONS, {}, {"app_secret": "another"}, 106001, id="signature"),
+        pytest.param(
+            CANCELLATIONS, {"cipher": "none"}, {"app_secret": "another"}, 106001, id="two faults"
+        ),
+    ],
+)
+async def test_a_wrong_request_is_refused_with_the_same_code(
+    path: str, given: dict[str, Any], client: dict[str, Any], code: int, shop: Sandbox
+) -> None:
+    """By the mock as a failure of the test, since only the code under test can be at fault."""
+    verb = "GET" if path == SHOPS else "POST"
+    if verb == "POST":
+        given = {"body": {"order_id": "1", "cancel_reason": "x"}, **given}
+    with pytest.raises(TikTokAPIError) as real:
+        async with shop.client(**client) as wrong:
+            await wrong.request(verb, path, **given)
+    assert real.value.code == code
+
+    mock = MockTikTokShop()
+    mock.return_refund.cancel_order.respond()
+    mock.authorization.get_authorized_shops.respond()
+    with pytest.raises(UnexpectedRequestError, match=str(code)) as unexpected:
+        async with mock.client(**client) as wrong:
+            await wrong.request(verb, path, **given)
+    assert unexpected.value.code == code
+
+
+@pytest.mark.parametrize("name", ["cancel_order", "approve_return"])
+async def test_what_the_client_refuses_reaches_neither(name: str, shop: Sandbox) -> None:
+    mock = MockTikTokShop()
+    said = []
+    for make_client in (shop.client, mock.client):
+        async with make_client() as client:
+            for given in ({}, {"order_id": "1"}, {"return_id": "1", "cancel_reason": 1}):
+                with pytest.raises((TypeError, InvalidArgumentError)) as refused:
+                    await getattr(client.return_refund, name)(**given)
+                said.append((refused.type, str(refused.value)))
+    assert said[: len(said) // 2] == said[len(said) // 2 :]
+    assert not list(shop.requests)
+
+
+async def test_a_served_shop_is_the_same_as_one_in_the_process(shop: Sandbox) -> None:
     with served_shop() as served:
         async with served.client() as over_http, shop.client() as in_process:
             pages = [

@@ -79,7 +79,7 @@ def test_overrides_replace_fields_at_any_depth() -> None:
 
 
 def test_an_unknown_field_is_named() -> None:
-    with pytest.raises(TypeError, match="Order has no colour"):
+    with pytest.raises(TypeError, match="Order has no 'colour'"):
         make(Order, colour="red")
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from importlib import import_module
 
 from ..errors import InvalidArgumentError
@@ -29,9 +30,18 @@ def operation(operation_id: str) -> Operation:
     found = getattr(_module(group), name.upper(), None) if group in GROUPS else None
     if isinstance(found, Operation):
         return found
+    names = [each.id for each in operations(group)] if group in GROUPS else GROUPS
+    hint = did_you_mean(operation_id if group in GROUPS else group, names)
     raise InvalidArgumentError(
-        f"there is no operation {operation_id!r}.", hint='Ids look like "order.get_order_detail".'
+        f"there is no operation {operation_id!r}.",
+        hint=hint.strip() or 'Ids look like "order.get_order_detail".',
     )
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a question about the known names that are closest, with a space before it."""
+    close = get_close_matches(name, known, n=3)
+    return f" Did you mean {' or '.join(close)}?" if close else ""
 
 
 def operations(group: str) -> Iterator[Operation]:

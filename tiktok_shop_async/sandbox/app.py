@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from http import HTTPStatus
 from typing import Any
@@ -23,7 +23,7 @@ from starlette.routing import Mount
 from starlette.routing import Route as PageRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..clock import movable
+from ..clock import movable, sleep_by
 from .authorization import authorization_routes
 from .console import console_routes
 from .control import SameOriginOnly, control_routes
@@ -58,11 +58,11 @@ def create_app(
     latency: float | Callable[[], float] = 0.0,
     faults: Faults | None = None,
     limits: Limits | None = None,
-    sleep: Sleep = asyncio.sleep,
+    sleep: Sleep | None = None,
     redirect_url: str = DEMO_REDIRECT_URL,
     webhook_url: str | None = None,
     webhook_time_scale: float = 1.0,
-    webhook_sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    webhook_sleep: Sleep | None = None,
     webhook_transport: httpx.AsyncBaseTransport | None = None,
     state: StateFile | None = None,
 ) -> Starlette:
@@ -77,11 +77,12 @@ def create_app(
             taken effect by then, as one has whose answer is lost on the way.
         faults: What is to go wrong; more can be added while it runs, also to ``app.state.faults``.
         limits: How many calls are let through; none are refused by default.
-        sleep: Waits for latency and slow answers.
+        sleep: Waits for latency and slow answers. By default the clock does, so that moving it
+            ahead ends the wait.
         redirect_url: Where the authorize page of the demo's app leads.
         webhook_url: Gets every webhook, without any subscription.
         webhook_time_scale: Makes the waits between attempts of a delivery shorter or longer.
-        webhook_sleep: Waits in their place.
+        webhook_sleep: Waits in their place; by default the clock does.
         webhook_transport: What webhooks are sent through, such as `httpx.ASGITransport`.
         state: Keeps the state in a file as well. The caller opens and closes it; where it has a
             state already, ``market``, ``orders`` and ``seed`` say only what a reset returns to.
@@ -98,7 +99,7 @@ def create_app(
         default_url=webhook_url,
         time_scale=webhook_time_scale,
         clock=clock,
-        sleep=webhook_sleep,
+        sleep=webhook_sleep or sleep_by(clock),
         transport=webhook_transport,
     )
     bench = Workbench(
@@ -110,7 +111,7 @@ def create_app(
         state=state,
     )
     bench.limits.use_clock(clock)
-    shopfront = Shopfront(bench, latency, sleep)
+    shopfront = Shopfront(bench, latency, sleep or sleep_by(clock))
     saving = [] if state is None else [Middleware(SaveBeforeAnswer, state=state)]
     tools = Mount(
         "/_sandbox",
@@ -140,6 +141,7 @@ def _lifespan(bench: Workbench) -> Callable[[Starlette], AbstractAsyncContextMan
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         """Keep up with time as long as the application is served; send nothing after that."""
+        bench.webhooks.run_in(asyncio.get_running_loop())
         keeping_up = asyncio.create_task(bench.keep_up())
         try:
             yield

@@ -9,13 +9,15 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, Self
 
 import attrs
+import httpx
 import uvicorn
 from starlette.applications import Starlette
 
-from ..clock import movable
+from ..client import AsyncTikTokShop
+from ..clock import Movable, movable
 from .app import create_app
 from .cancelling import PENDING_SHARE
 from .connection import SandboxProtocol
@@ -41,7 +43,7 @@ from .webhooks import Delivery, Webhooks
 
 @attrs.frozen(kw_only=True)
 class Sandbox:
-    """A sandbox that is being served: where it is, how to call it, and what it remembers."""
+    """A sandbox: where it is, how to call it, its time, and what it remembers."""
 
     base_url: str
     market: Market = attrs.field(repr=False)
@@ -54,11 +56,50 @@ class Sandbox:
     access_token: str = attrs.field(default=DEMO_ACCESS_TOKEN, repr=False)
     refresh_token: str = attrs.field(default=DEMO_REFRESH_TOKEN, repr=False)
     shop_cipher: str = attrs.field(default=DEMO_SHOP_CIPHER, repr=False)
+    clock: Movable = attrs.field(repr=False)
+    transport: httpx.AsyncBaseTransport | None = attrs.field(default=None, repr=False)
+    """Leads to it where it is in this process, without a socket."""
+
+    @classmethod
+    def of(
+        cls,
+        app: Starlette,
+        *,
+        base_url: str,
+        clock: Movable,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> Self:
+        """Describe a demo's application that can be reached."""
+        return cls(
+            base_url=base_url,
+            market=app.state.market,
+            faults=app.state.faults,
+            limits=app.state.limits,
+            requests=app.state.requests,
+            webhooks=app.state.webhooks,
+            clock=clock,
+            transport=transport,
+        )
 
     @property
     def shop(self) -> Shop:
         """The shop of `shop_cipher`, to look into or to change behind the API's back."""
         return self.market.shops[self.shop_cipher]
+
+    def client(self, **options: Any) -> AsyncTikTokShop:
+        """Return a client with the sandbox's address, credentials and clock; options win."""
+        known: dict[str, Any] = {
+            "app_key": self.app_key,
+            "app_secret": self.app_secret,
+            "base_url": self.base_url,
+            "clock": self.clock,
+            "transport": self.transport,
+        }
+        if "auth" not in options:
+            known |= {"access_token": self.access_token, "shop_cipher": self.shop_cipher}
+        if "http_client" in options:
+            del known["transport"]
+        return AsyncTikTokShop(**(known | options))
 
     def fire(self, event_type: int | str, data: Mapping[str, Any] | None = None) -> list[Delivery]:
         """Send a webhook by hand; see `Webhooks.fire`."""
@@ -78,7 +119,7 @@ async def run_sandbox(
     spans: Spans | None = None,
     faults: Faults | None = None,
     limits: Limits | None = None,
-    sleep: Sleep = asyncio.sleep,
+    sleep: Sleep | None = None,
     redirect_url: str = DEMO_REDIRECT_URL,
     token_rules: TokenRules | None = None,
     webhook_url: str | None = None,
@@ -115,14 +156,7 @@ async def run_sandbox(
             state=state_file,
         )
         async with _served(app, port) as url:
-            yield Sandbox(
-                base_url=url,
-                market=market,
-                faults=app.state.faults,
-                limits=app.state.limits,
-                requests=app.state.requests,
-                webhooks=app.state.webhooks,
-            )
+            yield Sandbox.of(app, base_url=url, clock=clock)
 
 
 @asynccontextmanager

@@ -56,6 +56,8 @@ class Delivery:
     body: bytes = attrs.field(repr=False)
     signature: str = attrs.field(repr=False)
     state: State = "sending"
+    due: float | None = None
+    """When the next attempt is to be made, while the state is ``waiting``."""
     attempts: list[Attempt] = attrs.field(factory=list)
 
 
@@ -92,13 +94,15 @@ class Webhooks:
         self._time_scale = time_scale
         self._clock = clock
         self._sleep = sleep
-        self._transport = transport
+        self.transport = transport
+        """What they are sent through, such as `httpx.ASGITransport` of your own application."""
         self._places = asyncio.Semaphore(most_at_once)
         self._most_open = most_open
         self._not_started: deque[Delivery] = deque()
         self._open: dict[asyncio.Task[None], Delivery] = {}
         self._watchers: list[asyncio.Future[None]] = []
         self._http: httpx.AsyncClient | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         # Microseconds, so that no id comes back when a sandbox is started again.
         self._numbers = itertools.count(_FIRST_NOTIFICATION_ID + int(clock() * 1_000_000))
         self.listen()
@@ -147,9 +151,15 @@ class Webhooks:
         return deliveries
 
     async def drain(self, *, retries: bool = False) -> None:
-        """Wait until no delivery is under way; with ``retries``, until none is left to be made."""
+        """Wait until no delivery is under way or due; with ``retries``, until none is left."""
+        if self._runs_elsewhere():
+            assert self._loop is not None
+            draining = asyncio.run_coroutine_threadsafe(self.drain(retries=retries), self._loop)
+            await asyncio.wrap_future(draining)
+            return
+        self._settle()
         self._start()
-        while any(retries or each.state == "sending" for each in self._open.values()):
+        while any(retries or self._is_under_way(each) for each in self._open.values()):
             change = asyncio.get_running_loop().create_future()
             self._watchers.append(change)
             await change
@@ -164,6 +174,20 @@ class Webhooks:
         if self._http is not None:
             await self._http.aclose()
             self._http = None
+
+    def run_in(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Deliver in this loop from now on, whatever thread an event comes from."""
+        self._loop = loop
+
+    def _settle(self) -> None:
+        """Have announced what time has done to the shops."""
+        for shop in self._market.shops.values():
+            shop.settle()
+
+    def _is_under_way(self, delivery: Delivery) -> bool:
+        return delivery.state == "sending" or (
+            delivery.due is not None and delivery.due <= self._clock()
+        )
 
     def _targets(self, event: Event) -> Iterator[tuple[App, str]]:
         event_type = webhook_shape(event.type)["event_type"]
@@ -188,10 +212,17 @@ class Webhooks:
         body = json.dumps(envelope, separators=(",", ":"), ensure_ascii=False).encode()
         return Delivery(notification_id, event, app.key, url, body, sign(app.key, app.secret, body))
 
+    def _runs_elsewhere(self) -> bool:
+        return self._loop is not None and self._loop is not _running_loop()
+
     def _start(self) -> None:
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
+        if self._runs_elsewhere():
+            assert self._loop is not None
+            if not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(self._start)
+            return
+        loop = _running_loop()
+        if loop is None:
             return
         while self._not_started:
             delivery = self._not_started.popleft()
@@ -216,10 +247,11 @@ class Webhooks:
             if pause is None:
                 delivery.state = "given up"
                 break
-            delivery.state = "waiting"
+            seconds = pause * self._time_scale
+            delivery.state, delivery.due = "waiting", self._clock() + seconds
             self._changed()
-            await self._sleep(pause * self._time_scale)
-            delivery.state = "sending"
+            await self._sleep(seconds)
+            delivery.state, delivery.due = "sending", None
         await self._close_if_last()
 
     async def _attempt(self, delivery: Delivery) -> Attempt:
@@ -238,7 +270,7 @@ class Webhooks:
         if self._http is None:
             # A proxy of the environment could not reach a receiver on this machine.
             self._http = httpx.AsyncClient(
-                transport=self._transport, verify=_tls(), timeout=SECONDS_TO_ANSWER, trust_env=False
+                transport=self.transport, verify=_tls(), timeout=SECONDS_TO_ANSWER, trust_env=False
             )
         return self._http
 
@@ -253,6 +285,13 @@ class Webhooks:
             if not watcher.done():
                 watcher.set_result(None)
         self._watchers.clear()
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def _number(event_type: int | str) -> int:

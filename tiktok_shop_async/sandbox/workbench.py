@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 import attrs
 
-from ..clock import Movable, MovableClock
+from ..clock import Movable, MovableClock, sleep_by
 from .faults import Faults
 from .limits import Limits
 from .market import Market
@@ -46,7 +45,7 @@ class Workbench:
     async def keep_up(self, seconds: float = 0.5) -> None:
         """Have what is due done, announced and saved by itself, not when somebody looks."""
         while True:
-            await asyncio.sleep(seconds)
+            await sleep_by(self.clock)(seconds)
             self.market.settle(self.clock())
             if self.state is not None:
                 self.state.save()

@@ -9,6 +9,7 @@ from .._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from ..clock import MovableClock
+    from ..sandbox import Sandbox
     from .examples import example_response, make
     from .masking import PERSONAL_FIELDS, SECRET_FIELDS
     from .mock import MockTikTokShop
@@ -20,12 +21,10 @@ if TYPE_CHECKING:
         record,
         replay,
     )
-    from .sandboxes import LocalShop
 
 __all__ = [
     "PERSONAL_FIELDS",
     "SECRET_FIELDS",
-    "LocalShop",
     "MockCall",
     "MockOperation",
     "MockTikTokShop",
@@ -33,6 +32,7 @@ __all__ = [
     "NotRecordedError",
     "RecordingTransport",
     "ReplayTransport",
+    "Sandbox",
     "UnexpectedRequestError",
     "example_response",
     "make",
@@ -44,7 +44,6 @@ __all__ = [
 _, __getattr__, __dir__ = lazy_exports(
     __name__,
     {
-        "LocalShop": "sandboxes",
         "MockCall": "operation",
         "MockOperation": "operation",
         "MockTikTokShop": "mock",
@@ -54,6 +53,7 @@ _, __getattr__, __dir__ = lazy_exports(
         "RecordingTransport": "recorder",
         "ReplayTransport": "recorder",
         "SECRET_FIELDS": "masking",
+        "Sandbox": ".sandbox",
         "UnexpectedRequestError": "operation",
         "example_response": "examples",
         "make": "examples",

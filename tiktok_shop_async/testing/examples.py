@@ -8,11 +8,14 @@ from typing import Any, TypeVar, cast
 
 import attrs
 
-from ..resources._lookup import operation
+from .._model import NoData
+from ..resources._lookup import did_you_mean, operation
 from ..shapes import Node, class_fields, operation_shape
 from ..shapes.examples import Examples
 
 M = TypeVar("M")
+
+_MODELS = "tiktok_shop_async.models."
 
 
 def make(model: type[M], **overrides: Any) -> M:
@@ -21,8 +24,12 @@ def make(model: type[M], **overrides: Any) -> M:
     Overrides are attributes by name; one that is an object, or a list of them, may be given as a
     mapping (or mappings) of what to change in the example.
     """
-    group = model.__module__.split(".")[2]
-    return _Maker(group, model.__name__).make(model, overrides, "")
+    if issubclass(model, NoData):
+        return model(**overrides)
+    place = model.__module__.removeprefix(_MODELS)
+    if place == model.__module__:
+        raise TypeError(f"{model.__name__} is no model of {_MODELS.rstrip('.')}")
+    return _Maker(place.partition(".")[0], model.__name__).make(model, overrides, "")
 
 
 def example_response(
@@ -60,7 +67,8 @@ class _Maker:
         }
         unknown = overrides.keys() - fields.keys()
         if unknown:
-            raise TypeError(f"{model.__name__} has no {', '.join(sorted(unknown))}")
+            name = min(unknown)
+            raise TypeError(f"{model.__name__} has no {name!r}.{did_you_mean(name, fields)}")
         return model(
             **{
                 name: self._value(nodes[wire], overrides.get(name), f"{path}.{wire}")
@@ -81,7 +89,7 @@ class _Maker:
             return self._examples.of(node, name, path) if override is None else override
         if override is not None and not isinstance(override, Mapping):
             return override
-        models = import_module(f"tiktok_shop_async.models.{self._group}")
+        models = import_module(f"{_MODELS}{self._group}")
         return self.make(getattr(models, node["class"]), override or {}, path)
 
 

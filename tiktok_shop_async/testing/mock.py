@@ -14,7 +14,7 @@ from ..client import AsyncTikTokShop
 from ..errors import InvalidArgumentError
 from ..pipeline.operation import Operation
 from ..resources._groups import GROUPS
-from ..resources._lookup import operation, operation_at, version_in
+from ..resources._lookup import did_you_mean, operation, operation_at, version_in
 from ..verification import SignatureVerifier
 from .arguments import read_arguments
 from .operation import MockCall, MockOperation, UnexpectedRequestError
@@ -59,33 +59,37 @@ class MockTikTokShop:
             assert_all_called: Whether a mocked operation that was never called fails the test at
                 the end of the block.
         """
-        self._app_secret = app_secret
+        self.app_secret = app_secret
+        """What requests must be signed with; the environment or settings of your code need it."""
         self._check_requests = check_requests
         self._assert_all_called = assert_all_called
         self._groups: dict[str, _MockGroup] = {}
+        self._unexpected: list[UnexpectedRequestError] = []
         self.router = respx.MockRouter(assert_all_called=False)
-        """The respx router, for what is no operation; its later routes are not reached."""
+        """The respx router: add routes to it for what is no operation, as of other services."""
         self.router.route().mock(side_effect=self._answer)
         self.transport = httpx.MockTransport(self.router.async_handler)
         """For one client: ``AsyncTikTokShop(..., transport=mock.transport)``."""
 
     def __getattr__(self, name: str) -> _MockGroup:
         if name not in GROUPS:
-            raise AttributeError(f"there is no group {name!r}")
+            raise AttributeError(f"there is no group {name!r}.{did_you_mean(name, GROUPS)}")
         return self._groups.setdefault(name, _MockGroup(name))
 
     def client(self, **options: Any) -> AsyncTikTokShop:
-        """Return a client of this shop, with credentials that need not be given."""
-        credentials: dict[str, Any] = {
-            "access_token": MOCK_ACCESS_TOKEN,
-            "shop_cipher": MOCK_SHOP_CIPHER,
-            "category_asset_cipher": MOCK_CATEGORY_ASSET_CIPHER,
+        """Return a client of this shop, with credentials that need not be given; options win."""
+        known: dict[str, Any] = {
+            "app_key": MOCK_APP_KEY,
+            "app_secret": self.app_secret,
+            "transport": self.transport,
         }
-        if "auth" in options:
-            credentials = {}
-        return AsyncTikTokShop(
-            MOCK_APP_KEY, self._app_secret, transport=self.transport, **(credentials | options)
-        )
+        if "auth" not in options:
+            known |= {
+                "access_token": MOCK_ACCESS_TOKEN,
+                "shop_cipher": MOCK_SHOP_CIPHER,
+                "category_asset_cipher": MOCK_CATEGORY_ASSET_CIPHER,
+            }
+        return AsyncTikTokShop(**(known | options))
 
     def assert_all_called(self) -> None:
         """Fail if a mocked operation was never called."""
@@ -101,6 +105,7 @@ class MockTikTokShop:
     def reset(self) -> None:
         """Forget all answers and calls."""
         self._groups.clear()
+        self._unexpected.clear()
 
     def __enter__(self) -> Self:
         self.router.__enter__()
@@ -113,7 +118,11 @@ class MockTikTokShop:
         traceback: TracebackType | None,
     ) -> None:
         self.router.__exit__(exc_type, exc_value, traceback)
-        if exc_type is None and self._assert_all_called:
+        if exc_type is not None:
+            return
+        if self._unexpected:  # the code under test kept it to itself
+            raise self._unexpected[0]
+        if self._assert_all_called:
             self.assert_all_called()
 
     async def __aenter__(self) -> Self:
@@ -153,52 +162,70 @@ class MockTikTokShop:
         made.__signature__ = signature.replace(parameters=parameters)
         return cast("Callable[..., Any]", made)
 
-    async def _answer(self, request: httpx.Request) -> httpx.Response:
+    async def _answer(self, request: httpx.Request) -> httpx.Response | None:
         called = operation_at(request.method, request.url.path)
-        if called is None:
+        try:
+            if called is not None:
+                return await self._answer_call(called, request)
+            if len(self.router.routes) > 1:
+                return None  # respx tries its next route
             raise UnexpectedRequestError(
-                f"{request.method} {request.url.path} is no operation of the API."
+                f"{request.method} {request.url.path} is no operation of the API, in no version: "
+                "mock.router takes routes for what else is called."
             )
+        except UnexpectedRequestError as error:
+            self._unexpected.append(error)
+            raise
+
+    async def _answer_call(self, called: Operation, request: httpx.Request) -> httpx.Response:
         group, _, name = called.id.partition(".")
         mocked: MockOperation = getattr(getattr(self, group), name)
         if not mocked.is_mocked:
             raise UnexpectedRequestError(
-                f"{called.id} was called, and is not mocked: mock.{called.id}.respond(data=...)"
+                f"{called.id} was called, and is not mocked: mock.{called.id}.respond(...)"
             )
         await request.aread()
+        call = MockCall(
+            arguments=read_arguments(called, request),
+            version=version_in(request.url.path),
+            request=request,
+        )
+        mocked.calls.append(call)
         if self._check_requests:
             self._check(called, request)
-        return mocked.answer(
-            MockCall(
-                arguments=read_arguments(called, request),
-                version=version_in(request.url.path),
-                request=request,
-            )
-        )
+        return await mocked.answer(call)
 
     def _check(self, called: Operation, request: httpx.Request) -> None:
+        """Fail for the first thing that the service would refuse, in the sandbox's order."""
         params = request.url.params
         form = request.headers.get("content-type", "").startswith("multipart/")
-        fits = SignatureVerifier(self._app_secret).fits(
+        signed = SignatureVerifier(self.app_secret).fits(
             params.get("sign", ""),
             request.url.path,
             params.multi_items(),
             b"" if form else request.content,
         )
-        faults = {
-            "its signature is wrong: is the client's app_secret the one given to MockTikTokShop?": (
-                not fits
-            ),
-            "it has no access token": not request.headers.get("x-tts-access-token"),
-        }
-        for cipher in _CIPHERS:
-            wanted = called.cipher == cipher
-            faults[f"it {'lacks' if wanted else 'must not have'} the {cipher}"] = wanted != bool(
-                params.get(cipher)
-            )
-        for fault, there in faults.items():
+        badly_signed = (
+            "its signature is wrong. Is the app_secret of your client the mock's? Give yours as "
+            "MockTikTokShop(app_secret=...), or take mock.app_secret"
+        )
+        faults = [
+            (36009004, "it has no access token", not request.headers.get("x-tts-access-token")),
+            (106001, badly_signed, not signed),
+        ]
+        faults += [
+            (36009004, f"it must not have the {cipher}", cipher in params)
+            for cipher in _CIPHERS
+            if cipher != called.cipher
+        ]
+        if called.cipher:
+            missing = not params.get(called.cipher)
+            faults.append((106013, f"it lacks the {called.cipher}", missing))
+        for code, fault, there in faults:
             if there:
-                raise UnexpectedRequestError(f"{called.id}: the service would refuse it, {fault}.")
+                raise UnexpectedRequestError(
+                    f"{called.id}: the service would refuse it with {code}, {fault}.", code=code
+                )
 
 
 class _MockGroup:

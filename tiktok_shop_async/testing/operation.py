@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import reduce
@@ -19,6 +20,11 @@ from .examples import example_response
 class UnexpectedRequestError(AssertionError):
     """A request that is not mocked, or that the service would refuse."""
 
+    def __init__(self, message: str, *, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        """What the service would refuse it with; None where only the test did not expect it."""
+
 
 @attrs.frozen(kw_only=True)
 class MockCall:
@@ -34,7 +40,7 @@ Answer: TypeAlias = (
     Mapping[str, Any] | httpx.Response | Exception | type[Exception] | Callable[[MockCall], Any]
 )
 """Data of a successful answer (a model or a mapping), a whole response, an exception to raise, or a
-function from the call to one of those."""
+function, also an async one, from the call to one of those."""
 
 _REQUEST_ID = "202611240001020304050607"
 
@@ -60,16 +66,23 @@ class MockOperation:
     ) -> MockOperation:
         """Answer with success; without ``data`` (a model or a mapping), with a full example.
 
-        An example of a list is its only page, so that walking it ends.
+        The example is of the version that is called. One of a list is its only page, so that
+        walking it ends.
         """
+
+        def answer(data: Any) -> httpx.Response:
+            return _envelope(0, "Success", _plain(data), request_id, http_status, headers)
+
         if data is None:
-            data = example_response(self._operation.id)["data"]
-            if self._operation.pagination:
-                *above, token = self._operation.pagination.next_token.split(".")
-                reduce(getitem, above, data)[token] = ""
-        return self._answer_with(
-            _envelope(0, "Success", _plain(data), request_id, http_status, headers)
-        )
+            return self._answer_with(lambda call: answer(self._example(call.version)))
+        return self._answer_with(answer(data))
+
+    def _example(self, version: str) -> dict[str, Any]:
+        data: dict[str, Any] = example_response(self._operation.id, version=version)["data"]
+        if self._operation.pagination:
+            *above, token = self._operation.pagination.next_token.split(".")
+            reduce(getitem, above, data)[token] = ""
+        return data
 
     def fail(
         self,
@@ -101,9 +114,8 @@ class MockOperation:
         self._answer, self._answers, self.is_mocked = answer, None, True
         return self
 
-    def answer(self, call: MockCall) -> httpx.Response:
-        """Remember ``call`` and return, or raise, what was set for it."""
-        self.calls.append(call)
+    async def answer(self, call: MockCall) -> httpx.Response:
+        """Return, or raise, what was set for the latest call."""
         answer = self._answer
         if self._answers is not None:
             answer = next(self._answers, None)
@@ -114,6 +126,8 @@ class MockOperation:
                 )
         if callable(answer) and not isinstance(answer, type):
             answer = answer(call)
+        if inspect.isawaitable(answer):
+            answer = await answer
         if isinstance(answer, type):  # httpx's exceptions cannot be made without a message
             answer = answer("mocked")
         if isinstance(answer, Exception):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from . import LocalShop, MockTikTokShop
+    from ..sandbox import Sandbox
+    from . import MockTikTokShop
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def mock_tiktok_shop() -> Iterator[MockTikTokShop]:
 
 
 @pytest.fixture
-def sandbox() -> LocalShop:
+def sandbox() -> Sandbox:
     """Return a fresh sandbox in this process, without a port."""
     from .sandboxes import local_shop
 
@@ -29,7 +30,7 @@ def sandbox() -> LocalShop:
 
 
 @pytest.fixture
-def sandbox_server() -> Iterator[LocalShop]:
+def sandbox_server() -> Iterator[Sandbox]:
     """Serve a fresh sandbox on a free port of this machine, in a thread of its own."""
     from .sandboxes import served_shop
 
