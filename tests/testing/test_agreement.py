@@ -28,7 +28,7 @@ from tiktok_shop_async.testing import (
     example_response,
     make,
 )
-from tiktok_shop_async.testing.sandboxes import local_shop, served_shop
+from tiktok_shop_async.testing.sandboxes import local_shop
 
 PLAYED = [(name, version) for name, version in ENDPOINTS if name in PLAYS]
 CANCELLATIONS = "/return_refund/202602/cancellations"
@@ -216,23 +216,3 @@ async def test_what_the_client_refuses_reaches_neither(name: str, shop: Sandbox)
                 said.append((refused.type, str(refused.value)))
     assert said[: len(said) // 2] == said[len(said) // 2 :]
     assert not list(shop.requests)
-
-
-async def test_a_served_shop_is_the_same_as_one_in_the_process(shop: Sandbox) -> None:
-    with served_shop() as served:
-        async with served.client() as over_http, shop.client() as in_process:
-            pages = [
-                await client.order.get_order_list(page_size=100, sort_field="create_time")
-                for client in (over_http, in_process)
-            ]
-    first, second = ([order.id for order in page.data.orders] for page in pages)
-    assert first == second
-
-
-def test_a_shop_that_cannot_be_served_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(**_: object) -> None:
-        raise OSError("no ports left")
-
-    monkeypatch.setattr("tiktok_shop_async.testing.sandboxes.run_sandbox", refuse)
-    with pytest.raises(OSError, match="no ports left"), served_shop():
-        pass

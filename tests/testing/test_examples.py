@@ -6,6 +6,7 @@ import json
 from importlib import import_module
 from importlib.resources import files
 from importlib.util import find_spec
+from typing import Any
 
 import attrs
 import pytest
@@ -81,6 +82,14 @@ def test_overrides_replace_fields_at_any_depth() -> None:
 def test_an_unknown_field_is_named() -> None:
     with pytest.raises(TypeError, match="Order has no 'colour'"):
         make(Order, colour="red")
+    with pytest.raises(TypeError, match="Did you mean status"):
+        make(Order, statuss="UNPAID")
+
+
+@pytest.mark.parametrize("value", [dict, "Order"])
+def test_what_is_no_model_is_refused(value: Any) -> None:
+    with pytest.raises(TypeError, match="no model"):
+        make(value)
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
@@ -21,7 +23,13 @@ from tiktok_shop_async import (
     ServiceUnavailableError,
 )
 from tiktok_shop_async.models.return_refund import CancelOrderResult, Sku
-from tiktok_shop_async.testing import MockCall, MockTikTokShop, UnexpectedRequestError, make
+from tiktok_shop_async.testing import (
+    MockCall,
+    MockTikTokShop,
+    UnexpectedRequestError,
+    example_response,
+    make,
+)
 
 CANCELLED = {"cancel_id": "4", "cancel_status": "CANCELLATION_REQUEST_SUCCESS"}
 
@@ -117,6 +125,7 @@ async def test_calls_are_remembered_by_the_names_of_python(
     expected = {"order_id": "1", "cancel_reason": "x", "skus": [{"sku_id": "5", "quantity": 2}]}
     assert mocked.called
     assert mocked.call_count == 1
+    assert repr(mocked) == "<MockOperation return_refund.cancel_order, called 1 times>"
     assert mocked.calls[0].arguments == expected
     assert mocked.calls[0].version == "202602"
     mocked.assert_called_once_with(
@@ -129,8 +138,9 @@ async def test_calls_are_remembered_by_the_names_of_python(
             wrong(order_id="2")
     with pytest.raises(AssertionError, match="called 2 times"):
         mocked.assert_called_once_with(order_id="1")
-    with pytest.raises(AssertionError, match="called 2 times"):
-        mocked.assert_not_called()
+    for wrong_count in (mocked.assert_not_called, mocked.assert_called_once):
+        with pytest.raises(AssertionError, match="called 2 times"):
+            wrong_count()
 
 
 def test_an_assertion_on_no_call_says_so(mock: MockTikTokShop) -> None:
@@ -221,10 +231,101 @@ async def test_an_operation_that_is_not_mocked_fails_by_its_name(
 
 
 def test_what_is_no_group_or_operation_is_no_attribute(mock: MockTikTokShop) -> None:
-    with pytest.raises(AttributeError, match="no group 'orders'"):
+    with pytest.raises(AttributeError, match=r"no group 'orders'\. Did you mean order"):
         mock.orders  # noqa: B018
     with pytest.raises(AttributeError, match=r"no operation 'order\.cancel'"):
         mock.order.cancel  # noqa: B018
+    with pytest.raises(AttributeError, match=r"Did you mean order\.get_order_detail"):
+        mock.order.get_order_details  # noqa: B018
+
+
+async def test_what_the_code_under_test_keeps_to_itself_fails_the_block() -> None:
+    async def block(*answers: dict[str, str]) -> None:
+        with MockTikTokShop() as mock:
+            if answers:
+                mock.return_refund.cancel_order.side_effect = answers
+            async with mock.client() as client:
+                for _ in range(2):
+                    with contextlib.suppress(Exception):
+                        await cancel(client)
+
+    with pytest.raises(UnexpectedRequestError, match="is not mocked"):
+        await block()
+    with pytest.raises(UnexpectedRequestError, match="called 2 times, and has 1 answers"):
+        await block(CANCELLED)
+    await block(CANCELLED, CANCELLED)
+
+
+async def test_a_request_that_is_refused_was_made_all_the_same() -> None:
+    with MockTikTokShop() as mock:
+        mock.return_refund.cancel_order.respond(CANCELLED)
+        async with mock.client(app_secret="another") as client:
+            with pytest.raises(UnexpectedRequestError, match=r"mock\.app_secret"):
+                await cancel(client)
+        mock.assert_all_called()
+        mock.reset()
+
+
+async def test_a_client_of_the_code_under_test_may_take_the_mocks_secret() -> None:
+    with MockTikTokShop() as mock:
+        mock.return_refund.cancel_order.respond(CANCELLED)
+        async with AsyncTikTokShop(
+            "key", mock.app_secret, access_token="t", shop_cipher="c"
+        ) as client:
+            assert (await cancel(client)).data.cancel_id == "4"
+
+
+async def test_other_services_are_routes_of_the_router() -> None:
+    with MockTikTokShop() as mock:
+        mock.router.get("https://stock.example/7").respond(json={"left": 3})
+        async with httpx.AsyncClient() as http:
+            assert (await http.get("https://stock.example/7")).json() == {"left": 3}
+            with pytest.raises(AssertionError, match="not mocked"):
+                await http.get("https://stock.example/8")
+
+
+@pytest.mark.parametrize(
+    ("name", "argument", "said"),
+    [
+        ("respond", "text", "data is a mapping or a model"),
+        ("respond", httpx.Response(200), "goes to side_effect"),
+        ("respond", example_response("return_refund.cancel_order"), 'under "data"'),
+        ("fail", "boom", "no code of an error"),
+        ("fail", 0, "0 is success"),
+    ],
+)
+def test_what_cannot_be_an_answer_is_refused_where_it_is_given(
+    name: str, argument: object, said: str, mock: MockTikTokShop
+) -> None:
+    with pytest.raises(TypeError, match=said):
+        getattr(mock.return_refund.cancel_order, name)(argument)
+    with pytest.raises(TypeError, match="cannot answer with"):
+        mock.return_refund.cancel_order.side_effect = "text"
+    assert not mock.return_refund.cancel_order.is_mocked
+
+
+async def test_a_function_that_returns_nothing_is_named(
+    mock: MockTikTokShop, client: AsyncTikTokShop
+) -> None:
+    mock.return_refund.cancel_order.side_effect = [lambda _: None]
+    with pytest.raises(TypeError, match=r"return_refund\.cancel_order cannot answer with None"):
+        await cancel(client)
+
+
+async def test_side_effects_may_be_generated_awaited_and_cancelled(
+    mock: MockTikTokShop, client: AsyncTikTokShop
+) -> None:
+    async def slowly(call: MockCall) -> dict[str, str]:
+        await asyncio.sleep(0)
+        return {"cancel_id": call.version}
+
+    mock.return_refund.cancel_order.side_effect = (
+        answer for answer in (slowly, asyncio.CancelledError, CANCELLED)
+    )
+    assert (await cancel(client)).data.cancel_id == "202602"
+    with pytest.raises(asyncio.CancelledError):
+        await cancel(client)
+    assert (await cancel(client)).data.cancel_id == "4"
 
 
 @pytest.mark.parametrize(

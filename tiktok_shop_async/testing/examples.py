@@ -24,11 +24,12 @@ def make(model: type[M], **overrides: Any) -> M:
     Overrides are attributes by name; one that is an object, or a list of them, may be given as a
     mapping (or mappings) of what to change in the example.
     """
-    if issubclass(model, NoData):
+    if model is NoData:
         return model(**overrides)
-    place = model.__module__.removeprefix(_MODELS)
-    if place == model.__module__:
-        raise TypeError(f"{model.__name__} is no model of {_MODELS.rstrip('.')}")
+    module = model.__module__ if isinstance(model, type) else ""
+    place = module.removeprefix(_MODELS)
+    if place == module:
+        raise TypeError(f"{model!r} is no model's class of {_MODELS.rstrip('.')}")
     return _Maker(place.partition(".")[0], model.__name__).make(model, overrides, "")
 
 

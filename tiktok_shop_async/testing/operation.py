@@ -37,12 +37,18 @@ class MockCall:
 
 
 Answer: TypeAlias = (
-    Mapping[str, Any] | httpx.Response | Exception | type[Exception] | Callable[[MockCall], Any]
+    Mapping[str, Any]
+    | httpx.Response
+    | BaseException
+    | type[BaseException]
+    | Callable[[MockCall], Any]
 )
 """Data of a successful answer (a model or a mapping), a whole response, an exception to raise, or a
 function, also an async one, from the call to one of those."""
 
 _REQUEST_ID = "202611240001020304050607"
+_ENVELOPE = {"code", "message", "data"}
+_EXHAUSTED = object()
 
 
 class MockOperation:
@@ -55,6 +61,9 @@ class MockOperation:
         self.is_mocked = False
         self.calls: list[MockCall] = []
         """All calls so far, oldest first."""
+
+    def __repr__(self) -> str:
+        return f"<MockOperation {self._operation.id}, called {len(self.calls)} times>"
 
     def respond(
         self,
@@ -75,6 +84,7 @@ class MockOperation:
 
         if data is None:
             return self._answer_with(lambda call: answer(self._example(call.version)))
+        self._check_data(data)
         return self._answer_with(answer(data))
 
     def _example(self, version: str) -> dict[str, Any]:
@@ -94,6 +104,8 @@ class MockOperation:
         request_id: str = _REQUEST_ID,
     ) -> MockOperation:
         """Answer with an error of the service; ``retry_after`` is seconds, or a header's text."""
+        if not isinstance(code, int) or code == 0:
+            raise TypeError(f"{code!r} is no code of an error; 0 is success, see respond().")
         headers = {} if retry_after is None else {"retry-after": str(retry_after)}
         return self._answer_with(_envelope(code, message, None, request_id, http_status, headers))
 
@@ -104,10 +116,12 @@ class MockOperation:
 
     @side_effect.setter
     def side_effect(self, answer: Answer | Iterable[Answer]) -> None:
-        if isinstance(answer, (list, tuple)):
+        if isinstance(answer, Iterable) and not isinstance(answer, (Mapping, str, bytes)):
             self._answer_with(answer)
             self._answers = iter(answer)
         else:
+            if not _is_whole(answer):
+                self._check_data(answer)
             self._answer_with(answer)
 
     def _answer_with(self, answer: Any) -> MockOperation:
@@ -118,8 +132,8 @@ class MockOperation:
         """Return, or raise, what was set for the latest call."""
         answer = self._answer
         if self._answers is not None:
-            answer = next(self._answers, None)
-            if answer is None:
+            answer = next(self._answers, _EXHAUSTED)
+            if answer is _EXHAUSTED:
                 raise UnexpectedRequestError(
                     f"{self._operation.id} was called {len(self.calls)} times, "
                     f"and has {len(self.calls) - 1} answers."
@@ -128,16 +142,30 @@ class MockOperation:
             answer = answer(call)
         if inspect.isawaitable(answer):
             answer = await answer
-        if isinstance(answer, type):  # httpx's exceptions cannot be made without a message
-            answer = answer("mocked")
-        if isinstance(answer, Exception):
+        if isinstance(answer, type) and issubclass(answer, BaseException):
+            answer = answer("mocked")  # httpx's exceptions cannot be made without a message
+        if isinstance(answer, BaseException):
             raise answer
         if isinstance(answer, httpx.Response):
             # A response can be read once; the next call gets one of its own.
             return httpx.Response(
                 answer.status_code, headers=answer.headers, content=answer.content
             )
+        self._check_data(answer)
         return _envelope(0, "Success", _plain(answer), _REQUEST_ID, 200, None)
+
+    def _check_data(self, data: Any) -> None:
+        if isinstance(data, Mapping):
+            if data.keys() >= _ENVELOPE:
+                raise TypeError(
+                    f"{self._operation.id} is to answer with a whole envelope as its data: "
+                    'give what stands under "data" in it.'
+                )
+        elif not attrs.has(type(data)):
+            raise TypeError(
+                f"{self._operation.id} cannot answer with {data!r}: data is a mapping or a model; "
+                "a function or a whole httpx.Response goes to side_effect."
+            )
 
     @property
     def called(self) -> bool:
@@ -149,10 +177,14 @@ class MockOperation:
         """How many calls there were."""
         return len(self.calls)
 
-    def assert_called_once_with(self, **arguments: Any) -> None:
-        """Fail unless there was one call, with just these arguments."""
+    def assert_called_once(self) -> None:
+        """Fail unless there was one call, whatever its arguments."""
         if len(self.calls) != 1:
             raise AssertionError(f"{self._operation.id} was called {len(self.calls)} times.")
+
+    def assert_called_once_with(self, **arguments: Any) -> None:
+        """Fail unless there was one call, with just these arguments."""
+        self.assert_called_once()
         self.assert_called_with(**arguments)
 
     def assert_called_with(self, **arguments: Any) -> None:
@@ -177,6 +209,11 @@ class MockOperation:
         """Fail if there was a call."""
         if self.calls:
             raise AssertionError(f"{self._operation.id} was called {len(self.calls)} times.")
+
+
+def _is_whole(answer: Any) -> bool:
+    """Whether an answer is more, or something else, than data."""
+    return callable(answer) or isinstance(answer, (httpx.Response, BaseException))
 
 
 def _plain(value: Any) -> Any:
