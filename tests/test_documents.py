@@ -15,13 +15,15 @@ import pytest
 import respx
 
 from catalogue import example, operations
-from tiktok_shop_async.testing.sandboxes import local_shop
+
+pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SNIPPETS = [
     pytest.param(match[1], id=f"{page.stem}-{number}")
     for page in PAGES
+    if page.name != "testing.md"  # it runs in a pytest, as its reader's files do
     for number, match in enumerate(
         re.finditer(r"^```python\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
     )
@@ -46,6 +48,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     for name in ("APP_KEY", "APP_SECRET", "ACCESS_TOKEN", "SHOP_CIPHER"):
         monkeypatch.setenv(f"TIKTOK_{name}", "x")
     monkeypatch.delenv("TIKTOK_BASE_URL", raising=False)
+    monkeypatch.chdir(tmp_path)
     picture = tmp_path / "shirt.png"
     picture.write_bytes(b"a picture")
     return {
@@ -55,14 +58,13 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "order_id": "1",
         "order_ids": ["1", "2"],
         "task_id": "7",
-        "sandbox": local_shop(),
     }
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS)
 def test_a_snippet_runs(snippet: str, world: dict[str, Any]) -> None:
     names: dict[str, Any] = {"__name__": "snippet"}
-    brings_its_shop = re.search(r"import (respx|run_sandbox|MockTikTokShop|LocalShop)", snippet)
+    brings_its_shop = re.search(r"import (respx|run_sandbox|MockTikTokShop)", snippet)
     router = respx.mock(assert_all_called=False)
     router.route().mock(side_effect=answer)
     with nullcontext() if brings_its_shop else router:
@@ -84,6 +86,18 @@ async def called(function: Any, world: dict[str, Any]) -> None:
         elif hasattr(result, "__aenter__"):
             async with result:
                 pass
+
+
+def test_the_page_on_testing_gives_its_reader_passing_tests(pytester: pytest.Pytester) -> None:
+    """Each block that begins with a file's name is that file."""
+    page = (ROOT / "docs" / "testing.md").read_text()
+    blocks = re.findall(r"^```(?:python|ini)\n# (\S+)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == len(re.findall(r"^```(?:python|ini)$", page, re.MULTILINE))
+    for name, text in blocks:
+        (pytester.path / name).write_text(text)
+    result = pytester.runpytest_subprocess("-p", "no:randomly")
+    tests = sum(len(re.findall(r"^(?:async )?def test_", text, re.MULTILINE)) for _, text in blocks)
+    result.assert_outcomes(passed=tests)
 
 
 def test_all_pages_are_linked_from_the_readme() -> None:
