@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tempfile
 from collections.abc import Iterator
@@ -228,6 +229,18 @@ async def test_bodies_that_are_no_json_come_back_as_they_were(path: Path) -> Non
     async with httpx.AsyncClient(transport=replay(path)) as client:
         received = [(await client.get("http://shop.example/file")).content for _ in bodies]
     assert tuple(received) == bodies
+
+
+async def test_what_the_code_under_test_keeps_to_itself_fails_the_block(path: Path) -> None:
+    async def block() -> None:
+        async with replay(path) as replaying, new_client(replaying) as client:
+            with contextlib.suppress(Exception):
+                await client.authorization.get_authorized_shops()
+
+    async with record(path, transport=FakeShop()):
+        pass
+    with pytest.raises(NotRecordedError, match="get_authorized_shops"):
+        await block()
 
 
 async def test_a_file_that_is_sent_is_told_apart_by_its_digest(path: Path) -> None:

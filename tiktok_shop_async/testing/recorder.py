@@ -148,6 +148,7 @@ class ReplayTransport(httpx.AsyncBaseTransport):
         self._path = path
         self._calls: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["calls"]
         self._used: set[int] = set()
+        self._refused: NotRecordedError | None = None
         self._all_used = all_used
         self._ignore = ignore
 
@@ -162,7 +163,9 @@ class ReplayTransport(httpx.AsyncBaseTransport):
             if at not in self._used:
                 self._used.add(at)
                 return _response(self._calls[at]["response"])
-        raise NotRecordedError(self._why_not(sent, len(fitting)))
+        refused = NotRecordedError(self._why_not(sent, len(fitting)))
+        self._refused = self._refused or refused
+        raise refused
 
     def assert_all_used(self) -> None:
         """Raise `NotRecordedError` if something that was recorded was not asked for."""
@@ -177,7 +180,11 @@ class ReplayTransport(httpx.AsyncBaseTransport):
         exc_value: BaseException | None = None,
         traceback: TracebackType | None = None,
     ) -> None:
-        if self._all_used and exc_type is None:
+        if exc_type is not None:
+            return
+        if self._refused is not None:  # the code under test kept it to itself
+            raise self._refused
+        if self._all_used:
             self.assert_all_used()
 
     def _why_not(self, sent: Mapping[str, Any], times: int) -> str:
