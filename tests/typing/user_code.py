@@ -21,7 +21,7 @@ from tiktok_shop_async.models.affiliate_seller import CompassTaskFile
 from tiktok_shop_async.models.order import LineItem, Order, OrderPage
 from tiktok_shop_async.models.product import UploadedImage
 from tiktok_shop_async.models.return_refund import CancelOrderResult, Sku
-from tiktok_shop_async.testing import MockCall, MockTikTokShop, make
+from tiktok_shop_async.testing import MockCall, MockTikTokShop, Sandbox, make
 
 
 async def single_calls(client: AsyncTikTokShop) -> None:
@@ -34,6 +34,14 @@ async def single_calls(client: AsyncTikTokShop) -> None:
     for order in detail.data.orders:
         assert_type(order.line_items, list[LineItem])
         assert_type(order.create_time, int | None)
+
+
+async def with_the_sandbox(sandbox: Sandbox) -> None:
+    assert_type(sandbox.client(), AsyncTikTokShop)
+    sandbox.clock.advance(60)
+    sandbox.faults.add("throttled", nth=1)
+    sandbox.webhooks.transport = httpx.MockTransport(lambda _: httpx.Response(200))
+    await sandbox.webhooks.drain()
 
 
 async def pages(client: AsyncTikTokShop) -> None:
