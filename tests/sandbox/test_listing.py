@@ -15,7 +15,7 @@ INVENTORY = "/product/202309/inventory/search"
 
 
 async def create(wire: Wire, **changes: Any) -> Any:
-    return await wire.call("POST", PRODUCTS, json={**new_product(wire), **changes})
+    return await wire.call("POST", PRODUCTS, json={**new_product(wire.shop), **changes})
 
 
 async def get(wire: Wire, product_id: str) -> Any:
@@ -81,7 +81,7 @@ async def test_a_key_creates_one_product(wire: Wire) -> None:
 
 
 def faulty(wire: Wire, **changes: Any) -> dict[str, Any]:
-    first, second = new_product(wire)["skus"]
+    first, second = new_product(wire.shop)["skus"]
     return {"skus": [first, {**second, **changes}]}
 
 
@@ -101,7 +101,7 @@ async def test_a_faulty_sku_keeps_the_product_from_being_made_or_changed(
     product_id = (await create(wire))["data"]["product_id"]
     before = await get(wire, product_id)
     body = faulty(wire, **changes)
-    edit = {**new_product(wire), **body, "title": "Another"}
+    edit = {**new_product(wire.shop), **body, "title": "Another"}
     for answer in (
         await create(wire, **body),
         await wire.call("PUT", EDIT.format(product_id), json=edit),
@@ -114,7 +114,7 @@ async def test_a_faulty_sku_keeps_the_product_from_being_made_or_changed(
 
 async def test_a_product_needs_a_sku_and_not_too_many(wire: Wire) -> None:
     assert (await create(wire, skus=[]))["code"] == 36009004
-    sku = new_product(wire)["skus"][0]
+    sku = new_product(wire.shop)["skus"][0]
     assert (await create(wire, skus=[sku] * 301))["code"] == 36009004
     assert (await create(wire, skus=[sku] * 300))["code"] == 0
 
@@ -141,7 +141,7 @@ async def test_a_whole_edit_withdraws_what_it_does_not_name(wire: Wire) -> None:
     """Ids are not given twice, and what orders bought of the withdrawn SKU still comes back."""
     order = wire.shop.orders[wire.order_ids("AWAITING_SHIPMENT")[0]]
     bought = order.lines[0].sku
-    body = new_product(wire)
+    body = new_product(wire.shop)
     answer = await wire.call("PUT", EDIT.format(bought.product_id), json=body)
     ids = [sku["id"] for sku in answer["data"]["skus"]]
     assert bought.id not in ids

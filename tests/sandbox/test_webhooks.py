@@ -216,7 +216,7 @@ async def test_what_changes_is_told_once_in_the_shape_of_the_catalogue() -> None
         return [kind for kind, _ in await told()]
 
     products, draft = "/product/202309/products", {"save_mode": "AS_DRAFT"}
-    created = await wire.call("POST", products, json={**new_product(wire), **draft})
+    created = await wire.call("POST", products, json={**new_product(wire.shop), **draft})
     product_id = created["data"]["product_id"]
     assert [(kind, data["product_id"]) for kind, data in await told()] == [(16, int(product_id))]
     path = f"/product/202509/products/{product_id}"
@@ -225,7 +225,7 @@ async def test_what_changes_is_told_once_in_the_shape_of_the_catalogue() -> None
     await wire.call("POST", f"{path}/partial_edit", json={})
     assert await types() == [5]
     change = {"category_id": "600002", "main_images": [{"uri": "sandbox/other"}]}
-    await wire.call("PUT", path, json={**new_product(wire), **change})
+    await wire.call("PUT", path, json={**new_product(wire.shop), **change})
     (_, category), (_, pictures) = await told()
     assert (category["previous_category_id"], category["current_category_id"]) == (
         "600001",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sandbox.lives import DAMAGED, DAMAGED_SAYS_SELLER, NO_NEED, PACKED, SENT_BACK, UNCLEAR
-from sandbox.wire import PAID
+from sandbox.wire import PAID, new_product
 
 from tiktok_shop_async.sandbox import Shop
 from tiktok_shop_async.sandbox.orders import Order
@@ -131,9 +131,18 @@ VALID_CALLS: Mapping[str, Callable[[Shop, str], dict[str, Any]]] = {
     "order.get_order_detail": lambda shop, _: {"ids": list(shop.orders)[:5]},
     "order.get_order_list": lambda shop, _: {"page_size": 20},
     "product.activate_products": lambda shop, _: {"product_ids": [product(shop).id, "1"]},
+    "product.create_product": lambda shop, _: new_product(shop),
     "product.deactivate_products": lambda shop, _: {"product_ids": [product(shop).id, "1"]},
     "product.delete_products": lambda shop, _: {"product_ids": [product(shop).id, "1"]},
+    "product.edit_product": lambda shop, _: {
+        "product_id": product(shop).id,
+        **new_product(shop),
+    },
     "product.get_product": lambda shop, _: {"product_id": product(shop).id},
+    "product.partial_edit_product": lambda shop, _: {
+        "product_id": product(shop).id,
+        "title": "Another title",
+    },
     "product.recover_products": lambda shop, _: {"product_ids": [deleted_product(shop).id, "1"]},
     "product.search_inventory": lambda shop, _: {"product_ids": [product(shop).id]},
     "product.search_products": lambda shop, _: {"page_size": 3},

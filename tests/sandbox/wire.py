@@ -117,7 +117,7 @@ def new_wire(
     return Wire(create_app(market=market, clock=clock, **(application or {})), clock)
 
 
-def new_product(wire: Wire) -> dict[str, Any]:
+def new_product(shop: Shop) -> dict[str, Any]:
     """Return the body of a product in two colours, with all that is required."""
     return {
         "title": "Enamel Mug",
@@ -129,7 +129,7 @@ def new_product(wire: Wire) -> dict[str, Any]:
                 "seller_sku": f"MUG-{colour}",
                 "sales_attributes": [{"name": "Color", "value_name": colour}],
                 "price": {"currency": "USD", "amount": price},
-                "inventory": [{"warehouse_id": wire.shop.warehouse_id, "quantity": quantity}],
+                "inventory": [{"warehouse_id": shop.warehouse_id, "quantity": quantity}],
             }
             for colour, price, quantity in (("Red", "12.5", 7), ("Blue", "13", 0))
         ],

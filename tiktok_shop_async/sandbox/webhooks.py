@@ -157,7 +157,7 @@ class Webhooks:
             draining = asyncio.run_coroutine_threadsafe(self.drain(retries=retries), self._loop)
             await asyncio.wrap_future(draining)
             return
-        self._settle()
+        self._market.settle(self._clock())
         self._start()
         while any(retries or self._is_under_way(each) for each in self._open.values()):
             change = asyncio.get_running_loop().create_future()
@@ -178,11 +178,6 @@ class Webhooks:
     def run_in(self, loop: asyncio.AbstractEventLoop) -> None:
         """Deliver in this loop from now on, whatever thread an event comes from."""
         self._loop = loop
-
-    def _settle(self) -> None:
-        """Have announced what time has done to the shops."""
-        for shop in self._market.shops.values():
-            shop.settle()
 
     def _is_under_way(self, delivery: Delivery) -> bool:
         return delivery.state == "sending" or (
