@@ -11,7 +11,18 @@ from support import ACCESS_TOKEN, APP_KEY, APP_SECRET, CATEGORY_ASSET_CIPHER, SH
 from test_every_operation import ENDPOINTS, OPERATIONS, arguments, method
 
 from tiktok_shop_async import AsyncTikTokShop, InvalidRequestError, RequestOptions
-from tiktok_shop_async.sandbox import AccessToken, App, Market, Shop, UserType, create_app
+from tiktok_shop_async.sandbox import (
+    DEMO_ACCESS_TOKEN,
+    DEMO_APP_KEY,
+    DEMO_APP_SECRET,
+    DEMO_SHOP_CIPHER,
+    AccessToken,
+    App,
+    Market,
+    Shop,
+    UserType,
+    create_app,
+)
 from tiktok_shop_async.sandbox.plays import PLAYS
 
 MADE_UP = [(name, version) for name, version in ENDPOINTS if name not in PLAYS]
@@ -79,6 +90,21 @@ async def test_equal_calls_get_equal_answers_and_others_do_not(client: AsyncTikT
         for product_id in ("1729", "1729", "1730")
     ]
     assert first == again != other
+
+
+async def test_a_seed_decides_what_is_made_up() -> None:
+    """Equal ones give equal answers, also of two sandboxes."""
+    answers = []
+    for seed in (1, 1, 2):
+        async with AsyncTikTokShop(
+            DEMO_APP_KEY,
+            DEMO_APP_SECRET,
+            access_token=DEMO_ACCESS_TOKEN,
+            shop_cipher=DEMO_SHOP_CIPHER,
+            transport=httpx.ASGITransport(create_app(orders=0, seed=seed)),
+        ) as client:
+            answers.append((await client.logistics.get_warehouse_list()).data)
+    assert answers[0] == answers[1] != answers[2]
 
 
 async def test_a_made_up_list_ends_after_all_its_pages(client: AsyncTikTokShop) -> None:

@@ -59,7 +59,7 @@ def request_of(operation_id: str, wire: Wire) -> dict[str, Any]:
     product = next(iter(wire.shop.stock.products.values()))
     sku_id = next(iter(product.skus))
     path, ids_of_one = {"product_id": product.id}, {"product_ids": [product.id, "1"]}
-    new = new_product(wire)
+    new = new_product(wire.shop)
     requests: dict[str, dict[str, Any]] = {
         "product.create_product": {"json": new},
         "product.edit_product": {"path": path, "json": new},

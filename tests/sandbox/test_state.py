@@ -144,10 +144,10 @@ async def test_created_and_edited_products_go_on(path: Path) -> None:
     """With the key that created one, and the SKUs that an edit withdrew."""
     products = "/product/202309/products"
     async with opened(path) as wire:
-        body = {**new_product(wire), "idempotency_key": "once"}
+        body = {**new_product(wire.shop), "idempotency_key": "once"}
         created = (await wire.call("POST", products, json=body))["data"]
         edited = next(iter(wire.shop.stock.products.values()))
-        await wire.call("PUT", f"{products}/{edited.id}", json=new_product(wire))
+        await wire.call("PUT", f"{products}/{edited.id}", json=new_product(wire.shop))
         ids = (created["product_id"], edited.id)
         shown = [(await wire.call("GET", f"{products}/{each}"))["data"] for each in ids]
     async with opened(path) as wire:

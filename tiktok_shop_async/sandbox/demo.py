@@ -89,7 +89,9 @@ def demo_market(
     second.stock.add(make_products(now=int(clock())))
     second.add_orders(make_orders(few, seed=seed + 1, now=int(clock())))
     app = App(DEMO_APP_KEY, DEMO_APP_SECRET, DEMO_SERVICE_ID, redirect_url)
-    market = Market([app], _tokens(), [shop, second], token_rules=token_rules, remake=remake)
+    market = Market(
+        [app], _tokens(), [shop, second], seed=seed, token_rules=token_rules, remake=remake
+    )
     market.grants.adopt(
         Grant(
             app_key=DEMO_APP_KEY,

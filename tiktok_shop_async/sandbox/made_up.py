@@ -19,13 +19,13 @@ _DEFAULT_PAGE_SIZE = 10
 _LARGEST_PAGE = 100
 
 
-def made_up_answer(call: AdmittedCall) -> dict[str, Any]:
+def made_up_answer(call: AdmittedCall, seed: int) -> dict[str, Any]:
     """Return a full example of an operation's answer.
 
-    The same arguments get the same answer; what a path names comes back in it.
+    The same path, shop and seed get the same answer; what a path names comes back in it.
     """
     fields = in_version(operation_shape(call.operation.id)["response"], call.version)
-    examples = Examples(seed=_seed(call), version=call.version)
+    examples = Examples(seed=_seed(call, seed), version=call.version)
     data = examples.of_fields(fields)
     if call.operation.pagination:
         _put_page(data, fields, call.operation.pagination, examples, call)
@@ -33,9 +33,9 @@ def made_up_answer(call: AdmittedCall) -> dict[str, Any]:
     return data
 
 
-def _seed(call: AdmittedCall) -> str:
+def _seed(call: AdmittedCall, seed: int) -> str:
     shop = call.shop.id if call.shop else ""
-    return "/".join((call.operation.id, shop, *call.path_params.values()))
+    return "/".join((str(seed), call.operation.id, shop, *call.path_params.values()))
 
 
 def _put_page(

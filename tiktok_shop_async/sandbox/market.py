@@ -48,10 +48,13 @@ class Market:
         tokens: Iterable[AccessToken],
         shops: Iterable[Shop],
         *,
+        seed: int = 0,
         token_rules: TokenRules | None = None,
         remake: Callable[[], Market] | None = None,
     ) -> None:
         self._remake = remake
+        self.seed = seed
+        """Decides what made-up answers say."""
         self.apps = {app.key: app for app in apps}
         self.tokens = {token.value: token for token in tokens}
         self.shops = {shop.cipher: shop for shop in shops}

@@ -32,7 +32,7 @@ MOST_ORDERS_AT_ONCE = 50
 def play(call: AdmittedCall, market: Market) -> Data:
     """Carry a call out and return the ``data`` of its answer."""
     found = PLAYS.get(call.operation.id)
-    return found(call, market) if found else made_up_answer(call)
+    return found(call, market) if found else made_up_answer(call, market.seed)
 
 
 def get_authorized_shops(call: AdmittedCall, market: Market) -> Data:
