@@ -19,14 +19,16 @@ from .errors import (
     ResponseDecodeError,
     ServiceUnavailableError,
     SignatureError,
+    StaleVersionError,
     TikTokAPIError,
     TikTokShopError,
+    TokenStoreError,
     TransportError,
     WebhookSignatureError,
 )
 
 if TYPE_CHECKING:
-    from .auth import AuthState
+    from .auth import AuthState, TikTokShopOAuth, Token
     from .options import RequestOptions
     from .pagination import Pager
     from .response import APIResponse, DecodingIssue, FileResponse
@@ -52,8 +54,12 @@ __all__ = [
     "ResponseDecodeError",
     "ServiceUnavailableError",
     "SignatureError",
+    "StaleVersionError",
     "TikTokAPIError",
     "TikTokShopError",
+    "TikTokShopOAuth",
+    "Token",
+    "TokenStoreError",
     "TransportError",
     "WebhookSignatureError",
     "__version__",
@@ -69,5 +75,7 @@ _, __getattr__, __dir__ = lazy_exports(
         "FileResponse": "response",
         "Pager": "pagination",
         "RequestOptions": "options",
+        "TikTokShopOAuth": "auth",
+        "Token": "auth",
     },
 )

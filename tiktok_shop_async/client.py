@@ -89,7 +89,7 @@ class AsyncTikTokShop(ResourceGroups):
                 transport=transport
                 or ConnectionStackTransport(proxy=proxy, verify=verify, trust_env=trust_env)
             )
-        self._given_auth = auth or {
+        self._given_auth: AuthState | dict[str, Any] = auth or {
             "access_token": access_token,
             "shop_cipher": shop_cipher,
             "category_asset_cipher": category_asset_cipher,
@@ -123,19 +123,30 @@ class AsyncTikTokShop(ResourceGroups):
         self,
         *,
         shop_cipher: str | None = None,
+        shop_id: str | None = None,
+        shop_code: str | None = None,
         access_token: str | None = None,
         auth: AuthState | None = None,
     ) -> Self:
         """Return a view with its own auth state, over the same connections.
 
-        With only ``shop_cipher`` the view follows this client's access token. A view needs no
-        closing, and does not work once its client is closed.
+        Without a token or state of its own the view follows this client's access token. A view
+        needs no closing, and does not work once its client is closed.
+
+        Args:
+            shop_cipher: The shop, as `authorization.get_authorized_shops` names it.
+            shop_id: The shop by its id. Its cipher is looked up when a call needs it, and kept: in
+                the store of the authorization, if it has one.
+            shop_code: The shop by the code that its seller knows; looked up like an id.
+            access_token: Another authorization's.
+            auth: Another authorization's state; with ``shop_id`` or ``shop_code``, for its shop.
         """
         _refuse_together("auth", auth, shop_cipher, access_token)
-        if auth is None and shop_cipher is None and access_token is None:
+        _refuse_together("shop_id", shop_id, shop_cipher, shop_code)
+        _refuse_together("shop_code", shop_code, shop_cipher)
+        if all(each is None for each in (auth, shop_cipher, shop_id, shop_code, access_token)):
             raise InvalidArgumentError(
-                "for_shop needs a shop_cipher, an access_token or an auth state.",
-                argument="shop_cipher",
+                "for_shop needs a shop, an access_token or an auth state.", argument="shop_id"
             )
         view = type(self).__new__(type(self))
         view._owns_http_client = False
@@ -143,11 +154,43 @@ class AsyncTikTokShop(ResourceGroups):
         view._session = self._session
         view._pipeline = self._pipeline
         if access_token is not None:
+            from .auth import AuthState
+
             # Another token is another authorization: the ciphers here are not its own.
-            view._given_auth = {"access_token": access_token, "shop_cipher": shop_cipher}
-        else:
-            view._given_auth = auth or self._auth.for_shop(shop_cipher)
+            auth = AuthState(access_token=access_token, shop_cipher=shop_cipher)
+        elif shop_cipher is not None:
+            auth = self._auth.for_shop(shop_cipher)
+        if shop_id is not None:
+            auth = self._named_shop(auth or self._auth, "id", shop_id)
+        elif shop_code is not None:
+            auth = self._named_shop(auth or self._auth, "code", shop_code)
+        assert auth is not None, "one of the arguments led to a state"
+        view._given_auth = auth
         return view
+
+    def _named_shop(self, auth: AuthState, field: Literal["id", "code"], value: str) -> AuthState:
+        """Return the state of a shop whose cipher is looked up when it is needed."""
+        from .auth.record import AuthorizedShop
+        from .auth.shops import ShopReference
+
+        asking = self.for_shop(auth=auth)
+
+        async def fetch() -> list[AuthorizedShop]:
+            response = await asking.authorization.get_authorized_shops()
+            return [
+                AuthorizedShop(
+                    id=shop.id,
+                    cipher=shop.cipher,
+                    code=shop.code or "",
+                    name=shop.name or "",
+                    region=shop.region or "",
+                    seller_type=shop.seller_type or "",
+                )
+                for shop in response.data.shops
+                if shop.id and shop.cipher
+            ]
+
+        return auth.for_shop(shop=ShopReference(field, value, auth.directory, fetch))
 
     async def request(
         self,
@@ -180,7 +223,7 @@ class AsyncTikTokShop(ResourceGroups):
             has_body=body is not None,
             files=tuple(files or ()),
             cipher=cipher,
-            has_shop=self._auth.shop_cipher is not None,
+            has_shop=self._auth.names_shop,
         )
         options = options or RequestOptions()
         # What is written out here is sent as it is, an explicit None as null.
@@ -198,6 +241,8 @@ class AsyncTikTokShop(ResourceGroups):
         if self._is_view:
             return
         self._session.closed = True
+        if "_auth" in vars(self) and self._auth.authorization is not None:
+            await self._auth.authorization.settle()
         if self._owns_http_client:
             await self._session.http_client.aclose()
 

@@ -18,6 +18,8 @@
     │   └── RequestTimeoutError            the time was up
     ├── OutcomeUnknownError            a write that may or may not have happened
     ├── ResponseDecodeError            an answer that cannot be read
+    ├── TokenStoreError                tokens could not be read, written or locked
+    │   └── StaleVersionError              somebody else wrote in between
     └── WebhookSignatureError          a delivery that the service did not sign
 """
 
@@ -101,6 +103,20 @@ class AccessTokenExpiredError(TikTokAPIError):
 class ReauthorizationRequiredError(TikTokAPIError):
     """The authorization is gone; only the seller can renew it."""
 
+    def __init__(
+        self,
+        message: str,
+        *,
+        seller: str | None = None,
+        authorization_url: str | None = None,
+        **facts: Any,
+    ) -> None:
+        super().__init__(message, **facts)
+        self.seller = seller
+        """Who has to authorize the app again: the name, or else the open id."""
+        self.authorization_url = authorization_url
+        """Where to send the seller for it."""
+
 
 class PermissionDeniedError(TikTokAPIError):
     """The token is valid but not for this: a missing scope, another user type, an inactive shop."""
@@ -155,6 +171,17 @@ class ResponseDecodeError(TikTokShopError):
         super().__init__(message, **facts)
         self.excerpt = excerpt
         """Beginning of the body, with secrets masked."""
+
+
+class TokenStoreError(TikTokShopError):
+    """A token store could not be read, written or locked; its cause is chained."""
+
+
+class StaleVersionError(TokenStoreError):
+    """What should be replaced was replaced by somebody else in between."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"{key} was written by somebody else in between.")
 
 
 class WebhookSignatureError(TikTokShopError):

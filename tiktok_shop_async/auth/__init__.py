@@ -1,5 +1,59 @@
-"""Who calls: access token and ciphers."""
+"""Who calls: access tokens and ciphers, and how they are got and kept."""
 
+from typing import TYPE_CHECKING
+
+from .._lazy import lazy_exports
 from .state import AuthState
 
-__all__ = ["AuthState"]
+if TYPE_CHECKING:
+    from .authorizations import Authorizations
+    from .events import (
+        AuthEvent,
+        AuthorizationExpiring,
+        ReauthorizationRequired,
+        RefreshFailed,
+        TokenNotStored,
+        TokenRefreshed,
+    )
+    from .oauth import TikTokShopOAuth
+    from .record import AuthorizedShop
+    from .stores import MemoryTokenStore, StoredValue, TokenStore
+    from .token import Token, UserType
+
+__all__ = [
+    "AuthEvent",
+    "AuthState",
+    "AuthorizationExpiring",
+    "Authorizations",
+    "AuthorizedShop",
+    "MemoryTokenStore",
+    "ReauthorizationRequired",
+    "RefreshFailed",
+    "StoredValue",
+    "TikTokShopOAuth",
+    "Token",
+    "TokenNotStored",
+    "TokenRefreshed",
+    "TokenStore",
+    "UserType",
+]
+
+_, __getattr__, __dir__ = lazy_exports(
+    __name__,
+    {
+        "AuthEvent": "events",
+        "AuthorizationExpiring": "events",
+        "Authorizations": "authorizations",
+        "AuthorizedShop": "record",
+        "MemoryTokenStore": "stores",
+        "ReauthorizationRequired": "events",
+        "RefreshFailed": "events",
+        "StoredValue": "stores",
+        "TikTokShopOAuth": "oauth",
+        "Token": "token",
+        "TokenNotStored": "events",
+        "TokenRefreshed": "events",
+        "TokenStore": "stores",
+        "UserType": "token",
+    },
+)

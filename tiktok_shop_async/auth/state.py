@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import attrs
+
+from .token import NotPickled
+
+if TYPE_CHECKING:
+    from .authorization import Authorization
+    from .shops import ShopDirectory, ShopReference
 
 
 def _inherited(name: str, doc: str) -> property:
@@ -23,11 +30,12 @@ def _inherited(name: str, doc: str) -> property:
     return property(get, set_, doc=doc)
 
 
-@attrs.define(kw_only=True, eq=False)
-class AuthState:
+@attrs.define(kw_only=True, eq=False, slots=False)
+class AuthState(NotPickled):
     """Access token and ciphers; set them at any time, the next attempt signs with them.
 
-    One state may serve many clients. Its values never show in ``repr``.
+    One state may serve many clients. Its values never show in ``repr``. A state that
+    `Authorizations` gave refreshes its token by itself, unless one is set by hand.
     """
 
     _access_token: str | None = attrs.field(default=None, repr=False, alias="access_token")
@@ -35,22 +43,80 @@ class AuthState:
     _category_asset_cipher: str | None = attrs.field(
         default=None, repr=False, alias="category_asset_cipher"
     )
+    _authorization: Authorization | None = attrs.field(default=None, alias="authorization")
+    _shop: ShopReference | None = attrs.field(default=None, init=False)
     _base: AuthState | None = attrs.field(default=None, init=False, repr=False)
+    _directory: ShopDirectory | None = attrs.field(default=None, init=False, repr=False)
 
-    access_token = _inherited("access_token", "Lives seven days by default.")
     shop_cipher = _inherited("shop_cipher", "Names the shop, for the operations that take it.")
     category_asset_cipher = _inherited(
         "category_asset_cipher", "Names a partner's category asset, for the few that take it."
     )
 
-    def for_shop(self, shop_cipher: str | None) -> AuthState:
+    @property
+    def access_token(self) -> str | None:
+        """Lives seven days by default; None where one is still to be read from a store."""
+        if self._access_token is not None:
+            return self._access_token
+        if self._authorization is not None:
+            return self._authorization.access_token
+        return None if self._base is None else self._base.access_token
+
+    @access_token.setter
+    def access_token(self, value: str | None) -> None:
+        self._access_token = value
+
+    @property
+    def authorization(self) -> Authorization | None:
+        """What keeps the access token fresh; None for one that was set by hand."""
+        if self._access_token is not None:
+            return None
+        if self._authorization is not None or self._base is None:
+            return self._authorization
+        return self._base.authorization
+
+    @property
+    def names_shop(self) -> bool:
+        """Whether a shop's cipher is there, or will be found."""
+        return self.shop_cipher is not None or self._shop is not None
+
+    @property
+    def directory(self) -> ShopDirectory:
+        """The shops that the authorization covers, as far as they were asked for."""
+        if self.authorization is not None:
+            return self.authorization.directory
+        if self._directory is None:
+            from .shops import ShopDirectory
+
+            self._directory = ShopDirectory(None)
+        return self._directory
+
+    def for_shop(
+        self, shop_cipher: str | None = None, shop: ShopReference | None = None
+    ) -> AuthState:
         """Return the state of another shop under the same authorization.
 
         It goes on following the token of this one.
         """
         derived = AuthState(shop_cipher=shop_cipher)
+        derived._shop = shop
         derived._base = self
         return derived
+
+    def is_ready(self, cipher: str | None) -> bool:
+        """Whether a call with such a ``cipher`` can be signed now, with nothing to wait for."""
+        authorization = self.authorization
+        if authorization is not None and not authorization.ready:
+            return False
+        return self._shop is None or self._shop_cipher is not None or cipher != "shop_cipher"
+
+    async def prepare(self, cipher: str | None) -> None:
+        """Get what `is_ready` misses: a fresh token, the shop's cipher."""
+        authorization = self.authorization
+        if authorization is not None:
+            await authorization.prepare()
+        if self._shop is not None and self._shop_cipher is None and cipher == "shop_cipher":
+            self._shop_cipher = (await self._shop.find()).cipher
 
     def secrets(self) -> Iterator[str]:
         """Yield the values that must not be shown."""

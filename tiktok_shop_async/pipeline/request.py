@@ -39,6 +39,11 @@ class Call:
     body: Arguments = _NO_ARGUMENTS
     options: RequestOptions
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether it can be sent again: not with an open file that cannot be read twice."""
+        return all(not hasattr(value, "read") or value.seekable() for value in self.body.values())
+
 
 @attrs.frozen(kw_only=True)
 class UnsignedRequest:

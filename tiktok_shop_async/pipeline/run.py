@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from os import PathLike
 from typing import Any, TypeVar
 
@@ -12,22 +12,25 @@ import httpx
 from .._version import __version__
 from ..auth import AuthState
 from ..errors import (
+    AccessTokenExpiredError,
     OutcomeUnknownError,
     ResponseDecodeError,
     ServiceUnavailableError,
+    TikTokShopError,
     TransportError,
 )
 from ..options import Timeout
 from ..response import APIResponse, FileResponse
 from .decoding import decode_data
-from .envelope import open_envelope
+from .envelope import Success, open_envelope
 from .operation import Operation
 from .request import Call, build_request
 from .session import Session
 from .signing import AppCredentials, SigningAuth
-from .transport import receive, reports_faithfully, send, translated_errors
+from .transport import Answer, receive, reports_faithfully, send, translated_errors
 
 M = TypeVar("M")
+T = TypeVar("T")
 
 
 class Pipeline:
@@ -52,14 +55,19 @@ class Pipeline:
         self._session.check_usable()
         version = self._version(call)
         operation = call.operation
+        await _prepare(auth, operation)
+
+        async def attempt() -> tuple[Answer, Success]:
+            with ExitStack() as files, self._translated_errors(operation):
+                answer = await receive(await self._send(call, version, auth, files))
+            return answer, open_envelope(
+                answer, model, operation.id, self._secrets(auth), self._session.clock
+            )
+
         try:
             # Bounded before anything is encoded or signed: a waiting call holds its arguments only.
             async with self._session.slots:
-                with ExitStack() as files, self._translated_errors(operation):
-                    answer = await receive(await self._send(call, version, auth, files))
-            success = open_envelope(
-                answer, model, operation.id, self._secrets(auth), self._session.clock
-            )
+                answer, success = await _with_fresh_token(attempt, call, auth)
         except (TransportError, ServiceUnavailableError, ResponseDecodeError) as error:
             _raise_if_outcome_unknown(operation, error)
             raise
@@ -84,7 +92,9 @@ class Pipeline:
         self._session.check_usable()
         version = self._version(call)
         operation = call.operation
-        async with self._session.slots:
+        await _prepare(auth, operation)
+
+        async def attempt() -> FileResponse[M]:
             with ExitStack() as files, self._translated_errors(operation):
                 response = await self._send(call, version, auth, files)
                 try:
@@ -98,6 +108,9 @@ class Pipeline:
                     )
                 finally:
                     await response.aclose()
+
+        async with self._session.slots:
+            return await _with_fresh_token(attempt, call, auth)
 
     async def _send(
         self, call: Call, version: str, auth: AuthState, files: ExitStack
@@ -135,6 +148,37 @@ class Pipeline:
 
     def _translated_errors(self, operation: Operation) -> AbstractContextManager[None]:
         return translated_errors(operation.id, faithful=self._faithful)
+
+
+async def _prepare(auth: AuthState, operation: Operation) -> None:
+    """Have what the call is signed with; outside of its slot, since finding it may be a call."""
+    if not auth.is_ready(operation.cipher):
+        with _named(operation):
+            await auth.prepare(operation.cipher)
+
+
+async def _with_fresh_token(attempt: Callable[[], Awaitable[T]], call: Call, auth: AuthState) -> T:
+    """Make an attempt, and one more with a new token if the service called the first's expired."""
+    token = auth.access_token
+    try:
+        return await attempt()
+    except AccessTokenExpiredError:
+        authorization = auth.authorization
+        if authorization is None or token is None or not call.repeatable:
+            raise
+    with _named(call.operation):
+        await authorization.replace(token)
+    return await attempt()
+
+
+@contextmanager
+def _named(operation: Operation) -> Iterator[None]:
+    """Have errors of an authorization name the operation that met them."""
+    try:
+        yield
+    except TikTokShopError as error:
+        error.operation = error.operation or operation.id
+        raise
 
 
 def _timeout_extension(timeout: Timeout | None) -> dict[str, Any]:

@@ -1,0 +1,206 @@
+"""One authorization: its token, kept fresh, and refreshed once however many ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from ..errors import (
+    AccessTokenExpiredError,
+    InvalidArgumentError,
+    ReauthorizationRequiredError,
+    TikTokShopError,
+    TokenStoreError,
+)
+from .entry import Entry
+from .events import (
+    AuthEvent,
+    AuthorizationExpiring,
+    ReauthorizationRequired,
+    RefreshFailed,
+    logger,
+)
+from .policy import RefreshPolicy
+from .record import AuthorizationRecord, AuthorizedShop
+from .refresher import Refresher
+from .single_flight import SingleFlight
+from .token import NotPickled, Token
+
+if TYPE_CHECKING:
+    from .shops import ShopDirectory
+
+LEAST_PAUSE = timedelta(seconds=60)
+"""Between two refreshes ahead of time: a clock that is ahead must not refresh for every call."""
+
+
+class Authorization(NotPickled):
+    """The token of one seller, creator or partner, shared by all tasks of a process.
+
+    Only the holder of the store's lock refreshes, and it reads the store again first: what another
+    task or process refreshed meanwhile is taken over. A refresh is a task of its own, so that no
+    caller's cancellation stops it half way.
+    """
+
+    def __init__(self, app_key: str, open_id: str, policy: RefreshPolicy) -> None:
+        self.open_id = open_id
+        self._policy = policy
+        self._entry = Entry(policy.store, app_key, open_id)
+        self._refresher = Refresher(self._entry, policy, self._adopt, self._tell)
+        self._record: AuthorizationRecord | None = None
+        self._loading = SingleFlight()
+        self._renewing = SingleFlight()
+        self._tried_at: datetime | None = None
+
+    @cached_property
+    def directory(self) -> ShopDirectory:
+        """The shops that it covers, as far as they were asked for."""
+        from .shops import ShopDirectory
+
+        return ShopDirectory(self)
+
+    def __repr__(self) -> str:
+        return f"<Authorization of {self.open_id}>"
+
+    @property
+    def access_token(self) -> str | None:
+        """The access token that this process knows; None before the first call."""
+        return None if self._record is None else self._record.token.access_token
+
+    @property
+    def ready(self) -> bool:
+        """Whether a call can go out now, with nothing to be done before."""
+        record = self._record
+        if record is None or record.ended is not None:
+            return False
+        return self._now() < record.token.access_token_expires_at - self._policy.margin
+
+    async def prepare(self) -> None:
+        """Have an access token for the call that is about to be made.
+
+        One that expires within the margin is replaced in the background.
+        """
+        if self._record is None or self._record.ended is not None:
+            await self._loading.run(self._load)
+        record = self._known()
+        if record.ended is not None:
+            raise self._reauthorization_required(record)
+        now, expires_at = self._now(), record.token.access_token_expires_at
+        if now < expires_at - self._policy.margin or _is_recent(record.refreshed_at, now):
+            return
+        renew = partial(self._renew, record.token.access_token)
+        if now >= expires_at:
+            await self._renewing.run(renew)
+        elif not _is_recent(self._tried_at, now):
+            self._renewing.start(renew)
+
+    async def replace(self, rejected: str) -> None:
+        """Have another access token than the one that the service called expired (105002)."""
+        if self.access_token == rejected:
+            await self._renewing.run(partial(self._renew, rejected))
+
+    async def shops(self) -> tuple[AuthorizedShop, ...]:
+        """Return the shops that were found before, by this process or by another."""
+        if self._record is None:
+            await self._loading.run(self._load)
+        return self._known().shops
+
+    async def remember_shops(self, shops: Iterable[AuthorizedShop]) -> None:
+        """Keep the shops that it covers, and that they are its."""
+        found = tuple(shops)
+        self._adopt(await self._entry.change(partial(attrs.evolve, shops=found)))
+        for shop in found:
+            await self._policy.owners.link(shop.id, self.open_id)
+
+    async def begin(self, token: Token) -> None:
+        """Keep the token of a code's exchange, in place of all that was known."""
+        record = AuthorizationRecord(token=token, refreshed_at=self._now())
+        await self._entry.begin(record)
+        self._adopt(record)
+
+    async def end(self, reason: str) -> None:
+        """Note that the user has to authorize again, and tell the application."""
+        self._adopt(await self._entry.change(partial(attrs.evolve, ended=reason)))
+        self._tell_end()
+
+    async def announce_expiry(self, expires_at: datetime | None) -> None:
+        """Tell the application that it ends soon."""
+        if self._record is None:
+            await self._loading.run(self._load)
+        url = self._policy.authorization_url(self._known().token)
+        self._tell(AuthorizationExpiring, expires_at=expires_at, authorization_url=url)
+
+    async def settle(self) -> None:
+        """Wait for a refresh that is under way, and try a last time to save what is not."""
+        await self._renewing.settle()
+        await self._refresher.settle()
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._policy.clock(), UTC)
+
+    def _known(self) -> AuthorizationRecord:
+        assert self._record is not None, "it was loaded"
+        return self._record
+
+    def _adopt(self, record: AuthorizationRecord) -> None:
+        self._record = record
+
+    async def _load(self) -> None:
+        self._record, _ = await self._entry.read()
+
+    async def _renew(self, rejected: str) -> None:
+        """Have another token than ``rejected``: from the store, or else from the service."""
+        self._tried_at = self._now()
+        try:
+            async with self._entry.lock():
+                there, version = await self._entry.read()
+                record = self._refresher.newest(there)
+                if record.ended is None and record.token.access_token == rejected:
+                    record = await self._refresher.refresh(record, version)
+                self._adopt(record)  # perhaps of somebody who was faster
+        except TikTokShopError as error:
+            if self.access_token != rejected:  # all that failed is to give the lock back
+                logger.warning("after a refresh of %s: %s", self.open_id, error)
+                return
+            self._tell(RefreshFailed, reason=str(error))
+            if isinstance(error, (TokenStoreError, InvalidArgumentError)):
+                raise
+            raise AccessTokenExpiredError(
+                f"the access token has expired and could not be replaced: {error}",
+                code=getattr(error, "code", None),
+                request_id=error.request_id,
+                http_status=error.http_status,
+                retryable=True,
+                hint="Nothing was sent with it; call again.",
+            ) from error
+        if record.ended is not None:
+            self._tell_end()
+            raise self._reauthorization_required(record)
+
+    def _reauthorization_required(
+        self, record: AuthorizationRecord
+    ) -> ReauthorizationRequiredError:
+        seller = record.token.seller_name or self.open_id
+        url = self._policy.authorization_url(record.token)
+        return ReauthorizationRequiredError(
+            f"{seller} has to authorize the app again: {record.ended}",
+            seller=seller,
+            authorization_url=url,
+            hint=f"Send {seller} to {url}" if url else None,
+        )
+
+    def _tell_end(self) -> None:
+        record = self._known()
+        url = self._policy.authorization_url(record.token)
+        self._tell(ReauthorizationRequired, reason=record.ended, authorization_url=url)
+
+    def _tell(self, kind: type[AuthEvent], **facts: Any) -> None:
+        name = self._record.token.seller_name if self._record else ""
+        self._policy.announcer.tell(kind(open_id=self.open_id, seller_name=name, **facts))
+
+
+def _is_recent(moment: datetime | None, now: datetime) -> bool:
+    return moment is not None and timedelta() <= now - moment < LEAST_PAUSE

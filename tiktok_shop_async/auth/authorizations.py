@@ -1,0 +1,150 @@
+"""All authorizations of an app: kept in a store, refreshed in time, found by seller or shop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any, Self
+
+from ..errors import InvalidArgumentError
+from .authorization import Authorization
+from .events import Announcer, EventHandler
+from .oauth import TikTokShopOAuth
+from .owners import ShopOwners
+from .policy import REFRESH_MARGIN, RefreshPolicy
+from .state import AuthState
+from .stores.base import TokenStore
+from .token import NotPickled, Token, UserType
+
+SELLER_DEAUTHORIZATION = 6
+UPCOMING_AUTHORIZATION_EXPIRATION = 7
+
+
+class Authorizations(NotPickled):
+    """Gives the auth states of an app's sellers, creators and partners.
+
+    Make one per process and app. Its states share one refresh per authorization, and all processes
+    on the same store do too. Use it as an async context manager, or call `aclose` when done.
+    """
+
+    def __init__(
+        self,
+        oauth: TikTokShopOAuth,
+        store: TokenStore,
+        *,
+        refresh_margin: timedelta = REFRESH_MARGIN,
+        on_event: EventHandler | None = None,
+        authorization_url: Callable[[Token], str | None] | None = None,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        """Make the registry; nothing is read before the first call.
+
+        Args:
+            refresh_margin: How long before its expiry an access token is replaced.
+            on_event: Called with each `AuthEvent`; a coroutine function runs as a task.
+            authorization_url: Where a seller is sent who has to authorize again, such as the page
+                of your own that begins it; the platform's page without a state by default.
+            clock: Returns Unix seconds.
+            sleep: Waits between the attempts of a refresh.
+        """
+        self._oauth = oauth
+        self._policy = RefreshPolicy(
+            oauth=oauth,
+            store=store,
+            owners=ShopOwners(store, oauth.app_key),
+            margin=refresh_margin,
+            announcer=Announcer(on_event),
+            authorization_url=authorization_url or self._platform_page,
+            clock=clock,
+            sleep=sleep,
+        )
+        self._known: dict[str, Authorization] = {}
+
+    async def add(self, token: Token) -> AuthState:
+        """Keep the token of a code's exchange, in place of an earlier one of the same user."""
+        if not token.open_id:
+            raise InvalidArgumentError(
+                "the token has no open_id, by which its authorization is kept.", argument="token"
+            )
+        await self._authorization(token.open_id).begin(token)
+        return self.auth(token.open_id)
+
+    def auth(self, open_id: str) -> AuthState:
+        """Return the auth state of a user; its token is read from the store when it is needed."""
+        return AuthState(authorization=self._authorization(open_id))
+
+    async def auth_of_shop(self, shop_id: str) -> AuthState | None:
+        """Return the auth state of the seller whose shop it is; None if that is not known yet.
+
+        It is known once a call was made for the shop by its id, or after `link_shop`.
+        """
+        authorization = await self._of_shop(shop_id)
+        return None if authorization is None else AuthState(authorization=authorization)
+
+    async def link_shop(self, shop_id: str, open_id: str) -> None:
+        """Remember whose a shop is, for `auth_of_shop` and `apply_webhook`."""
+        await self._policy.owners.link(shop_id, open_id)
+
+    async def apply_webhook(self, event: Mapping[str, Any]) -> bool:
+        """Act on a verified webhook about an authorization; False if it is about something else.
+
+        Type 6, the seller withdrew it: every call is refused from now on, in all processes, and the
+        application is told. Type 7, it ends soon: the application is told.
+        """
+        kind = event.get("type")
+        if kind not in (SELLER_DEAUTHORIZATION, UPCOMING_AUTHORIZATION_EXPIRATION):
+            return False
+        authorization = await self._of_shop(str(event.get("shop_id", "")))
+        if authorization is None:
+            return False
+        if kind == SELLER_DEAUTHORIZATION:
+            await authorization.end("The seller withdrew the authorization.")
+        else:
+            data = event.get("data") or {}
+            await authorization.announce_expiry(_moment(data.get("expiration_time")))
+        return True
+
+    async def aclose(self) -> None:
+        """Wait for what is under way."""
+        await asyncio.gather(*(each.settle() for each in self._known.values()))
+        await self._policy.announcer.settle()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def _authorization(self, open_id: str) -> Authorization:
+        if open_id not in self._known:
+            self._known[open_id] = Authorization(self._oauth.app_key, open_id, self._policy)
+        return self._known[open_id]
+
+    async def _of_shop(self, shop_id: str) -> Authorization | None:
+        open_id = await self._policy.owners.find(shop_id)
+        return None if open_id is None else self._authorization(open_id)
+
+    def _platform_page(self, token: Token) -> str | None:
+        """Return the platform's page for a seller or partner; a creator's needs a state."""
+        if self._oauth.service_id is None or token.user_type == UserType.CREATOR:
+            return None
+        return self._oauth.authorization_url(
+            role="partner" if token.user_type == UserType.PARTNER else "seller",
+            region="us" if token.seller_base_region == "US" else "row",
+        )
+
+
+def _moment(seconds: Any) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(int(seconds), UTC)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None

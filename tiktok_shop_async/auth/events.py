@@ -1,0 +1,102 @@
+"""What an application is told about its authorizations, beside the answers to its calls."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import TypeAlias
+
+import attrs
+
+logger = logging.getLogger("tiktok_shop_async.auth")
+
+
+@attrs.frozen(kw_only=True)
+class AuthEvent:
+    """Something that happened to an authorization; nothing in it is secret."""
+
+    open_id: str
+    seller_name: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class TokenRefreshed(AuthEvent):
+    """A new token is in force, and in the store."""
+
+    expires_at: datetime
+
+
+@attrs.frozen(kw_only=True)
+class RefreshFailed(AuthEvent):
+    """A refresh ahead of time failed; calls go on with the token that there is, while it lasts."""
+
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class TokenNotStored(AuthEvent):
+    """A new token is in force here and nowhere else: the store could not be written."""
+
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class ReauthorizationRequired(AuthEvent):
+    """The seller has to authorize the app again; until then every call is refused."""
+
+    reason: str
+    authorization_url: str | None
+
+
+@attrs.frozen(kw_only=True)
+class AuthorizationExpiring(AuthEvent):
+    """The authorization ends soon (webhook 7); only the seller can extend it."""
+
+    expires_at: datetime | None
+    authorization_url: str | None
+
+
+EventHandler: TypeAlias = Callable[[AuthEvent], Awaitable[object] | object]
+
+
+class Announcer:
+    """Logs events and hands them to the application, whose own faults are logged only.
+
+    A handler that is a coroutine function runs as a task of its own: it may make calls, and so wait
+    for the very refresh that it is told of.
+    """
+
+    def __init__(self, handler: EventHandler | None) -> None:
+        self._handler = handler
+        self._running: set[asyncio.Task[None]] = set()
+
+    def tell(self, event: AuthEvent) -> None:
+        """Announce an event."""
+        level = logging.INFO if isinstance(event, TokenRefreshed) else logging.WARNING
+        logger.log(level, "%s", event)
+        if self._handler is None:
+            return
+        try:
+            result = self._handler(event)
+        except Exception:
+            logger.exception("the handler of %s failed", event)
+        else:
+            if inspect.isawaitable(result):
+                task = asyncio.create_task(_finish(result, event))
+                self._running.add(task)
+                task.add_done_callback(self._running.discard)
+
+    async def settle(self) -> None:
+        """Wait for the handlers that are running."""
+        if self._running:
+            await asyncio.wait(self._running)
+
+
+async def _finish(result: Awaitable[object], event: AuthEvent) -> None:
+    try:
+        await result
+    except Exception:
+        logger.exception("the handler of %s failed", event)

@@ -1,0 +1,86 @@
+"""What is kept of one authorization, and how it is written."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any, Self
+
+import attrs
+
+from ..errors import TokenStoreError
+from .token import NotPickled, Token
+
+FORMAT = 1
+"""Of what is written; a later one is refused rather than misread."""
+
+
+@attrs.frozen(kw_only=True)
+class AuthorizedShop:
+    """A shop that an authorization covers."""
+
+    id: str
+    cipher: str = attrs.field(repr=False)
+    code: str = ""
+    name: str = ""
+    region: str = ""
+    seller_type: str = ""
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class AuthorizationRecord(NotPickled):
+    """An authorization as it is kept: its token, its shops, and what is known of its state."""
+
+    token: Token
+    shops: tuple[AuthorizedShop, ...] = ()
+    refreshed_at: datetime | None = None
+    refresh_started_at: datetime | None = None
+    """Set before a refresh is sent, and taken away with its answer; else that was lost."""
+    ended: str | None = None
+    """Why the seller has to authorize again, if so."""
+
+    def to_bytes(self) -> bytes:
+        """Return it as a store keeps it, secrets included."""
+        document = {
+            "format": FORMAT,
+            "token": self.token.as_document(),
+            "shops": [attrs.asdict(shop) for shop in self.shops],
+            "refreshed_at": _seconds(self.refreshed_at),
+            "refresh_started_at": _seconds(self.refresh_started_at),
+            "ended": self.ended,
+        }
+        return json.dumps(document, separators=(",", ":")).encode()
+
+    @classmethod
+    def from_bytes(cls, value: bytes) -> Self:
+        """Return what `to_bytes` wrote; `TokenStoreError` if it was something else."""
+        try:
+            document = json.loads(value)
+            if document["format"] != FORMAT:
+                raise TokenStoreError(
+                    f"the store has an authorization in format {document['format']}, "
+                    f"and this version reads format {FORMAT}.",
+                    hint="Run one version of tiktok-shop-async on all machines.",
+                )
+            return cls(
+                token=Token.from_document(document["token"]),
+                shops=tuple(AuthorizedShop(**shop) for shop in document["shops"]),
+                refreshed_at=_moment(document["refreshed_at"]),
+                refresh_started_at=_moment(document["refresh_started_at"]),
+                ended=document["ended"],
+            )
+        except (ValueError, KeyError, TypeError):
+            pass
+        # Outside of the block: the exception there may quote what is secret here.
+        raise TokenStoreError(
+            "the store has something under this key that is no authorization.",
+            hint="Use a table, or a key prefix, of its own; and one encryption key.",
+        )
+
+
+def _seconds(moment: datetime | None) -> float | None:
+    return None if moment is None else moment.timestamp()
+
+
+def _moment(seconds: Any) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

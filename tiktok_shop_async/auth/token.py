@@ -1,0 +1,133 @@
+"""What an authorization gives an app: two tokens and what they are good for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import IntEnum
+from typing import Any, NoReturn, Self
+
+import attrs
+
+
+class UserType(IntEnum):
+    """Whose authorization a token stands for; 4 and 5 are kinds of global sellers."""
+
+    SELLER = 0
+    CREATOR = 1
+    PARTNER = 3
+
+
+class NotPickled:
+    """Refuses to be pickled: what is inside must not reach a file or a queue unnoticed."""
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} holds secrets and is not pickled")
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Token(NotPickled):
+    """An access token with its refresh token; the four values change together or not at all.
+
+    Source: the pages ``authorization-overview-202407`` and ``generate-test-access-token``.
+    """
+
+    access_token: str = attrs.field(repr=False)
+    refresh_token: str = attrs.field(repr=False)
+    access_token_expires_at: datetime
+    """Seven days after it was given, by default."""
+    refresh_token_expires_at: datetime
+    """The end of the authorization, as the seller granted it."""
+    open_id: str = ""
+    """The user's id for this app, alike in every token of an authorization."""
+    seller_name: str = ""
+    seller_base_region: str = ""
+    user_type: int = UserType.SELLER
+    """A `UserType`, or a number that the service added since."""
+    granted_scopes: tuple[str, ...] = ()
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """Return the token of the JSON that the service gives, or that `as_document` gave.
+
+        `ValueError` names the field that is missing or unreadable; there is no half a token.
+        """
+        return cls(
+            access_token=_text(document, "access_token"),
+            refresh_token=_text(document, "refresh_token"),
+            access_token_expires_at=_moment(document, "access_token_expire_in"),
+            refresh_token_expires_at=_moment(document, "refresh_token_expire_in"),
+            open_id=_optional_text(document, "open_id"),
+            seller_name=_optional_text(document, "seller_name"),
+            seller_base_region=_optional_text(document, "seller_base_region"),
+            user_type=_number(document.get("user_type") or 0, "user_type"),
+            granted_scopes=_scopes(document.get("granted_scopes")),
+        )
+
+    def completed_by(self, old: Token) -> Self:
+        """Return this one with what it leaves open taken from the one before."""
+        return attrs.evolve(
+            self,
+            open_id=self.open_id or old.open_id,
+            seller_name=self.seller_name or old.seller_name,
+            seller_base_region=self.seller_base_region or old.seller_base_region,
+            granted_scopes=self.granted_scopes or old.granted_scopes,
+        )
+
+    def as_document(self) -> dict[str, Any]:
+        """Return it as JSON in the service's words, secrets included: for a store to keep."""
+        return {
+            "access_token": self.access_token,
+            "refresh_token": self.refresh_token,
+            # Unix seconds, in spite of the names.
+            "access_token_expire_in": int(self.access_token_expires_at.timestamp()),
+            "refresh_token_expire_in": int(self.refresh_token_expires_at.timestamp()),
+            "open_id": self.open_id,
+            "seller_name": self.seller_name,
+            "seller_base_region": self.seller_base_region,
+            "user_type": int(self.user_type),
+            "granted_scopes": list(self.granted_scopes),
+        }
+
+
+_EARLIEST = 1_000_000_000
+"""Unix seconds of 2001: a smaller number is no moment but a duration."""
+_LATEST = 253_402_300_799  # the end of the year 9999, as far as Python counts
+
+
+def _text(document: Mapping[str, Any], name: str) -> str:
+    value = document.get(name)
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{name} is missing")
+    return value
+
+
+def _optional_text(document: Mapping[str, Any], name: str) -> str:
+    value = document.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _number(value: Any, name: str) -> int:
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return int(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} is no number") from None
+
+
+def _moment(document: Mapping[str, Any], name: str) -> datetime:
+    seconds = _number(document.get(name), name)
+    if seconds < _EARLIEST:
+        raise ValueError(f"{name} is no Unix time")
+    return datetime.fromtimestamp(min(seconds, _LATEST), UTC)
+
+
+def _scopes(value: Any) -> tuple[str, ...]:
+    return tuple(each for each in value if isinstance(each, str)) if isinstance(value, list) else ()
