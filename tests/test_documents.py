@@ -13,8 +13,14 @@ from typing import Any
 import httpx
 import pytest
 import respx
+from auth.consent import DOCUMENT
+from starlette.requests import Request
 
 from catalogue import example, operations
+from tiktok_shop_async import AuthState, TikTokShopOAuth, Token
+from tiktok_shop_async.auth import Authorizations, MemoryTokenStore
+from tiktok_shop_async.auth.web import Authorized
+from tiktok_shop_async.testing.sandboxes import local_shop
 
 pytest_plugins = ["pytester"]
 
@@ -51,10 +57,18 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.chdir(tmp_path)
     picture = tmp_path / "shirt.png"
     picture.write_bytes(b"a picture")
+    oauth = TikTokShopOAuth("x", "x", service_id="x")
     return {
         "app": None,
+        "authorizations": Authorizations(oauth, MemoryTokenStore()),
+        "authorized": Authorized(
+            token=Token.from_document(DOCUMENT), auth=AuthState(access_token="x"), data=None
+        ),
         "folder": tmp_path,
+        "nonce": "1",
+        "oauth": oauth,
         "picture": picture,
+        "redirect": "https://me.example/callback?error=auth_denied&state=x",
         "order_id": "1",
         "order_ids": ["1", "2"],
         "task_id": "7",
@@ -64,7 +78,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 @pytest.mark.parametrize("snippet", SNIPPETS)
 def test_a_snippet_runs(snippet: str, world: dict[str, Any]) -> None:
     names: dict[str, Any] = {"__name__": "snippet"}
-    brings_its_shop = re.search(r"import (respx|run_sandbox|MockTikTokShop)", snippet)
+    brings_its_shop = re.search(r"import .*\b(respx|run_sandbox|MockTikTokShop)", snippet)
     router = respx.mock(assert_all_called=False)
     router.route().mock(side_effect=answer)
     with nullcontext() if brings_its_shop else router:
@@ -78,7 +92,8 @@ async def called(function: Any, world: dict[str, Any]) -> None:
     from tiktok_shop_async import AsyncTikTokShop
 
     client = AsyncTikTokShop("key", "secret", access_token="token", shop_cipher="cipher")
-    known = world | {"client": client}
+    request = Request({"type": "http", "state": {"client": client}})
+    known = world | {"client": client, "request": request}
     result = function(**{name: known[name] for name in inspect.signature(function).parameters})
     async with client:
         if inspect.isawaitable(result):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import httpx
 
+from ._not_pickled import NotPickled
 from .client_options import DEFAULT_BASE_URL, ClientOptions, from_environment
 from .errors import InvalidArgumentError
 from .pipeline.connections import ConnectionStackTransport
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from .response import APIResponse
 
 
-class AsyncTikTokShop(ResourceGroups):
+class AsyncTikTokShop(NotPickled, ResourceGroups):
     """TikTok Shop's Open API: one client for all operations, all shops and all tasks of a loop.
 
     The groups of operations are attributes: ``await client.order.get_order_detail(ids=[…])``.

@@ -54,7 +54,7 @@ def _check_base_url(base_url: str) -> None:
         raise InvalidArgumentError(
             "base_url is not a plain http(s) URL.",
             argument="base_url",
-            hint=f'The service is at "{DEFAULT_BASE_URL}".',
+            hint=f'It is one like "{DEFAULT_BASE_URL}".',
         )
 
 

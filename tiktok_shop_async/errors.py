@@ -18,6 +18,10 @@
     │   └── RequestTimeoutError            the time was up
     ├── OutcomeUnknownError            a write that may or may not have happened
     ├── ResponseDecodeError            an answer that cannot be read
+    ├── AuthorizationError             an authorize page led back without a code to use
+    │   ├── AuthorizationDeniedError       the user said no
+    │   └── StateError                     forged, made for another browser, or used before
+    │       └── StateExpiredError              the user took too long
     ├── TokenStoreError                tokens could not be read, written or locked
     │   └── StaleVersionError              somebody else wrote in between
     └── WebhookSignatureError          a delivery that the service did not sign
@@ -171,6 +175,27 @@ class ResponseDecodeError(TikTokShopError):
         super().__init__(message, **facts)
         self.excerpt = excerpt
         """Beginning of the body, with secrets masked."""
+
+
+class AuthorizationError(TikTokShopError):
+    """What an authorize page led back with is of no use; the user may begin again."""
+
+    def __init__(self, message: str, *, state: str | None = None, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.state = state
+        """As it came back, unchecked."""
+
+
+class AuthorizationDeniedError(AuthorizationError):
+    """The user did not authorize the app."""
+
+
+class StateError(AuthorizationError):
+    """A state that was not made here, or not for this browser, or that is missing."""
+
+
+class StateExpiredError(StateError):
+    """A state that was made too long ago."""
 
 
 class TokenStoreError(TikTokShopError):

@@ -3,7 +3,7 @@
 Both checkers warn of an ignored line without an error, so a mistake that slips through fails.
 """
 
-from tiktok_shop_async import AsyncTikTokShop
+from tiktok_shop_async import AsyncTikTokShop, TikTokShopOAuth
 from tiktok_shop_async.models.return_refund import Sku
 
 
@@ -17,4 +17,5 @@ async def mistakes(client: AsyncTikTokShop) -> None:
     response = await client.return_refund.cancel_order(order_id="1", cancel_reason="x")
     response.data.cancel_id = "2"  # type: ignore[misc]
     response.data.cancel_idd  # type: ignore[attr-defined]  # noqa: B018
+    TikTokShopOAuth("key", "secret").authorization_url(role="buyer")  # type: ignore[arg-type]
     Sku(sku="1")  # type: ignore[call-arg]

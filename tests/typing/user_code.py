@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any, assert_type
 
 import httpx
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
 
 from tiktok_shop_async import (
     APIResponse,
@@ -16,7 +18,11 @@ from tiktok_shop_async import (
     RateLimitError,
     RequestOptions,
     TikTokAPIError,
+    TikTokShopOAuth,
+    Token,
 )
+from tiktok_shop_async.auth import Authorizations, StateSigner, parse_redirect
+from tiktok_shop_async.auth.web import Authorized, OAuthRoutes
 from tiktok_shop_async.models.affiliate_seller import CompassTaskFile
 from tiktok_shop_async.models.order import LineItem, Order, OrderPage
 from tiktok_shop_async.models.product import UploadedImage
@@ -42,6 +48,22 @@ async def with_the_sandbox(sandbox: Sandbox) -> None:
     sandbox.faults.add("throttled", nth=1)
     sandbox.webhooks.transport = httpx.MockTransport(lambda _: httpx.Response(200))
     await sandbox.webhooks.drain()
+
+
+async def authorization(oauth: TikTokShopOAuth, authorizations: Authorizations) -> OAuthRoutes:
+    assert_type(oauth.authorization_url("partner", region="row", state="x"), str)
+    answer = parse_redirect("https://me.example/callback?code=1")
+    assert_type(answer.state, str | None)
+    token = await oauth.exchange(answer.code)
+    assert_type(token, Token)
+    assert_type(token.access_token_expires_at, datetime)
+
+    async def welcome(request: Request, authorized: Authorized) -> Response:
+        assert_type(authorized.auth, AuthState)
+        return RedirectResponse("/")
+
+    signer = StateSigner("x" * 32)
+    return OAuthRoutes(authorizations, signer, welcome, state_data=lambda request: {"user": 7})
 
 
 async def pages(client: AsyncTikTokShop) -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     )
     from .oauth import TikTokShopOAuth
     from .record import AuthorizedShop
+    from .redirect import AuthorizationResponse, parse_redirect
+    from .state_signer import StateSigner
     from .stores import MemoryTokenStore, StoredValue, TokenStore
     from .token import Token, UserType
 
@@ -24,11 +26,13 @@ __all__ = [
     "AuthEvent",
     "AuthState",
     "AuthorizationExpiring",
+    "AuthorizationResponse",
     "Authorizations",
     "AuthorizedShop",
     "MemoryTokenStore",
     "ReauthorizationRequired",
     "RefreshFailed",
+    "StateSigner",
     "StoredValue",
     "TikTokShopOAuth",
     "Token",
@@ -36,6 +40,7 @@ __all__ = [
     "TokenRefreshed",
     "TokenStore",
     "UserType",
+    "parse_redirect",
 ]
 
 _, __getattr__, __dir__ = lazy_exports(
@@ -43,11 +48,13 @@ _, __getattr__, __dir__ = lazy_exports(
     {
         "AuthEvent": "events",
         "AuthorizationExpiring": "events",
+        "AuthorizationResponse": "redirect",
         "Authorizations": "authorizations",
         "AuthorizedShop": "record",
         "MemoryTokenStore": "stores",
         "ReauthorizationRequired": "events",
         "RefreshFailed": "events",
+        "StateSigner": "state_signer",
         "StoredValue": "stores",
         "TikTokShopOAuth": "oauth",
         "Token": "token",
@@ -55,5 +62,6 @@ _, __getattr__, __dir__ = lazy_exports(
         "TokenRefreshed": "events",
         "TokenStore": "stores",
         "UserType": "token",
+        "parse_redirect": "redirect",
     },
 )

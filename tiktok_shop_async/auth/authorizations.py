@@ -64,6 +64,11 @@ class Authorizations(NotPickled):
         )
         self._known: dict[str, Authorization] = {}
 
+    @property
+    def oauth(self) -> TikTokShopOAuth:
+        """Where tokens come from."""
+        return self._oauth
+
     async def add(self, token: Token) -> AuthState:
         """Keep the token of a code's exchange, in place of an earlier one of the same user."""
         if not token.open_id:

@@ -2,28 +2,292 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+from urllib.parse import quote, quote_plus, urlencode
 
-from .token import NotPickled, Token
+import httpx
+
+from .._not_pickled import NotPickled
+from .._version import __version__
+from ..client_options import ClientOptions
+from ..errors import (
+    InvalidArgumentError,
+    OutcomeUnknownError,
+    ResponseDecodeError,
+    ServiceUnavailableError,
+    TikTokShopError,
+    TransportError,
+)
+from ..pipeline.connections import ConnectionStackTransport
+from ..pipeline.decoding import decode_data
+from ..pipeline.envelope import Success, open_envelope
+from ..pipeline.session import Session
+from ..pipeline.transport import receive, reports_faithfully, translated_errors
+from .token import Token
+
+if TYPE_CHECKING:
+    from ..options import Timeout
+
+Role: TypeAlias = Literal["seller", "partner", "creator"]
+Region: TypeAlias = Literal["us", "row"]
+
+TOKEN_HOST = "https://auth.tiktok-shops.com"  # noqa: S105 - public
+AUTHORIZE_HOSTS = MappingProxyType(
+    {
+        ("seller", "us"): "https://services.us.tiktokshop.com",
+        ("seller", "row"): "https://services.tiktokshop.com",
+        ("partner", "us"): "https://partner.us.tiktokshop.com",
+        ("partner", "row"): "https://partner.tiktokshop.com",
+        ("creator", "us"): "https://shop.tiktok.com",
+        ("creator", "row"): "https://shop.tiktok.com",
+    }
+)
+"""Role and region -> where the authorize page is (``authorization-overview-202407``)."""
 
 
 class TikTokShopOAuth(NotPickled):
-    """Placeholder."""
+    """Sends users to the authorize pages, and takes their codes and refresh tokens to the service.
 
-    def __init__(self, app_key: str, app_secret: str, *, service_id: str | None = None) -> None:
+    The platform wants secrets in the URLs of its token calls. So these go straight to the
+    transport, past httpx's log of URLs, and their errors keep nothing of what was sent or answered.
+    Use it as an async context manager, or call `aclose` when done.
+    """
+
+    def __init__(
+        self,
+        app_key: str,
+        app_secret: str,
+        *,
+        service_id: str | None = None,
+        base_url: str | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        timeout: Timeout | None = 30.0,
+        proxy: str | httpx.Proxy | None = None,
+        verify: ssl.SSLContext | bool = True,
+        trust_env: bool = True,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Make it; nothing is connected before the first exchange or refresh.
+
+        Args:
+            service_id: Names the app on the pages of sellers and partners; see Partner Center.
+            base_url: In place of all of the platform's hosts: a sandbox.
+            transport: Sends in place of our connections; closed with this. One that logs URLs logs
+                secrets.
+            timeout: Seconds for each of connecting, sending and waiting for bytes; None for ever.
+            proxy: As httpx takes it; without one, the environment's proxies are honoured.
+            verify: False switches certificate checks off.
+            trust_env: Whether proxies and certificates from the environment count.
+            clock: Returns Unix seconds, for a Retry-After that is a date.
+        """
+        if transport is not None and proxy is not None:
+            raise InvalidArgumentError(
+                "transport is given together with a proxy, which it replaces.", argument="transport"
+            )
+        options = ClientOptions(
+            app_key=app_key,
+            app_secret=app_secret,
+            base_url=(base_url or TOKEN_HOST).rstrip("/"),
+            timeout=timeout,
+            max_retries=0,
+            max_in_flight=100,
+            api_versions={},
+        )
         self.app_key = app_key
         self.service_id = service_id
+        self._authorize_host = options.base_url if base_url else None
+        self._transport = transport or ConnectionStackTransport(
+            proxy=proxy, verify=verify, trust_env=trust_env
+        )
+        http_client = httpx.AsyncClient(transport=self._transport)
+        self._faithful = reports_faithfully(http_client)
+        self._session = Session(http_client, options, clock)
 
     def authorization_url(
-        self,
-        role: Literal["seller", "partner", "creator"] = "seller",
-        region: Literal["us", "row"] = "us",
-        state: str | None = None,
+        self, role: Role = "seller", region: Region = "us", state: str | None = None
     ) -> str:
-        raise NotImplementedError
+        """Return the page where a user authorizes the app.
+
+        Args:
+            region: Of the seller or partner: ``"us"``, or ``"row"`` for all the rest of the world.
+            state: Comes back with the answer, and tells it from one that somebody else began; see
+                `StateSigner`. A creator's page needs one.
+        """
+        if (role, region) not in AUTHORIZE_HOSTS:
+            wrong = "region" if role in ("seller", "partner", "creator") else "role"
+            raise InvalidArgumentError(
+                f"{wrong} is none that the platform has.",
+                argument=wrong,
+                hint="Roles are seller, partner and creator; regions are us and row.",
+            )
+        host = self._authorize_host or AUTHORIZE_HOSTS[role, region]
+        if role == "creator":
+            if not state:
+                raise InvalidArgumentError(
+                    "a creator's authorize page needs a state.", argument="state"
+                )
+            page, query = "/alliance/creator/auth", {"app_key": self.app_key}
+        else:
+            if not self.service_id:
+                raise InvalidArgumentError(
+                    "the authorize pages of sellers and partners need the app's service_id.",
+                    argument="service_id",
+                    hint="Partner Center shows it in the app's authorization link.",
+                )
+            page, query = "/open/authorize", {"service_id": self.service_id}
+        if state:
+            query["state"] = state
+        if role == "partner" and self._authorize_host:
+            query["role"] = role  # a sandbox has one host for both
+        return f"{host}{page}?{urlencode(query, quote_via=quote)}"
 
     async def exchange(self, code: str) -> Token:
-        raise NotImplementedError
+        """Return the token for the code that an authorize page led back with.
+
+        A code works once, for half an hour. `ReauthorizationRequiredError` if it does not any more;
+        `OutcomeUnknownError` if that cannot be known, since the answer was lost.
+        """
+        _check(code, "code")
+        request = self._request("/api/v2/token/get", "authorized_code", auth_code=code)
+        del code  # tracebacks may show the values of names
+        return await self._token(request, "oauth.exchange", works_once=True)
 
     async def refresh(self, refresh_token: str) -> Token:
-        raise NotImplementedError
+        """Return the token that replaces the one with this refresh token.
+
+        `Authorizations` does this in time, and once for all tasks and processes.
+        `ReauthorizationRequiredError` if only the user can renew the authorization.
+        """
+        _check(refresh_token, "refresh_token")
+        request = self._request(
+            "/api/v2/token/refresh", "refresh_token", refresh_token=refresh_token
+        )
+        del refresh_token
+        return await self._token(request, "oauth.refresh", works_once=False)
+
+    async def aclose(self) -> None:
+        """Close the connections; calls are refused from then on."""
+        self._session.closed = True
+        await self._session.http_client.aclose()
+
+    async def __aenter__(self) -> Self:
+        self._session.check_usable()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._session.closed else "open"
+        return f"<{type(self).__name__} app_key={self.app_key!r} {state}>"
+
+    def _request(self, path: str, grant_type: str, **credential: str) -> _TokenRequest:
+        options = self._session.options
+        query = {
+            "app_key": options.app_key,
+            "app_secret": options.app_secret,
+            "grant_type": grant_type,
+            **credential,
+        }
+        return _TokenRequest(
+            "GET",
+            f"{options.base_url}{path}?{urlencode(query, quote_via=quote, safe='')}",
+            headers={
+                "accept": "application/json",
+                "accept-encoding": "gzip, deflate",
+                "user-agent": f"tiktok-shop-async/{__version__}",
+            },
+            extensions={"timeout": httpx.Timeout(options.timeout).as_dict()},
+        )
+
+    async def _token(self, request: _TokenRequest, operation: str, *, works_once: bool) -> Token:
+        self._session.check_usable()
+        try:
+            async with self._session.slots:
+                return await self._received(request, operation, works_once=works_once)
+        except TikTokShopError as caught:
+            error = caught
+        raise _bare(error)
+
+    async def _received(self, request: _TokenRequest, operation: str, *, works_once: bool) -> Token:
+        try:
+            success = await self._answer(request, operation)
+        except (TransportError, ServiceUnavailableError, ResponseDecodeError) as error:
+            if works_once and getattr(error, "maybe_sent", True):
+                raise OutcomeUnknownError(
+                    f"the code may or may not have been used: {error.message}",
+                    operation=operation,
+                    request_id=error.request_id,
+                    http_status=error.http_status,
+                    hint="Exchange it once more: if it was used, that is refused and the user has "
+                    "to authorize again.",
+                ) from error
+            raise
+        return _token_of(success, operation)
+
+    async def _answer(self, request: _TokenRequest, operation: str) -> Success:
+        secrets = tuple(request.secrets())
+        with translated_errors(operation, faithful=self._faithful, secrets=secrets):
+            answer = await receive(await self._transport.handle_async_request(request))
+        return open_envelope(answer, None, operation, secrets, self._session.clock, quotable=False)
+
+
+class _TokenRequest(httpx.Request):
+    """A request with secrets in its URL."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.url.path}>"
+
+    def secrets(self) -> Iterator[str]:
+        """Yield the secrets in all forms in which a URL may have them."""
+        for name in ("app_secret", "auth_code", "refresh_token"):
+            if name in self.url.params:
+                value = self.url.params[name]
+                yield from (value, quote(value, safe=""), quote(value), quote_plus(value))
+
+
+def _check(value: str, argument: str) -> None:
+    """Refuse what cannot be a code or a token: such a value was cut, or decoded once too often."""
+    if not isinstance(value, str) or not value:
+        problem = "is empty or no text"
+    elif " " in value:
+        problem = "has a space, as a plus sign has become that was decoded twice"
+    elif not (value.isascii() and value.isprintable()):
+        problem = "has characters that the service's have not"
+    else:
+        return
+    raise InvalidArgumentError(f"the {argument} {problem}.", argument=argument)
+
+
+def _token_of(success: Success, operation: str) -> Token:
+    """Return the token of a successful answer; there is no half a token."""
+    try:
+        document: Any = decode_data(None, success.data)[0]
+        if not isinstance(document, dict):
+            raise ValueError("the token is missing")
+        return Token.from_document(document)
+    except (ValueError, RecursionError) as error:
+        problem = str(error) if type(error) is ValueError else "the token is no JSON"
+    raise ResponseDecodeError(
+        f"the service answered with success, but {problem}.",
+        operation=operation,
+        request_id=success.request_id,
+        hint="Have the user authorize again if this lasts.",
+    )
+
+
+def _bare(error: TikTokShopError) -> TikTokShopError:
+    """Return an error without what it came from: frames and httpx's exceptions hold secrets."""
+    cause = error.__cause__
+    error.__cause__ = _bare(cause) if isinstance(cause, TikTokShopError) else None
+    error.__context__ = None
+    return error.with_traceback(None)

@@ -15,8 +15,8 @@ FORMAT = 1
 """Of what is written; a later one is refused rather than misread."""
 
 
-@attrs.frozen(kw_only=True)
-class AuthorizedShop:
+@attrs.frozen(kw_only=True, slots=False)
+class AuthorizedShop(NotPickled):
     """A shop that an authorization covers."""
 
     id: str

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import IntEnum
-from typing import Any, NoReturn, Self
+from typing import Any, Self
 
 import attrs
+
+from .._not_pickled import NotPickled
+
+__all__ = ["NotPickled", "Token", "UserType"]
 
 
 class UserType(IntEnum):
@@ -16,19 +20,6 @@ class UserType(IntEnum):
     SELLER = 0
     CREATOR = 1
     PARTNER = 3
-
-
-class NotPickled:
-    """Refuses to be pickled: what is inside must not reach a file or a queue unnoticed."""
-
-    def __reduce_ex__(self, protocol: Any) -> NoReturn:
-        raise TypeError(f"{type(self).__name__} holds secrets and is not pickled")
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, memo: object) -> Self:
-        return self
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -118,7 +109,7 @@ def _number(value: Any, name: str) -> int:
         if isinstance(value, bool):
             raise TypeError
         return int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"{name} is no number") from None
 
 

@@ -29,8 +29,13 @@ def open_envelope(
     operation: str,
     secrets: Iterable[str],
     clock: Callable[[], float],
+    *,
+    quotable: bool = True,
 ) -> Success:
-    """Return the envelope of a successful answer; raise what any other one means."""
+    """Return the envelope of a successful answer; raise what any other one means.
+
+    Errors about an answer that is not ``quotable`` show nothing of its body.
+    """
     envelope = read_envelope(answer.body, model)
     code = None if envelope is None else _integer(envelope.code)
     if envelope is not None and code == 0 and answer.status < 300:
@@ -48,6 +53,7 @@ def open_envelope(
         secrets=tuple(secrets),
         request_id=(_text(envelope.request_id) if envelope else "") or _request_id(answer),
         clock=clock,
+        quotable=quotable,
     )
     if envelope is None or code is None:
         raise unexpected(context)

@@ -28,6 +28,7 @@ class Context:
     secrets: tuple[str, ...]
     request_id: str | None
     clock: Callable[[], float]
+    quotable: bool = True
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -40,7 +41,13 @@ class Context:
 
     def excerpt(self) -> str:
         """Return the beginning of the body, with secrets masked."""
-        return excerpt(self.answer.body, self.secrets)
+        return excerpt(self.answer.body, self.secrets) if self.quotable else ""
+
+    def what_came(self) -> str:
+        """Return how to speak of the body."""
+        if self.answer.body and not self.quotable:
+            return "a body that is not shown, since it may hold secrets"
+        return self.excerpt() or "an empty body"
 
 
 def refused(context: Context, code: int, message: str) -> TikTokAPIError:
@@ -57,17 +64,17 @@ def refused(context: Context, code: int, message: str) -> TikTokAPIError:
 
 def unexpected(context: Context) -> TikTokAPIError | ResponseDecodeError:
     """Return the error of an answer that the service's gateway did not give."""
-    status, text = context.answer.status, context.excerpt()
+    status = context.answer.status
     if status >= 400:
-        reason = f"no answer of the service itself: {text or 'an empty body'}"
+        reason = f"no answer of the service itself: {context.what_came()}"
         return _meant(meaning_of_status(status), reason, context, code=None)
     if status >= 300:
         message = "redirected, and redirects are not followed: a signature is for one URL."
     else:
-        message = f"the answer has no envelope with an integer code: {text or 'an empty body'}"
+        message = f"the answer has no envelope with an integer code: {context.what_came()}"
     return ResponseDecodeError(
         message,
-        excerpt=text,
+        excerpt=context.excerpt(),
         hint="Check base_url, and the proxies on the way.",
         **context.facts,
     )

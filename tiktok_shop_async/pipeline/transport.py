@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,6 +17,7 @@ from ..errors import (
     TikTokShopError,
     TransportError,
 )
+from ..redaction import redact
 from .connections import ConnectionStackTransport
 from .signing import SigningAuth
 
@@ -96,16 +97,20 @@ def reports_faithfully(http_client: httpx.AsyncClient) -> bool:
 
 
 @contextmanager
-def translated_errors(operation: str, *, faithful: bool) -> Iterator[None]:
-    """Raise our errors for httpx's."""
+def translated_errors(
+    operation: str, *, faithful: bool, secrets: Iterable[str] = ()
+) -> Iterator[None]:
+    """Raise our errors for httpx's, whose texts may have ``secrets``."""
     try:
         yield
     except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
-        raise _translated(error, operation, faithful) from error
+        raise _translated(error, operation, faithful, secrets) from error
 
 
-def _translated(error: Exception, operation: str, faithful: bool) -> TikTokShopError:
-    reason = str(error) or type(error).__name__
+def _translated(
+    error: Exception, operation: str, faithful: bool, secrets: Iterable[str]
+) -> TikTokShopError:
+    reason = redact(str(error), secrets) or type(error).__name__
     unsent: dict[str, Any] = {"operation": operation, "maybe_sent": not faithful}
     match error:
         case httpx.PoolTimeout():

@@ -7,12 +7,14 @@ from typing import Protocol
 
 import attrs
 
+from ..._not_pickled import NotPickled
+
 NEVER_WRITTEN = 0
 """The version of a key that nothing was written to."""
 
 
-@attrs.frozen
-class StoredValue:
+@attrs.frozen(slots=False)
+class StoredValue(NotPickled):
     """What a store has under a key, and how often that was written."""
 
     value: bytes = attrs.field(repr=False)

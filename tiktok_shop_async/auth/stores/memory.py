@@ -6,11 +6,12 @@ import asyncio
 from collections import defaultdict
 from contextlib import AbstractAsyncContextManager
 
+from ..._not_pickled import NotPickled
 from ...errors import StaleVersionError
 from .base import NEVER_WRITTEN, StoredValue
 
 
-class MemoryTokenStore:
+class MemoryTokenStore(NotPickled):
     """Keeps tokens as long as the process lives; the next one has to authorize again."""
 
     def __init__(self) -> None:
