@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
@@ -33,7 +34,7 @@ from .firing import firing_routes
 from .gateway import AdmittedCall, Gateway, Received
 from .limits import Limits
 from .market import Market
-from .mishaps import Sleep, deliver, page_of_a_proxy, refusal_of, spoilt, too_many
+from .mishaps import Sleep, carry_out, deliver, too_many
 from .plays import play
 from .refusals import INTERNAL_ERROR, TOO_LARGE, Refusal
 from .request_log import LoggedRequest
@@ -120,7 +121,7 @@ def create_app(
     )
     routes: list[Mount | PageRoute] = [
         tools,
-        *authorization_routes(market, clock, shopfront.envelope),
+        *authorization_routes(bench, shopfront.envelope, shopfront.sleep),
     ]
     app = Starlette(
         routes=routes,
@@ -185,7 +186,7 @@ class Shopfront:
         self._gateway = Gateway(bench.market, bench.clock)
         self._clock = bench.clock
         self._latency = latency
-        self._sleep = sleep
+        self.sleep = sleep
         self._numbers = itertools.count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -198,9 +199,9 @@ class Shopfront:
                 return
             delay = self._latency() if callable(self._latency) else self._latency
             if delay > 0:
-                await self._sleep(delay)
+                await self.sleep(delay)
             entry.note_delivery(response.status_code, rule)
-            await deliver(response, rule, scope, receive, send, self._sleep)
+            await deliver(response, rule, scope, receive, send, self.sleep)
         finally:
             entry.milliseconds = (time.perf_counter() - started) * 1000
 
@@ -233,7 +234,11 @@ class Shopfront:
             call = self._gateway.admit(received, route)
             entry.note_request(pairs, received.signed_body, call.query["sign"])
             rule = self._strike(call)
-            return self._carry_out(call, rule, entry), rule
+            answer = carry_out(partial(self._play, call, entry), rule, self._clock())
+            if isinstance(answer, Response):
+                return answer, rule
+            entry.note_answer(0, "Success")
+            return self.envelope(0, "Success", answer, HTTPStatus.OK), rule
         except Refusal as refusal:
             if received is not None and not entry.query_pairs:
                 self._explain(received, entry)
@@ -250,27 +255,10 @@ class Shopfront:
             raise too_many(excess, limits.settings.retry_after, self._clock())
         return self._bench.faults.strike(call.operation.id)
 
-    def _carry_out(
-        self, call: AdmittedCall, rule: FaultRule | None, entry: LoggedRequest
-    ) -> Response:
-        """Play a call if its fault lets it be processed, and return what the fault left of it."""
-        data, refusal = None, None
-        if rule is None or rule.processed:
-            try:
-                data = play(call, self._market)
-                entry.processed = True
-            except Refusal as refused:
-                refusal = refused
-        if rule is not None:
-            page = page_of_a_proxy(rule)
-            if page is not None:
-                return page
-            refusal = refusal_of(rule, self._clock()) or refusal
-            data = spoilt(data, rule.kind)
-        if refusal is not None:
-            raise refusal
-        entry.note_answer(0, "Success")
-        return self.envelope(0, "Success", data, HTTPStatus.OK)
+    def _play(self, call: AdmittedCall, entry: LoggedRequest) -> dict[str, Any]:
+        data = play(call, self._market)
+        entry.processed = True
+        return data
 
     def _explain(self, received: Received, entry: LoggedRequest) -> None:
         """Note how a refused request should have been signed."""

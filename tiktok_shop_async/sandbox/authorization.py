@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
+from functools import partial
 from html import escape
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+import attrs
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
-from .grants import Grant, TokenPair
+from .faults import FaultRule
+from .grants import Grant, Grants, TokenPair
 from .market import App, Market
+from .mishaps import Sleep, carry_out, deliver
 from .refusals import Refusal, invalid
 from .scopes import all_scopes
 from .tokens import UserType
+from .workbench import Workbench
 
 Envelope = Callable[[int, str, dict[str, Any] | None, int], Response]
 
@@ -33,16 +39,17 @@ _HEADERS = {
 _FOREVER = 4_102_444_800  # the year 2100, for tokens that do not expire
 
 
-def authorization_routes(
-    market: Market, clock: Callable[[], float], envelope: Envelope
-) -> list[Route]:
+def authorization_routes(bench: Workbench, envelope: Envelope, sleep: Sleep) -> list[Route]:
     """Return the routes of the pages and of the token endpoints."""
-    pages, endpoints = _Pages(market, clock), _TokenEndpoints(market, clock, envelope)
+    pages = _Pages(bench.market, bench.clock)
+    exchange, refresh = [
+        _TokenEndpoint(bench, envelope, sleep, grant_type) for grant_type in _GRANT_TYPES
+    ]
     return [
         Route(SELLER_PAGE, pages.answer, methods=["GET", "POST"]),
         Route(CREATOR_PAGE, pages.answer, methods=["GET", "POST"]),
-        Route(EXCHANGE, endpoints.exchange, methods=["GET"]),
-        Route(REFRESH, endpoints.refresh, methods=["GET"]),
+        Route(EXCHANGE, exchange, methods=["GET"]),
+        Route(REFRESH, refresh, methods=["GET"]),
     ]
 
 
@@ -114,49 +121,62 @@ class _Pages:
         return {"app_key": app.key, "code": code, "locale": "en-US", "shop_region": region}
 
 
-class _TokenEndpoints:
-    """Gives tokens for codes and for refresh tokens, unsigned as the platform's are."""
+@attrs.frozen
+class _GrantType:
+    """What a token endpoint is called, takes, and gives."""
 
-    def __init__(self, market: Market, clock: Callable[[], float], envelope: Envelope) -> None:
-        self._market = market
-        self._clock = clock
-        self._envelope = envelope
+    operation: str
+    field: str
+    give: Callable[[Grants, str, str, float], TokenPair]
 
-    async def exchange(self, request: Request) -> Response:
-        """Answer a call with a code."""
-        grants = self._market.grants
-        return self._give(request, "authorized_code", "auth_code", grants.exchange)
 
-    async def refresh(self, request: Request) -> Response:
-        """Answer a call with a refresh token."""
-        grants = self._market.grants
-        return self._give(request, "refresh_token", "refresh_token", grants.refresh)
+_GRANT_TYPES: Mapping[str, _GrantType] = {
+    "authorized_code": _GrantType("oauth.exchange", "auth_code", Grants.exchange),
+    "refresh_token": _GrantType("oauth.refresh", "refresh_token", Grants.refresh),
+}
 
-    def _give(
-        self,
-        request: Request,
-        grant_type: str,
-        field: str,
-        give: Callable[[str, str, float], TokenPair],
-    ) -> Response:
-        query = request.query_params
+
+@attrs.frozen
+class _TokenEndpoint:
+    """Gives tokens for codes or for refresh tokens, unsigned as the platform does.
+
+    Faults strike it under the name of its operation, once the app and its secret were checked.
+    """
+
+    _bench: Workbench
+    _envelope: Envelope
+    _sleep: Sleep
+    _grant_type: str
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        rule: FaultRule | None = None
         try:
-            app = self._app(query)
-            if query.get("grant_type") != grant_type:
-                raise invalid(f"The grant_type must be {grant_type}.")
-            if not query.get(field):
-                raise invalid(f"The query parameter {field} is required.")
-            pair = give(app.key, query[field], self._clock())
+            app, value = self._check(Request(scope).query_params)
+            rule = self._bench.faults.strike(_GRANT_TYPES[self._grant_type].operation)
+            answer = carry_out(partial(self._give, app, value), rule, self._bench.clock())
+            if not isinstance(answer, Response):
+                answer = self._envelope(0, "success", answer, HTTPStatus.OK)
         except Refusal as refusal:
-            return self._envelope(refusal.code, refusal.message, None, refusal.http_status)
-        return self._envelope(0, "success", _document(pair), HTTPStatus.OK)
+            answer = self._envelope(refusal.code, refusal.message, None, refusal.http_status)
+            answer.headers.update(refusal.headers)
+        await deliver(answer, rule, scope, receive, send, self._sleep)
 
-    def _app(self, query: Mapping[str, str]) -> App:
-        app = self._market.apps.get(query.get("app_key", ""))
+    def _check(self, query: Mapping[str, str]) -> tuple[App, str]:
+        app = self._bench.market.apps.get(query.get("app_key", ""))
         secret = query.get("app_secret", "").encode()
         if app is None or not secrets.compare_digest(app.secret.encode(), secret):
             raise invalid("Invalid app_key or app_secret.")
-        return app
+        if query.get("grant_type") != self._grant_type:
+            raise invalid(f"The grant_type must be {self._grant_type}.")
+        field = _GRANT_TYPES[self._grant_type].field
+        if not query.get(field):
+            raise invalid(f"The query parameter {field} is required.")
+        return app, query[field]
+
+    def _give(self, app: App, value: str) -> dict[str, Any]:
+        give = _GRANT_TYPES[self._grant_type].give
+        return _document(give(self._bench.market.grants, app.key, value, self._bench.clock()))
 
 
 def open_id_of(app_key: str, user_type: UserType) -> str:

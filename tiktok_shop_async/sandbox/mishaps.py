@@ -47,7 +47,31 @@ def too_many(excess: Excess, form: Literal["seconds", "date"] | None, now: float
     return quota_exhausted() if excess.quota else throttled(excess.wait, form, now)
 
 
-def refusal_of(rule: FaultRule, now: float) -> Refusal | None:
+def carry_out(
+    work: Callable[[], dict[str, Any]], rule: FaultRule | None, now: float
+) -> Response | dict[str, Any] | None:
+    """Do what was asked if the fault lets it be done, and return what the fault leaves of it.
+
+    That is the answer's data, or a page in place of the envelope; else the refusal is raised.
+    """
+    if rule is None:
+        return work()
+    data, refusal = None, None
+    if rule.processed:
+        try:
+            data = work()
+        except Refusal as refused:
+            refusal = refused
+    page = _page_of_a_proxy(rule)
+    if page is not None:
+        return page
+    refusal = _refusal_of(rule, now) or refusal
+    if refusal is not None:
+        raise refusal
+    return _spoilt(data, rule.kind)
+
+
+def _refusal_of(rule: FaultRule, now: float) -> Refusal | None:
     """Return the envelope's refusal that a rule answers with, if it is one."""
     match rule.kind:
         case FaultKind.THROTTLED:
@@ -59,7 +83,7 @@ def refusal_of(rule: FaultRule, now: float) -> Refusal | None:
     return None
 
 
-def page_of_a_proxy(rule: FaultRule) -> Response | None:
+def _page_of_a_proxy(rule: FaultRule) -> Response | None:
     """Return the answer without an envelope that a rule gives, if it does."""
     match rule.kind:
         case FaultKind.UNAVAILABLE:
@@ -69,7 +93,7 @@ def page_of_a_proxy(rule: FaultRule) -> Response | None:
     return None
 
 
-def spoilt(data: dict[str, Any] | None, kind: FaultKind) -> dict[str, Any] | None:
+def _spoilt(data: dict[str, Any] | None, kind: FaultKind) -> dict[str, Any] | None:
     """Return an answer's data as a fault leaves it."""
     match kind:
         case FaultKind.NULL_DATA:
