@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         record,
         replay,
     )
+    from .token_stores import check_token_store
 
 __all__ = [
     "PERSONAL_FIELDS",
@@ -34,6 +35,7 @@ __all__ = [
     "ReplayTransport",
     "Sandbox",
     "UnexpectedRequestError",
+    "check_token_store",
     "example_response",
     "make",
     "record",
@@ -55,6 +57,7 @@ _, __getattr__, __dir__ = lazy_exports(
         "SECRET_FIELDS": "masking",
         "Sandbox": ".sandbox",
         "UnexpectedRequestError": "operation",
+        "check_token_store": "token_stores",
         "example_response": "examples",
         "make": "examples",
         "record": "recorder",
