@@ -14,7 +14,11 @@ print(" ".join(sys.modules))
 _NEVER_AT_IMPORT = (
     "attr",
     "cattrs",
+    "cryptography",
+    "filelock",
     "msgspec",
+    "redis",
+    "sqlalchemy",
     "starlette",
     "uvicorn",
     "tiktok_shop_async.models",

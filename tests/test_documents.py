@@ -6,7 +6,8 @@ import asyncio
 import inspect
 import json
 import re
-from contextlib import nullcontext
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import httpx
 import pytest
 import respx
 from auth.consent import DOCUMENT
+from auth.databases import REDIS_URL, postgresql_database, redis_prefix
 from starlette.requests import Request
 
 from catalogue import example, operations
@@ -49,7 +51,22 @@ def answer(request: httpx.Request) -> httpx.Response:
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+async def databases(snippet: str) -> AsyncIterator[dict[str, str]]:
+    """The databases that a snippet asks for; it leaves nothing in Redis."""
+    async with AsyncExitStack() as opened:
+        urls = {}
+        if "postgresql_url" in snippet:
+            urls["postgresql_url"] = await opened.enter_async_context(postgresql_database())
+        if "redis_url" in snippet:
+            await opened.enter_async_context(redis_prefix())
+            urls["redis_url"] = REDIS_URL
+        yield urls
+
+
+@pytest.fixture
+def world(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, databases: dict[str, str]
+) -> dict[str, Any]:
     """What a snippet's functions may ask for, by parameter name."""
     for name in ("APP_KEY", "APP_SECRET", "ACCESS_TOKEN", "SHOP_CIPHER"):
         monkeypatch.setenv(f"TIKTOK_{name}", "x")
@@ -72,6 +89,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "order_id": "1",
         "order_ids": ["1", "2"],
         "task_id": "7",
+        "sandbox": local_shop(),
+        **databases,
     }
 
 

@@ -21,13 +21,28 @@ from tiktok_shop_async import (
     TikTokShopOAuth,
     Token,
 )
-from tiktok_shop_async.auth import Authorizations, StateSigner, parse_redirect
+from tiktok_shop_async.auth import (
+    Authorizations,
+    EncryptedTokenStore,
+    MemoryTokenStore,
+    RedisTokenStore,
+    SQLTokenStore,
+    StateSigner,
+    TokenStore,
+    parse_redirect,
+)
 from tiktok_shop_async.auth.web import Authorized, OAuthRoutes
 from tiktok_shop_async.models.affiliate_seller import CompassTaskFile
 from tiktok_shop_async.models.order import LineItem, Order, OrderPage
 from tiktok_shop_async.models.product import UploadedImage
 from tiktok_shop_async.models.return_refund import CancelOrderResult, Sku
-from tiktok_shop_async.testing import MockCall, MockTikTokShop, Sandbox, make
+from tiktok_shop_async.testing import (
+    MockCall,
+    MockTikTokShop,
+    Sandbox,
+    check_token_store,
+    make,
+)
 
 
 async def single_calls(client: AsyncTikTokShop) -> None:
@@ -130,3 +145,11 @@ def test_kit(mock: MockTikTokShop) -> None:
     mock.order.get_order_detail.side_effect = [{"orders": []}, RateLimitError("slow down")]
     assert_type(make(Order, status="UNPAID"), Order)
     assert_type(mock.client(), AsyncTikTokShop)
+
+
+async def token_stores(url: str) -> None:
+    stores: list[TokenStore] = [MemoryTokenStore(), SQLTokenStore(url), RedisTokenStore(url)]
+    await check_token_store(lambda: EncryptedTokenStore(stores[0], ["key"]))
+    await check_token_store(lambda: SQLTokenStore(url))
+    async with RedisTokenStore(url) as store, store.lock("key"):
+        assert_type(await store.keys(), list[str])

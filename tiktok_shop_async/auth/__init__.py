@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from .redirect import AuthorizationResponse, parse_redirect
     from .state_signer import StateSigner
     from .stores import MemoryTokenStore, StoredValue, TokenStore
+    from .stores.encrypted import EncryptedTokenStore
+    from .stores.redis import RedisTokenStore
+    from .stores.sql import SQLTokenStore
     from .token import Token, UserType
 
 __all__ = [
@@ -29,9 +32,12 @@ __all__ = [
     "AuthorizationResponse",
     "Authorizations",
     "AuthorizedShop",
+    "EncryptedTokenStore",
     "MemoryTokenStore",
     "ReauthorizationRequired",
+    "RedisTokenStore",
     "RefreshFailed",
+    "SQLTokenStore",
     "StateSigner",
     "StoredValue",
     "TikTokShopOAuth",
@@ -51,9 +57,12 @@ _, __getattr__, __dir__ = lazy_exports(
         "AuthorizationResponse": "redirect",
         "Authorizations": "authorizations",
         "AuthorizedShop": "record",
+        "EncryptedTokenStore": "stores.encrypted",
         "MemoryTokenStore": "stores",
         "ReauthorizationRequired": "events",
+        "RedisTokenStore": "stores.redis",
         "RefreshFailed": "events",
+        "SQLTokenStore": "stores.sql",
         "StateSigner": "state_signer",
         "StoredValue": "stores",
         "TikTokShopOAuth": "oauth",

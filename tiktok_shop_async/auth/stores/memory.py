@@ -18,6 +18,10 @@ class MemoryTokenStore(NotPickled):
         self._values: dict[str, StoredValue] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
+    async def keys(self) -> list[str]:
+        """Return all keys that something was written to."""
+        return list(self._values)
+
     async def get(self, key: str) -> StoredValue | None:
         """Return what was written last, or None."""
         return self._values.get(key)
