@@ -127,7 +127,7 @@ async def test_a_code_works_once(shop: Sandbox, oauth: TikTokShopOAuth) -> None:
 async def test_a_refresh_replaces_both_tokens(shop: Sandbox, oauth: TikTokShopOAuth) -> None:
     token = await oauth.refresh(DEMO_REFRESH_TOKEN)
     assert token.refresh_token != DEMO_REFRESH_TOKEN
-    assert token.access_token != shop.sandbox.access_token
+    assert token.access_token != shop.access_token
     with pytest.raises(ReauthorizationRequiredError) as caught:
         await oauth.refresh(DEMO_REFRESH_TOKEN)
     assert (caught.value.code, caught.value.operation) == (36004001, "oauth.refresh")

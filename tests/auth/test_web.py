@@ -69,7 +69,7 @@ class Backend:
     ) -> None:
         self.shop = local_shop()
         self.url = f"{scheme}://{HOST}"
-        apps = self.shop.sandbox.market.apps
+        apps = self.shop.market.apps
         redirect_url = f"{self.url}/tiktok/callback"
         apps[DEMO_APP_KEY] = attrs.evolve(apps[DEMO_APP_KEY], redirect_url=redirect_url)
         self.loses_answers = False
@@ -278,7 +278,7 @@ async def test_nothing_comes_of_it(
     assert len(logged) == 1
     code = httpx.URL(callback).params.get("code")
     for text in (answer.text, logged[0].getMessage()):
-        assert backend.shop.sandbox.app_secret not in text
+        assert backend.shop.app_secret not in text
         assert code is None or code not in text
 
 

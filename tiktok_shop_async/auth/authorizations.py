@@ -78,9 +78,9 @@ class Authorizations(NotPickled):
         await self._authorization(token.open_id).begin(token)
         return self.auth(token.open_id)
 
-    def auth(self, open_id: str) -> AuthState:
+    def auth(self, open_id: str, *, shop_cipher: str | None = None) -> AuthState:
         """Return the auth state of a user; its token is read from the store when it is needed."""
-        return AuthState(authorization=self._authorization(open_id))
+        return AuthState(authorization=self._authorization(open_id), shop_cipher=shop_cipher)
 
     async def auth_of_shop(self, shop_id: str) -> AuthState | None:
         """Return the auth state of the seller whose shop it is; None if that is not known yet.
