@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import httpx
 import pytest
@@ -459,6 +460,64 @@ class TestWebhooks:
             assert not process.events
 
 
+class TestWithdrawal:
+    """Only one process is told; the service's refusal makes the others look into the store."""
+
+    @pytest.fixture
+    def store(self) -> UnreliableStore:
+        return UnreliableStore()
+
+    @pytest.fixture
+    def world(self, store: UnreliableStore) -> World:
+        return World(store)
+
+    async def test_the_other_processes_say_so_too(self, world: World) -> None:
+        async with withdrawn(world) as (_, told, client):
+            with pytest.raises(TikTokAPIError, match="code 105001"):
+                await client.order.get_order_list(page_size=1)
+            await told()
+            for _ in range(2):
+                with pytest.raises(ReauthorizationRequiredError, match="The seller withdrew"):
+                    await client.order.get_order_list(page_size=1)
+            assert world.market.refreshes == 0
+
+    async def test_the_other_processes_use_the_token_of_a_new_authorization(
+        self, world: World
+    ) -> None:
+        """Whose webhook may never have come."""
+        async with withdrawn(world) as (process, _, client):
+            await process.authorizations.add(await world.authorized())
+            order_id = world.order_ids()[0]
+            await cancel(client, order_id)
+            assert len(world.sandbox.shop.orders[order_id].cancellations) == 1
+
+    async def test_where_the_store_is_down_the_refusal_is_what_is_raised(
+        self, store: UnreliableStore, world: World
+    ) -> None:
+        async with withdrawn(world) as (_, told, client):
+            await told()
+            store.fails = lambda what: True
+            with pytest.raises(TikTokAPIError, match="code 105001"):
+                await client.order.get_order_list(page_size=1)
+
+
+@asynccontextmanager
+async def withdrawn(
+    world: World,
+) -> AsyncIterator[tuple[Process, Callable[[], Awaitable[object]], AsyncTikTokShop]]:
+    """A process that can be told of a withdrawal, and a client of one that is not."""
+    async with started(world) as (process, client):
+        shop_id = world.sandbox.shop.id
+        await process.authorizations.link_shop(shop_id, open_id_of(process))
+        other = world.process()
+        async with other.client(open_id_of(process)) as second:
+            for each in (client, second):
+                await each.order.get_order_list(page_size=1)
+            world.market.revoke(client.auth.access_token or "")
+            event = {"type": 6, "shop_id": shop_id, "data": {"message": "bye"}}
+            yield process, partial(process.authorizations.apply_webhook, event), second
+
+
 async def test_a_withdrawal_while_calls_are_under_way_is_refused_as_such(world: World) -> None:
     async with started(world) as (_, client):
         await client.order.get_order_list(page_size=1)
@@ -489,6 +548,8 @@ class TestFiles:
             await make_stale(world, process, client)
             with pytest.raises(AccessTokenExpiredError):
                 await client.product.upload_product_image(data=Pipe(b"\xff\xd8\xff a picture"))
+            again = Pipe(b"\xff\xd8\xff a picture")  # by now there is another token
+            assert (await client.product.upload_product_image(data=again)).data.uri
 
 
 async def make_stale(world: World, process: Process, client: AsyncTikTokShop) -> None:

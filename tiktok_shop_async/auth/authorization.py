@@ -102,6 +102,21 @@ class Authorization(NotPickled):
         if self.access_token == rejected:
             await self._renewing.run(partial(self._renew, rejected))
 
+    async def look_again(self, refused: str) -> None:
+        """Read the store after the service refused a token: it may have another one by now.
+
+        Another process may have been told that the seller withdrew, or authorized the app again.
+        """
+        if self.access_token == refused:
+            try:
+                await self._loading.run(self._load)
+            except (TokenStoreError, InvalidArgumentError) as error:
+                logger.warning("after a refusal for %s: %s", self.open_id, error)
+                return  # what the service said is the better error
+        record = self._known()
+        if record.ended is not None:
+            raise self._reauthorization_required(record)
+
     async def shops(self) -> tuple[AuthorizedShop, ...]:
         """Return the shops that were found before, by this process or by another."""
         if self._record is None:
@@ -149,7 +164,10 @@ class Authorization(NotPickled):
         self._record = record
 
     async def _load(self) -> None:
-        self._record, _ = await self._entry.read()
+        before = self._record
+        there, _ = await self._entry.read()
+        if self._record is before:  # else a refresh has brought a newer one meanwhile
+            self._adopt(self._refresher.newest(there))
 
     async def _renew(self, rejected: str) -> None:
         """Have another token than ``rejected``: from the store, or else from the service."""

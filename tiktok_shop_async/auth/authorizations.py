@@ -97,8 +97,9 @@ class Authorizations(NotPickled):
     async def apply_webhook(self, event: Mapping[str, Any]) -> bool:
         """Act on a verified webhook about an authorization; False if it is about something else.
 
-        Type 6, the seller withdrew it: every call is refused from now on, in all processes, and the
-        application is told. Type 7, it ends soon: the application is told.
+        Type 6, the seller withdrew it: calls are refused from now on, in other processes as soon
+        as the service has refused one; the application is told. Type 7, it ends soon: the
+        application is told.
         """
         kind = event.get("type")
         if kind not in (SELLER_DEAUTHORIZATION, UPCOMING_AUTHORIZATION_EXPIRATION):

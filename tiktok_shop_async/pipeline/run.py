@@ -14,8 +14,11 @@ from ..auth import AuthState
 from ..errors import (
     AccessTokenExpiredError,
     OutcomeUnknownError,
+    PermissionDeniedError,
+    ReauthorizationRequiredError,
     ResponseDecodeError,
     ServiceUnavailableError,
+    TikTokAPIError,
     TikTokShopError,
     TransportError,
 )
@@ -158,17 +161,31 @@ async def _prepare(auth: AuthState, operation: Operation) -> None:
 
 
 async def _with_fresh_token(attempt: Callable[[], Awaitable[T]], call: Call, auth: AuthState) -> T:
-    """Make an attempt, and one more with a new token if the service called the first's expired."""
+    """Make an attempt, and one more if the service refused the token and there is another."""
     token = auth.access_token
     try:
         return await attempt()
-    except AccessTokenExpiredError:
+    except TikTokAPIError as error:
         authorization = auth.authorization
-        if authorization is None or token is None or not call.repeatable:
+        if authorization is None or token is None:
             raise
-    with _named(call.operation):
-        await authorization.replace(token)
+        with _named(call.operation):
+            if isinstance(error, AccessTokenExpiredError):
+                await authorization.replace(token)
+            elif _is_about_the_token(error):
+                await authorization.look_again(token)
+        if auth.access_token == token or not call.repeatable:
+            raise
     return await attempt()
+
+
+def _is_about_the_token(error: TikTokAPIError) -> bool:
+    """Whether a refusal may mean that the authorization is another by now, or none.
+
+    No document says which code a withdrawn token gets; asking the store once too often is cheap.
+    """
+    kinds = (PermissionDeniedError, ReauthorizationRequiredError)
+    return isinstance(error, kinds) or error.http_status in (401, 403)
 
 
 @contextmanager
