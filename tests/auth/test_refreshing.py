@@ -442,6 +442,31 @@ class TestWebhooks:
                 await client.authorization.get_authorized_shops()
             assert process.told(ReauthorizationRequired) == 1
 
+    async def test_a_withdrawal_is_told_once_however_often_it_is_delivered(
+        self, world: World
+    ) -> None:
+        """One delivery for each shop, and each of them again until it was acknowledged."""
+        async with started(world) as (process, _):
+            shop_id = world.sandbox.shop.id
+            await process.authorizations.link_shop(shop_id, open_id_of(process))
+            event = {"type": 6, "shop_id": shop_id, "timestamp": int(world.clock())}
+            for _ in range(3):
+                assert await process.authorizations.apply_webhook(event)
+            assert process.told(ReauthorizationRequired) == 1
+
+    async def test_a_late_delivery_does_not_end_the_authorization_that_came_after_it(
+        self, world: World
+    ) -> None:
+        async with started(world) as (process, client):
+            shop_id = world.sandbox.shop.id
+            await process.authorizations.link_shop(shop_id, open_id_of(process))
+            event = {"type": 6, "shop_id": shop_id, "timestamp": int(world.clock())}
+            world.clock.advance(120)
+            await process.authorizations.add(await world.authorized())
+            await process.authorizations.apply_webhook(event)
+            await client.authorization.get_authorized_shops()
+            assert process.told(ReauthorizationRequired) == 0
+
     async def test_an_expiry_ahead_is_told(self, world: World) -> None:
         async with started(world) as (process, client):
             shop_id = world.sandbox.shop.id

@@ -136,10 +136,22 @@ class Authorization(NotPickled):
         await self._entry.begin(record)
         self._adopt(record)
 
-    async def end(self, reason: str) -> None:
-        """Note that the user has to authorize again, and tell the application."""
-        self._adopt(await self._entry.change(partial(attrs.evolve, ended=reason)))
-        self._tell_end()
+    async def end(self, reason: str, happened_at: datetime | None = None) -> None:
+        """Note that the user has to authorize again, and tell the application once.
+
+        What happened before the token was given or refreshed says nothing about it: deliveries of
+        webhooks are repeated for hours, and can be replayed.
+        """
+        news = False
+
+        def ended(record: AuthorizationRecord) -> AuthorizationRecord:
+            nonlocal news
+            news = record.ended is None and not _is_before(happened_at, record.refreshed_at)
+            return attrs.evolve(record, ended=reason) if news else record
+
+        self._adopt(await self._entry.change(ended))
+        if news:
+            self._tell_end()
 
     async def announce_expiry(self, expires_at: datetime | None) -> None:
         """Tell the application that it ends soon."""
@@ -222,3 +234,8 @@ class Authorization(NotPickled):
 
 def _is_recent(moment: datetime | None, now: datetime) -> bool:
     return moment is not None and timedelta() <= now - moment < LEAST_PAUSE
+
+
+def _is_before(moment: datetime | None, other: datetime | None) -> bool:
+    """Compare in whole seconds, as webhooks have them."""
+    return moment is not None and other is not None and moment < other.replace(microsecond=0)

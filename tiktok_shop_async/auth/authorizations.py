@@ -99,7 +99,8 @@ class Authorizations(NotPickled):
 
         Type 6, the seller withdrew it: calls are refused from now on, in other processes as soon
         as the service has refused one; the application is told. Type 7, it ends soon: the
-        application is told.
+        application is told. A delivery that comes again, or after the seller has authorized the
+        app anew, does nothing.
         """
         kind = event.get("type")
         if kind not in (SELLER_DEAUTHORIZATION, UPCOMING_AUTHORIZATION_EXPIRATION):
@@ -108,7 +109,8 @@ class Authorizations(NotPickled):
         if authorization is None:
             return False
         if kind == SELLER_DEAUTHORIZATION:
-            await authorization.end("The seller withdrew the authorization.")
+            happened_at = _moment(event.get("timestamp"))
+            await authorization.end("The seller withdrew the authorization.", happened_at)
         else:
             data = event.get("data") or {}
             await authorization.announce_expiry(_moment(data.get("expiration_time")))
