@@ -1,0 +1,132 @@
+"""A backend that many sellers authorize: FastAPI, several workers, tokens in one database.
+
+python backend.py                      creates the tables, at each deploy
+uvicorn backend:app --workers 4        serves
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import logging
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from html import escape
+
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse
+
+from tiktok_shop_async import (
+    AsyncTikTokShop,
+    ReauthorizationRequiredError,
+    TikTokShopError,
+    TikTokShopOAuth,
+    Token,
+)
+from tiktok_shop_async.auth import (
+    AuthEvent,
+    AuthorizationExpiring,
+    Authorizations,
+    EncryptedTokenStore,
+    ReauthorizationRequired,
+    SQLTokenStore,
+    StateSigner,
+)
+from tiktok_shop_async.auth.web import Authorized, OAuthRoutes
+
+APP_KEY = os.environ["TIKTOK_APP_KEY"]
+APP_SECRET = os.environ["TIKTOK_APP_SECRET"]
+PUBLIC_URL = os.environ["PUBLIC_URL"]  # https://your.host
+
+logger = logging.getLogger("backend")
+
+
+def page_to_authorize_again(token: Token) -> str:
+    """Return our own page: the platform's alone would lead back without this browser's cookie."""
+    region = "us" if token.seller_base_region == "US" else "row"
+    return f"{PUBLIC_URL}/tiktok/start?region={region}"
+
+
+async def on_event(event: AuthEvent) -> None:
+    if isinstance(event, (ReauthorizationRequired, AuthorizationExpiring)):
+        # A mail to whoever looks after this seller goes here.
+        logger.error("%s has to visit %s", event.seller_name, event.authorization_url)
+
+
+database = SQLTokenStore(os.environ["TOKEN_STORE_URL"])
+store = EncryptedTokenStore(database, os.environ["TOKEN_STORE_KEYS"].split(","))
+oauth = TikTokShopOAuth(
+    APP_KEY,
+    APP_SECRET,
+    service_id=os.environ["TIKTOK_SERVICE_ID"],
+    base_url=os.environ.get("TIKTOK_BASE_URL"),  # a sandbox; without it, the platform
+)
+authorizations = Authorizations(
+    oauth, store, on_event=on_event, authorization_url=page_to_authorize_again
+)
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, AsyncTikTokShop]]:
+    # Closed in reverse: a refresh that is under way still has what it needs.
+    async with database, oauth, authorizations, AsyncTikTokShop.from_env() as client:
+        yield {"client": client}
+
+
+async def welcome(request: Request, authorized: Authorized) -> HTMLResponse:
+    view = request.state.client.for_shop(auth=authorized.auth)
+    shops = (await view.authorization.get_authorized_shops()).data.shops
+    for shop in shops:
+        await authorizations.link_shop(shop.id, authorized.token.open_id)
+    return HTMLResponse(f"<p>Connected: {escape(', '.join(shop.name for shop in shops))}</p>")
+
+
+app = FastAPI(lifespan=lifespan)
+app.mount("/tiktok", OAuthRoutes(authorizations, StateSigner(os.environ["STATE_SECRET"]), welcome))
+
+
+@app.get("/shops/{shop_id}/orders")
+async def orders(shop_id: str, request: Request) -> dict[str, str | None]:
+    # Whether your user may see this shop is yours to check.
+    auth = await authorizations.auth_of_shop(shop_id)
+    if auth is None:
+        raise HTTPException(404, f"Shop {shop_id} is not connected.")
+    shop = request.state.client.for_shop(auth=auth, shop_id=shop_id)
+    page = await shop.order.get_order_list(page_size=10)
+    return {order.id: order.status for order in page.data.orders}
+
+
+@app.post("/webhooks")
+async def webhook(request: Request) -> Response:
+    body = await request.body()
+    expected = hmac.new(APP_SECRET.encode(), APP_KEY.encode() + body, hashlib.sha256).hexdigest()
+    given = request.headers.get("authorization", "")
+    if not hmac.compare_digest(expected.encode(), given.encode()):
+        return Response(status_code=401)
+    await authorizations.apply_webhook(json.loads(body))
+    return Response()  # a 500 instead, as where the database is down, has it delivered again
+
+
+@app.exception_handler(ReauthorizationRequiredError)
+async def must_authorize_again(
+    request: Request, error: ReauthorizationRequiredError
+) -> JSONResponse:
+    return JSONResponse({"error": error.message, "authorize_at": error.authorization_url}, 409)
+
+
+@app.exception_handler(TikTokShopError)
+async def call_failed(request: Request, error: TikTokShopError) -> JSONResponse:
+    logger.warning("%s", error)
+    return JSONResponse({"error": str(error)}, 502)
+
+
+async def deploy() -> None:
+    async with database:
+        await database.create_schema()
+
+
+if __name__ == "__main__":
+    asyncio.run(deploy())

@@ -1,0 +1,246 @@
+"""The example of a backend, served by four processes: one refresh, and one withdrawal for all."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import sys
+from asyncio.subprocess import PIPE, STDOUT, Process
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+import httpx
+import pytest
+from auth.consent import decided
+from auth.databases import postgresql_database
+from cryptography.fernet import Fernet
+
+from tiktok_shop_async.sandbox import (
+    DEMO_APP_KEY,
+    DEMO_APP_SECRET,
+    DEMO_SERVICE_ID,
+    Sandbox,
+    TokenRules,
+    run_sandbox,
+)
+
+ROOT = Path(__file__).parents[2]
+WORKERS = 4
+PUBLIC_URL = "https://backend.example"
+BRIEFLY, A_LITTLE_LATER = 240, 250
+"""Seconds: less than the five minutes by which the service's clock and ours may differ."""
+LOG_LINE = "%(process)d %(name)s %(message)s"
+
+
+class Backend:
+    """Its workers as one address, and what they log."""
+
+    def __init__(self, server: Process) -> None:
+        self.log: list[str] = []
+        self._server = server
+        self._news = asyncio.Condition()
+
+    async def read(self) -> None:
+        assert self._server.stdout is not None
+        while line := await self._server.stdout.readline():
+            async with self._news:
+                self.log.append(line.decode().rstrip())
+                self._news.notify_all()
+        async with self._news:
+            self.log.append("END")
+            self._news.notify_all()
+
+    async def logged(self, pattern: str, times: int = 1) -> list[re.Match[str]]:
+        """Return the lines that fit, once there are so many."""
+        async with self._news:
+            while len(found := list(self._found(pattern))) < times:
+                assert self.log[-1:] != ["END"], "\n".join(self.log)
+                await self._news.wait()
+        return found
+
+    def _found(self, pattern: str) -> Iterator[re.Match[str]]:
+        return filter(None, (re.search(pattern, line) for line in self.log))
+
+
+@asynccontextmanager
+async def served(environment: Mapping[str, str], folder: Path) -> AsyncIterator[Backend]:
+    log_config = folder / "log.json"
+    handler = {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stdout"}
+    settings: dict[str, Any] = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": {"format": LOG_LINE}},
+        "handlers": {"console": handler},
+        "root": {"handlers": ["console"], "level": "INFO"},
+    }
+    log_config.write_text(json.dumps(settings))
+    arguments = ["-m", "uvicorn", "backend:app", "--app-dir", "examples", "--port", "0"]
+    arguments += ["--workers", str(WORKERS), "--log-config", str(log_config)]
+    # A machine that is busy with other tests must not lose us a connection or a worker.
+    arguments += ["--timeout-keep-alive", "60", "--timeout-worker-healthcheck", "60"]
+    server = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *arguments,
+        cwd=ROOT,
+        env=environment,
+        stdout=PIPE,
+        stderr=STDOUT,
+        start_new_session=True,
+    )
+    backend = Backend(server)
+    reading = asyncio.create_task(backend.read())
+    try:
+        yield backend
+        server.terminate()
+        assert await server.wait() in (0, -signal.SIGTERM)
+    finally:
+        if server.returncode is None:
+            os.killpg(server.pid, signal.SIGKILL)
+        await server.wait()
+        await reading
+
+
+async def one_connection_per_worker(
+    backend: Backend, url: str, opened: AsyncExitStack
+) -> list[httpx.AsyncClient]:
+    """Connect until each worker has taken a connection, and keep that one of each."""
+    found: dict[str, httpx.AsyncClient] = {}
+    for attempt in range(100):
+        clients = {
+            f"/who-{attempt}-{number}": await opened.enter_async_context(browser(url))
+            for number in range(8)
+        }
+        await asyncio.gather(*(client.get(path) for path, client in clients.items()))
+        for path, client in clients.items():
+            [line] = await backend.logged(rf'^(\d+) .*"GET {path} ')
+            found.setdefault(line[1], client)
+        if len(found) == WORKERS:
+            return list(found.values())
+    raise AssertionError(f"only {len(found)} workers take connections")
+
+
+def browser(url: str) -> httpx.AsyncClient:
+    """Return one with a single connection, and so with a single worker."""
+    return httpx.AsyncClient(base_url=url, timeout=60, limits=httpx.Limits(max_connections=1))
+
+
+async def connect(sandbox: Sandbox, begin: httpx.AsyncClient, end: httpx.AsyncClient) -> None:
+    """Lead a seller from our link to the platform's page and back, to another worker."""
+    answer = await begin.get("/tiktok/start")
+    redirect = await decided(sandbox, answer.headers["location"])
+    answer = await end.get(redirect, headers={"cookie": answer.headers["set-cookie"]})
+    assert answer.status_code == 200, answer.text
+    assert sandbox.shop.name in answer.text
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'tokens.db'}"
+    else:
+        async with postgresql_database() as url:
+            yield url
+
+
+@attrs.frozen
+class World:
+    """A sandbox, and the backend that calls it: one client for each of its workers."""
+
+    sandbox: Sandbox
+    backend: Backend
+    workers: list[httpx.AsyncClient]
+
+    @property
+    def orders(self) -> str:
+        return f"/shops/{self.sandbox.shop.id}/orders"
+
+    async def ask_all(self) -> list[httpx.Response]:
+        return await asyncio.gather(*(worker.get(self.orders) for worker in self.workers))
+
+
+@pytest.fixture
+async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
+    async with AsyncExitStack() as opened:
+        await opened.enter_async_context(asyncio.timeout(90))
+        rules = TokenRules(access_token_seconds=BRIEFLY)
+        sandbox = await opened.enter_async_context(run_sandbox(orders=60, token_rules=rules))
+        clean = {name: text for name, text in os.environ.items() if not name.startswith("TIKTOK_")}
+        environment = clean | {
+            "TIKTOK_APP_KEY": DEMO_APP_KEY,
+            "TIKTOK_APP_SECRET": DEMO_APP_SECRET,
+            "TIKTOK_SERVICE_ID": DEMO_SERVICE_ID,
+            "TIKTOK_BASE_URL": sandbox.base_url,
+            "TOKEN_STORE_URL": database_url,
+            "TOKEN_STORE_KEYS": Fernet.generate_key().decode(),
+            "STATE_SECRET": "a secret for all of the workers",
+            "PUBLIC_URL": PUBLIC_URL,
+        }
+        deploy = await asyncio.create_subprocess_exec(
+            sys.executable, "examples/backend.py", cwd=ROOT, env=environment
+        )
+        assert await deploy.wait() == 0
+        backend = await opened.enter_async_context(served(environment, tmp_path))
+        await backend.logged("Application startup complete", times=WORKERS)
+        [running] = await backend.logged(r"running on (http://\S+)")
+        workers = await one_connection_per_worker(backend, running[1], opened)
+        apps = sandbox.market.apps
+        redirect_url = f"{running[1]}/tiktok/callback"
+        apps[DEMO_APP_KEY] = attrs.evolve(apps[DEMO_APP_KEY], redirect_url=redirect_url)
+        async with sandbox.client() as client:
+            await client.event.update_shop_webhook(
+                event_type="SELLER_DEAUTHORIZATION", address=f"{running[1]}/webhooks"
+            )
+        yield World(sandbox, backend, workers)
+
+
+async def test_four_workers_share_one_refresh_and_one_withdrawal(world: World) -> None:
+    sandbox, backend, workers = world.sandbox, world.backend, world.workers
+    assert (await workers[0].get(world.orders)).status_code == 404
+    await connect(sandbox, workers[0], workers[1])
+    for answer in await world.ask_all():
+        assert answer.status_code == 200, answer.text
+        assert set(answer.json()) <= set(sandbox.shop.orders)
+
+    # The token expires, and all of them are asked many times at once.
+    sandbox.market.grants.rules = TokenRules()
+    sandbox.clock.advance(A_LITTLE_LATER)
+    async with httpx.AsyncClient(base_url=workers[0].base_url, timeout=60) as crowd:
+        answers = await asyncio.gather(
+            world.ask_all(), *(crowd.get(world.orders) for _ in range(36))
+        )
+    assert [each.text for each in [*answers[0], *answers[1:]] if each.status_code != 200] == []
+    assert sandbox.market.refreshes == 1
+    assert len(await backend.logged("TokenRefreshed")) == 1
+
+    # A webhook that is not the service's changes nothing.
+    event = {"type": 6, "shop_id": sandbox.shop.id, "timestamp": int(sandbox.clock())}
+    for signature in ("", "0" * 64, "é"):
+        forged = await workers[0].post(
+            "/webhooks", json=event, headers={"authorization": signature.encode()}
+        )
+        assert forged.status_code == 401
+    assert [answer.status_code for answer in await world.ask_all()] == [200] * WORKERS
+
+    # The seller withdraws: one worker is told, and all of them refuse.
+    token = list(sandbox.market.tokens)[-1]  # the newest
+    sandbox.market.revoke(token)
+    await sandbox.webhooks.drain()
+    for _ in range(2):
+        for answer in await world.ask_all():
+            assert answer.status_code == 409, answer.text
+            assert "The seller withdrew the authorization." in answer.json()["error"]
+            assert answer.json()["authorize_at"] == f"{PUBLIC_URL}/tiktok/start?region=us"
+    assert len(await backend.logged("Sandbox Goods has to visit")) == 1
+
+    # And all go on when the seller has come back, through any of them.
+    await connect(sandbox, workers[2], workers[3])
+    assert [answer.status_code for answer in await world.ask_all()] == [200] * WORKERS
+    assert sandbox.market.refreshes == 1
+    secrets = [DEMO_APP_SECRET, *sandbox.market.tokens, token]
+    assert not any(secret in line for secret in secrets for line in backend.log)
