@@ -46,8 +46,9 @@ class Authorizations(NotPickled):
         Args:
             refresh_margin: How long before its expiry an access token is replaced.
             on_event: Called with each `AuthEvent`; a coroutine function runs as a task.
-            authorization_url: Where a seller is sent who has to authorize again, such as the page
-                of your own that begins it; the platform's page without a state by default.
+            authorization_url: Where a seller is sent who has to authorize again: your own page
+                that begins it, such as the ``/start`` of `OAuthRoutes`. By default it is the
+                platform's page without a state, whose answer `OAuthRoutes` refuses.
             clock: Returns Unix seconds.
             sleep: Waits between the attempts of a refresh.
         """

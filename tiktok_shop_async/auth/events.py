@@ -31,7 +31,7 @@ class TokenRefreshed(AuthEvent):
 
 @attrs.frozen(kw_only=True)
 class RefreshFailed(AuthEvent):
-    """A refresh ahead of time failed; calls go on with the token that there is, while it lasts."""
+    """A refresh failed, and a later call tries again; the token that there is may last till then."""
 
     reason: str
 
@@ -45,7 +45,10 @@ class TokenNotStored(AuthEvent):
 
 @attrs.frozen(kw_only=True)
 class ReauthorizationRequired(AuthEvent):
-    """The seller has to authorize the app again; until then every call is refused."""
+    """The seller has to authorize the app again; until then every call is refused.
+
+    Each process that finds it out by a refresh tells it.
+    """
 
     reason: str
     authorization_url: str | None

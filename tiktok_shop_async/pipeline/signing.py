@@ -20,8 +20,8 @@ UNSIGNED_PARAMETERS = frozenset({"sign", "access_token"})
 _HOW_TO_GET = {
     "access_token": "Exchange an authorization code for one, and set client.auth.access_token.",
     "shop_cipher": (
-        "authorization.get_authorized_shops() lists the shops with their ciphers; "
-        "set client.auth.shop_cipher or use client.for_shop(shop_cipher=…)."
+        "client.for_shop(shop_id=…) looks it up; authorization.get_authorized_shops() lists them "
+        "all, for client.for_shop(shop_cipher=…) or client.auth.shop_cipher."
     ),
     "category_asset_cipher": (
         "authorization.get_authorized_category_assets() lists them with a partner's token; "
