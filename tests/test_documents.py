@@ -28,6 +28,7 @@ pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+EXAMPLES = [path.read_text() for path in (ROOT / "examples").glob("*.py")]
 SNIPPETS = [
     pytest.param(match[1], id=f"{page.stem}-{number}")
     for page in PAGES
@@ -35,6 +36,7 @@ SNIPPETS = [
     for number, match in enumerate(
         re.finditer(r"^```python\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
     )
+    if match[1] not in EXAMPLES  # which have tests of their own
 ]
 
 
@@ -90,6 +92,8 @@ def world(
         "order_ids": ["1", "2"],
         "task_id": "7",
         "sandbox": local_shop(),
+        "shop_id": "7000714532876273420",  # of the catalogue's example
+        "token": Token.from_document(DOCUMENT | {"access_token_expire_in": 4_000_000_000}),
         **databases,
     }
 
@@ -113,7 +117,10 @@ async def called(function: Any, world: dict[str, Any]) -> None:
     client = AsyncTikTokShop("key", "secret", access_token="token", shop_cipher="cipher")
     request = Request({"type": "http", "state": {"client": client}})
     known = world | {"client": client, "request": request}
-    result = function(**{name: known[name] for name in inspect.signature(function).parameters})
+    parameters = inspect.signature(function).parameters.values()
+    result = function(
+        **{each.name: known[each.name] for each in parameters if each.default is each.empty}
+    )
     async with client:
         if inspect.isawaitable(result):
             await result
@@ -132,6 +139,12 @@ def test_the_page_on_testing_gives_its_reader_passing_tests(pytester: pytest.Pyt
     result = pytester.runpytest_subprocess("-p", "no:randomly")
     tests = sum(len(re.findall(r"^(?:async )?def test_", text, re.MULTILINE)) for _, text in blocks)
     result.assert_outcomes(passed=tests)
+
+
+def test_the_page_on_tokens_shows_the_example_as_it_is() -> None:
+    """`auth/test_backend.py` runs it."""
+    example = (ROOT / "examples" / "backend.py").read_text()
+    assert f"```python\n{example}```" in (ROOT / "docs" / "tokens.md").read_text()
 
 
 def test_all_pages_are_linked_from_the_readme() -> None:

@@ -31,7 +31,7 @@ class TokenRefreshed(AuthEvent):
 
 @attrs.frozen(kw_only=True)
 class RefreshFailed(AuthEvent):
-    """A refresh failed, and a later call tries again; the token that there is may last till then."""
+    """A refresh failed; the next calls try again, and go out while the old token lasts."""
 
     reason: str
 
