@@ -215,7 +215,8 @@ async def test_four_workers_share_one_refresh_and_one_withdrawal(world: World) -
             world.ask_all(), *(crowd.get(world.orders) for _ in range(36))
         )
     assert [each.text for each in [*answers[0], *answers[1:]] if each.status_code != 200] == []
-    assert sandbox.market.refreshes == 1
+    grants = sandbox.market.grants
+    assert (grants.refreshes, grants.refused_refreshes) == (1, 0)
     assert len(await backend.logged("TokenRefreshed")) == 1
 
     # A webhook that is not the service's changes nothing.
