@@ -1,4 +1,4 @@
-"""The example of a backend, served by four processes: one refresh, and one withdrawal for all."""
+"""The example of a backend, served by four processes that share tokens, withdrawals and crashes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import re
 import signal
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ from tiktok_shop_async.sandbox import (
 
 ROOT = Path(__file__).parents[2]
 WORKERS = 4
+LIMIT = 90
+"""Seconds for starting it, for each test, and for stopping it, on a machine that has much to do."""
 PUBLIC_URL = "https://backend.example"
 BRIEFLY, A_LITTLE_LATER = 240, 250
 """Seconds: less than the five minutes by which the service's clock and ours may differ."""
@@ -98,7 +101,8 @@ async def served(environment: Mapping[str, str], folder: Path) -> AsyncIterator[
     try:
         yield backend
         server.terminate()
-        assert await server.wait() in (0, -signal.SIGTERM)
+        async with asyncio.timeout(LIMIT):
+            assert await server.wait() in (0, -signal.SIGTERM)
     finally:
         if server.returncode is None:
             os.killpg(server.pid, signal.SIGKILL)
@@ -108,9 +112,9 @@ async def served(environment: Mapping[str, str], folder: Path) -> AsyncIterator[
 
 async def one_connection_per_worker(
     backend: Backend, url: str, opened: AsyncExitStack
-) -> list[httpx.AsyncClient]:
-    """Connect until each worker has taken a connection, and keep that one of each."""
-    found: dict[str, httpx.AsyncClient] = {}
+) -> dict[int, httpx.AsyncClient]:
+    """Connect until each worker has taken a connection, and keep one of each, by process id."""
+    found: dict[int, httpx.AsyncClient] = {}
     for attempt in range(100):
         clients = {
             f"/who-{attempt}-{number}": await opened.enter_async_context(browser(url))
@@ -119,9 +123,9 @@ async def one_connection_per_worker(
         await asyncio.gather(*(client.get(path) for path, client in clients.items()))
         for path, client in clients.items():
             [line] = await backend.logged(rf'^(\d+) .*"GET {path} ')
-            found.setdefault(line[1], client)
+            found.setdefault(int(line[1]), client)
         if len(found) == WORKERS:
-            return list(found.values())
+            return found
     raise AssertionError(f"only {len(found)} workers take connections")
 
 
@@ -154,7 +158,11 @@ class World:
 
     sandbox: Sandbox
     backend: Backend
-    workers: list[httpx.AsyncClient]
+    by_process: dict[int, httpx.AsyncClient]
+
+    @property
+    def workers(self) -> list[httpx.AsyncClient]:
+        return list(self.by_process.values())
 
     @property
     def orders(self) -> str:
@@ -167,38 +175,59 @@ class World:
 @pytest.fixture
 async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
     async with AsyncExitStack() as opened:
-        await opened.enter_async_context(asyncio.timeout(90))
-        rules = TokenRules(access_token_seconds=BRIEFLY)
-        sandbox = await opened.enter_async_context(run_sandbox(orders=60, token_rules=rules))
-        clean = {name: text for name, text in os.environ.items() if not name.startswith("TIKTOK_")}
-        environment = clean | {
-            "TIKTOK_APP_KEY": DEMO_APP_KEY,
-            "TIKTOK_APP_SECRET": DEMO_APP_SECRET,
-            "TIKTOK_SERVICE_ID": DEMO_SERVICE_ID,
-            "TIKTOK_BASE_URL": sandbox.base_url,
-            "TOKEN_STORE_URL": database_url,
-            "TOKEN_STORE_KEYS": Fernet.generate_key().decode(),
-            "STATE_SECRET": "a secret for all of the workers",
-            "PUBLIC_URL": PUBLIC_URL,
-        }
-        deploy = await asyncio.create_subprocess_exec(
-            sys.executable, "examples/backend.py", cwd=ROOT, env=environment
+        async with asyncio.timeout(LIMIT):
+            world = await opened_world(database_url, tmp_path, opened)
+        yield world
+
+
+async def opened_world(database_url: str, folder: Path, opened: AsyncExitStack) -> World:
+    rules = TokenRules(access_token_seconds=BRIEFLY)
+    sandbox = await opened.enter_async_context(run_sandbox(orders=60, token_rules=rules))
+    clean = {name: text for name, text in os.environ.items() if not name.startswith("TIKTOK_")}
+    environment = clean | {
+        "TIKTOK_APP_KEY": DEMO_APP_KEY,
+        "TIKTOK_APP_SECRET": DEMO_APP_SECRET,
+        "TIKTOK_SERVICE_ID": DEMO_SERVICE_ID,
+        "TIKTOK_BASE_URL": sandbox.base_url,
+        "TOKEN_STORE_URL": database_url,
+        "TOKEN_STORE_KEYS": Fernet.generate_key().decode(),
+        "STATE_SECRET": "a secret for all of the workers",
+        "PUBLIC_URL": PUBLIC_URL,
+    }
+    deploy = await asyncio.create_subprocess_exec(
+        sys.executable, "examples/backend.py", cwd=ROOT, env=environment
+    )
+    assert await deploy.wait() == 0
+    backend = await opened.enter_async_context(served(environment, folder))
+    await backend.logged("Application startup complete", times=WORKERS)
+    [running] = await backend.logged(r"running on (http://\S+)")
+    by_process = await one_connection_per_worker(backend, running[1], opened)
+    apps = sandbox.market.apps
+    redirect_url = f"{running[1]}/tiktok/callback"
+    apps[DEMO_APP_KEY] = attrs.evolve(apps[DEMO_APP_KEY], redirect_url=redirect_url)
+    async with sandbox.client() as client:
+        await client.event.update_shop_webhook(
+            event_type="SELLER_DEAUTHORIZATION", address=f"{running[1]}/webhooks"
         )
-        assert await deploy.wait() == 0
-        backend = await opened.enter_async_context(served(environment, tmp_path))
-        await backend.logged("Application startup complete", times=WORKERS)
-        [running] = await backend.logged(r"running on (http://\S+)")
-        workers = await one_connection_per_worker(backend, running[1], opened)
-        apps = sandbox.market.apps
-        redirect_url = f"{running[1]}/tiktok/callback"
-        apps[DEMO_APP_KEY] = attrs.evolve(apps[DEMO_APP_KEY], redirect_url=redirect_url)
-        async with sandbox.client() as client:
-            await client.event.update_shop_webhook(
-                event_type="SELLER_DEAUTHORIZATION", address=f"{running[1]}/webhooks"
-            )
-        yield World(sandbox, backend, workers)
+    return World(sandbox, backend, by_process)
 
 
+def within_limit(
+    test: Callable[[World], Coroutine[Any, Any, None]],
+) -> Callable[[World], Coroutine[Any, Any, None]]:
+    @wraps(test)
+    async def limited(world: World) -> None:
+        async with asyncio.timeout(LIMIT):
+            await test(world)
+
+    return limited
+
+
+def newest_token(sandbox: Sandbox) -> str:
+    return list(sandbox.market.tokens)[-1]
+
+
+@within_limit
 async def test_four_workers_share_one_refresh_and_one_withdrawal(world: World) -> None:
     sandbox, backend, workers = world.sandbox, world.backend, world.workers
     assert (await workers[0].get(world.orders)).status_code == 404
@@ -229,7 +258,7 @@ async def test_four_workers_share_one_refresh_and_one_withdrawal(world: World) -
     assert [answer.status_code for answer in await world.ask_all()] == [200] * WORKERS
 
     # The seller withdraws: one worker is told, and all of them refuse.
-    token = list(sandbox.market.tokens)[-1]  # the newest
+    token = newest_token(sandbox)
     sandbox.market.revoke(token)
     await sandbox.webhooks.drain()
     for _ in range(2):
@@ -245,3 +274,31 @@ async def test_four_workers_share_one_refresh_and_one_withdrawal(world: World) -
     assert sandbox.market.refreshes == 1
     secrets = [DEMO_APP_SECRET, *sandbox.market.tokens, token]
     assert not any(secret in line for secret in secrets for line in backend.log)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@within_limit
+async def test_a_worker_that_is_killed_in_a_refresh_leaves_the_best_there_is(world: World) -> None:
+    """The service has answered, and nobody heard it: where it repeats itself, nothing is lost."""
+    sandbox, tokens = world.sandbox, world.sandbox.market.tokens
+    await connect(sandbox, *world.workers[:2])
+    for grace, status in ((600.0, 200), (0.0, 409)):
+        assert [answer.status_code for answer in await world.ask_all()] == [200] * len(
+            world.workers
+        )
+        sandbox.market.grants.rules = TokenRules(refresh_grace_seconds=grace)
+        token = newest_token(sandbox)
+        tokens[token] = attrs.evolve(tokens[token], expires_at=sandbox.clock() - 1)
+        sandbox.faults.add("slow_headers", operation="oauth.refresh", seconds=600, nth=1)
+        refreshes = sandbox.market.refreshes
+        process_id, victim = world.by_process.popitem()
+        asking = asyncio.create_task(victim.get(world.orders))
+        while sandbox.market.refreshes == refreshes:  # noqa: ASYNC110 - nothing tells when
+            await asyncio.sleep(0.01)
+        os.kill(process_id, signal.SIGKILL)
+        with pytest.raises(httpx.TransportError):
+            await asking
+        for answer in await world.ask_all():
+            assert answer.status_code == status, answer.text
+    assert "A refresh was begun at" in answer.json()["error"]
+    assert "its answer never got here" in answer.json()["error"]
