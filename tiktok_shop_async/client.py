@@ -242,10 +242,12 @@ class AsyncTikTokShop(NotPickled, ResourceGroups):
         if self._is_view:
             return
         self._session.closed = True
-        if "_auth" in vars(self) and self._auth.authorization is not None:
-            await self._auth.authorization.settle()
-        if self._owns_http_client:
-            await self._session.http_client.aclose()
+        try:
+            if "_auth" in vars(self) and self._auth.authorization is not None:
+                await self._auth.authorization.settle()
+        finally:  # also when the wait for a refresh is cancelled
+            if self._owns_http_client:
+                await self._session.http_client.aclose()
 
     async def __aenter__(self) -> Self:
         self._session.check_usable()

@@ -334,6 +334,29 @@ async def test_a_caller_that_is_cancelled_does_not_stop_the_refresh(world: World
         assert world.market.refreshes == 1
 
 
+async def test_a_client_that_is_kept_from_waiting_for_a_refresh_closes_all_the_same(
+    world: World,
+) -> None:
+    class Transport(httpx.ASGITransport):
+        closed = False
+
+        async def aclose(self) -> None:
+            self.closed = True
+
+    async with started(world) as (process, _):
+        world.clock.advance(WEEK)
+        world.sandbox.faults.add("slow_headers", operation="oauth.refresh", seconds=5)
+        transport = Transport(world.transport.app)
+        client = process.client(open_id_of(process), transport=transport)
+        call = asyncio.ensure_future(client.authorization.get_authorized_shops())
+        await until(lambda: world.market.refreshes)
+        call.cancel()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(client.aclose(), 0.01)
+        assert transport.closed
+        world.clock.advance(5)
+
+
 async def test_a_holder_that_lost_its_lock_overwrites_nothing(world: World) -> None:
     """Two refresh at once, the service takes the first; the other takes over what that one got."""
 
