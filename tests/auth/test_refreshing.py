@@ -375,6 +375,32 @@ async def test_a_holder_that_lost_its_lock_overwrites_nothing(world: World) -> N
             assert client.auth.access_token == second.auth.access_token
 
 
+async def test_a_holder_that_lost_its_lock_before_it_asked_takes_over_what_came_meanwhile() -> None:
+    class NoLock(MemoryTokenStore):
+        beaten_by: Callable[[], Awaitable[object]] | None = None
+
+        def lock(self, key: str):  # type: ignore[no-untyped-def,override]
+            return asyncio.Lock()
+
+        async def put(self, key: str, value: bytes, *, version: int) -> int:
+            beaten_by, self.beaten_by = self.beaten_by, None
+            if beaten_by is not None:
+                await beaten_by()
+            return await super().put(key, value, version=version)
+
+    store = NoLock()
+    world = World(store)
+    async with (
+        started(world) as (process, client),
+        world.process().client(open_id_of(process)) as second,
+    ):
+        world.clock.advance(WEEK)
+        store.beaten_by = second.authorization.get_authorized_shops
+        await client.order.get_order_list(page_size=1)
+        assert world.market.refreshes == 1
+        assert client.auth.access_token == second.auth.access_token
+
+
 async def test_a_clock_that_is_far_ahead_does_not_refresh_for_every_call(world: World) -> None:
     ahead = lambda: world.clock() + 30 * DAY  # noqa: E731
     process = world.process(clock=ahead)

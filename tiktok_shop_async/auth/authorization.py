@@ -13,6 +13,7 @@ from ..errors import (
     AccessTokenExpiredError,
     InvalidArgumentError,
     ReauthorizationRequiredError,
+    StaleVersionError,
     TikTokShopError,
     TokenStoreError,
 )
@@ -185,12 +186,10 @@ class Authorization(NotPickled):
         """Have another token than ``rejected``: from the store, or else from the service."""
         self._tried_at = self._now()
         try:
-            async with self._entry.lock():
-                there, version = await self._entry.read()
-                record = self._refresher.newest(there)
-                if record.ended is None and record.token.access_token == rejected:
-                    record = await self._refresher.refresh(record, version)
-                self._adopt(record)  # perhaps of somebody who was faster
+            try:
+                record = await self._renewed(rejected)
+            except StaleVersionError:  # the lock was lost, and whoever has got it went on
+                record = await self._renewed(rejected)
         except TikTokShopError as error:
             if self.access_token != rejected:  # all that failed is to give the lock back
                 logger.warning("after a refresh of %s: %s", self.open_id, error)
@@ -209,6 +208,15 @@ class Authorization(NotPickled):
         if record.ended is not None:
             self._tell_end()
             raise self._reauthorization_required(record)
+
+    async def _renewed(self, rejected: str) -> AuthorizationRecord:
+        async with self._entry.lock():
+            there, version = await self._entry.read()
+            record = self._refresher.newest(there)
+            if record.ended is None and record.token.access_token == rejected:
+                record = await self._refresher.refresh(record, version)
+            self._adopt(record)  # perhaps of somebody who was faster
+        return record
 
     def _reauthorization_required(
         self, record: AuthorizationRecord
