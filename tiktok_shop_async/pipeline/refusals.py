@@ -25,7 +25,7 @@ class Context:
 
     answer: Answer
     operation: str
-    secrets: tuple[str, ...]
+    secrets: tuple[str, ...] = attrs.field(repr=False)
     request_id: str | None
     clock: Callable[[], float]
     quotable: bool = True
