@@ -69,7 +69,7 @@ class AuthorizationRecord(NotPickled):
                 refresh_started_at=_moment(document["refresh_started_at"]),
                 ended=document["ended"],
             )
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, OSError):
             pass
         # Outside of the block: the exception there may quote what is secret here.
         raise TokenStoreError(

@@ -68,6 +68,7 @@ class Token(NotPickled):
             open_id=self.open_id or old.open_id,
             seller_name=self.seller_name or old.seller_name,
             seller_base_region=self.seller_base_region or old.seller_base_region,
+            user_type=self.user_type or old.user_type,
             granted_scopes=self.granted_scopes or old.granted_scopes,
         )
 
