@@ -191,7 +191,7 @@ class AsyncTikTokShop(NotPickled, ResourceGroups):
                 if shop.id and shop.cipher
             ]
 
-        return auth.for_shop(shop=ShopReference(field, value, auth.directory, fetch))
+        return auth.for_shop(shop=ShopReference(field, value, auth, fetch))
 
     async def request(
         self,

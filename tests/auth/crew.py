@@ -128,7 +128,7 @@ class App:
             authorization = another.auth(self.open_id).authorization
             assert authorization is not None
             await authorization.prepare()
-            await authorization.replace(authorization.access_token or "")
+            await authorization.replace(authorization.token)
 
 
 @asynccontextmanager

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -11,13 +12,14 @@ import attrs
 
 from ..errors import (
     AccessTokenExpiredError,
+    ClientClosedError,
     InvalidArgumentError,
     ReauthorizationRequiredError,
     StaleVersionError,
     TikTokShopError,
     TokenStoreError,
 )
-from .entry import Entry
+from .entry import Change, Entry
 from .events import (
     AuthEvent,
     AuthorizationExpiring,
@@ -52,6 +54,7 @@ class Authorization(NotPickled):
         self._entry = Entry(policy.store, app_key, open_id)
         self._refresher = Refresher(self._entry, policy, self._adopt, self._tell)
         self._record: AuthorizationRecord | None = None
+        self._ready_until = -math.inf
         self._loading = SingleFlight()
         self._renewing = SingleFlight()
         self._tried_at: datetime | None = None
@@ -67,75 +70,77 @@ class Authorization(NotPickled):
         return f"<Authorization of {self.open_id}>"
 
     @property
-    def access_token(self) -> str | None:
-        """The access token that this process knows; None before the first call."""
-        return None if self._record is None else self._record.token.access_token
+    def token(self) -> Token | None:
+        """The token that this process knows; None before the first call."""
+        return None if self._record is None else self._record.token
 
     @property
     def ready(self) -> bool:
         """Whether a call can go out now, with nothing to be done before."""
-        record = self._record
-        if record is None or record.ended is not None:
-            return False
-        return self._now() < record.token.access_token_expires_at - self._policy.margin
+        return self._policy.clock() < self._ready_until
 
     async def prepare(self) -> None:
         """Have an access token for the call that is about to be made.
 
         One that expires within the margin is replaced in the background.
         """
-        if self._record is None or self._record.ended is not None:
+        record = await self._known()
+        if record.ended is not None:  # or not any more
             await self._loading.run(self._load)
-        record = self._known()
+            record = await self._known()
         if record.ended is not None:
             raise self._reauthorization_required(record)
         now, expires_at = self._now(), record.token.access_token_expires_at
         if now < expires_at - self._policy.margin or _is_recent(record.refreshed_at, now):
             return
-        renew = partial(self._renew, record.token.access_token)
+        renew = partial(self._renew, record.token)
         if now >= expires_at:
             await self._renewing.run(renew)
         elif not _is_recent(self._tried_at, now):
             self._renewing.start(renew)
 
-    async def replace(self, rejected: str) -> None:
-        """Have another access token than the one that the service called expired (105002)."""
-        if self.access_token == rejected:
-            await self._renewing.run(partial(self._renew, rejected))
+    async def replace(self, rejected: Token) -> None:
+        """Have another token than the one whose access token the service called expired."""
+        for _ in range(2):  # what is under way may have begun with the token before
+            if self._has(rejected):
+                await self._renewing.run(partial(self._renew, rejected))
 
-    async def look_again(self, refused: str) -> None:
+    async def look_again(self, refused: Token) -> None:
         """Read the store after the service refused a token: it may have another one by now.
 
         Another process may have been told that the seller withdrew, or authorized the app again.
         """
-        if self.access_token == refused:
+        if self._has(refused):
             try:
                 await self._loading.run(self._load)
             except (TokenStoreError, InvalidArgumentError) as error:
                 logger.warning("after a refusal for %s: %s", self.open_id, error)
                 return  # what the service said is the better error
-        record = self._known()
+        record = await self._known()
         if record.ended is not None:
             raise self._reauthorization_required(record)
 
     async def shops(self) -> tuple[AuthorizedShop, ...]:
         """Return the shops that were found before, by this process or by another."""
-        if self._record is None:
-            await self._loading.run(self._load)
-        return self._known().shops
+        return (await self._known()).shops
 
-    async def remember_shops(self, shops: Iterable[AuthorizedShop]) -> None:
-        """Keep the shops that it covers, and that they are its."""
-        found = tuple(shops)
-        self._adopt(await self._entry.change(partial(attrs.evolve, shops=found)))
-        for shop in found:
-            await self._policy.owners.link(shop.id, self.open_id)
+    async def remember_shops(self, shops: Sequence[AuthorizedShop]) -> None:
+        """Keep the shops that it covers, and that they are its; here at least."""
+        found = partial(attrs.evolve, shops=tuple(shops))
+        self._adopt(found(await self._known()))
+        try:
+            for shop in shops:
+                await self._policy.owners.link(shop.id, self.open_id)
+            await self._change(found)
+        except TokenStoreError as error:
+            logger.warning("the shops of %s are not kept: %s", self.open_id, error)
 
     async def begin(self, token: Token) -> None:
         """Keep the token of a code's exchange, in place of all that was known."""
         record = AuthorizationRecord(token=token, refreshed_at=self._now())
-        await self._entry.begin(record)
-        self._adopt(record)
+        async with self._entry.lock():
+            await self._entry.write_over(record)
+            self._adopt(record)
 
     async def end(self, reason: str, happened_at: datetime | None = None) -> None:
         """Note that the user has to authorize again, and tell the application once.
@@ -150,39 +155,59 @@ class Authorization(NotPickled):
             news = record.ended is None and not _is_before(happened_at, record.refreshed_at)
             return attrs.evolve(record, ended=reason) if news else record
 
-        self._adopt(await self._entry.change(ended))
+        record = await self._change(ended)
         if news:
-            self._tell_end()
+            self._tell_end(record)
 
     async def announce_expiry(self, expires_at: datetime | None) -> None:
         """Tell the application that it ends soon."""
-        if self._record is None:
-            await self._loading.run(self._load)
-        url = self._policy.authorization_url(self._known().token)
+        url = self._authorization_url(await self._known())
         self._tell(AuthorizationExpiring, expires_at=expires_at, authorization_url=url)
 
     async def settle(self) -> None:
-        """Wait for a refresh that is under way, and try a last time to save what is not."""
+        """Wait for a refresh that is under way, and try to save what is not."""
         await self._renewing.settle()
         await self._refresher.settle()
+
+    async def aclose(self) -> None:
+        """Wait for a refresh that is under way, and try a last time to save what is not."""
+        await self._renewing.settle()
+        await self._refresher.aclose()
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._policy.clock(), UTC)
 
-    def _known(self) -> AuthorizationRecord:
-        assert self._record is not None, "it was loaded"
-        return self._record
+    def _has(self, token: Token) -> bool:
+        return self.token is not None and self.token.access_token == token.access_token
 
     def _adopt(self, record: AuthorizationRecord) -> None:
         self._record = record
+        self._ready_until = -math.inf
+        if record.ended is None:
+            until = record.token.access_token_expires_at.timestamp()
+            self._ready_until = until - self._policy.margin.total_seconds()
+
+    async def _known(self) -> AuthorizationRecord:
+        if self._record is None:
+            await self._loading.run(self._load)
+        assert self._record is not None, "it was loaded"
+        return self._record
 
     async def _load(self) -> None:
         before = self._record
         there, _ = await self._entry.read()
-        if self._record is before:  # else a refresh has brought a newer one meanwhile
+        if self._record is before:  # else what came in meanwhile is newer
             self._adopt(self._refresher.newest(there))
 
-    async def _renew(self, rejected: str) -> None:
+    async def _change(self, change: Change) -> AuthorizationRecord:
+        async with self._entry.lock():
+            newest = self._refresher.newest
+            there, version = await self._entry.read()
+            record = await self._entry.change(there, version, lambda it: change(newest(it)))
+            self._adopt(record)
+        return record
+
+    async def _renew(self, rejected: Token) -> None:
         """Have another token than ``rejected``: from the store, or else from the service."""
         self._tried_at = self._now()
         try:
@@ -191,9 +216,6 @@ class Authorization(NotPickled):
             except StaleVersionError:  # the lock was lost, and whoever has got it went on
                 record = await self._renewed(rejected)
         except TikTokShopError as error:
-            if self.access_token != rejected:  # all that failed is to give the lock back
-                logger.warning("after a refresh of %s: %s", self.open_id, error)
-                return
             self._tell(RefreshFailed, reason=str(error))
             if isinstance(error, (TokenStoreError, InvalidArgumentError)):
                 raise
@@ -202,19 +224,21 @@ class Authorization(NotPickled):
                 code=getattr(error, "code", None),
                 request_id=error.request_id,
                 http_status=error.http_status,
-                retryable=True,
-                hint="Nothing was sent with it; call again.",
+                retryable=getattr(error, "retryable", not isinstance(error, ClientClosedError)),
+                hint="Nothing was processed.",
             ) from error
         if record.ended is not None:
-            self._tell_end()
+            self._tell_end(record)
             raise self._reauthorization_required(record)
 
-    async def _renewed(self, rejected: str) -> AuthorizationRecord:
+    async def _renewed(self, rejected: Token) -> AuthorizationRecord:
         async with self._entry.lock():
             there, version = await self._entry.read()
             record = self._refresher.newest(there)
-            if record.ended is None and record.token.access_token == rejected:
+            if record.ended is None and record.token.access_token == rejected.access_token:
                 record = await self._refresher.refresh(record, version)
+            elif record is not there:
+                self._refresher.save_later()
             self._adopt(record)  # perhaps of somebody who was faster
         return record
 
@@ -222,7 +246,7 @@ class Authorization(NotPickled):
         self, record: AuthorizationRecord
     ) -> ReauthorizationRequiredError:
         seller = record.token.seller_name or self.open_id
-        url = self._policy.authorization_url(record.token)
+        url = self._authorization_url(record)
         return ReauthorizationRequiredError(
             f"{seller} has to authorize the app again: {record.ended}",
             seller=seller,
@@ -230,9 +254,15 @@ class Authorization(NotPickled):
             hint=f"Send {seller} to {url}" if url else None,
         )
 
-    def _tell_end(self) -> None:
-        record = self._known()
-        url = self._policy.authorization_url(record.token)
+    def _authorization_url(self, record: AuthorizationRecord) -> str | None:
+        try:
+            return self._policy.authorization_url(record.token)
+        except Exception:  # of the application; what it is wanted for is said all the same
+            logger.exception("there is no authorization_url of %s", self.open_id)
+            return None
+
+    def _tell_end(self, record: AuthorizationRecord) -> None:
+        url = self._authorization_url(record)
         self._tell(ReauthorizationRequired, reason=record.ended, authorization_url=url)
 
     def _tell(self, kind: type[AuthEvent], **facts: Any) -> None:

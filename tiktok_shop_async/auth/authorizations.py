@@ -119,7 +119,7 @@ class Authorizations(NotPickled):
 
     async def aclose(self) -> None:
         """Wait for what is under way."""
-        await asyncio.gather(*(each.settle() for each in self._known.values()))
+        await asyncio.gather(*(each.aclose() for each in self._known.values()))
         await self._policy.announcer.settle()
 
     async def __aenter__(self) -> Self:
@@ -144,7 +144,7 @@ class Authorizations(NotPickled):
 
     def _platform_page(self, token: Token) -> str | None:
         """Return the platform's page for a seller or partner; a creator's needs a state."""
-        if self._oauth.service_id is None or token.user_type == UserType.CREATOR:
+        if not self._oauth.service_id or token.user_type == UserType.CREATOR:
             return None
         return self._oauth.authorization_url(
             role="partner" if token.user_type == UserType.PARTNER else "seller",

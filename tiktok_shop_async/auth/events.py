@@ -94,8 +94,9 @@ class Announcer:
 
     async def settle(self) -> None:
         """Wait for the handlers that are running."""
-        if self._running:
-            await asyncio.wait(self._running)
+        others = self._running - {asyncio.current_task()}  # a handler may be who waits
+        if others:
+            await asyncio.wait(others)
 
 
 async def _finish(result: Awaitable[object], event: AuthEvent) -> None:

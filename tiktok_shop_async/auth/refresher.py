@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import attrs
 
 from ..errors import (
+    RateLimitError,
     ReauthorizationRequiredError,
     ResponseDecodeError,
     ServiceUnavailableError,
-    TokenStoreError,
+    TikTokShopError,
     TransportError,
 )
 from .entry import Entry
 from .events import TokenNotStored, TokenRefreshed, logger
 from .policy import RefreshPolicy
 from .record import AuthorizationRecord
+from .single_flight import SingleFlight
 from .token import NotPickled, Token
 
 PAUSES_WHEN_LOST = (1.0, 3.0)
-"""Seconds before a refresh is sent again whose answer was lost."""
+"""Seconds before a refresh is sent again whose answer was lost, or that was throttled."""
+LONGEST_THROTTLING = 10.0
+"""Seconds that a refresh waits, at most, because the service asked for it."""
 PAUSES_WHEN_NOT_STORED = (0.1, 0.5, 1.0, 2.0)
 """Seconds before a token is written again that the store did not take; calls wait meanwhile."""
 LONGEST_PAUSE = 60.0
@@ -30,15 +35,20 @@ LONGEST_PAUSE = 60.0
 
 
 @attrs.frozen
-class _Unsaved:
-    """A record that the store did not take, and the token that it replaces there."""
+class _Replacement:
+    """A token that the service gave, in place of the old one wherever that still is."""
 
-    record: AuthorizationRecord
-    replaces: Token
+    old: Token
+    token: Token
+    given_at: datetime
 
-    def is_newer_than(self, there: AuthorizationRecord) -> bool:
-        """Whether the store still has what this replaces."""
-        return there.token.refresh_token == self.replaces.refresh_token
+    def applied_to(self, record: AuthorizationRecord) -> AuthorizationRecord:
+        """Return a record with it; one that has another token by now stays as it is."""
+        if record.token != self.old:
+            return record
+        return attrs.evolve(
+            record, token=self.token, refreshed_at=self.given_at, refresh_started_at=None
+        )
 
 
 class Refresher(NotPickled):
@@ -61,60 +71,74 @@ class Refresher(NotPickled):
         self._policy = policy
         self._adopt = adopt
         self._tell = tell
-        self._unsaved: _Unsaved | None = None
-        self._saving: asyncio.Task[None] | None = None
+        self._last: _Replacement | None = None
+        self._is_saved = True
+        self._saving = SingleFlight()
 
     def newest(self, there: AuthorizationRecord) -> AuthorizationRecord:
-        """Return what the store has, or what it should have by now."""
-        if self._unsaved is not None and self._unsaved.is_newer_than(there):
-            return self._unsaved.record
-        return there
+        """Return what the store has, or should have: it may have failed, or forgotten a write."""
+        return there if self._last is None else self._last.applied_to(there)
 
     async def refresh(self, record: AuthorizationRecord, version: int) -> AuthorizationRecord:
         """Take a record's refresh token to the service, and return the record that follows it.
 
         Its ``ended`` is set if the service refused the refresh token.
         """
-        now, old = self._now(), record.token
+        now, old, begun = self._now(), record.token, record.refresh_started_at
         # Should this process die before the end, the next one will know why its turn fails.
-        version = await self._entry.write(attrs.evolve(record, refresh_started_at=now), version)
+        started = attrs.evolve(record, refresh_started_at=begun or now)
+        version = await self._entry.write(started, version)
         try:
-            token = await self._exchange(old.refresh_token, begun=record.refresh_started_at)
+            token = await self._exchange(old, begun)
         except ReauthorizationRequiredError as error:
-            ended = attrs.evolve(record, ended=error.message, refresh_started_at=None)
-            return await self._entry.write_over(ended, version, old)
-        fresh = attrs.evolve(
-            record, token=token.completed_by(old), refreshed_at=now, refresh_started_at=None
-        )
+            reason = error.message
+
+            def end(there: AuthorizationRecord) -> AuthorizationRecord:
+                if there.token != old:
+                    return there
+                return attrs.evolve(there, ended=reason, refresh_started_at=None)
+
+            return await self._entry.change(started, version, end)
+        self._last, self._is_saved = _Replacement(old, token.completed_by(old), now), False
+        fresh = self.newest(started)
         self._adopt(fresh)
         try:
-            fresh = await self._write(fresh, version, old)
-        except TokenStoreError as error:
+            fresh = await self._write(started, version)
+        except asyncio.CancelledError:  # of all tasks, as a program does that ends
+            with suppress(TikTokShopError):
+                await self._entry.change(started, version, self.newest)
+                self._is_saved = True
+            raise
+        except TikTokShopError as error:
             self._tell(TokenNotStored, reason=str(error))
-            self._unsaved = _Unsaved(fresh, old)
-            if self._saving is None:
-                self._saving = asyncio.create_task(self._save_later())
+            self.save_later()
         else:
-            self._unsaved = None
+            self._is_saved = True
             self._tell(TokenRefreshed, expires_at=fresh.token.access_token_expires_at)
         return fresh
 
+    def save_later(self) -> None:
+        """Have the newest token written, as soon as the store takes it."""
+        self._is_saved = False
+        self._saving.start(self._save_later)
+
     async def settle(self) -> None:
+        """Try to save what is not."""
+        if not self._is_saved:
+            try:
+                await self._save()
+            except TikTokShopError as error:
+                logger.error("the newest token is not saved, only this process has it: %s", error)
+
+    async def aclose(self) -> None:
         """Try a last time to save what is not."""
-        if self._saving is None:
-            return
-        self._saving.cancel()
-        await asyncio.wait([self._saving])
-        self._saving = None
-        try:
-            await self._save()
-        except TokenStoreError:
-            logger.exception("the newest token was never saved: only this process had it")
+        await self._saving.stop()
+        await self.settle()
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._policy.clock(), UTC)
 
-    async def _exchange(self, refresh_token: str, *, begun: datetime | None) -> Token:
+    async def _exchange(self, old: Token, begun: datetime | None) -> Token:
         """Return the token of a refresh; one whose answer was lost is sent again.
 
         That does no harm: the service gives the same pair again, or refuses what it replaced.
@@ -122,12 +146,23 @@ class Refresher(NotPickled):
         """
         for pause in (*PAUSES_WHEN_LOST, None):
             try:
-                return await self._policy.oauth.refresh(refresh_token)
+                token = await self._policy.oauth.refresh(old.refresh_token)
+                if old.open_id and token.open_id not in ("", old.open_id):
+                    raise ResponseDecodeError(
+                        "the service answered with the token of another user.",
+                        operation="oauth.refresh",
+                    )
+                return token
             except (TransportError, ServiceUnavailableError, ResponseDecodeError):
                 if pause is None:
                     raise
                 begun = begun or self._now()
                 await self._policy.sleep(pause)
+            except RateLimitError as error:
+                wanted = error.retry_after or 0.0
+                if pause is None or wanted > LONGEST_THROTTLING:
+                    raise
+                await self._policy.sleep(max(pause, wanted))
             except ReauthorizationRequiredError as error:
                 if begun is not None:
                     error.message += (
@@ -137,36 +172,30 @@ class Refresher(NotPickled):
                 raise
         raise AssertionError("the last attempt returns or raises")
 
-    async def _write(
-        self, record: AuthorizationRecord, version: int, old: Token
-    ) -> AuthorizationRecord:
+    async def _write(self, started: AuthorizationRecord, version: int) -> AuthorizationRecord:
         for pause in (*PAUSES_WHEN_NOT_STORED, None):
             try:
-                return await self._entry.write_over(record, version, old)
-            except TokenStoreError:
+                return await self._entry.change(started, version, self.newest)
+            except TikTokShopError:
                 if pause is None:
                     raise
                 await self._policy.sleep(pause)
         raise AssertionError("the last attempt returns or raises")
 
     async def _save_later(self) -> None:
-        """Write a token that the store did not take, as soon as it does."""
         pause = PAUSES_WHEN_NOT_STORED[-1]
-        while self._unsaved is not None:
+        while not self._is_saved:
             await self._policy.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
             try:
                 await self._save()
-            except TokenStoreError as error:
+            except TikTokShopError as error:
                 logger.warning("a token is still not saved: %s", error)
-        self._saving = None
 
     async def _save(self) -> None:
         async with self._entry.lock():
-            there, version = await self._entry.read()
-            unsaved = self._unsaved
-            if unsaved is not None and unsaved.is_newer_than(there):
-                there = await self._entry.write_over(unsaved.record, version, unsaved.replaces)
-            self._unsaved = None
-            self._adopt(there)
-        self._tell(TokenRefreshed, expires_at=there.token.access_token_expires_at)
+            record = await self._entry.change(*await self._entry.read(), self.newest)
+            self._adopt(record)
+            told, self._is_saved = self._is_saved, True
+        if not told:
+            self._tell(TokenRefreshed, expires_at=record.token.access_token_expires_at)

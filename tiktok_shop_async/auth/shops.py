@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import attrs
 
@@ -12,6 +12,9 @@ from ..errors import InvalidArgumentError
 from .authorization import Authorization
 from .record import AuthorizedShop
 from .single_flight import SingleFlight
+
+if TYPE_CHECKING:
+    from .state import AuthState
 
 Shops = Sequence[AuthorizedShop]
 Fetch = Callable[[], Awaitable[Shops]]
@@ -22,36 +25,35 @@ class ShopDirectory:
 
     def __init__(self, authorization: Authorization | None) -> None:
         self._authorization = authorization
-        self._known: Shops = ()
+        self._shops: Shops = ()
         self._asking = SingleFlight()
 
     async def find(self, field: Literal["id", "code"], value: str, fetch: Fetch) -> AuthorizedShop:
         """Return a shop; `InvalidArgumentError` if the authorization does not cover it."""
-        if not self._known and self._authorization is not None:
-            self._known = await self._authorization.shops()
-        found = self._lookup(field, value)
+        found = _lookup(await self._known(), field, value)
         if found is None:
             await self._asking.run(partial(self._ask, fetch))  # it may have been added since
-            found = self._lookup(field, value)
+            found = _lookup(await self._known(), field, value)
         if found is None:
+            named = [f"{getattr(shop, field)} ({shop.name})" for shop in await self._known()]
             raise InvalidArgumentError(
                 f"the authorization covers no shop with the {field} {value}.",
                 argument=f"shop_{field}",
-                hint=f"It covers {self._named(field)}.",
+                hint=f"It covers {', '.join(named) or 'none at all'}.",
             )
         return found
 
-    def _lookup(self, field: str, value: str) -> AuthorizedShop | None:
-        return next((shop for shop in self._known if getattr(shop, field) == value), None)
-
-    def _named(self, field: str) -> str:
-        named = [f"{getattr(shop, field)} ({shop.name})" for shop in self._known]
-        return ", ".join(named) or "none at all"
+    async def _known(self) -> Shops:
+        return self._shops if self._authorization is None else await self._authorization.shops()
 
     async def _ask(self, fetch: Fetch) -> None:
-        self._known = await fetch()
+        self._shops = await fetch()
         if self._authorization is not None:
-            await self._authorization.remember_shops(self._known)
+            await self._authorization.remember_shops(self._shops)
+
+
+def _lookup(shops: Shops, field: str, value: str) -> AuthorizedShop | None:
+    return next((shop for shop in shops if getattr(shop, field) == value), None)
 
 
 @attrs.frozen
@@ -60,9 +62,10 @@ class ShopReference:
 
     field: Literal["id", "code"]
     value: str
-    directory: ShopDirectory = attrs.field(repr=False)
+    auth: AuthState = attrs.field(repr=False)
+    """Of the authorization that covers it, whichever that is by then."""
     fetch: Fetch = attrs.field(repr=False)
 
     async def find(self) -> AuthorizedShop:
         """Look it up."""
-        return await self.directory.find(self.field, self.value, self.fetch)
+        return await self.auth.directory.find(self.field, self.value, self.fetch)

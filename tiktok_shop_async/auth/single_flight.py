@@ -5,7 +5,12 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeAlias
+
+from ..errors import TikTokShopError
+from .events import logger
+
+Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 
 
 class SingleFlight:
@@ -17,28 +22,49 @@ class SingleFlight:
     def __init__(self) -> None:
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, work: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
+    def start(self, work: Work) -> asyncio.Task[None]:
         """Return the task that does it, which nobody needs to wait for."""
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(work())
-            self._task.add_done_callback(_retrieve_error)
-        return self._task
+        task = self._running()
+        if task is None:
+            self._task = task = asyncio.create_task(work())
+            task.add_done_callback(_report_error)
+        return task
 
-    async def run(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def run(self, work: Work) -> None:
         """Have it done, and raise what it raised."""
         task = self.start(work)
         await asyncio.wait([task])
+        if task.cancelled():  # alone: whoever did that did not mean this caller
+            task = self.start(work)
+            await asyncio.wait([task])
         error = task.exception()
         if error is not None:
-            raise copy.copy(error) from error
+            if isinstance(error, TikTokShopError):
+                raise copy.copy(error) from error
+            raise error
 
     async def settle(self) -> None:
         """Wait for what is under way."""
-        if self._task is not None:
-            await asyncio.wait([self._task])
+        task = self._running()
+        if task is not None:
+            await asyncio.wait([task])
+
+    async def stop(self) -> None:
+        """Cancel what is under way."""
+        task = self._running()
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+
+    def _running(self) -> asyncio.Task[None] | None:
+        task = self._task
+        if task is None or task.done() or task.get_loop() is not asyncio.get_running_loop():
+            return None  # a task of an event loop that was closed will never be done
+        return task
 
 
-def _retrieve_error(task: asyncio.Task[None]) -> None:
-    """Keep asyncio from reporting an error that nobody waits for."""
-    if not task.cancelled():
-        task.exception()
+def _report_error(task: asyncio.Task[None]) -> None:
+    """Have no error of ours reported that nobody waits for: it was told already."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None and not isinstance(error, TikTokShopError):
+        logger.error("an unexpected error: %s", type(error).__name__, exc_info=error)

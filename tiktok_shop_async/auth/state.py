@@ -20,7 +20,8 @@ def _inherited(name: str, doc: str) -> property:
 
     def get(self: AuthState) -> str | None:
         value: str | None = getattr(self, private)
-        if value is None and self._base is not None:
+        another = name == "shop_cipher" and self._shop is not None  # not that of its base
+        if value is None and self._base is not None and not another:
             value = getattr(self._base, name)
         return value
 
@@ -59,7 +60,8 @@ class AuthState(NotPickled):
         if self._access_token is not None:
             return self._access_token
         if self._authorization is not None:
-            return self._authorization.access_token
+            token = self._authorization.token
+            return None if token is None else token.access_token
         return None if self._base is None else self._base.access_token
 
     @access_token.setter
@@ -106,17 +108,20 @@ class AuthState(NotPickled):
     def is_ready(self, cipher: str | None) -> bool:
         """Whether a call with such a ``cipher`` can be signed now, with nothing to wait for."""
         authorization = self.authorization
-        if authorization is not None and not authorization.ready:
-            return False
-        return self._shop is None or self._shop_cipher is not None or cipher != "shop_cipher"
+        return (authorization is None or authorization.ready) and not self._lacks(cipher)
 
     async def prepare(self, cipher: str | None) -> None:
         """Get what `is_ready` misses: a fresh token, the shop's cipher."""
         authorization = self.authorization
         if authorization is not None:
             await authorization.prepare()
-        if self._shop is not None and self._shop_cipher is None and cipher == "shop_cipher":
-            self._shop_cipher = (await self._shop.find()).cipher
+        if self._shop is not None and self._lacks(cipher):
+            found = await self._shop.find()
+            if self._shop_cipher is None:  # nor was one set by hand meanwhile
+                self._shop_cipher = found.cipher
+
+    def _lacks(self, cipher: str | None) -> bool:
+        return self._shop is not None and self._shop_cipher is None and cipher == "shop_cipher"
 
     def secrets(self) -> Iterator[str]:
         """Yield the values that must not be shown."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from os import PathLike
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
@@ -31,6 +31,9 @@ from .request import Call, build_request
 from .session import Session
 from .signing import AppCredentials, SigningAuth
 from .transport import Answer, receive, reports_faithfully, send, translated_errors
+
+if TYPE_CHECKING:
+    from ..auth.authorization import Authorization
 
 M = TypeVar("M")
 T = TypeVar("T")
@@ -58,7 +61,9 @@ class Pipeline:
         self._session.check_usable()
         version = self._version(call)
         operation = call.operation
-        await _prepare(auth, operation)
+        if not auth.is_ready(operation.cipher):
+            with _named(operation):  # outside of its slot: finding a cipher may be a call
+                await auth.prepare(operation.cipher)
 
         async def attempt() -> tuple[Answer, Success]:
             with ExitStack() as files, self._translated_errors(operation):
@@ -70,7 +75,7 @@ class Pipeline:
         try:
             # Bounded before anything is encoded or signed: a waiting call holds its arguments only.
             async with self._session.slots:
-                answer, success = await _with_fresh_token(attempt, call, auth)
+                answer, success = await _attempts(attempt, call, auth)
         except (TransportError, ServiceUnavailableError, ResponseDecodeError) as error:
             _raise_if_outcome_unknown(operation, error)
             raise
@@ -95,7 +100,9 @@ class Pipeline:
         self._session.check_usable()
         version = self._version(call)
         operation = call.operation
-        await _prepare(auth, operation)
+        if not auth.is_ready(operation.cipher):
+            with _named(operation):  # outside of its slot: finding a cipher may be a call
+                await auth.prepare(operation.cipher)
 
         async def attempt() -> FileResponse[M]:
             with ExitStack() as files, self._translated_errors(operation):
@@ -113,7 +120,7 @@ class Pipeline:
                     await response.aclose()
 
         async with self._session.slots:
-            return await _with_fresh_token(attempt, call, auth)
+            return await _attempts(attempt, call, auth)
 
     async def _send(
         self, call: Call, version: str, auth: AuthState, files: ExitStack
@@ -153,28 +160,30 @@ class Pipeline:
         return translated_errors(operation.id, faithful=self._faithful)
 
 
-async def _prepare(auth: AuthState, operation: Operation) -> None:
-    """Have what the call is signed with; outside of its slot, since finding it may be a call."""
-    if not auth.is_ready(operation.cipher):
-        with _named(operation):
-            await auth.prepare(operation.cipher)
+def _attempts(attempt: Callable[[], Awaitable[T]], call: Call, auth: AuthState) -> Awaitable[T]:
+    """Make one attempt; two at most, if the token can be replaced in between."""
+    authorization = auth.authorization
+    if authorization is None:
+        return attempt()
+    return _with_fresh_token(attempt, call, authorization)
 
 
-async def _with_fresh_token(attempt: Callable[[], Awaitable[T]], call: Call, auth: AuthState) -> T:
+async def _with_fresh_token(
+    attempt: Callable[[], Awaitable[T]], call: Call, authorization: Authorization
+) -> T:
     """Make an attempt, and one more if the service refused the token and there is another."""
-    token = auth.access_token
+    used = authorization.token  # an attempt signs as soon as it begins
     try:
         return await attempt()
     except TikTokAPIError as error:
-        authorization = auth.authorization
-        if authorization is None or token is None:
+        if used is None:
             raise
         with _named(call.operation):
             if isinstance(error, AccessTokenExpiredError):
-                await authorization.replace(token)
+                await authorization.replace(used)
             elif _is_about_the_token(error):
-                await authorization.look_again(token)
-        if auth.access_token == token or not call.repeatable:
+                await authorization.look_again(used)
+        if not call.repeatable or authorization.token == used:
             raise
     return await attempt()
 
