@@ -128,6 +128,7 @@ class App:
             authorization = another.auth(self.open_id).authorization
             assert authorization is not None
             await authorization.prepare()
+            assert authorization.token is not None
             await authorization.replace(authorization.token)
 
 
