@@ -22,8 +22,9 @@ from tiktok_shop_async import (
     SignatureError,
     TikTokAPIError,
 )
-from tiktok_shop_async.sandbox import DEMO_EXPIRED_TOKEN, Sandbox, run_sandbox
-from tiktok_shop_async.sandbox.server import base_url, listening
+from tiktok_shop_async.pipeline.connections import KEEPALIVE_EXPIRY
+from tiktok_shop_async.sandbox import DEMO_EXPIRED_TOKEN, Sandbox, create_app, run_sandbox
+from tiktok_shop_async.sandbox.server import base_url, listening, server_config
 
 PAID = "seller_cancel_reason_out_of_stock"
 
@@ -123,6 +124,11 @@ async def test_several_sandboxes_run_side_by_side() -> None:
             async with client_of(sandbox) as client:
                 page = await client.order.get_order_list(page_size=10)
                 assert page.data.total_count == count
+
+
+def test_idle_connections_are_kept_for_longer_than_clients_keep_them() -> None:
+    """A call on one that ends meanwhile would have an unknown outcome."""
+    assert server_config(create_app()).timeout_keep_alive > KEEPALIVE_EXPIRY
 
 
 async def test_a_port_that_is_taken_is_an_error_at_once() -> None:

@@ -173,6 +173,14 @@ async def _served(app: Starlette, port: int) -> AsyncIterator[str]:
             await serving
 
 
+KEEP_ALIVE = 75
+"""Seconds that an idle connection is kept: longer than clients keep theirs.
+
+So no request meets the end of its connection, which would leave its outcome unknown; on a busy
+machine the 5 seconds of uvicorn are soon over.
+"""
+
+
 def server_config(app: Starlette) -> uvicorn.Config:
     """Return how a sandbox is served: quietly, and without anything it has no use for."""
     return uvicorn.Config(
@@ -184,6 +192,7 @@ def server_config(app: Starlette) -> uvicorn.Config:
         log_level="warning",
         server_header=False,
         proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=1,
     )
 
