@@ -31,7 +31,7 @@ async def test_eight_processes_of_a_hundred_tasks_refresh_once(
         order_ids = app.order_ids(PROCESSES * TASKS)
         async with crew_of(app, PROCESSES, TASKS) as crew:
             results = await crew.work_of(*crew.pids)
-        assert [each["succeeded"] for each in results] == [TASKS] * PROCESSES, results
+        assert [each["succeeded"] for each in results] == [TASKS] * PROCESSES, str(results)
         assert app.asked == 1
         assert {each["access_token"] for each in results} == {app.newest_access_token}
         assert app.times_cancelled(order_ids) == {1}
@@ -55,7 +55,7 @@ async def test_the_lock_of_a_killed_holder_frees_itself_and_one_other_refreshes(
         await begin_to_refresh(crew.pids[0], app, fault)
         signal_to(signal.SIGKILL, crew.pids[0])
         results = await crew.work_of(*crew.pids[1:])
-        assert [each["succeeded"] for each in results] == [FEW] * OTHERS, results
+        assert [each["succeeded"] for each in results] == [FEW] * OTHERS, str(results)
         assert app.asked == refreshes
         assert {each["access_token"] for each in results} == {app.newest_access_token}
         await app.assert_store_has_the_newest()
@@ -94,7 +94,9 @@ async def test_a_holder_that_stood_still_for_longer_than_its_lock_lives_overwrit
         await begin_to_refresh(holder, app)
         signal_to(signal.SIGSTOP, holder)
         results = await crew.work_of(*others)
-        assert [each["succeeded"] for each in results] == [FEW if grace else 0] * OTHERS, results
+        assert [each["succeeded"] for each in results] == [FEW if grace else 0] * OTHERS, str(
+            results
+        )
         assert bool((await app.stored()).ended) is not bool(grace)
         if grace:
             await app.refresh()
@@ -102,7 +104,7 @@ async def test_a_holder_that_stood_still_for_longer_than_its_lock_lives_overwrit
         app.sandbox.clock.advance(HELD)  # the answer is there when it goes on
         signal_to(signal.SIGCONT, holder)
         result = await crew.said()
-        assert result["succeeded"] == FEW, result
+        assert result["succeeded"] == FEW, str(result)
         assert result["access_token"] == newest
         await app.assert_store_has_the_newest()
 
