@@ -142,18 +142,18 @@ class Authorization(NotPickled):
             await self._entry.write_over(record)
             self._adopt(record)
 
-    async def end(self, reason: str, happened_at: datetime | None = None) -> None:
-        """Note that the user has to authorize again, and tell the application once.
+    async def withdraw(self, happened_at: datetime | None = None) -> None:
+        """Note that the user withdrew it, and tell the application once.
 
         What happened before the token was given or refreshed says nothing about it: deliveries of
         webhooks are repeated for hours, and can be replayed.
         """
-        news = False
+        news, reason = False, "The seller withdrew the authorization."
 
         def ended(record: AuthorizationRecord) -> AuthorizationRecord:
             nonlocal news
             news = record.ended is None and not _is_before(happened_at, record.refreshed_at)
-            return attrs.evolve(record, ended=reason) if news else record
+            return attrs.evolve(record, ended=reason, withdrawn=True) if news else record
 
         record = await self._change(ended)
         if news:

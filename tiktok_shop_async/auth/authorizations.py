@@ -110,8 +110,7 @@ class Authorizations(NotPickled):
         if authorization is None:
             return False
         if kind == SELLER_DEAUTHORIZATION:
-            happened_at = _moment(event.get("timestamp"))
-            await authorization.end("The seller withdrew the authorization.", happened_at)
+            await authorization.withdraw(_moment(event.get("timestamp")))
         else:
             data = event.get("data") or {}
             await authorization.announce_expiry(_moment(data.get("expiration_time")))

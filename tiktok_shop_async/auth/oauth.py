@@ -65,7 +65,7 @@ class TikTokShopOAuth(NotPickled):
         service_id: str | None = None,
         base_url: str | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
-        timeout: Timeout | None = 30.0,
+        timeout: Timeout | None = 10.0,
         proxy: str | httpx.Proxy | None = None,
         verify: ssl.SSLContext | bool = True,
         trust_env: bool = True,

@@ -38,6 +38,8 @@ class AuthorizationRecord(NotPickled):
     """Set before a refresh is sent, and taken away with its answer; else that was lost."""
     ended: str | None = None
     """Why the seller has to authorize again, if so."""
+    withdrawn: bool = False
+    """Whether that is the seller's own will, so that no token which turns up changes it."""
 
     def to_bytes(self) -> bytes:
         """Return it as a store keeps it, secrets included."""
@@ -48,6 +50,7 @@ class AuthorizationRecord(NotPickled):
             "refreshed_at": _seconds(self.refreshed_at),
             "refresh_started_at": _seconds(self.refresh_started_at),
             "ended": self.ended,
+            "withdrawn": self.withdrawn,
         }
         return json.dumps(document, separators=(",", ":")).encode()
 
@@ -68,6 +71,7 @@ class AuthorizationRecord(NotPickled):
                 refreshed_at=_moment(document["refreshed_at"]),
                 refresh_started_at=_moment(document["refresh_started_at"]),
                 ended=document["ended"],
+                withdrawn=document["withdrawn"],
             )
         except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, OSError):
             pass

@@ -15,6 +15,7 @@ from ..errors import (
     ResponseDecodeError,
     ServiceUnavailableError,
     TikTokShopError,
+    TokenStoreError,
     TransportError,
 )
 from .entry import Entry
@@ -43,11 +44,18 @@ class _Replacement:
     given_at: datetime
 
     def applied_to(self, record: AuthorizationRecord) -> AuthorizationRecord:
-        """Return a record with it; one that has another token by now stays as it is."""
+        """Return a record with it; one that has another token by now stays as it is.
+
+        Somebody may have ended it for the old token, which this one has replaced.
+        """
         if record.token != self.old:
             return record
         return attrs.evolve(
-            record, token=self.token, refreshed_at=self.given_at, refresh_started_at=None
+            record,
+            token=self.token,
+            refreshed_at=self.given_at,
+            refresh_started_at=None,
+            ended=record.ended if record.withdrawn else None,
         )
 
 
@@ -99,6 +107,10 @@ class Refresher(NotPickled):
                 return attrs.evolve(there, ended=reason, refresh_started_at=None)
 
             return await self._entry.change(started, version, end)
+        except RateLimitError:
+            with suppress(TokenStoreError):  # it was not begun after all
+                await self._entry.write(record, version)
+            raise
         self._last, self._is_saved = _Replacement(old, token.completed_by(old), now), False
         fresh = self.newest(started)
         self._adopt(fresh)
