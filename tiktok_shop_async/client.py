@@ -6,11 +6,11 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import httpx
 
+from ._closing import ClosedOnExit
 from ._not_pickled import NotPickled
 from .client_options import DEFAULT_BASE_URL, ClientOptions, from_environment
 from .errors import InvalidArgumentError
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .response import APIResponse
 
 
-class AsyncTikTokShop(NotPickled, ResourceGroups):
+class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
     """TikTok Shop's Open API: one client for all operations, all shops and all tasks of a loop.
 
     The groups of operations are attributes: ``await client.order.get_order_detail(ids=[…])``.
@@ -253,14 +253,6 @@ class AsyncTikTokShop(NotPickled, ResourceGroups):
         self._session.check_usable()
         await in_thread(getattr, self, "_pipeline")  # what calls need, off the event loop
         return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
     def __repr__(self) -> str:
         state = "closed" if self._session.closed else "open"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from .._not_pickled import NotPickled
 from ..errors import (
     AccessTokenExpiredError,
     ClientClosedError,
@@ -31,7 +32,7 @@ from .policy import RefreshPolicy
 from .record import AuthorizationRecord, AuthorizedShop
 from .refresher import Refresher
 from .single_flight import SingleFlight
-from .token import NotPickled, Token
+from .token import Token
 
 if TYPE_CHECKING:
     from .shops import ShopDirectory

@@ -6,9 +6,10 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from .._closing import ClosedOnExit
+from .._not_pickled import NotPickled
 from ..errors import InvalidArgumentError
 from .authorization import Authorization
 from .events import Announcer, EventHandler
@@ -17,13 +18,13 @@ from .owners import ShopOwners
 from .policy import REFRESH_MARGIN, RefreshPolicy
 from .state import AuthState
 from .stores.base import TokenStore
-from .token import NotPickled, Token, UserType
+from .token import Token, UserType
 
 SELLER_DEAUTHORIZATION = 6
 UPCOMING_AUTHORIZATION_EXPIRATION = 7
 
 
-class Authorizations(NotPickled):
+class Authorizations(ClosedOnExit, NotPickled):
     """Gives the auth states of an app's sellers, creators and partners.
 
     Make one per process and app. Its states share one refresh per authorization, and all processes
@@ -120,17 +121,6 @@ class Authorizations(NotPickled):
         """Wait for what is under way."""
         await asyncio.gather(*(each.aclose() for each in self._known.values()))
         await self._policy.announcer.settle()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
     def _authorization(self, open_id: str) -> Authorization:
         if open_id not in self._known:

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TypeAlias
 
+from .._not_pickled import NotPickled
 from ..errors import InvalidArgumentError, StaleVersionError, TokenStoreError
 from .events import logger
 from .record import AuthorizationRecord
 from .stores.base import NEVER_WRITTEN, TokenStore
 from .stores.failures import reported
-from .token import NotPickled
 
 Change: TypeAlias = Callable[[AuthorizationRecord], AuthorizationRecord]
 

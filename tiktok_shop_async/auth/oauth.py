@@ -5,12 +5,13 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 from urllib.parse import quote, quote_plus, urlencode
 
 import httpx
 
+from .._closing import ClosedOnExit
 from .._not_pickled import NotPickled
 from .._version import __version__
 from ..client_options import ClientOptions
@@ -49,7 +50,7 @@ AUTHORIZE_HOSTS = MappingProxyType(
 """Role and region -> where the authorize page is (``authorization-overview-202407``)."""
 
 
-class TikTokShopOAuth(NotPickled):
+class TikTokShopOAuth(ClosedOnExit, NotPickled):
     """Sends users to the authorize pages, and takes their codes and refresh tokens to the service.
 
     The platform wants secrets in the URLs of its token calls. So these go straight to the
@@ -177,14 +178,6 @@ class TikTokShopOAuth(NotPickled):
     async def __aenter__(self) -> Self:
         self._session.check_usable()
         return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
     def __repr__(self) -> str:
         state = "closed" if self._session.closed else "open"

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from .._not_pickled import NotPickled
 from .events import Announcer
 from .owners import ShopOwners
 from .stores.base import TokenStore
-from .token import NotPickled, Token
+from .token import Token
 
 if TYPE_CHECKING:
     from .oauth import TikTokShopOAuth

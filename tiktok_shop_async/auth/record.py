@@ -8,8 +8,9 @@ from typing import Any, Self
 
 import attrs
 
+from .._not_pickled import NotPickled
 from ..errors import TokenStoreError
-from .token import NotPickled, Token
+from .token import Token
 
 FORMAT = 1
 """Of what is written; a later one is refused rather than misread."""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import attrs
 
+from .._not_pickled import NotPickled
 from ..errors import (
     RateLimitError,
     ReauthorizationRequiredError,
@@ -23,7 +24,7 @@ from .events import TokenNotStored, TokenRefreshed, logger
 from .policy import RefreshPolicy
 from .record import AuthorizationRecord
 from .single_flight import SingleFlight
-from .token import NotPickled, Token
+from .token import Token
 
 PAUSES_WHEN_LOST = (1.0, 3.0)
 """Seconds before a refresh is sent again whose answer was lost, or that was throttled."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from .token import NotPickled
+from .._not_pickled import NotPickled
 
 if TYPE_CHECKING:
     from .authorization import Authorization

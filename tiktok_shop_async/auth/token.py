@@ -11,8 +11,6 @@ import attrs
 
 from .._not_pickled import NotPickled
 
-__all__ = ["NotPickled", "Token", "UserType"]
-
 
 class UserType(IntEnum):
     """Whose authorization a token stands for; 4 and 5 are kinds of global sellers."""

@@ -58,12 +58,8 @@ class Pipeline:
 
     async def run(self, call: Call, model: type[M] | None, auth: AuthState) -> APIResponse[M]:
         """Send ``call`` and return its answer as a ``model``; without one, as plain values."""
-        self._session.check_usable()
-        version = self._version(call)
+        version = await self._begin(call, auth)
         operation = call.operation
-        if not auth.is_ready(operation.cipher):
-            with _named(operation):  # outside of its slot: finding a cipher may be a call
-                await auth.prepare(operation.cipher)
 
         async def attempt() -> tuple[Answer, Success]:
             with ExitStack() as files, self._translated_errors(operation):
@@ -97,12 +93,8 @@ class Pipeline:
         """Send ``call``, whose answer is a file, and keep that in memory or in ``save_to``."""
         from .downloads import receive_file
 
-        self._session.check_usable()
-        version = self._version(call)
+        version = await self._begin(call, auth)
         operation = call.operation
-        if not auth.is_ready(operation.cipher):
-            with _named(operation):  # outside of its slot: finding a cipher may be a call
-                await auth.prepare(operation.cipher)
 
         async def attempt() -> FileResponse[M]:
             with ExitStack() as files, self._translated_errors(operation):
@@ -121,6 +113,15 @@ class Pipeline:
 
         async with self._session.slots:
             return await _attempts(attempt, call, auth)
+
+    async def _begin(self, call: Call, auth: AuthState) -> str:
+        """Have what a call needs before its slot, and return its version."""
+        self._session.check_usable()
+        version, operation = self._version(call), call.operation
+        if not auth.is_ready(operation.cipher):
+            with _named(operation):  # finding a cipher may be a call, with a slot of its own
+                await auth.prepare(operation.cipher)
+        return version
 
     async def _send(
         self, call: Call, version: str, auth: AuthState, files: ExitStack

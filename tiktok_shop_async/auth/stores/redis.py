@@ -7,8 +7,7 @@ import re
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 try:
     from redis.asyncio import Redis
@@ -22,6 +21,7 @@ except ImportError as error:
         name=error.name,
     ) from error
 
+from ..._closing import ClosedOnExit
 from ...errors import InvalidArgumentError, StaleVersionError
 from ..events import logger
 from .base import StoredValue
@@ -43,7 +43,7 @@ RETRIES = 3
 """On a new connection, where one broke."""
 
 
-class RedisTokenStore:
+class RedisTokenStore(ClosedOnExit):
     """Keeps tokens in Redis, through redis-py.
 
     What it keeps never expires. Have Redis write to disk, and let it evict no such keys.
@@ -124,17 +124,6 @@ class RedisTokenStore:
         """Close the connections, unless the client is borrowed."""
         if self._owns_client:
             await self._client.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
     def _token(self, key: str) -> str:
         return f"{self._prefix}token:{key}"

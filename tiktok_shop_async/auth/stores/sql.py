@@ -6,8 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 try:
@@ -34,6 +33,7 @@ except ImportError as error:
         name=error.name,
     ) from error
 
+from ..._closing import ClosedOnExit
 from ...errors import InvalidArgumentError, StaleVersionError
 from .base import NEVER_WRITTEN, StoredValue
 from .failures import reported
@@ -53,7 +53,7 @@ _locks_of: WeakKeyDictionary[Engine, KeyedLocks] = WeakKeyDictionary()
 """Of all stores on one engine: a database in memory has no others."""
 
 
-class SQLTokenStore:
+class SQLTokenStore(ClosedOnExit):
     """Keeps tokens in a SQL database, through SQLAlchemy.
 
     A SQLite database gets its tables by itself; on a server call `create_schema` at deployment.
@@ -165,17 +165,6 @@ class SQLTokenStore:
         """Close the connections, unless the engine is borrowed."""
         if self._owns_engine:
             await self._engine.dispose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
     def _locks(self, key: str) -> Iterator[AbstractAsyncContextManager[object]]:
         """Yield the lock of this process, where only one waits for the other, and that of all."""
