@@ -24,6 +24,8 @@
     │       └── StateExpiredError              the user took too long
     ├── TokenStoreError                tokens could not be read, written or locked
     │   └── StaleVersionError              somebody else wrote in between
+    ├── JournalError                   a batch's journal could not be read or written
+    │   └── LeaseLostError                 this process was away too long to send; nothing was
     └── WebhookSignatureError          a delivery that the service did not sign
 """
 
@@ -207,6 +209,14 @@ class StaleVersionError(TokenStoreError):
 
     def __init__(self, key: str) -> None:
         super().__init__(f"{key} was written by somebody else in between.")
+
+
+class JournalError(TikTokShopError):
+    """The journal of a batch could not be read or written; its cause is chained."""
+
+
+class LeaseLostError(JournalError):
+    """A request was not sent: by now another process may be at it."""
 
 
 class WebhookSignatureError(TikTokShopError):

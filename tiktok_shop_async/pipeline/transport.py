@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import attrs
@@ -28,6 +29,11 @@ _REPORT_FAITHFULLY = (
     httpx.MockTransport,
 )
 """Transports whose connect errors mean that nothing was sent."""
+
+check_before_sending: ContextVar[Callable[[], None] | None] = ContextVar(
+    "check_before_sending", default=None
+)
+"""Called right before each attempt of a task's calls; what it raises keeps them from being sent."""
 
 TransportOf = Callable[[httpx.URL], httpx.AsyncBaseTransport]
 
@@ -63,6 +69,9 @@ async def send(
     of that is wanted here, and it takes as long as all the rest, so the request goes straight to
     the client's transport where the client is an ordinary one.
     """
+    check = check_before_sending.get()
+    if check is not None:
+        check()
     transport_of = _direct_way(http_client)
     if transport_of is None:
         return await http_client.send(request, auth=signing, stream=True, follow_redirects=False)
