@@ -18,10 +18,11 @@ from auth.databases import postgresql_database, process, said
 from sqlalchemy import Connection, NullPool, inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from tiktok_shop_async import InvalidArgumentError, StaleVersionError, TokenStoreError
+from tiktok_shop_async import InvalidArgumentError, StaleVersionError, TokenStoreError, _waiting
+from tiktok_shop_async._sql.schema import Schema
 from tiktok_shop_async.auth import SQLTokenStore
-from tiktok_shop_async.auth.stores import locking, sql, sql_locks
-from tiktok_shop_async.auth.stores.sql_schema import STEPS, Schema, Tables
+from tiktok_shop_async.auth.stores import sql, sql_locks
+from tiktok_shop_async.auth.stores.sql_schema import STEPS, Tables
 
 SECRET = b"TTP_SECRET"
 END_TRANSACTIONS = """
@@ -83,7 +84,7 @@ async def test_a_database_of_an_earlier_release_is_migrated_once(url: str) -> No
         await store.put("shop", b"token", version=0)
     later = [SQLTokenStore(url) for _ in range(3)]
     for store in later:
-        store._schema = Schema(store._tables, [*STEPS, add_a_column])
+        store._schema = Schema(store._tables, [*STEPS, add_a_column], TokenStoreError)
     if url.startswith("postgresql"):
         with pytest.raises(TokenStoreError, match=r"an earlier release.*create_schema"):
             await later[0].get("shop")
@@ -297,7 +298,7 @@ async def test_a_file_is_not_opened_too_often_at_once(sqlite: str) -> None:
 
 async def test_a_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sql, "ANSWER_TIMEOUT", 0.2)
-    monkeypatch.setattr(locking, "GRACE", 0.1)
+    monkeypatch.setattr(_waiting, "GRACE", 0.1)
 
     given_up = asyncio.Semaphore(0)
 

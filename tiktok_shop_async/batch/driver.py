@@ -214,10 +214,10 @@ class Driver(Generic[Item, R]):
                 self.unfinished.extend(item for _, item in self._in_flight.values())
                 self._in_flight.clear()
 
-    async def _ended(self, timeout: float) -> None:
+    async def _ended(self, patience: float) -> None:
         tasks = {*self._in_flight, *([self._pump] if self._pump else [])}
         if tasks:
-            await asyncio.wait(tasks, timeout=timeout)
+            await asyncio.wait(tasks, timeout=patience)
 
 
 class _Finished(Generic[R]):

@@ -9,6 +9,8 @@ from typing import Any, Protocol, TypeAlias
 
 import attrs
 
+from .outcome import Outcome
+
 
 @attrs.frozen(kw_only=True)
 class Claim:
@@ -52,6 +54,21 @@ class Busy:
 
 
 Claimed: TypeAlias = Claim | Record | Busy
+
+
+def record_of(outcome: Outcome[Any], **details: Any) -> Record:
+    """Return what a journal keeps of an outcome that has a key."""
+    assert outcome.key is not None, "it was claimed by its key"
+    return Record(
+        key=outcome.key,
+        status=outcome.status,
+        request_id=outcome.request_id,
+        code=outcome.code,
+        message=outcome.message,
+        hint=outcome.hint,
+        attempts=outcome.attempts,
+        details=details,
+    )
 
 
 class JournalSession(Protocol):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -53,12 +52,11 @@ class Outcome(Generic[T]):
         return self.status == SUCCEEDED
 
 
-def facts_of(source: object) -> Mapping[str, Any]:
+def facts_of(source: object) -> dict[str, Any]:
     """Return the flat facts that an answer or an error has, by the names of `Outcome`'s fields."""
     return {
         "request_id": getattr(source, "request_id", None) or "",
         "code": getattr(source, "code", None),
-        "message": str(getattr(source, "message", None) or ""),
+        "message": getattr(source, "message", None) or "",
         "hint": getattr(source, "hint", None),
-        "attempts": getattr(source, "attempts", 1),
     }

@@ -22,11 +22,12 @@ except ImportError as error:
     ) from error
 
 from ..._closing import ClosedOnExit
+from ..._waiting import to_the_end, until
 from ...errors import InvalidArgumentError, StaleVersionError
 from ..events import logger
 from .base import StoredValue
 from .failures import reported
-from .locking import KeyedLocks, hold, to_the_end, until
+from .locking import KeyedLocks, hold
 
 # A driver may send it twice, when a connection broke: the writer then finds what it wrote.
 WRITE = """

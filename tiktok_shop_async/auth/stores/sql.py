@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -15,18 +16,19 @@ try:
         Engine,
         Executable,
         MetaData,
-        func,
         insert,
         select,
-        text,
         update,
     )
     from sqlalchemy.exc import IntegrityError
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-    from .sql_engine import BUSY_TIMEOUT, is_in_memory, make_private, new_engine, shown
-    from .sql_locks import RowLocks, locked_file
-    from .sql_schema import Schema, Tables, row_id
+    from ..._sql.engine import BUSY_TIMEOUT, new_engine, shown
+    from ..._sql.locked_file import locked_file
+    from ..._sql.schema import Schema
+    from ..._sql.tables import check_server, migrate_file, migrate_server, open_file
+    from .sql_locks import RowLocks
+    from .sql_schema import STEPS, Tables, row_id
 except ImportError as error:
     raise ImportError(
         "SQLTokenStore needs further packages: pip install 'tiktok-shop-async[sql]'",
@@ -34,10 +36,11 @@ except ImportError as error:
     ) from error
 
 from ..._closing import ClosedOnExit
-from ...errors import InvalidArgumentError, StaleVersionError
+from ..._waiting import to_the_end
+from ...errors import InvalidArgumentError, StaleVersionError, TokenStoreError
 from .base import NEVER_WRITTEN, StoredValue
 from .failures import reported
-from .locking import KeyedLocks, hold, to_the_end
+from .locking import KeyedLocks, hold
 
 T = TypeVar("T")
 
@@ -88,7 +91,7 @@ class SQLTokenStore(ClosedOnExit):
         level = "AUTOCOMMIT" if self._dialect == "sqlite" else "READ COMMITTED"
         self._connections = self._engine.execution_options(isolation_level=level)
         self._tables = Tables(table_prefix)
-        self._schema = Schema(self._tables)
+        self._schema = Schema(self._tables, STEPS, TokenStoreError)
         self._lock_timeout = lock_timeout
         self._local_locks = _locks_of.setdefault(self._engine.sync_engine, KeyedLocks())
         self._row_locks = RowLocks(self._connections, self._tables.locks)
@@ -110,12 +113,18 @@ class SQLTokenStore(ClosedOnExit):
         """Create the tables, or bring them to the newest version; many may do so at once."""
         with reported(self, "creating the tables"):
             if self._dialect == "sqlite":
-                self._file = await self._run(self._open_file)
+                open_ours = partial(open_file, self._connections, is_ours=self._owns_engine)
+                self._file = await self._run(open_ours)
                 locks = self._locks("the tables")
                 async with hold(self, "the tables", *locks, patience=BUSY_TIMEOUT):
-                    await self._run(self._migrate_file)
+                    is_ours = self._owns_engine and self._file is not None
+                    await self._run(
+                        lambda: migrate_file(self._connections, self._schema, is_ours=is_ours)
+                    )
             else:
-                await self._run(self._migrate_server)
+                await self._run(
+                    lambda: migrate_server(self._connections, self._schema, lock=SCHEMA_LOCK)
+                )
         self._is_checked = True
 
     async def keys(self) -> list[str]:
@@ -173,7 +182,7 @@ class SQLTokenStore(ClosedOnExit):
         if self._dialect != "sqlite":
             yield self._row_locks.locked(key)
         elif self._file is not None:
-            yield locked_file(self._file, row_id(name))
+            yield locked_file(self._file, name)
 
     async def _read(self, query: Executable, what: str) -> list[Any]:
         await self._check_schema()
@@ -202,34 +211,5 @@ class SQLTokenStore(ClosedOnExit):
                 await self.create_schema()
             else:
                 with reported(self, "looking for the tables"):
-                    await self._run(self._check_server)
+                    await self._run(lambda: check_server(self._connections, self._schema))
                 self._is_checked = True
-
-    async def _check_server(self) -> None:
-        async with self._connections.connect() as connection:
-            await connection.run_sync(self._schema.check)
-
-    async def _open_file(self) -> Path | None:
-        """Return where the database is; None if that is in memory."""
-        if self._owns_engine and not is_in_memory(self._engine.url):
-            make_private(self._engine.url)
-        async with self._connections.connect() as connection:
-            databases = await connection.execute(text("PRAGMA database_list"))
-            file = next(row.file for row in databases if row.name == "main")
-        return Path(file) if file else None
-
-    async def _migrate_file(self) -> None:
-        async with self._connections.connect() as connection:
-            if self._owns_engine and self._file is not None:
-                await connection.execute(text("PRAGMA journal_mode=WAL"))
-            if await connection.run_sync(self._schema.is_current):
-                return
-            await connection.execute(text("BEGIN IMMEDIATE"))
-            await connection.run_sync(self._schema.migrate)
-            await connection.execute(text("COMMIT"))
-
-    async def _migrate_server(self) -> None:
-        async with self._connections.begin() as connection:
-            if self._dialect == "postgresql":
-                await connection.execute(select(func.pg_advisory_xact_lock(SCHEMA_LOCK)))
-            await connection.run_sync(self._schema.migrate)

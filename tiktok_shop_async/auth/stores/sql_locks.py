@@ -1,46 +1,22 @@
-"""What keeps other processes out: a locked file beside SQLite, a locked row on a server."""
+"""What keeps other processes out on a server: locked rows."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 
-from filelock import AsyncFileLock, Timeout
 from sqlalchemy import Connection, Table, func, insert, select, true
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from .locking import GRACE, to_the_end, until
+from ..._waiting import GRACE, to_the_end, until
 from .sql_schema import row_id
 
 LOCK_CONNECTIONS = 5
 """How many connections to a server the locks of one store have at once."""
 ABANDONED_AFTER = 300
 """Seconds after which PostgreSQL frees the lock of a machine that is gone without a word."""
-
-
-@asynccontextmanager
-async def locked_file(database: Path, name: str) -> AsyncIterator[None]:
-    """Hold a file's lock, which the system frees when the process ends, however it ends."""
-    folder = database.with_name(f"{database.name}.locks")
-    folder.mkdir(exist_ok=True)
-    # Not in a thread: it would go on for a task that was cancelled. One attempt takes no time.
-    lock = AsyncFileLock(folder / name, run_in_executor=False)
-
-    async def attempt() -> bool:
-        try:
-            await lock.acquire(blocking=False)
-        except Timeout:
-            return False
-        return True
-
-    await until(attempt)
-    try:
-        yield
-    finally:
-        await lock.release()
 
 
 class RowLocks:

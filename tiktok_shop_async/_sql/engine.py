@@ -9,7 +9,7 @@ from sqlalchemy import URL, NullPool, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from ...errors import InvalidArgumentError
+from ..errors import InvalidArgumentError
 
 ASYNC_DRIVERS = {
     "postgres": "postgresql+asyncpg",
@@ -69,6 +69,6 @@ def _async_url(database: str | URL) -> URL:
         raise InvalidArgumentError(
             "the database is given by no URL that SQLAlchemy can read.",
             argument="database",
-            hint="Write it as sqlite:///tokens.db or postgresql://user:password@host/database.",
+            hint="Write it as sqlite:///file.db or postgresql://user:password@host/database.",
         )
     return url.set(drivername=ASYNC_DRIVERS.get(url.drivername, url.drivername))

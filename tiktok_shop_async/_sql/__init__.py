@@ -1,0 +1,1 @@
+"""What all that is kept in a SQL database has in common."""

@@ -1,0 +1,36 @@
+"""Waits that end, and work that a cancellation must not cut in two."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+PAUSE = 0.05
+"""Seconds between two attempts to get a lock that another process has."""
+GRACE = 5.0
+"""Seconds that a cancellation or a release waits for a database."""
+
+
+async def until(attempt: Callable[[], Awaitable[bool]]) -> None:
+    """Try until it succeeds; there is nothing to wait for, as it depends on other processes."""
+    while not await attempt():  # noqa: ASYNC110
+        await asyncio.sleep(PAUSE)
+
+
+async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """Let ``work`` end by itself; a cancellation of the caller is raised after that.
+
+    Drivers that are cancelled half way leave connections open, or do not know what they did.
+    """
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.wait([task])
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=GRACE)
+        task.cancel()  # it hangs
+        task.add_done_callback(lambda task: task.cancelled() or task.exception())
+        raise
+    return task.result()

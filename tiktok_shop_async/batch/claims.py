@@ -1,0 +1,104 @@
+"""The claims of one batch: in its journal, or in memory where it has none."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
+from os import PathLike
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from ..errors import InvalidArgumentError
+from .journal import Busy, Claim, Claimed, Journal, JournalSession, Record
+
+Aside: TypeAlias = Callable[[], AbstractAsyncContextManager[None]]
+
+LONGEST_PAUSE = 1.0
+"""Seconds between two looks at a request that another process has."""
+
+
+class Claims:
+    """Gets requests for a batch, which waits for those that another process is at."""
+
+    def __init__(self, session: JournalSession, aside: Aside) -> None:
+        self.journal = session
+        self._aside = aside
+
+    async def claim(self, key: str, *, idempotency_key: str | None = None) -> Claim | Record:
+        """Return a claim, or what is final; `InvalidArgumentError` for a key that came before.
+
+        Where another process has it, its outcome is waited for, or that its lease is over;
+        meanwhile another item has the place in the batch.
+        """
+        claimed = await self.journal.claim(key, idempotency_key=idempotency_key)
+        if isinstance(claimed, Busy) and not claimed.is_own:
+            async with self._aside():
+                while isinstance(claimed, Busy) and not claimed.is_own:
+                    await asyncio.sleep(min(claimed.seconds_left, LONGEST_PAUSE))
+                    claimed = await self.journal.claim(key, idempotency_key=idempotency_key)
+        if not isinstance(claimed, Claim) and claimed.is_own:
+            raise InvalidArgumentError(
+                f"the key {key!r} came before in this batch, so this request was not sent.",
+                argument="requests",
+                hint="Give each request a key of its own.",
+            )
+        assert not isinstance(claimed, Busy), "nobody else has it"
+        return claimed
+
+
+class KeysInMemory:
+    """Keeps what a batch without a journal has to know: the keys that it had."""
+
+    def __init__(self) -> None:
+        self._keys: set[str] = set()
+
+    async def claim(self, key: str, *, idempotency_key: str | None = None) -> Claimed:
+        """Claim a key that did not come before."""
+        if key in self._keys:
+            return Busy(key=key, seconds_left=0.0, is_own=True)
+        self._keys.add(key)
+        return Claim(
+            key=key,
+            maybe_sent=False,
+            first_claimed_at=datetime.now(UTC),
+            idempotency_key=idempotency_key,
+        )
+
+    def check(self, key: str) -> None:
+        """Do nothing: nobody else can have it."""
+
+    async def finish(self, record: Record) -> bool:
+        """Keep the key, so that it is not sent again."""
+        return True
+
+    async def release(self, key: str) -> None:
+        """Let the key come again."""
+        self._keys.discard(key)
+
+    async def let_go(self, key: str) -> None:
+        """Keep the key, so that it is not sent again."""
+
+
+@asynccontextmanager
+async def opened(
+    journal: Journal | str | PathLike[str] | None,
+) -> AsyncIterator[JournalSession]:
+    """Open a journal, which a path names as a SQLite file; without one, keys are in memory."""
+    if journal is None:
+        yield KeysInMemory()
+    elif isinstance(journal, str | PathLike):
+        from .sql_journal import SQLJournal
+
+        async with SQLJournal(_url_of(journal)) as of_our_own, of_our_own.open() as session:
+            yield session
+    else:
+        async with journal.open() as session:
+            yield session
+
+
+def _url_of(place: str | PathLike[str]) -> Any:
+    if isinstance(place, str) and "://" in place:
+        return place
+    return f"sqlite:///{Path(place)}"

@@ -1,0 +1,333 @@
+"""Any call of the service, for each of many requests."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from uuid import uuid4
+
+import attrs
+
+from ..errors import (
+    AccessTokenExpiredError,
+    ClientClosedError,
+    InvalidArgumentError,
+    LeaseLostError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
+    RateLimitError,
+    ReauthorizationRequiredError,
+    ServiceUnavailableError,
+    SignatureError,
+    TikTokAPIError,
+    TikTokShopError,
+)
+from ..options import RequestOptions
+from ..pipeline.operation import Operation
+from ..pipeline.transport import check_before_sending
+from ..resource import Resource
+from ..resources._lookup import operation
+from ..response import APIResponse
+from .batch import Batch, JournalPlace
+from .claims import Claims
+from .driver import DRAIN
+from .journal import Claim, JournalSession, Record, record_of
+from .outcome import FAILED, SUCCEEDED, UNKNOWN, Outcome, facts_of
+from .progress import OnProgress
+
+T = TypeVar("T")
+
+Request: TypeAlias = Mapping[str, Any]
+
+CONCURRENCY = 20
+MOST_SENDS = 3
+"""How often a request is sent that turns out not to have been done."""
+_NOT_ABOUT_THE_REQUEST = (
+    AccessTokenExpiredError,
+    PermissionDeniedError,
+    RateLimitError,
+    ReauthorizationRequiredError,
+    ServiceUnavailableError,
+    SignatureError,
+)
+"""Refusals that may be over when the batch is run again."""
+
+
+@attrs.frozen(kw_only=True)
+class Verdict:
+    """What a look at the service says of a request that may have been sent."""
+
+    status: Literal["succeeded", "failed", "not_done", "unknown"]
+    """``"not_done"`` has it sent again: the lost request can surely not arrive any more."""
+    message: str = ""
+    response: Any = None
+    request_id: str = ""
+    hint: str | None = None
+
+
+Resolve: TypeAlias = Callable[[Any], Awaitable[Verdict | Literal["not_done"]]]
+
+
+def run_batch(
+    call: Callable[..., Awaitable[T]],
+    requests: Iterable[Request] | AsyncIterable[Request],
+    *,
+    concurrency: int = CONCURRENCY,
+    key: Callable[[Any], str] | None = None,
+    journal: JournalPlace | None = None,
+    progress: OnProgress | None = None,
+    stop_on: Callable[[Outcome[T]], object] | None = None,
+    ordered: bool = False,
+    resolve: Resolve | None = None,
+    drain: float = DRAIN,
+) -> Batch[Outcome[T]]:
+    """Make a call for each request, and give an `Outcome` for each.
+
+    Errors of the service and of the network are outcomes. What is raised, after the outcomes of
+    those in flight, is what would befall all others too: an error of the input or of your code,
+    a closed client, a journal that fails.
+
+    Args:
+        call: A method of a resource such as ``client.order.get_order_detail`` (of a paged one
+            the first page is taken), or any coroutine function.
+        requests: Keyword arguments for each call, ``options`` among them. They are read as there
+            is room, so a generator of millions will do.
+        concurrency: How many are in flight at once.
+        key: Names a request, the same in every run. Two requests with one key are never both
+            sent: the second fails. Without a journal the keys are kept in memory.
+        journal: Remembers what became of each key, so that the same batch can be run again: the
+            path of a SQLite file, or a journal such as `SQLJournal`. Needs ``key``.
+        progress: Is told how far it is, at most ten times a second and in the end.
+        stop_on: If it returns true for an outcome, no new request starts; those in flight still
+            have their outcomes.
+        ordered: Give the outcomes in the order of the requests.
+        resolve: Looks at the service for a request that may have been sent. Without it, such a
+            write is sent again only with an idempotency key, else its outcome is "unknown".
+        drain: Seconds that those in flight have to finish when the batch is closed early.
+    """
+    if journal is not None and key is None:
+        raise InvalidArgumentError(
+            "a journal needs a key for each request.",
+            argument="key",
+            hint='Such as key=lambda request: request["order_id"].',
+        )
+    work = _Calls(call, key, resolve)
+    return Batch(
+        work.carry_out,
+        requests,
+        concurrency=concurrency,
+        ordered=ordered,
+        drain=drain,
+        key=key,
+        journal=journal,
+        progress=progress,
+        stop_on=stop_on,
+    )
+
+
+class _Calls(Generic[T]):
+    """Turns a request into its outcome."""
+
+    def __init__(
+        self,
+        call: Callable[..., Awaitable[T]],
+        key: Callable[[Any], str] | None,
+        resolve: Resolve | None,
+    ) -> None:
+        self._call = call
+        self._key = key
+        self._resolve = resolve
+        operation = operation_of(call)
+        self._takes_key = operation is not None and operation.idempotency_key is not None
+        self._is_read = operation is not None and operation.effect == "read"
+        self._may_repeat = self._takes_key or self._is_read
+
+    async def carry_out(self, index: int, request: Request, claims: Claims) -> Outcome[T]:
+        if self._key is None:
+            return await self._sent_until_known(_Turn(index, None, request))
+        key = self._key(request)
+        proposed = (_key_in(request) or uuid4().hex) if self._takes_key else None
+        while True:
+            turn: _Turn[T] = _Turn(index, key, request)
+            try:
+                claimed = await claims.claim(key, idempotency_key=proposed)
+            except InvalidArgumentError as error:
+                return turn.failed(error)
+            if isinstance(claimed, Record):
+                return turn.resumed(claimed)
+            outcome = await self._carried_out(turn, claimed, claims.journal)
+            if outcome is not None:
+                return outcome
+
+    async def _carried_out(
+        self, turn: _Turn[T], claim: Claim, journal: JournalSession
+    ) -> Outcome[T] | None:
+        """Return the outcome of a claim, and note it; None if another process has it by now."""
+        turn.maybe_sent = claim.maybe_sent
+        if claim.idempotency_key is not None:
+            turn.use(claim.idempotency_key)
+        check_before_sending.set(lambda: journal.check(claim.key))
+        try:
+            outcome = await self._sent_until_known(turn)
+        except LeaseLostError:
+            await turn.give_back(claim.key, journal)
+            return None
+        except BaseException:
+            await turn.give_back(claim.key, journal)
+            raise
+        finally:
+            check_before_sending.set(None)
+        try:
+            if not turn.is_final:
+                await turn.give_back(claim.key, journal)
+            elif not await journal.finish(record_of(outcome)) and outcome.status != SUCCEEDED:
+                return None
+        except asyncio.CancelledError:
+            pass  # the journal does what it was asked before it closes, and the outcome is known
+        return outcome
+
+    async def _sent_until_known(self, turn: _Turn[T]) -> Outcome[T]:
+        """Send it, and look where that leaves open what happened; no blind repeats."""
+        if turn.maybe_sent and not self._may_repeat:
+            known = await self._looked_up(turn, _left_over())
+            if known is not None:
+                return known
+        while True:
+            outcome = await self._sent(turn)
+            if outcome.status != UNKNOWN or self._resolve is None or outcome.error is None:
+                return outcome
+            known = await self._looked_up(turn, outcome.error)
+            if known is not None:
+                return known
+            if turn.sends == MOST_SENDS:
+                message = f"it was sent {turn.sends} times, and surely not done."
+                return turn.outcome(FAILED, error=outcome.error, message=message)
+
+    async def _sent(self, turn: _Turn[T]) -> Outcome[T]:
+        call = self._call(**turn.arguments)  # wrong names are found here, before anything is sent
+        maybe_sent_before = turn.maybe_sent
+        turn.maybe_sent = not self._is_read
+        turn.sends += 1
+        try:
+            response = await call
+        except OutcomeUnknownError as error:
+            turn.attempts += getattr(error, "attempts", 1)
+            turn.is_final = not self._may_repeat
+            return turn.unknown(error)
+        except TikTokShopError as error:
+            turn.maybe_sent = maybe_sent_before
+            if isinstance(error, ClientClosedError | LeaseLostError):
+                raise
+            if not isinstance(error, InvalidArgumentError):
+                turn.attempts += getattr(error, "attempts", 1)
+            turn.is_final = _is_about_the_request(error)
+            return turn.unknown(error) if maybe_sent_before else turn.failed(error)
+        turn.is_final = True
+        return turn.succeeded(response)
+
+    async def _looked_up(self, turn: _Turn[T], error: OutcomeUnknownError) -> Outcome[T] | None:
+        """Return what a look at the service says; None if the request was surely not done."""
+        turn.is_final = True
+        if self._resolve is None:
+            return turn.unknown(error)
+        try:
+            verdict = await self._resolve(turn.request)
+        except TikTokShopError as failure:
+            turn.is_final = False  # a later look may say more
+            return turn.unknown(failure)
+        if isinstance(verdict, str):
+            verdict = Verdict(status=verdict)
+        if verdict.status == "not_done":
+            turn.maybe_sent = turn.is_final = False
+            return None
+        found = None if verdict.status == SUCCEEDED else error
+        return turn.outcome(
+            verdict.status, error=found, response=verdict.response, **facts_of(verdict)
+        )
+
+
+class _Turn(Generic[T]):
+    """One request at its turn: what is known of it so far."""
+
+    def __init__(self, index: int, key: str | None, request: Request) -> None:
+        self.request = self.arguments = request
+        self.maybe_sent = False
+        """Whether it may have taken effect, now or in an earlier run."""
+        self.is_final = False
+        """Whether a later run would find out, or do, nothing more."""
+        self.sends = 0
+        self._index = index
+        self._key = key
+        self.attempts = 0
+        """How often it was sent in all these sends, or was about to be."""
+        self._began = time.monotonic()
+
+    def use(self, idempotency_key: str) -> None:
+        """Have it sent with a key."""
+        options = self.request.get("options") or RequestOptions()
+        options = attrs.evolve(options, idempotency_key=idempotency_key)
+        self.arguments = {**self.request, "options": options}
+
+    def give_back(self, key: str, journal: JournalSession) -> Awaitable[None]:
+        """Give up a claim without an outcome."""
+        return journal.let_go(key) if self.maybe_sent else journal.release(key)
+
+    def succeeded(self, response: T) -> Outcome[T]:
+        self.attempts += getattr(response, "attempts", 1)
+        # Another function than the service's may return anything.
+        facts = facts_of(response) if isinstance(response, APIResponse) else {}
+        return self.outcome(SUCCEEDED, response=response, **facts)
+
+    def failed(self, error: TikTokShopError) -> Outcome[T]:
+        return self.outcome(FAILED, error=error, **facts_of(error))
+
+    def unknown(self, error: TikTokShopError) -> Outcome[T]:
+        return self.outcome(UNKNOWN, error=error, **facts_of(error))
+
+    def resumed(self, record: Record) -> Outcome[T]:
+        self.attempts = record.attempts
+        return self.outcome(record.status, resumed=True, **facts_of(record))
+
+    def outcome(self, status: str, **facts: Any) -> Outcome[T]:
+        return Outcome(
+            index=self._index,
+            key=self._key,
+            request=self.request,
+            status=status,
+            attempts=self.attempts,
+            elapsed=time.monotonic() - self._began,
+            **facts,
+        )
+
+
+def _left_over() -> OutcomeUnknownError:
+    return OutcomeUnknownError(
+        "an earlier run was about to send this when it ended.",
+        hint="Read back what the call should have changed before you repeat it.",
+    )
+
+
+def _is_about_the_request(error: TikTokShopError) -> bool:
+    """Whether the service refused this very request, as it would again."""
+    return (
+        isinstance(error, TikTokAPIError)
+        and not error.retryable
+        and not isinstance(error, _NOT_ABOUT_THE_REQUEST)
+    )
+
+
+def operation_of(call: Callable[..., Any]) -> Operation | None:
+    """Return the operation that a method of a resource stands for; None for another function."""
+    resource = getattr(call, "__self__", None)
+    if not isinstance(resource, Resource):
+        return None
+    group = type(resource).__module__.rpartition(".")[2]
+    return operation(f"{group}.{call.__name__}")
+
+
+def _key_in(request: Request) -> str | None:
+    """Return the idempotency key that the user chose."""
+    options: RequestOptions | None = request.get("options")
+    return request.get("idempotency_key") or (options and options.idempotency_key)
