@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -45,7 +43,7 @@ from .order_to_cancel import OrderToCancel
 from .outcome import facts_of
 from .patience import Patience
 from .reasons import Reasons, checked_reason, fitting, is_exact, offered_reasons, usual_reasons
-from .resolving import CANCELLED_STATUSES, Resolution, line_ids, look, resolve, state_of_status
+from .resolving import CANCELLED_STATUSES, HANDED_OVER, Resolution, line_ids, look, resolve, state_of_status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,9 +52,6 @@ if TYPE_CHECKING:
     from ..models.order import Order
     from ..models.return_refund import CancelOrderResult
     from ..response import APIResponse
-
-HANDED_OVER = frozenset({"IN_TRANSIT", "DELIVERED", "COMPLETED"})
-"""Statuses in which no seller can cancel, in any region."""
 
 MOST_SENDS = 5
 """How often an order is sent at most whose request got lost on its way to the service."""
@@ -175,32 +170,26 @@ class _OneOrder:
 
     async def finished(self, claim: Claim) -> CancelOutcome | None:
         """Cancel it and note what became of it; None if another process has taken it over."""
-        journal = self._claims.journal
         if claim.maybe_sent:
             self._may_be_done = True
             self._first_sent_at = claim.first_claimed_at.timestamp()
         try:
             outcome = await self._cancelled()
-        except LeaseLostError:
-            await self._put_back()
-            return None
-        except BaseException:
-            await self._put_back()
-            raise
-        # What the journal is asked for is queued at once, so the outcome is right in any case.
-        with suppress(asyncio.CancelledError):
-            if outcome.status not in FINAL:
-                await self._put_back()
-            elif not await journal.finish(outcome.as_record()):
+        except BaseException as error:
+            await self._give_back()
+            if isinstance(error, LeaseLostError):
                 return None
+            raise
+        if outcome.status not in FINAL:
+            await self._give_back()
+        elif not await self._claims.finish(outcome.as_record()):
+            return None
         return outcome
 
-    async def _put_back(self) -> None:
+    async def _give_back(self) -> None:
         """Leave it to a later run, which has to look first if anything may have been sent."""
         unsure = self._may_be_done or self._is_on_its_way
-        await (self._claims.journal.let_go if unsure else self._claims.journal.release)(
-            self._wanted.key
-        )
+        await self._claims.give_back(self._wanted.key, maybe_sent=unsure)
 
     # The way of an order --------------------------------------------------------------------------
 

@@ -32,6 +32,12 @@ It takes no signature that is more than 30 seconds ahead, so no request that it 
 CANCELLED_STATUSES = frozenset({"CANCELLED", "CANCEL", "CALCELLED"})
 """All three are in the service's documents."""
 
+HANDED_OVER = frozenset({"IN_TRANSIT", "DELIVERED", "COMPLETED"})
+"""Statuses in which no seller can cancel, in any region."""
+
+PACKED = HANDED_OVER | {"AWAITING_COLLECTION"}
+"""With the last one it depends on the region."""
+
 _SUCCESS = frozenset({"CANCELLATION_REQUEST_SUCCESS", "CANCELLATION_REQUEST_COMPLETE"})
 _DROPPED = frozenset({"CANCELLATION_REQUEST_CANCEL", "CANCELLATION_REQUEST_CANCELLED"})
 
@@ -329,15 +335,19 @@ class _Records:
             units = Counter(line.sku_id for line in cancellation.cancel_line_items)
             return units == self._wanted.skus
         covered = line_ids(cancellation)
+        if not covered:  # taken for one of the whole order
+            return self._wanted.is_whole
         if not self._wanted.is_whole:
             return covered.issuperset(self._wanted.order_line_item_ids)
-        elsewhere = [
-            line_ids(each)
-            for each in self._cancellations
-            if each is not cancellation and state_of(each) != "dropped"
+        spoken_for = [
+            line_ids(each) for each in self._cancellations if _was_live(each, cancellation)
         ]
-        # A cancellation that lists no line items is taken for one of the whole order.
-        return not covered or covered.issuperset(self._lines_wanted().difference(*elsewhere))
+        return covered.issuperset(self._lines_wanted().difference(self._packed(), *spoken_for))
+
+    def _packed(self) -> set[str | None]:
+        """Return the line items that an order may keep when it is cancelled."""
+        lines = self._order.line_items if self._order else ()
+        return {line.id for line in lines if line.display_status in PACKED}
 
     def _lines_wanted(self) -> set[str]:
         if self._wanted.order_line_item_ids:
@@ -351,6 +361,16 @@ class _Records:
             key=lambda each: (_RANK[state_of(each)], each.create_time or 0),
             default=None,
         )
+
+
+def _was_live(other: Cancellation, cancellation: Cancellation) -> bool:
+    """Whether another cancellation kept its line items from one, when that was made."""
+    if other is cancellation:
+        return False
+    dropped_at, made = other.update_time, cancellation.create_time
+    return state_of(other) != "dropped" or (
+        dropped_at is not None and made is not None and dropped_at >= made
+    )
 
 
 def _described(cancellation: Cancellation) -> str:
