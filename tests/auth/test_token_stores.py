@@ -176,7 +176,8 @@ async def test_a_store_that_is_away_is_named_without_secrets(
 def test_a_missing_package_is_named_with_its_extra(
     module: str, package_of: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in [name for name in sys.modules if name.startswith(f"{package.__name__}.stores.")]:
+    loaded_late = (f"{package.__name__}.stores.", "tiktok_shop_async._sql.")
+    for name in [name for name in sys.modules if name.startswith(loaded_late)]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package_of, None)
     with pytest.raises(ImportError, match=rf"tiktok-shop-async\[{extra}\]"):

@@ -130,7 +130,7 @@ class _Desk(Generic[O]):
         self.tally.begin()
         try:
             async with opened(journal) as session, aclosing(self.driver.results()) as results:
-                self.claims = Claims(session, self.driver.aside)
+                self.claims = Claims(session, self.driver)
                 async for outcome in results:
                     yield outcome
         finally:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-from ..errors import InvalidArgumentError
+from ..errors import InvalidArgumentError, JournalError
+from ..pipeline.transport import check_before_sending
+from .driver import Driver
 from .journal import Busy, Claim, Claimed, Journal, JournalSession, Record
-
-Aside: TypeAlias = Callable[[], AbstractAsyncContextManager[None]]
 
 LONGEST_PAUSE = 1.0
 """Seconds between two looks at a request that another process has."""
@@ -22,9 +22,9 @@ LONGEST_PAUSE = 1.0
 class Claims:
     """Gets requests for a batch, which waits for those that another process is at."""
 
-    def __init__(self, session: JournalSession, aside: Aside) -> None:
+    def __init__(self, session: JournalSession, driver: Driver[Any, Any]) -> None:
         self.journal = session
-        self._aside = aside
+        self._driver = driver
 
     async def claim(self, key: str, *, idempotency_key: str | None = None) -> Claim | Record:
         """Return a claim, or what is final; `InvalidArgumentError` for a key that came before.
@@ -34,7 +34,7 @@ class Claims:
         """
         claimed = await self.journal.claim(key, idempotency_key=idempotency_key)
         if isinstance(claimed, Busy) and not claimed.is_own:
-            async with self._aside():
+            async with self._driver.aside():
                 while isinstance(claimed, Busy) and not claimed.is_own:
                     await asyncio.sleep(min(claimed.seconds_left, LONGEST_PAUSE))
                     claimed = await self.journal.claim(key, idempotency_key=idempotency_key)
@@ -46,6 +46,38 @@ class Claims:
             )
         assert not isinstance(claimed, Busy), "nobody else has it"
         return claimed
+
+    @contextmanager
+    def checked(self, key: str) -> Iterator[None]:
+        """Let no call of this task go out unless the claim surely holds: `LeaseLostError`."""
+        token = check_before_sending.set(lambda: self.journal.check(key))
+        try:
+            yield
+        finally:
+            check_before_sending.reset(token)
+
+    async def finish(self, record: Record) -> bool:
+        """Make a claimed request final; False if another process has it by now.
+
+        A journal that fails ends the batch, but not at the cost of an outcome that is known.
+        """
+        with self._kept():
+            return await self.journal.finish(record)
+        return True
+
+    async def give_back(self, key: str, *, maybe_sent: bool) -> None:
+        """Give a claim up without a final state; a journal that fails ends the batch."""
+        with self._kept():
+            await (self.journal.let_go if maybe_sent else self.journal.release)(key)
+
+    @contextmanager
+    def _kept(self) -> Iterator[None]:
+        try:
+            yield
+        except JournalError as error:
+            self._driver.fail(error)
+        except asyncio.CancelledError:
+            pass  # the journal does what it was asked before it closes
 
 
 class KeysInMemory:

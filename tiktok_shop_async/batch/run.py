@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
@@ -26,14 +25,13 @@ from ..errors import (
 )
 from ..options import RequestOptions
 from ..pipeline.operation import Operation
-from ..pipeline.transport import check_before_sending
 from ..resource import Resource
 from ..resources._lookup import operation
 from ..response import APIResponse
 from .batch import Batch, JournalPlace
 from .claims import Claims
 from .driver import DRAIN
-from .journal import Claim, JournalSession, Record, record_of
+from .journal import Claim, Record, record_of
 from .outcome import FAILED, SUCCEEDED, UNKNOWN, Outcome, facts_of
 from .progress import OnProgress
 
@@ -157,35 +155,27 @@ class _Calls(Generic[T]):
                 return turn.failed(error)
             if isinstance(claimed, Record):
                 return turn.resumed(claimed)
-            outcome = await self._carried_out(turn, claimed, claims.journal)
+            outcome = await self._carried_out(turn, claimed, claims)
             if outcome is not None:
                 return outcome
 
-    async def _carried_out(
-        self, turn: _Turn[T], claim: Claim, journal: JournalSession
-    ) -> Outcome[T] | None:
+    async def _carried_out(self, turn: _Turn[T], claim: Claim, claims: Claims) -> Outcome[T] | None:
         """Return the outcome of a claim, and note it; None if another process has it by now."""
         turn.maybe_sent = claim.maybe_sent
         if claim.idempotency_key is not None:
             turn.use(claim.idempotency_key)
-        check_before_sending.set(lambda: journal.check(claim.key))
         try:
-            outcome = await self._sent_until_known(turn)
-        except LeaseLostError:
-            await turn.give_back(claim.key, journal)
-            return None
-        except BaseException:
-            await turn.give_back(claim.key, journal)
-            raise
-        finally:
-            check_before_sending.set(None)
-        try:
-            if not turn.is_final:
-                await turn.give_back(claim.key, journal)
-            elif not await journal.finish(record_of(outcome)) and outcome.status != SUCCEEDED:
+            with claims.checked(claim.key):
+                outcome = await self._sent_until_known(turn)
+        except BaseException as error:
+            await claims.give_back(claim.key, maybe_sent=turn.maybe_sent)
+            if isinstance(error, LeaseLostError):
                 return None
-        except asyncio.CancelledError:
-            pass  # the journal does what it was asked before it closes, and the outcome is known
+            raise
+        if not turn.is_final:
+            await claims.give_back(claim.key, maybe_sent=turn.maybe_sent)
+        elif not await claims.finish(record_of(outcome)) and outcome.status != SUCCEEDED:
+            return None
         return outcome
 
     async def _sent_until_known(self, turn: _Turn[T]) -> Outcome[T]:
@@ -234,6 +224,8 @@ class _Calls(Generic[T]):
             return turn.unknown(error)
         try:
             verdict = await self._resolve(turn.request)
+        except LeaseLostError:
+            raise
         except TikTokShopError as failure:
             turn.is_final = False  # a later look may say more
             return turn.unknown(failure)
@@ -269,10 +261,6 @@ class _Turn(Generic[T]):
         options = self.request.get("options") or RequestOptions()
         options = attrs.evolve(options, idempotency_key=idempotency_key)
         self.arguments = {**self.request, "options": options}
-
-    def give_back(self, key: str, journal: JournalSession) -> Awaitable[None]:
-        """Give up a claim without an outcome."""
-        return journal.let_go(key) if self.maybe_sent else journal.release(key)
 
     def succeeded(self, response: T) -> Outcome[T]:
         self.attempts += getattr(response, "attempts", 1)
