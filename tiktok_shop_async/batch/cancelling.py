@@ -43,7 +43,15 @@ from .order_to_cancel import OrderToCancel
 from .outcome import facts_of
 from .patience import Patience
 from .reasons import Reasons, checked_reason, fitting, is_exact, offered_reasons, usual_reasons
-from .resolving import CANCELLED_STATUSES, HANDED_OVER, Resolution, line_ids, look, resolve, state_of_status
+from .resolving import (
+    CANCELLED_STATUSES,
+    HANDED_OVER,
+    Resolution,
+    line_ids,
+    look,
+    resolve,
+    state_of_status,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
