@@ -39,8 +39,7 @@ class ClientOptions:
                 raise InvalidArgumentError(f"{name} is empty.", argument=name)
         if max_in_flight < 1:
             raise InvalidArgumentError("max_in_flight is below 1.", argument="max_in_flight")
-        if max_retries < 0:
-            raise InvalidArgumentError("max_retries is below 0.", argument="max_retries")
+        check_retrying(max_retries, deadline)
         _check_base_url(base_url)
         self.app_key = app_key
         self.app_secret = app_secret
@@ -50,6 +49,14 @@ class ClientOptions:
         self.max_retries = max_retries
         self.max_in_flight = max_in_flight
         self.api_versions = api_versions
+
+
+def check_retrying(max_retries: int | None, deadline: float | None) -> None:
+    """Refuse numbers that mean nothing; they are the same for a client and for a call."""
+    if max_retries is not None and max_retries < 0:
+        raise InvalidArgumentError("max_retries is below 0.", argument="max_retries")
+    if deadline is not None and not deadline > 0:
+        raise InvalidArgumentError("deadline is not above 0.", argument="deadline")
 
 
 def _check_base_url(base_url: str) -> None:

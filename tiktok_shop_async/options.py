@@ -8,6 +8,8 @@ from typing import Any, Literal, TypeAlias
 import attrs
 import httpx
 
+from .client_options import check_retrying
+
 Timeout: TypeAlias = float | httpx.Timeout
 """Seconds for each of connecting, sending and waiting for bytes."""
 
@@ -35,3 +37,6 @@ class RequestOptions:
     """Fields to add to a JSON body, or to replace in it; None is sent as null."""
     idempotency_key: str | None = None
     """Up to 255 characters, for the operations that take one; made for each call if left out."""
+
+    def __attrs_post_init__(self) -> None:
+        check_retrying(self.max_retries, self.deadline)

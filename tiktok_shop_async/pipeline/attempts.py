@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -53,25 +54,28 @@ class Attempts:
         self._watched = session.is_watched
         self._made = 0
         self._began = 0.0
+        self._due = math.inf
         self._permit: Any = None
         self._token_used: Token | None = None
         self._token_replaced = False
         self._is_sent = False
-        """Whether an attempt is under way."""
+        """Whether an attempt is under way, or was when it was cut off."""
         self._may_have_happened = False
 
     async def make(self, attempt: Callable[[int], Awaitable[R]]) -> R:
         """Return the answer of the first attempt that succeeds; each is told its number."""
-        deadline = self._session.options.deadline
-        if self._call.options.deadline is not None:
-            deadline = self._call.options.deadline
         if self._watched:
-            return await self._tell_of(self._within(deadline, attempt))
+            return await self._tell_of(self._in_time(attempt))
+        return await self._in_time(attempt)
+
+    async def _in_time(self, attempt: Callable[[int], Awaitable[R]]) -> R:
+        deadline = self._call.options.deadline or self._session.options.deadline
         if deadline is None:
             return await self._repeated(attempt)
+        self._due = self._session.timer() + deadline
         return await self._within(deadline, attempt)
 
-    async def _within(self, deadline: float | None, attempt: Callable[[int], Awaitable[R]]) -> R:
+    async def _within(self, deadline: float, attempt: Callable[[int], Awaitable[R]]) -> R:
         try:
             async with asyncio.timeout(deadline) as timer:
                 return await self._repeated(attempt)
@@ -125,8 +129,10 @@ class Attempts:
             if self._watched:
                 return await self._tell_of_one(attempt, held_back=now - arrived)
             return await attempt(self._made)
-        finally:
+        except TikTokShopError:
             self._is_sent = False
+            raise
+        finally:
             session.slots.release()
 
     async def _admitted(self) -> None:
@@ -179,7 +185,7 @@ class Attempts:
             elapsed=session.timer() - self._began,
         )
         wait = session.retry_policy(failure)
-        if wait is None:
+        if wait is None or session.timer() + wait > self._due:
             return None
         is_throttled = isinstance(error, RateLimitError)
         return max(0.0, wait) if is_throttled or session.retry_budget.take() else None

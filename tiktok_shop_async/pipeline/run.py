@@ -49,7 +49,7 @@ class Pipeline:
         call = call.with_key()
 
         async def attempt(number: int) -> APIResponse[M]:
-            with ExitStack() as files, self._translated_errors(operation):
+            with ExitStack() as files, self._translated_errors(operation, auth):
                 answer = await receive(await self._send(call, version, auth, files))
             success = open_envelope(
                 answer, model, operation, self._secrets(auth), self._session.clock
@@ -79,7 +79,7 @@ class Pipeline:
         version, operation = self._version(call), call.operation
 
         async def attempt(number: int) -> FileResponse[M]:
-            with ExitStack() as files, self._translated_errors(operation.id):
+            with ExitStack() as files, self._translated_errors(operation.id, auth):
                 response = await self._send(call, version, auth, files)
                 try:
                     file = await receive_file(
@@ -130,8 +130,9 @@ class Pipeline:
         yield self._app.app_secret
         yield from auth.secrets()
 
-    def _translated_errors(self, operation: str) -> AbstractContextManager[None]:
-        return translated_errors(operation, faithful=self._faithful)
+    def _translated_errors(self, operation: str, auth: AuthState) -> AbstractContextManager[None]:
+        secrets = self._secrets(auth)
+        return translated_errors(operation, faithful=self._faithful, secrets=secrets)
 
 
 def _timeout_extension(timeout: Timeout | None) -> dict[str, Any]:
