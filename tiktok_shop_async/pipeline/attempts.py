@@ -6,7 +6,6 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..auth import AuthState
@@ -39,6 +38,7 @@ from .session import Session
 
 if TYPE_CHECKING:
     from ..auth.token import Token
+    from .limiter import Limiter
 
 R = TypeVar("R", bound=APIResponse[Any])
 
@@ -46,56 +46,86 @@ R = TypeVar("R", bound=APIResponse[Any])
 class Attempts:
     """Makes the attempts of one call, until one succeeds or none may follow."""
 
+    __slots__ = (
+        "_arrived",
+        "_auth",
+        "_began",
+        "_due",
+        "_info_made",
+        "_is_sent",
+        "_made",
+        "_may_have_happened",
+        "_permit",
+        "_session",
+        "_token_replaced",
+        "_token_used",
+        "_watched",
+        "call",
+        "version",
+    )
+
     def __init__(self, session: Session, call: Call, version: str, auth: AuthState) -> None:
         self._session = session
-        self._call = call
-        self._version = version
+        self.call = call
+        self.version = version
         self._auth = auth
         self._watched = session.is_watched
         self._made = 0
         self._began = 0.0
         self._due = math.inf
+        self._arrived = 0.0
         self._permit: Any = None
         self._token_used: Token | None = None
         self._token_replaced = False
         self._is_sent = False
         """Whether an attempt is under way, or was when it was cut off."""
         self._may_have_happened = False
+        self._info_made: CallInfo | None = None
 
-    async def make(self, attempt: Callable[[int], Awaitable[R]]) -> R:
+    def make(self, attempt: Callable[[int], Awaitable[R]]) -> Awaitable[R]:
         """Return the answer of the first attempt that succeeds; each is told its number."""
-        if self._watched:
-            return await self._tell_of(self._in_time(attempt))
-        return await self._in_time(attempt)
-
-    async def _in_time(self, attempt: Callable[[int], Awaitable[R]]) -> R:
-        deadline = self._call.options.deadline or self._session.options.deadline
+        deadline = self.call.options.deadline or self._session.options.deadline
         if deadline is None:
-            return await self._repeated(attempt)
-        self._due = self._session.timer() + deadline
-        return await self._within(deadline, attempt)
+            made: Awaitable[R] = self._repeated(attempt)
+        else:
+            self._due = self._session.timer() + deadline
+            made = self._within(deadline, attempt)
+        return self._tell_of(made) if self._watched else made
 
     async def _within(self, deadline: float, attempt: Callable[[int], Awaitable[R]]) -> R:
+        timer = asyncio.timeout(deadline)
         try:
-            async with asyncio.timeout(deadline) as timer:
+            async with timer:
                 return await self._repeated(attempt)
         except TimeoutError as error:
             if not timer.expired():
                 raise
             timeout = RequestTimeoutError(
                 f"the deadline of {deadline:g} seconds is over.",
-                operation=self._call.operation.id,
+                operation=self.call.operation.id,
                 maybe_sent=self._is_sent,
             )
             timeout.attempts = max(1, self._made)
-            self._may_have_happened |= may_have_happened(self._call.operation, timeout)
+            self._may_have_happened |= may_have_happened(self.call.operation, timeout)
             raise self._final(timeout) from error
 
+    # One coroutine for all of it, and `_admitted` none: a call that waits holds their frames.
     async def _repeated(self, attempt: Callable[[int], Awaitable[R]]) -> R:
+        session, cipher = self._session, self.call.operation.cipher
         while True:
             try:
-                response = await self._one(attempt)
+                self._arrived = session.timer()
+                if not self._auth.is_ready(cipher):
+                    # Without a place in flight: finding a cipher is a call, and takes one itself.
+                    with _named(self.call.operation):
+                        await self._auth.prepare(cipher)
+                await self._admitted()
+                try:
+                    response = await self._begun(attempt)
+                finally:
+                    session.slots.release()
             except TikTokShopError as error:
+                self._is_sent = False
                 wait = await self._wait_after(error)
                 if wait is None:
                     final = self._final(error)
@@ -103,58 +133,48 @@ class Attempts:
                         raise
                     raise final from error
             else:
-                self._session.note_success()
+                session.note_success()
                 return response
             if wait > 0:
-                await self._session.sleep(wait)
+                await session.sleep(wait)
 
-    async def _one(self, attempt: Callable[[int], Awaitable[R]]) -> R:
-        session, auth, cipher = self._session, self._auth, self._call.operation.cipher
-        self._permit = None
-        arrived = session.timer() if self._watched else 0.0
-        if not auth.is_ready(cipher):
-            # Before there is a place in flight: finding a cipher is a call, and takes one itself.
-            with _named(self._call.operation):
-                await auth.prepare(cipher)
-        await self._admitted()
+    def _begun(self, attempt: Callable[[int], Awaitable[R]]) -> Awaitable[R]:
+        """Begin an attempt, now that it has its place in flight."""
         self._is_sent = True
-        try:
-            self._made += 1
-            now = session.timer()
-            if self._made == 1:
-                self._began = now
-            authorization = auth.authorization
-            if authorization is not None:
-                self._token_used = authorization.token  # an attempt signs as soon as it begins
-            if self._watched:
-                return await self._tell_of_one(attempt, held_back=now - arrived)
-            return await attempt(self._made)
-        except TikTokShopError:
-            self._is_sent = False
-            raise
-        finally:
-            session.slots.release()
+        self._made += 1
+        now = self._session.timer()
+        if self._made == 1:
+            self._began = now
+        authorization = self._auth.authorization
+        if authorization is not None:
+            self._token_used = authorization.token  # an attempt signs as soon as it begins
+        if self._watched:
+            return self._tell_of_one(attempt, held_back=now - self._arrived)
+        return attempt(self._made)
 
-    async def _admitted(self) -> None:
+    def _admitted(self) -> Awaitable[None]:
         """Wait until the call may go, and has its place in flight."""
-        session, limiter = self._session, self._session.limiter
-        operation, priority = self._call.operation, self._call.options.priority
-        shop = self._auth.limited_as(operation.cipher)
-        if limiter is None:
-            await session.slots.acquire(shop, priority)
-            return
-        key = session.limit_key(shop, operation)
+        session = self._session
+        shop = self._auth.limited_as(self.call.operation.cipher)
+        if session.limiter is None:
+            return session.slots.acquire(shop, self.call.options.priority)
+        return self._limited(session.limiter, shop)
+
+    async def _limited(self, limiter: Limiter, shop: str) -> None:
+        slots, priority = self._session.slots, self.call.options.priority
+        key = self._session.limit_key(shop, self.call.operation)
+        self._permit = None
         while True:
             permit = await limiter.acquire(key, priority)
-            await session.slots.acquire(shop, priority)
+            await slots.acquire(shop, priority)
             if limiter.is_current(permit):
                 self._permit = permit
                 return
-            session.slots.release()  # there was a throttle meanwhile
+            slots.release()  # there was a throttle meanwhile
 
     async def _wait_after(self, error: TikTokShopError) -> float | None:
         """Return the seconds until the next attempt; None if there is to be none."""
-        operation = self._call.operation
+        operation = self.call.operation
         error.attempts = max(1, self._made)
         self._may_have_happened |= may_have_happened(operation, error)
         if isinstance(error, RateLimitError):
@@ -169,7 +189,7 @@ class Attempts:
         return wait
 
     def _policy_says(self, error: TikTokShopError) -> float | None:
-        session, call = self._session, self._call
+        session, call = self._session, self.call
         most = call.options.max_retries
         if self._made > (session.options.max_retries if most is None else most):
             return None
@@ -215,12 +235,12 @@ class Attempts:
         authorization, used = self._auth.authorization, self._token_used
         if authorization is None or used is None or self._token_replaced:
             return False
-        with _named(self._call.operation):
+        with _named(self.call.operation):
             if isinstance(error, AccessTokenExpiredError):
                 await authorization.replace(used)
             elif _is_about_the_token(error):
                 await authorization.look_again(used)
-        if authorization.token == used or not self._call.repeatable:
+        if authorization.token == used or not self.call.repeatable:
             return False
         self._token_replaced = True
         self._session.tell(TokenReplaced(call=self._info, attempt=self._made))
@@ -230,7 +250,7 @@ class Attempts:
         """Return what to raise: of a write that may have happened the outcome is unknown."""
         if not self._may_have_happened:
             return error
-        call = self._call
+        call = self.call
         unknown = OutcomeUnknownError(
             f"the call may or may not have taken effect: {error.message}",
             operation=call.operation.id,
@@ -244,16 +264,18 @@ class Attempts:
 
     # What is told ---------------------------------------------------------------------------------
 
-    @cached_property
+    @property
     def _info(self) -> CallInfo:
-        operation = self._call.operation
-        return CallInfo(
-            operation=operation.id,
-            version=self._version,
-            method=operation.method,
-            base_url=self._session.options.base_url,
-            path=operation.path.replace("{version}", self._version),
-        )
+        if self._info_made is None:
+            operation = self.call.operation
+            self._info_made = CallInfo(
+                operation=operation.id,
+                version=self.version,
+                method=operation.method,
+                base_url=self._session.options.base_url,
+                path=operation.path.replace("{version}", self.version),
+            )
+        return self._info_made
 
     async def _tell_of(self, attempts: Awaitable[R]) -> R:
         tell, timer, error = self._session.tell, self._session.timer, None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from os import PathLike
 from typing import Any, TypeVar
 
@@ -42,59 +43,66 @@ class Pipeline:
             (b"user-agent", f"tiktok-shop-async/{__version__}".encode()),
         )
 
-    async def run(self, call: Call, model: type[M] | None, auth: AuthState) -> APIResponse[M]:
+    # Neither of the two is a coroutine: a call that waits would hold one more frame.
+    def run(self, call: Call, model: type[M] | None, auth: AuthState) -> Awaitable[APIResponse[M]]:
         """Send ``call`` and return its answer as a ``model``; without one, as plain values."""
-        self._session.check_usable()
-        version, operation = self._version(call), call.operation.id
-        call = call.with_key()
+        attempts = self._attempts(call, auth)
+        return attempts.make(partial(self._attempt, attempts.call, attempts.version, auth, model))
 
-        async def attempt(number: int) -> APIResponse[M]:
-            with ExitStack() as files, self._translated_errors(operation, auth):
-                answer = await receive(await self._send(call, version, auth, files))
-            success = open_envelope(
-                answer, model, operation, self._secrets(auth), self._session.clock
-            )
-            data, issues = decode_data(model, success.data)
-            return APIResponse(
-                data=data,
-                message=success.message,
-                request_id=success.request_id,
-                http_status=answer.status,
-                headers=answer.headers,
-                raw=answer.body,
-                issues=issues,
-                operation=operation,
-                attempts=number,
-            )
-
-        return await Attempts(self._session, call, version, auth).make(attempt)
-
-    async def download(
+    def download(
         self, call: Call, model: type[M], auth: AuthState, save_to: str | PathLike[str] | None
-    ) -> FileResponse[M]:
+    ) -> Awaitable[FileResponse[M]]:
         """Send ``call``, whose answer is a file, and keep that in memory or in ``save_to``."""
+        attempts = self._attempts(call, auth)
+        return attempts.make(
+            partial(self._attempt_download, call, attempts.version, auth, model, save_to)
+        )
+
+    def _attempts(self, call: Call, auth: AuthState) -> Attempts:
+        self._session.check_usable()
+        return Attempts(self._session, call.with_key(), self._version(call), auth)
+
+    async def _attempt(
+        self, call: Call, version: str, auth: AuthState, model: type[M] | None, number: int
+    ) -> APIResponse[M]:
+        operation = call.operation.id
+        with ExitStack() as files, self._translated_errors(operation, auth):
+            answer = await receive(await self._send(call, version, auth, files))
+        success = open_envelope(answer, model, operation, self._secrets(auth), self._session.clock)
+        data, issues = decode_data(model, success.data)
+        return APIResponse(
+            data=data,
+            message=success.message,
+            request_id=success.request_id,
+            http_status=answer.status,
+            headers=answer.headers,
+            raw=answer.body,
+            issues=issues,
+            operation=operation,
+            attempts=number,
+        )
+
+    async def _attempt_download(
+        self,
+        call: Call,
+        version: str,
+        auth: AuthState,
+        model: type[M],
+        save_to: str | PathLike[str] | None,
+        number: int,
+    ) -> FileResponse[M]:
         from .downloads import receive_file
 
-        self._session.check_usable()
-        version, operation = self._version(call), call.operation
-
-        async def attempt(number: int) -> FileResponse[M]:
-            with ExitStack() as files, self._translated_errors(operation.id, auth):
-                response = await self._send(call, version, auth, files)
-                try:
-                    file = await receive_file(
-                        response,
-                        operation,
-                        model,
-                        save_to,
-                        self._secrets(auth),
-                        self._session.clock,
-                    )
-                finally:
-                    await response.aclose()
-            return attrs.evolve(file, attempts=number)
-
-        return await Attempts(self._session, call, version, auth).make(attempt)
+        operation = call.operation
+        with ExitStack() as files, self._translated_errors(operation.id, auth):
+            response = await self._send(call, version, auth, files)
+            try:
+                file = await receive_file(
+                    response, operation, model, save_to, self._secrets(auth), self._session.clock
+                )
+            finally:
+                await response.aclose()
+        return attrs.evolve(file, attempts=number)
 
     async def _send(
         self, call: Call, version: str, auth: AuthState, files: ExitStack

@@ -214,7 +214,8 @@ class MockOperation:
 def _fit(sent: Mapping[str, Any], expected: Mapping[str, Any]) -> bool:
     """Whether a call had the expected arguments; a key that the client made is none of them."""
     made = {"idempotency_key"} - expected.keys()
-    return {name: value for name, value in sent.items() if name not in made} == _plain(expected)
+    arguments = {name: value for name, value in sent.items() if name not in made}
+    return bool(arguments == _plain(expected))
 
 
 def _is_whole(answer: Any) -> bool:
