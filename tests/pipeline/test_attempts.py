@@ -35,7 +35,7 @@ from tiktok_shop_async.events import (
     RetryScheduled,
     Throttled,
 )
-from tiktok_shop_async.pipeline.retry import Failure
+from tiktok_shop_async.pipeline.retry import FailedAttempt
 
 THROTTLED = {"code": 36009002, "message": "Too many requests"}
 LOST = httpx.ReadError("reset")
@@ -195,9 +195,9 @@ async def test_a_policy_of_ones_own_decides_but_never_about_what_is_not_safe(
 ) -> None:
     asked: list[tuple[str, type[Exception], int]] = []
 
-    def policy(failure: Failure) -> float | None:
-        asked.append((failure.operation.id, type(failure.error), failure.attempt))
-        return 0.5 if failure.attempt < 3 else None
+    def policy(failed: FailedAttempt) -> float | None:
+        asked.append((failed.operation.id, type(failed.error), failed.attempt))
+        return 0.5 if failed.attempt < 3 else None
 
     shop.fail(LOST)
     patience = Patience()

@@ -25,7 +25,7 @@ from tiktok_shop_async import (
 from tiktok_shop_async.pipeline.operation import Operation
 from tiktok_shop_async.pipeline.retry import (
     ExponentialBackoff,
-    Failure,
+    FailedAttempt,
     RetryBudget,
     may_have_happened,
     may_repeat,
@@ -92,7 +92,7 @@ def test_a_write_that_may_have_happened_is_repeated_with_an_idempotency_key_only
 chances = st.floats(0, 1)
 seconds = st.floats(0, 1e6)
 failures = st.builds(
-    Failure,
+    FailedAttempt,
     operation=st.just(CANCEL_ORDER),
     error=st.one_of(
         st.builds(ConnectError, st.just("x")),
@@ -117,19 +117,21 @@ backoffs = st.builds(
 
 
 @given(backoffs, failures)
-def test_every_wait_is_within_its_bounds(backoff: ExponentialBackoff, failure: Failure) -> None:
+def test_every_wait_is_within_its_bounds(
+    backoff: ExponentialBackoff, failed: FailedAttempt
+) -> None:
     """Not above the ceiling, not below Retry-After, and over before it is time to give up."""
-    wait = backoff(failure)
-    asked = failure.error.retry_after if isinstance(failure.error, RateLimitError) else None
+    wait = backoff(failed)
+    asked = failed.error.retry_after if isinstance(failed.error, RateLimitError) else None
     if wait is None:
         least = 0.0 if asked is None else asked
         most = least + min(backoff.base, backoff.longest) + backoff.longest
-        assert failure.elapsed + most > backoff.give_up_after or (
+        assert failed.elapsed + most > backoff.give_up_after or (
             asked is not None and asked > backoff.longest_retry_after
         )
         return
-    ceiling = min(backoff.longest, backoff.base * 2.0 ** min(failure.attempt - 1, 60))
-    assert failure.elapsed + wait <= backoff.give_up_after
+    ceiling = min(backoff.longest, backoff.base * 2.0 ** min(failed.attempt - 1, 60))
+    assert failed.elapsed + wait <= backoff.give_up_after
     if asked is None:
         assert 0 <= wait <= ceiling
     else:
@@ -145,7 +147,7 @@ def test_the_jitter_is_full(attempt: int, low: float, high: float) -> None:
         if chance > 1e-6:
             backoff = ExponentialBackoff(chance=lambda chance=chance: chance, give_up_after=1e9)
             wait = backoff(
-                Failure(
+                FailedAttempt(
                     operation=CANCEL_ORDER, error=ConnectError("x"), attempt=attempt, elapsed=0.0
                 )
             )

@@ -32,7 +32,7 @@ from ..events import (
 from ..response import APIResponse
 from .operation import Operation
 from .request import Call
-from .retry import Failure, may_have_happened, may_repeat
+from .retry import FailedAttempt, may_have_happened, may_repeat
 from .service_codes import HOURLY_QUOTA
 from .session import Session
 
@@ -198,13 +198,13 @@ class Attempts:
             or not call.repeatable
         ):
             return None
-        failure = Failure(
+        failed = FailedAttempt(
             operation=call.operation,
             error=error,
             attempt=self._made,
             elapsed=session.timer() - self._began,
         )
-        wait = session.retry_policy(failure)
+        wait = session.retry_policy(failed)
         if wait is None or session.timer() + wait > self._due:
             return None
         is_throttled = isinstance(error, RateLimitError)

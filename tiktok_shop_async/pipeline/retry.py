@@ -20,7 +20,7 @@ from .operation import Operation
 
 
 @attrs.frozen(kw_only=True)
-class Failure:
+class FailedAttempt:
     """An attempt that failed, of a call that may safely be sent again."""
 
     operation: Operation
@@ -38,7 +38,7 @@ class RetryPolicy(Protocol):
     not once the retries that the options allow are used up.
     """
 
-    def __call__(self, failure: Failure, /) -> float | None:
+    def __call__(self, failed: FailedAttempt, /) -> float | None:
         """Return the seconds to wait, or None to give up."""
         ...
 
@@ -63,18 +63,18 @@ class ExponentialBackoff:
             if not getattr(self, name) >= 0:
                 raise InvalidArgumentError(f"{name} is below 0.", argument=name)
 
-    def __call__(self, failure: Failure, /) -> float | None:
+    def __call__(self, failed: FailedAttempt, /) -> float | None:
         """Return the seconds to wait, or None to give up."""
         # Past 2**60 nothing is any longer, and a float overflows at 2**1024.
-        ceiling = min(self.longest, self.base * 2.0 ** min(failure.attempt - 1, 60))
+        ceiling = min(self.longest, self.base * 2.0 ** min(failed.attempt - 1, 60))
         wait = ceiling * self.chance()
-        asked = failure.error.retry_after if isinstance(failure.error, RateLimitError) else None
+        asked = failed.error.retry_after if isinstance(failed.error, RateLimitError) else None
         if asked is not None:
             if asked > self.longest_retry_after:
                 return None
             # Everybody was told the same: some chance keeps them from coming back at once.
             wait = max(wait, asked + min(self.base, ceiling) * self.chance())
-        return wait if failure.elapsed + wait <= self.give_up_after else None
+        return wait if failed.elapsed + wait <= self.give_up_after else None
 
 
 class RetryBudget:
