@@ -1,14 +1,16 @@
-"""Cancel many orders at once, and prove what became of each.
+"""Cancel many orders, and prove what became of each.
 
-Without order ids: start a local shop as a process of its own, cancel most of its orders, and check
-the outcome against the shop's record. With order ids: cancel those in the shop that TIKTOK_APP_KEY,
-TIKTOK_APP_SECRET, TIKTOK_ACCESS_TOKEN and TIKTOK_SHOP_CIPHER name; without --yes nothing changes.
+Without order ids: start a local shop as a process of its own, where answers get lost, connections
+break and calls are throttled; cancel its orders, and check each outcome against the shop's record.
+With order ids: cancel those in the shop that TIKTOK_APP_KEY, TIKTOK_APP_SECRET, TIKTOK_ACCESS_TOKEN
+and TIKTOK_SHOP_CIPHER name; without --yes nothing changes.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -16,132 +18,71 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Literal
 
-import attrs
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from tiktok_shop_async import (
-    AsyncTikTokShop,
-    OutcomeUnknownError,
-    TikTokAPIError,
-    TikTokShopError,
-)
+from tiktok_shop_async import AsyncTikTokShop, TikTokShopError
+from tiktok_shop_async.batch import CancelOutcome, RichProgress, cancel_orders
 from tiktok_shop_async.models.order import Order
 from tiktok_shop_async.models.return_refund import Cancellation
 
 ENVIRONMENT = ("TIKTOK_APP_KEY", "TIKTOK_APP_SECRET", "TIKTOK_ACCESS_TOKEN", "TIKTOK_SHOP_CIPHER")
-LEFT_ALONE = ("DELIVERED", "COMPLETED", "CANCELLED")
+FAULTS = (
+    {"kind": "lost_answer", "probability": 0.05},
+    {"kind": "reset_before", "probability": 0.03},
+    {"kind": "throttled", "probability": 0.1},
+    {"kind": "internal_error", "probability": 0.01, "after_processing": True},
+)
+"""What befalls the calls that cancel an order in the local shop."""
+OVER = ("IN_TRANSIT", "DELIVERED", "COMPLETED", "CANCELLED")
 ORDERS_PER_DETAIL_CALL = 50
 CANCELLATIONS_PER_PAGE = 50
-REAL_SHOP_IN_FLIGHT = 2
-"""A real shop allows a few writes a second; see the page about rate limits."""
+LOCAL_AT_ONCE, REAL_AT_ONCE = 50, 2
+"""A real shop allows a few writes a second."""
 PATIENCE = 15.0
 """Seconds to wait until the local shop has decided about what it left pending."""
+STYLES = {"confirmed": "green", "pending": "yellow", "refused": "red", "unknown": "bold red"}
 
 console = Console()
 
-Result = Literal["confirmed", "pending", "refused", "unknown", "failed"]
-STYLES: Mapping[Result, str] = {
-    "confirmed": "green",
-    "pending": "yellow",
-    "refused": "red",
-    "unknown": "bold red",
-    "failed": "bold red",
-}
-
-
-@attrs.frozen(kw_only=True)
-class Outcome:
-    """What became of one order."""
-
-    order_id: str
-    result: Result
-    reason: str = ""
-    cancel_id: str | None = None
-    request_id: str | None = None
-
-
-# Cancelling -------------------------------------------------------------------------------------
-
-
-def reason_for(order: Order) -> str:
-    """Return a reason that fits the order's status, as the service demands."""
-    if order.status == "UNPAID":
-        return "seller_cancel_unpaid_reason_out_of_stock"
-    return "seller_cancel_reason_out_of_stock"
-
-
-def reasons_for(orders: Mapping[str, Order], chosen: str | None) -> dict[str, str]:
-    """Return the orders to cancel with their reasons; what is over and done is left alone."""
-    return {
-        order_id: chosen or reason_for(order)
-        for order_id, order in orders.items()
-        if order.status not in LEFT_ALONE
-    }
-
-
-async def cancel(client: AsyncTikTokShop, order_id: str, reason: str) -> Outcome:
-    try:
-        response = await client.return_refund.cancel_order(order_id=order_id, cancel_reason=reason)
-    except TikTokAPIError as error:
-        return failure(order_id, "refused", f"{error.code}: {error.message}", error)
-    except OutcomeUnknownError as error:
-        return failure(order_id, "unknown", error.message, error)
-    except TikTokShopError as error:
-        return failure(order_id, "failed", error.message, error)
-    # HTTP success is not yet a cancelled order.
-    pending = response.data.cancel_status == "CANCELLATION_REQUEST_PENDING"
-    return Outcome(
-        order_id=order_id,
-        result="pending" if pending else "confirmed",
-        cancel_id=response.data.cancel_id,
-        request_id=response.request_id,
-    )
-
-
-def failure(order_id: str, result: Result, reason: str, error: TikTokShopError) -> Outcome:
-    return Outcome(order_id=order_id, result=result, reason=reason, request_id=error.request_id)
-
 
 async def cancel_all(
-    client: AsyncTikTokShop, reasons: Mapping[str, str]
-) -> tuple[list[Outcome], float]:
-    """Cancel orders at once, and return their outcomes and how many calls a second that was."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console) as progress:
-        bar = progress.add_task("Cancelling", total=len(reasons))
-
-        async def cancel_one(order_id: str, reason: str) -> Outcome:
-            outcome = await cancel(client, order_id, reason)
-            progress.advance(bar)
-            return outcome
-
-        started = time.perf_counter()
-        outcomes = await asyncio.gather(*(cancel_one(*each) for each in reasons.items()))
-        return outcomes, len(outcomes) / (time.perf_counter() - started)
+    client: AsyncTikTokShop, order_ids: Sequence[str], options: argparse.Namespace, *, at_once: int
+) -> list[CancelOutcome]:
+    """Cancel orders, and return what became of each."""
+    with RichProgress("Cancelling", console=console) as progress:
+        async with cancel_orders(
+            client,
+            order_ids,
+            reason=options.reason,
+            concurrency=at_once,
+            journal=options.journal,
+            progress=progress,
+        ) as outcomes:
+            return [outcome async for outcome in outcomes]
 
 
-def show(outcomes: Iterable[Outcome], calls_per_second: float) -> None:
-    counts: Counter[tuple[Result, str]] = Counter()
-    examples: dict[tuple[Result, str], str] = {}
+def show(outcomes: Iterable[CancelOutcome]) -> None:
+    kinds: defaultdict[tuple[str, str], list[CancelOutcome]] = defaultdict(list)
     for outcome in outcomes:
-        kind = outcome.result, outcome.reason
-        counts[kind] += 1
-        examples.setdefault(kind, outcome.request_id or "-")
-    table = Table("Outcome", "Reason", "Orders", "Example request id")
-    table.columns[2].justify = "right"
-    for (result, reason), count in sorted(counts.items(), key=lambda item: -item[1]):
-        table.add_row(result, reason, str(count), examples[result, reason], style=STYLES[result])
+        kinds[outcome.status, why(outcome)].append(outcome)
+    table = Table("Outcome", "Why", "Orders", "Sent", "Example request id")
+    table.columns[1].overflow = "fold"
+    table.columns[2].justify = table.columns[3].justify = "right"
+    for (status, reason), found in sorted(kinds.items(), key=lambda kind: -len(kind[1])):
+        sent = sum(outcome.attempts for outcome in found)
+        example = next((outcome.request_id for outcome in found if outcome.request_id), "-")
+        table.add_row(
+            status, reason, str(len(found)), str(sent), example, style=STYLES.get(status, "")
+        )
     console.print(table)
-    console.print(f"{counts.total()} calls, {calls_per_second:,.0f} a second")
+
+
+def why(outcome: CancelOutcome) -> str:
+    if outcome.status in ("confirmed", "pending", "already_cancelled"):
+        return ""
+    return f"{outcome.code}: {outcome.message}" if outcome.code else outcome.message
 
 
 # The local shop -----------------------------------------------------------------------------------
@@ -152,6 +93,9 @@ def local_shop(orders: int, seed: int) -> Iterator[Mapping[str, str]]:
     """Run a sandbox in a process of its own; give the variables that say how to reach it."""
     command = [sys.executable, "-m", "tiktok_shop_async.sandbox", "--port", "0"]
     command += ["--orders", str(orders), "--seed", str(seed)]
+    for number, fault in enumerate(FAULTS):
+        rule = {"operation": "return_refund.cancel_order", "seed": seed + number, **fault}
+        command += ["--fault", json.dumps(rule)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         try:
             yield dict(_announced(process))
@@ -169,8 +113,10 @@ def _announced(process: subprocess.Popen[str]) -> Iterator[tuple[str, str]]:
     raise SystemExit("The local shop did not start; what it said stands above.")
 
 
-async def cancel_in_local_shop(environment: Mapping[str, str], reason: str | None) -> Sequence[str]:
-    """Cancel most of the local shop's orders; return what is off."""
+async def cancel_in_local_shop(
+    environment: Mapping[str, str], options: argparse.Namespace
+) -> Sequence[str]:
+    """Cancel the local shop's orders; return what is off."""
     client = AsyncTikTokShop(
         environment["TIKTOK_APP_KEY"],
         environment["TIKTOK_APP_SECRET"],
@@ -182,13 +128,16 @@ async def cancel_in_local_shop(environment: Mapping[str, str], reason: str | Non
         before = await all_orders(client)
         statuses = Counter(order.status or "" for order in before.values())
         console.print(f"{len(before)} orders: {in_words(statuses)}")
-        reasons = reasons_for(before, reason)
-        outcomes, calls_per_second = await cancel_all(client, reasons)
-        show(outcomes, calls_per_second)
-        record = await settled_record(client, reasons)
+        began = time.perf_counter()
+        outcomes = await cancel_all(client, list(before), options, at_once=LOCAL_AT_ONCE)
+        seconds = time.perf_counter() - began
+        show(outcomes)
+        sent = sum(outcome.attempts for outcome in outcomes)
+        console.print(f"{len(outcomes)} outcomes of {sent} requests to cancel in {seconds:.1f} s")
+        record = await settled_record(client, before)
         after = await all_orders(client)
     problems = [*check_outcomes(outcomes, before, after, record), *check_record(record)]
-    if not any(outcome.result == "confirmed" for outcome in outcomes):
+    if not any(outcome.status == "confirmed" for outcome in outcomes):
         problems.append("no order was confirmed as cancelled")
     if not problems:
         cancelled = sum(order.status == "CANCELLED" for order in after.values())
@@ -222,22 +171,30 @@ async def settled_record(
 
 
 def check_outcomes(
-    outcomes: Iterable[Outcome],
+    outcomes: Iterable[CancelOutcome],
     before: Mapping[str, Order],
     after: Mapping[str, Order],
     record: Mapping[str, Sequence[Cancellation]],
 ) -> Iterator[str]:
     """Yield where the shop's record does not bear out what we were told."""
     for outcome in outcomes:
-        order_id, status = outcome.order_id, after[outcome.order_id].status
+        order_id = outcome.order_id
+        was, is_now = before[order_id].status, after[order_id].status
         recorded = [cancellation.cancel_id for cancellation in record.get(order_id, ())]
-        if outcome.result in ("unknown", "failed"):
-            yield f"order {order_id}: {outcome.result}, {outcome.reason} ({outcome.request_id})"
-        elif outcome.result == "refused":
-            if recorded or status != before[order_id].status:
-                yield f"order {order_id} was refused, and is {status} all the same"
-        elif status != "CANCELLED" or recorded != [outcome.cancel_id]:
-            yield f"order {order_id}: {outcome.result}, but {status} with {len(recorded)} on record"
+        match outcome.status:
+            case "confirmed" | "pending":
+                agrees = is_now == "CANCELLED" and recorded == [outcome.cancel_id]
+            case "already_cancelled":
+                agrees = was == "CANCELLED"
+            case "refused":
+                agrees = is_now == was and not recorded
+            case _:
+                agrees = False
+        if not agrees:
+            yield (
+                f"order {order_id}: {outcome.status}, {outcome.message} ({outcome.request_id}), "
+                f"but {is_now} with {len(recorded)} on record"
+            )
 
 
 def check_record(record: Mapping[str, Sequence[Cancellation]]) -> Iterator[str]:
@@ -257,27 +214,27 @@ def check_record(record: Mapping[str, Sequence[Cancellation]]) -> Iterator[str]:
 
 
 async def cancel_in_real_shop(
-    order_ids: Sequence[str], reason: str | None, *, confirmed: bool
+    order_ids: Sequence[str], options: argparse.Namespace
 ) -> Sequence[str]:
     """Cancel orders of the shop that the environment names; return what is off."""
-    async with AsyncTikTokShop.from_env(max_in_flight=REAL_SHOP_IN_FLIGHT) as client:
+    async with AsyncTikTokShop.from_env() as client:
         before = await details(client, order_ids)
         missing = [order_id for order_id in order_ids if order_id not in before]
         problems = [f"order {order_id} is not in this shop" for order_id in missing]
-        reasons = reasons_for(before, reason)
-        if not confirmed:
-            show_plan(before, reasons)
+        if not options.yes:
+            show_plan(before)
             return problems
-        outcomes, calls_per_second = await cancel_all(client, reasons)
-        show(outcomes, calls_per_second)
-        after = await details(client, order_ids)
+        to_cancel = [order_id for order_id, order in before.items() if order.status not in OVER]
+        outcomes = await cancel_all(client, to_cancel, options, at_once=REAL_AT_ONCE)
+        show(outcomes)
+        after = await details(client, to_cancel)
     for outcome in outcomes:
         status = after[outcome.order_id].status if outcome.order_id in after else "not found"
-        console.print(f"{outcome.order_id}: {outcome.result}, now {status}", highlight=False)
-        if outcome.result not in ("confirmed", "pending"):
+        console.print(f"{outcome.order_id}: {outcome.status}, now {status}", highlight=False)
+        if outcome.status not in ("confirmed", "pending", "already_cancelled"):
             problems.append(
-                f"order {outcome.order_id}: {outcome.result}, {outcome.reason} "
-                f"(request id {outcome.request_id})"
+                f"order {outcome.order_id}: {outcome.status}, {why(outcome)} "
+                f"(request id {outcome.request_id}) {outcome.hint or ''}"
             )
     return problems
 
@@ -291,12 +248,11 @@ async def details(client: AsyncTikTokShop, order_ids: Sequence[str]) -> dict[str
     return found
 
 
-def show_plan(orders: Mapping[str, Order], reasons: Mapping[str, str]) -> None:
-    table = Table("Order", "Status", "Line items", "Would be cancelled, with the reason")
+def show_plan(orders: Mapping[str, Order]) -> None:
+    table = Table("Order", "Status", "Line items", "Would be cancelled")
     for order_id, order in orders.items():
-        plan = reasons.get(order_id, "no: left alone")
+        plan = "no: left alone" if order.status in OVER else "yes"
         table.add_row(order_id, order.status, str(len(order.line_items)), plan)
-    table.columns[3].overflow = "fold"
     console.print(table)
     console.print("Nothing was changed. Repeat with --yes to cancel these orders.")
 
@@ -314,7 +270,10 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("order_ids", nargs="*", metavar="ORDER_ID", help="order of a real shop")
     parser.add_argument("--yes", action="store_true", help="really cancel the orders given")
-    parser.add_argument("--reason", help="name of the cancel reason, for all orders")
+    parser.add_argument(
+        "--reason", default="out_of_stock", help="intent or exact name, for all (%(default)s)"
+    )
+    parser.add_argument("--journal", metavar="FILE", help="go on where an earlier run ended")
     parser.add_argument("--orders", type=int, default=400, help="orders of the local shop")
     parser.add_argument("--seed", type=int, default=1, help="which orders those are")
     return parser
@@ -323,10 +282,10 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> Sequence[str]:
     if options.order_ids:
         order_ids = list(dict.fromkeys(options.order_ids))
-        return asyncio.run(cancel_in_real_shop(order_ids, options.reason, confirmed=options.yes))
+        return asyncio.run(cancel_in_real_shop(order_ids, options))
     with local_shop(options.orders, options.seed) as environment:
         console.print(f"A local shop at {environment['TIKTOK_BASE_URL']}")
-        return asyncio.run(cancel_in_local_shop(environment, options.reason))
+        return asyncio.run(cancel_in_local_shop(environment, options))
 
 
 def main() -> int:

@@ -48,7 +48,7 @@ def test_the_local_shop_is_cancelled_and_its_record_agrees() -> None:
 def test_a_reason_that_nobody_takes_is_something_off() -> None:
     done = run_example("--orders", "20", "--reason", "because")
     assert done.returncode == 1
-    assert "25001014" in done.stdout
+    assert "there is no reason 'because'" in done.stdout
 
 
 def test_order_ids_need_credentials() -> None:
@@ -77,8 +77,30 @@ async def test_a_given_shop_is_changed_only_with_yes() -> None:
 
 async def test_a_refusal_is_shown_with_its_code_and_request_id() -> None:
     async with run_sandbox(orders=60) as sandbox:
-        order = next(o for o in sandbox.shop.orders.values() if o.status == "IN_TRANSIT")
-        done = await run_against(sandbox, order.id, "--yes")
+        order = next(o for o in sandbox.shop.orders.values() if o.status == "AWAITING_SHIPMENT")
+        reason = "seller_cancel_unpaid_reason_wrong_price"
+        done = await run_against(sandbox, order.id, "--yes", "--reason", reason)
     assert done.returncode == 1
-    assert "25001001" in done.stdout
+    assert "25001021" in done.stdout
     assert "request id" in done.stdout
+
+
+async def test_what_is_cancelled_already_is_not_sent_again_with_a_journal(tmp_path: Path) -> None:
+    async with run_sandbox(orders=60, pending_share=0.0) as sandbox:
+        orders = sandbox.shop.orders.values()
+        ids = [order.id for order in orders if order.status == "AWAITING_SHIPMENT"][:3]
+        journal = str(tmp_path / "cancellations.db")
+        for given in (ids[:2], ids):
+            done = await run_against(sandbox, *given, "--yes", "--journal", journal)
+            assert done.returncode == 0, done.stdout + done.stderr
+        assert all(len(sandbox.shop.orders[each].cancellations) == 1 for each in ids)
+
+
+def test_a_fault_that_is_none_is_said_at_once() -> None:
+    command = [sys.executable, "-m", "tiktok_shop_async.sandbox", "--fault"]
+    for rule, problem in (('{"kind": "hiccup"}', "no fault 'hiccup'"), ("{", "--fault")):
+        done = subprocess.run(  # noqa: S603
+            [*command, rule], capture_output=True, text=True, check=False, timeout=60
+        )
+        assert done.returncode == 2
+        assert problem in done.stderr

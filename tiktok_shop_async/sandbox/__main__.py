@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gc
+import json
 from collections.abc import Sequence
 
 import uvicorn
@@ -18,6 +19,8 @@ from . import (
     DEMO_SECOND_SHOP_CIPHER,
     DEMO_SERVICE_ID,
     DEMO_SHOP_CIPHER,
+    FaultRule,
+    Faults,
     StateFile,
     create_app,
 )
@@ -42,6 +45,7 @@ def _serve(options: argparse.Namespace, state: StateFile | None) -> None:
         app = create_app(
             orders=options.orders,
             seed=options.seed,
+            faults=Faults(options.fault),
             redirect_url=options.redirect_url,
             webhook_url=options.webhook_url,
             webhook_time_scale=options.webhook_time_scale,
@@ -80,6 +84,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1, help="which ones (%(default)s)")
     parser.add_argument("--state", metavar="FILE", help="go on from this file, and keep all in it")
     parser.add_argument(
+        "--fault",
+        metavar="JSON",
+        action="append",
+        default=[],
+        type=_fault,
+        help='a rule, as in {"kind": "throttled", "every": 10}; may be given again',
+    )
+    parser.add_argument(
         "--redirect-url", default=DEMO_REDIRECT_URL, help="end of an authorization (%(default)s)"
     )
     parser.add_argument("--webhook-url", help="gets every webhook, without a subscription")
@@ -87,6 +99,13 @@ def _parser() -> argparse.ArgumentParser:
         "--webhook-time-scale", type=float, default=1.0, help="of waits between attempts"
     )
     return parser
+
+
+def _fault(document: str) -> FaultRule:
+    try:
+        return FaultRule.from_json(json.loads(document))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 if __name__ == "__main__":
