@@ -38,7 +38,7 @@ from .session import Session
 
 if TYPE_CHECKING:
     from ..auth.token import Token
-    from .limiter import Limiter
+    from .limiter import Limiter, Permit
 
 R = TypeVar("R", bound=APIResponse[Any])
 
@@ -74,7 +74,7 @@ class Attempts:
         self._began = 0.0
         self._due = math.inf
         self._arrived = 0.0
-        self._permit: Any = None
+        self._permit: Permit | None = None
         self._token_used: Token | None = None
         self._token_replaced = False
         self._is_sent = False
