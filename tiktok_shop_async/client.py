@@ -73,9 +73,9 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
             deadline: Seconds that a whole call may take, with all its attempts and waits.
             max_retries: How often a call is sent again where that is safe; 0 switches it off.
             retry_policy: Says when; `ExponentialBackoff` by default.
-            limiter: Says when a call may go; one may serve many clients. ``"auto"`` is a
-                `LearningLimiter` of its own, which limits nothing before the service throttles; None
-                if ``sleep`` is given.
+            limiter: Says when a call may go; one may serve many clients. ``"auto"`` is one of its
+                own that learns, and limits nothing before the service throttles; with a ``sleep``
+                there is none.
             max_in_flight: Calls under way at once; further ones wait, before anything is encoded.
             api_versions: Version by operation, ``{"return_refund.cancel_order": "202309"}``.
             proxy: As httpx takes it; without one, the environment's proxies are honoured.

@@ -22,6 +22,7 @@ from ..errors import (
 from ..events import (
     AttemptFinished,
     AttemptStarted,
+    CallEvent,
     CallFinished,
     CallInfo,
     CallStarted,
@@ -53,13 +54,13 @@ class Attempts:
         "_due",
         "_info_made",
         "_is_sent",
+        "_listeners",
         "_made",
         "_may_have_happened",
         "_permit",
         "_session",
         "_token_replaced",
         "_token_used",
-        "_watched",
         "call",
         "version",
     )
@@ -69,7 +70,7 @@ class Attempts:
         self.call = call
         self.version = version
         self._auth = auth
-        self._watched = session.is_watched
+        self._listeners = session.listeners
         self._made = 0
         self._began = 0.0
         self._due = math.inf
@@ -90,7 +91,7 @@ class Attempts:
         else:
             self._due = self._session.timer() + deadline
             made = self._within(deadline, attempt)
-        return self._tell_of(made) if self._watched else made
+        return self._tell_of(made) if self._listeners else made
 
     async def _within(self, deadline: float, attempt: Callable[[int], Awaitable[R]]) -> R:
         timer = asyncio.timeout(deadline)
@@ -148,7 +149,7 @@ class Attempts:
         authorization = self._auth.authorization
         if authorization is not None:
             self._token_used = authorization.token  # an attempt signs as soon as it begins
-        if self._watched:
+        if self._listeners:
             return self._tell_of_one(attempt, held_back=now - self._arrived)
         return attempt(self._made)
 
@@ -183,7 +184,7 @@ class Attempts:
             return 0.0
         wait = self._policy_says(error)
         if wait is not None:
-            self._session.tell(
+            self._session.tell_of_delay(
                 RetryScheduled(call=self._info, attempt=self._made, seconds=wait, error=error)
             )
         return wait
@@ -218,7 +219,7 @@ class Attempts:
             quota = error.code == HOURLY_QUOTA
             if quota or error.retryable:
                 await limiter.throttled(permit, retry_after=error.retry_after, quota=quota)
-        self._session.tell(
+        self._session.tell_of_delay(
             Throttled(
                 call=self._info,
                 attempt=self._made,
@@ -243,7 +244,7 @@ class Attempts:
         if authorization.token == used or not self.call.repeatable:
             return False
         self._token_replaced = True
-        self._session.tell(TokenReplaced(call=self._info, attempt=self._made))
+        self._session.tell_of_delay(TokenReplaced(call=self._info, attempt=self._made))
         return True
 
     def _final(self, error: TikTokShopError) -> TikTokShopError:
@@ -278,46 +279,54 @@ class Attempts:
         return self._info_made
 
     async def _tell_of(self, attempts: Awaitable[R]) -> R:
-        tell, timer, error = self._session.tell, self._session.timer, None
+        call, timer, error = self._info, self._session.timer, None
         began = timer()
-        tell(CallStarted(call=self._info))
+        self._tell(CallStarted(call=call))
         try:
             return await attempts
         except BaseException as raised:
             error = raised
             raise
         finally:
-            seconds = timer() - began
             finished = CallFinished(
-                call=self._info, attempts=self._made, seconds=seconds, error=error
+                call=call, attempts=self._made, seconds=timer() - began, error=error
             )
             error = None  # or it would hold this frame, and this frame would hold it
-            tell(finished)
+            self._tell(finished)
 
     async def _tell_of_one(self, attempt: Callable[[int], Awaitable[R]], *, held_back: float) -> R:
-        tell, timer, number = self._session.tell, self._session.timer, self._made
-        tell(AttemptStarted(call=self._info, attempt=number, held_back=held_back))
+        call, timer, number = self._info, self._session.timer, self._made
+        self._tell(AttemptStarted(call=call, attempt=number, held_back=held_back))
         began = timer()
-
-        def finished(
-            source: APIResponse[Any] | TikTokShopError | None, error: BaseException | None
-        ) -> AttemptFinished:
-            return AttemptFinished(
-                call=self._info,
-                attempt=number,
-                seconds=timer() - began,
-                http_status=source.http_status if source else None,
-                request_id=source.request_id if source else None,
-                error=error,
-            )
-
         try:
             response = await attempt(number)
         except BaseException as error:
-            tell(finished(error if isinstance(error, TikTokShopError) else None, error))
+            ours = error if isinstance(error, TikTokShopError) else None
+            self._tell(
+                AttemptFinished(
+                    call=call,
+                    attempt=number,
+                    seconds=timer() - began,
+                    http_status=ours.http_status if ours else None,
+                    request_id=ours.request_id if ours else None,
+                    error=error,
+                )
+            )
             raise
-        tell(finished(response, None))
+        self._tell(
+            AttemptFinished(
+                call=call,
+                attempt=number,
+                seconds=timer() - began,
+                http_status=response.http_status,
+                request_id=response.request_id,
+                error=None,
+            )
+        )
         return response
+
+    def _tell(self, event: CallEvent) -> None:
+        self._session.tell(event, self._listeners)
 
 
 def _is_about_the_token(error: TikTokAPIError) -> bool:

@@ -49,7 +49,7 @@ class Session:
         self._learns = limiter == "auto" and sleep is None
         self.closed = False
         self._sleep = sleep
-        self._observers = observers
+        self._observers = tuple(observers)
         self._given_policy = retry_policy
         self._limit_keys: dict[tuple[str, str], LimitKey] = {}
         self._loop: AbstractEventLoop | None = None
@@ -112,16 +112,21 @@ class Session:
         return known
 
     @property
-    def is_watched(self) -> bool:
-        """Whether anybody wants to know of every call and attempt."""
-        return bool(self._observers) or self._logger.isEnabledFor(_DEBUG)
+    def listeners(self) -> Sequence[Observer]:
+        """Who wants to know of every call and attempt: the observers, and the log if it is on."""
+        if self._logger.isEnabledFor(_DEBUG):
+            return (self._log, *self._observers)
+        return self._observers
 
-    def tell(self, event: CallEvent) -> None:
-        """Log an event, and hand it to the observers."""
-        self._log(event)
-        for observer in self._observers:
+    def tell_of_delay(self, event: CallEvent) -> None:
+        """Log what delays a call, and hand it to the observers."""
+        self.tell(event, (self._log, *self._observers))
+
+    def tell(self, event: CallEvent, listeners: Sequence[Observer]) -> None:
+        """Hand an event to those who listen, whose own faults are logged only."""
+        for listener in listeners:
             try:
-                observer(event)
+                listener(event)
             except Exception:
                 self._logger.exception("an observer failed on %s", type(event).__name__)
 
