@@ -46,10 +46,13 @@ class Lanes:
         lane = next(lane for lane in self._lanes.values() if lane)
         return lane.popitem(last=False)[0]
 
-    def refuse_all(self, error: Callable[[], Exception]) -> None:
+    def refuse_all(self, error: Callable[[], Exception], *, also_high: bool = True) -> None:
         """Let none of those who wait go."""
-        while self:
-            refuse(self.pop(), error())
+        for priority, lane in self._lanes.items():
+            if also_high or priority != "high":
+                for waiter in lane:
+                    refuse(waiter, error())
+                lane.clear()
 
 
 def grant(waiter: Waiter, permit: Permit) -> bool:

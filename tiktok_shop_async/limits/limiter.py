@@ -12,7 +12,7 @@ from .lanes import Lanes, grant, refuse, was_granted
 from .learning import Pace, awakened, reserve, returned, throttled
 from .observing import NOTICEABLE, LimitedRate, OnChange, rate_of
 from .rates import STARTING_RATES, FixedRate, paces
-from .recent import RecentCalls
+from .recent import WINDOW, RecentCalls
 
 FORGET_AFTER = 900.0
 """Seconds without a call after which what was learned is worth nothing."""
@@ -85,7 +85,7 @@ class LearningLimiter:
         gate = self._gates.get(key) or self._new_gate(key)
         if gate.pace is None and not gate.account.limited:
             recent, now = gate.recent, self._clock()
-            if now - recent.since >= 1:
+            if now - recent.since >= WINDOW:
                 recent.turn(now)
             recent.calls += 1
             return gate.permit
@@ -162,7 +162,7 @@ class LearningLimiter:
         gate.account.count(self._unix_clock())
         if gate.pace is None:
             now = self._clock()
-            if now - gate.recent.since >= 1:
+            if now - gate.recent.since >= WINDOW:
                 gate.recent.turn(now)
             gate.recent.calls += 1
         elif gate.pace.rate > gate.told * NOTICEABLE:
