@@ -40,23 +40,30 @@ async def main(url: str, job: dict[str, Any]) -> None:
         await redis.ping()
         print("ready", flush=True)
         await asyncio.to_thread(sys.stdin.readline)
-        end = loop.time() + job["seconds"]
+        began = loop.time()
+        seconds = sum(seconds for seconds, _ in job["phases"])
+
+        def rate() -> float:
+            ends = began
+            for seconds, rate in job["phases"]:
+                ends += seconds
+                if loop.time() < ends:
+                    return float(rate)
+            return float(job["phases"][-1][1])
 
         async def call() -> None:
             while True:
                 permit = await limiter.acquire(KEY, "normal")
-                if loop.time() > end:
+                if loop.time() > began + seconds:
                     return
-                passed = await take(
-                    keys=[f"{job['prefix']}service"], args=[job["rate"], job["burst"]]
-                )
+                passed = await take(keys=[f"{job['prefix']}service"], args=[rate(), job["burst"]])
                 counts["passed" if passed else "throttled"] += 1
                 await asyncio.sleep(random.uniform(0.02, 0.2))  # noqa: S311
                 if not passed:
                     await limiter.throttled(permit, retry_after=None, quota=False)
 
         calls = [asyncio.create_task(call()) for _ in range(job["callers"])]
-        await asyncio.wait(calls, timeout=job["seconds"])
+        await asyncio.wait(calls, timeout=seconds)
         for task in calls:
             task.cancel()
         await asyncio.gather(*calls, return_exceptions=True)

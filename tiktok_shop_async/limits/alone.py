@@ -73,7 +73,8 @@ class Alone:
             return Answer(status="paused", as_of=self.known().as_of, until=left)
         self._begin()
         if self._pace is None:
-            self._pace = awakened(0.0, STARTING_RATES[self._key.endpoint_class], now, retry_after)
+            start = STARTING_RATES[self._key.endpoint_class] * self._share
+            self._pace = awakened(0.0, start, now, retry_after)
         else:
             self._pace = throttled(self._pace, permit.round, now, retry_after)
         return self._answer(self._pace, now)

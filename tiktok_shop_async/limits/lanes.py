@@ -32,10 +32,13 @@ class Lanes:
         self._lanes[priority][waiter] = None
         return waiter
 
-    def leave(self, waiter: Waiter) -> None:
-        """Do not wait any more."""
+    def leave(self, waiter: Waiter) -> bool:
+        """Do not wait any more; False if it was not waiting."""
         for lane in self._lanes.values():
-            lane.pop(waiter, None)
+            if waiter in lane:
+                del lane[waiter]
+                return True
+        return False
 
     def next_priority(self) -> Priority | None:
         """Return who is next, without letting it go."""

@@ -142,12 +142,10 @@ class LearningLimiter:
             if was_granted(waiter):
                 self._pass_on(gate)
             else:
-                gate.lanes.leave(waiter)
+                account.waiting -= gate.lanes.leave(waiter)
                 if not gate.lanes:
                     self._arm(gate)
             raise
-        finally:
-            account.waiting -= 1
 
     def _take(self, gate: _Gate, *, backlog: bool) -> bool:
         """Take a turn, if there is one now."""
@@ -180,6 +178,7 @@ class LearningLimiter:
         """Let one go that the budget has calls for; False if nobody is left."""
         while (priority := gate.lanes.next_priority()) is not None:
             waiter = gate.lanes.pop()
+            gate.account.waiting -= 1
             refusal = gate.account.refusal(self._unix_clock(), priority)
             if refusal is not None:
                 refuse(waiter, refusal)
@@ -205,6 +204,7 @@ class LearningLimiter:
 
     def _pause(self, account: Account, retry_after: float | None) -> None:
         account.pause(self._unix_clock(), retry_after)
+        account.waiting = 0
         for gate in self._gates.values():
             if gate.account is account:
                 gate.lanes.refuse_all(lambda: paused(account.paused_until - self._unix_clock()))
