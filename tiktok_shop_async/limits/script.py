@@ -10,7 +10,7 @@ from . import budget, learning
 from .recent import WINDOW
 
 DECIDE = """
-local REDUCTION, PLATEAU, PATIENCE = @REDUCTION@, @PLATEAU@, @PATIENCE@
+local REDUCTION, PLATEAU, FALLEN, PATIENCE = @REDUCTION@, @PLATEAU@, @FALLEN@, @PATIENCE@
 local RECOVERY, RECOVERY_CALLS = @RECOVERY@, @RECOVERY_CALLS@
 local PROBING, PROBING_CALLS, MOST_GROWTH = @PROBING@, @PROBING_CALLS@, @MOST_GROWTH@
 local LOWEST, HIGHEST, LONGEST_HOLD = @LOWEST@, @HIGHEST@, @LONGEST_HOLD@
@@ -62,11 +62,12 @@ local function hold(pace, seconds)
         pace.held_until = math.max(pace.held_until, now + math.min(seconds, LONGEST_HOLD))
     end
 end
-local function reduce(pace)
+local function reduce(pace, retry_after)
     if pace.fixed == 0 then
         local rate = rate_of(pace)
         pace.low = math.max(LOWEST, rate * REDUCTION)
-        pace.plateau = math.max(pace.low, rate * PLATEAU)
+        local in_few = retry_after and retry_after > 0 and rate <= pace.plateau
+        pace.plateau = math.max(pace.low, rate * (in_few and FALLEN or PLATEAU))
         pace.used = 0
         pace.next_at = pace.next_at + (1 / pace.low - 1 / rate)
     end
@@ -107,7 +108,7 @@ if event == 'throttled' then
         return answer('paused', account.paused_until)
     end
     if pace then
-        if options.round >= pace.round then reduce(pace) end
+        if options.round >= pace.round then reduce(pace, options.retry_after) end
     else
         local recent = load(KEYS[2], RECENT)
         roll(recent)
@@ -117,7 +118,7 @@ if event == 'throttled' then
             pace.round = 1
         else
             pace = starting(per_second, false)
-            reduce(pace)
+            reduce(pace, options.retry_after)
         end
     end
     hold(pace, options.retry_after)
