@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal, Protocol, TypeAlias
+from typing import Protocol
 
 import attrs
 
+from ..options import Priority as Priority
 from .operation import Operation
-
-Priority: TypeAlias = Literal["high", "normal", "low"]
-"""Who goes first among the calls that wait."""
 
 
 class EndpointClass(StrEnum):
