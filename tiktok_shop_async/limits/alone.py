@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import attrs
 
-from ..pipeline.limiter import LimitKey, Permit, Priority
+from ..options import Priority
+from ..pipeline.limiter import LimitKey, Permit
 from .answer import Answer
 from .budget import Account, HourlyBudget
 from .learning import Pace, awakened, reserve, starting, throttled

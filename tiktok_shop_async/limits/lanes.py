@@ -7,7 +7,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TypeAlias
 
-from ..pipeline.limiter import Permit, Priority
+from ..options import Priority
+from ..pipeline.limiter import Permit
 
 Waiter: TypeAlias = "asyncio.Future[Permit]"
 

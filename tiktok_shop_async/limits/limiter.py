@@ -6,7 +6,8 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 
-from ..pipeline.limiter import EndpointClass, LimitKey, Permit, Priority
+from ..options import Priority
+from ..pipeline.limiter import EndpointClass, LimitKey, Permit
 from .budget import Account, new_budget, paused
 from .lanes import Lanes, grant, refuse, was_granted
 from .learning import Pace, awakened, reserve, returned, throttled

@@ -23,7 +23,8 @@ except ImportError as error:
 
 from .._closing import ClosedOnExit
 from ..errors import ClientClosedError, InvalidArgumentError
-from ..pipeline.limiter import EndpointClass, LimitKey, Permit, Priority
+from ..options import Priority
+from ..pipeline.limiter import EndpointClass, LimitKey, Permit
 from .alone import Alone, Known
 from .answer import Answer
 from .budget import HourlyBudget, new_budget, paused, spent

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import attrs
 
-from ..options import Priority as Priority
+from ..options import Priority
 from .operation import Operation
 
 
