@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from .._lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from ..pipeline.limiter import EndpointClass, Limiter, LimitKey, Permit, Priority
+    from ..options import Priority
+    from ..pipeline.limiter import EndpointClass, Limiter, LimitKey, Permit
     from .limiter import LearningLimiter
     from .observing import LimitedRate
     from .rates import STARTING_RATES, FixedRate
@@ -34,7 +35,7 @@ _, __getattr__, __dir__ = lazy_exports(
         "LimitedRate": "observing",
         "Limiter": ".pipeline.limiter",
         "Permit": ".pipeline.limiter",
-        "Priority": ".pipeline.limiter",
+        "Priority": ".options",
         "RedisLimiter": "redis",
         "STARTING_RATES": "rates",
     },

@@ -7,7 +7,7 @@ from math import inf
 import attrs
 
 from ..errors import InvalidArgumentError, RateLimitError
-from ..pipeline.limiter import Priority
+from ..options import Priority
 
 HOUR = 3600
 PAUSE = 300.0

@@ -7,7 +7,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TypeAlias
 
-from ..pipeline.limiter import Permit, Priority
+from ..options import Priority
+from ..pipeline.limiter import Permit
 
 Waiter: TypeAlias = "asyncio.Future[Permit]"
 
@@ -32,10 +33,13 @@ class Lanes:
         self._lanes[priority][waiter] = None
         return waiter
 
-    def leave(self, waiter: Waiter) -> None:
-        """Do not wait any more."""
+    def leave(self, waiter: Waiter) -> bool:
+        """Do not wait any more; False if it was not waiting."""
         for lane in self._lanes.values():
-            lane.pop(waiter, None)
+            if waiter in lane:
+                del lane[waiter]
+                return True
+        return False
 
     def next_priority(self) -> Priority | None:
         """Return who is next, without letting it go."""
@@ -46,10 +50,13 @@ class Lanes:
         lane = next(lane for lane in self._lanes.values() if lane)
         return lane.popitem(last=False)[0]
 
-    def refuse_all(self, error: Callable[[], Exception]) -> None:
+    def refuse_all(self, error: Callable[[], Exception], *, also_high: bool = True) -> None:
         """Let none of those who wait go."""
-        while self:
-            refuse(self.pop(), error())
+        for priority, lane in self._lanes.items():
+            if also_high or priority != "high":
+                for waiter in lane:
+                    refuse(waiter, error())
+                lane.clear()
 
 
 def grant(waiter: Waiter, permit: Permit) -> bool:

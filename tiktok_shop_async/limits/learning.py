@@ -16,7 +16,9 @@ import attrs
 
 REDUCTION = 0.5
 PLATEAU = 0.97
-"""Of the rate that was throttled."""
+"""Of the rate that was throttled..."""
+FALLEN = 0.85
+"""...and if that was not above the last plateau, and each throttle costs a hold."""
 RECOVERY = 0.7
 """Seconds of full use from a reduction to the plateau..."""
 RECOVERY_CALLS = 10
@@ -96,10 +98,14 @@ def reduced(pace: Pace, now: float, retry_after: float | None) -> Pace:
     if not pace.fixed:
         rate = pace.rate
         low = max(LOWEST, rate * REDUCTION)
+        # Throttled before it looked for more: the limit is somewhere below. Going down by little
+        # steps finds it more exactly, but where each costs a hold, it is found in few.
+        in_few = retry_after and rate <= pace.plateau
+        ceiling = rate * (FALLEN if in_few else PLATEAU)
         pace = attrs.evolve(
             pace,
             low=low,
-            plateau=max(low, rate * PLATEAU),
+            plateau=max(low, ceiling),
             used=0.0,
             # The next turn was set by the old rate: it would come too soon after the last.
             next_at=pace.next_at + (1 / low - 1 / rate),

@@ -6,13 +6,14 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 
-from ..pipeline.limiter import EndpointClass, LimitKey, Permit, Priority
+from ..options import Priority
+from ..pipeline.limiter import EndpointClass, LimitKey, Permit
 from .budget import Account, new_budget, paused
 from .lanes import Lanes, grant, refuse, was_granted
 from .learning import Pace, awakened, reserve, returned, throttled
 from .observing import NOTICEABLE, LimitedRate, OnChange, rate_of
 from .rates import STARTING_RATES, FixedRate, paces
-from .recent import RecentCalls
+from .recent import WINDOW, RecentCalls
 
 FORGET_AFTER = 900.0
 """Seconds without a call after which what was learned is worth nothing."""
@@ -85,7 +86,7 @@ class LearningLimiter:
         gate = self._gates.get(key) or self._new_gate(key)
         if gate.pace is None and not gate.account.limited:
             recent, now = gate.recent, self._clock()
-            if now - recent.since >= 1:
+            if now - recent.since >= WINDOW:
                 recent.turn(now)
             recent.calls += 1
             return gate.permit
@@ -142,12 +143,10 @@ class LearningLimiter:
             if was_granted(waiter):
                 self._pass_on(gate)
             else:
-                gate.lanes.leave(waiter)
+                account.waiting -= gate.lanes.leave(waiter)
                 if not gate.lanes:
                     self._arm(gate)
             raise
-        finally:
-            account.waiting -= 1
 
     def _take(self, gate: _Gate, *, backlog: bool) -> bool:
         """Take a turn, if there is one now."""
@@ -162,7 +161,7 @@ class LearningLimiter:
         gate.account.count(self._unix_clock())
         if gate.pace is None:
             now = self._clock()
-            if now - gate.recent.since >= 1:
+            if now - gate.recent.since >= WINDOW:
                 gate.recent.turn(now)
             gate.recent.calls += 1
         elif gate.pace.rate > gate.told * NOTICEABLE:
@@ -180,6 +179,7 @@ class LearningLimiter:
         """Let one go that the budget has calls for; False if nobody is left."""
         while (priority := gate.lanes.next_priority()) is not None:
             waiter = gate.lanes.pop()
+            gate.account.waiting -= 1
             refusal = gate.account.refusal(self._unix_clock(), priority)
             if refusal is not None:
                 refuse(waiter, refusal)
@@ -205,6 +205,7 @@ class LearningLimiter:
 
     def _pause(self, account: Account, retry_after: float | None) -> None:
         account.pause(self._unix_clock(), retry_after)
+        account.waiting = 0
         for gate in self._gates.values():
             if gate.account is account:
                 gate.lanes.refuse_all(lambda: paused(account.paused_until - self._unix_clock()))

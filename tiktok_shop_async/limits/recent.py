@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+WINDOW = 1.0
+"""Seconds."""
+
 
 class RecentCalls:
     """Counts within whole seconds from the first call on."""
@@ -16,12 +19,12 @@ class RecentCalls:
 
     def turn(self, now: float) -> None:
         """Begin a new second; to be called when the current one is over."""
-        self.before = self.calls if now - self.since < 2 else 0
+        self.before = self.calls if now - self.since < 2 * WINDOW else 0
         self.calls = 0
         self.since = now
 
     def per_second(self, now: float) -> float:
         """Return the larger of the last two counts."""
-        if now - self.since >= 2:
+        if now - self.since >= 2 * WINDOW:
             return 0.0
         return float(max(self.calls, self.before))
