@@ -144,11 +144,11 @@ class Driver(Generic[Item, R]):
         room, places, work, in_flight = self._room, self._places, self._work, self._in_flight
         done, create_task = self._work_ended, asyncio.create_task
         read, close = _reader(self._items)
-        index = 0
+        index, has_place = 0, False
         try:
             while True:
                 await room.acquire()
-                await places.acquire()
+                has_place = await places.acquire()
                 item = read()
                 if close is not None:
                     item = await item
@@ -160,8 +160,11 @@ class Driver(Generic[Item, R]):
                 task = create_task(work(index, item))
                 in_flight[task] = (index, item)
                 task.add_done_callback(done)
+                has_place = False  # it is the task's
                 index += 1
         finally:
+            if has_place:
+                places.release()  # somebody may want to come back from aside
             if close is not None:
                 await close()
 
