@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
@@ -34,7 +34,7 @@ class Claims:
         """
         claimed = await self.journal.claim(key, idempotency_key=idempotency_key)
         if isinstance(claimed, Busy) and not claimed.is_own:
-            async with self._driver.aside():
+            async with self.aside():
                 while isinstance(claimed, Busy) and not claimed.is_own:
                     await asyncio.sleep(min(claimed.seconds_left, LONGEST_PAUSE))
                     claimed = await self.journal.claim(key, idempotency_key=idempotency_key)
@@ -46,6 +46,10 @@ class Claims:
             )
         assert not isinstance(claimed, Busy), "nobody else has it"
         return claimed
+
+    def aside(self) -> AbstractAsyncContextManager[None]:
+        """Let another item have this one's place for the time of a long wait."""
+        return self._driver.aside()
 
     @contextmanager
     def checked(self, key: str) -> Iterator[None]:

@@ -170,10 +170,11 @@ class Driver(Generic[Item, R]):
 
     def _pump_ended(self, pump: Task[None]) -> None:
         self._pump = None
-        if pump.cancelled():
-            error = None if self._is_stopped else _cancelled_from_outside("reading the items")
-        else:
+        error: BaseException | None = None
+        if not pump.cancelled():
             error = pump.exception()
+        elif not self._is_stopped:
+            error = _cancelled_from_outside("reading the items")
         if error is not None:
             self.fail(error)
         self._tell()
@@ -248,7 +249,8 @@ class _AsTheyCome(_Finished[R]):
         self._results.append(result)
 
     def next(self) -> R:
-        return self._results.popleft() if self._results else _NOTHING
+        result: R = self._results.popleft() if self._results else _NOTHING
+        return result
 
     def rest(self) -> list[R]:
         return list(self._results)
@@ -271,7 +273,8 @@ class _InOrder(_Finished[R]):
             self._left_out.discard(self._next)
             self._next += 1
         if self._next not in self._results:
-            return _NOTHING
+            nothing_yet: R = _NOTHING
+            return nothing_yet
         self._next += 1
         return self._results.pop(self._next - 1)
 
