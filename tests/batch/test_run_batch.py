@@ -315,6 +315,17 @@ async def test_what_is_final_is_not_sent_again(
     assert journal.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("key", [5, "", "a\0b", None])
+async def test_what_is_no_key_is_not_sent(
+    client: AsyncTikTokShop, service: Service, journal: Path, key: Any
+) -> None:
+    cancel = client.return_refund.cancel_order
+    told = await outcomes(run_batch(cancel, orders("1"), key=lambda _: key, journal=journal))
+    assert told["1"].status == "failed"
+    assert "cannot be a key" in told["1"].message
+    assert service.sent == []
+
+
 async def test_an_idempotency_key_is_kept_over_runs(
     client: AsyncTikTokShop, service: Service, journal: Path
 ) -> None:
