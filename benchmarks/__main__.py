@@ -18,6 +18,7 @@ CASES = (
     "first_calls",
     "machinery",
     "sandbox",
+    "batch",
 )
 PAGE = Path("docs/benchmarks.md")
 HEAD = """# Benchmarks

@@ -60,6 +60,7 @@ class SQLSession:
         self._wishes: list[_Wish] = []
         self._wake = asyncio.Event()
         self._is_closing = False
+        self._carried_out: Sequence[_Wish] = ()
         self._unheard: Exception | None = None
         """What failed for somebody who did not wait for it any more."""
         self._tasks: list[asyncio.Task[None]] = []
@@ -89,14 +90,15 @@ class SQLSession:
             return Busy(key=key, seconds_left=self._lease, is_own=True)
         self._held[key] = _NO_LEASE_LEFT
         now = timer()
-        claimed: Claimed | None = None
         try:
-            claimed = await self._ask(Verb.CLAIM, key, idempotency_key=idempotency_key)
-        finally:
-            if isinstance(claimed, Claim):
-                self._held[key] = now + self._lease
-            else:
-                self._held.pop(key, None)
+            claimed: Claimed = await self._ask(Verb.CLAIM, key, idempotency_key=idempotency_key)
+        except BaseException:
+            self._held.pop(key, None)
+            raise
+        if isinstance(claimed, Claim):
+            self._held[key] = now + self._lease
+        else:
+            del self._held[key]
         return claimed
 
     def check(self, key: str) -> None:
@@ -140,12 +142,25 @@ class SQLSession:
         wish = _Wish(verb, {"id": key, **row}, asyncio.get_running_loop().create_future())
         self._wishes.append(wish)
         self._wake.set()
+        if self._tasks[0].done():
+            self._refuse_all()
         return wish.answer
+
+    def _refuse_all(self) -> None:
+        """Keep nobody waiting when there is no task any more that could answer."""
+        for wish in [*self._carried_out, *self._wishes]:
+            if not wish.answer.done():
+                wish.answer.set_exception(
+                    JournalError(
+                        f"{self._name} was cut off.", hint="Run the batch again: it finds out."
+                    )
+                )
+        self._carried_out, self._wishes = (), []
 
     async def _keep_alive(self) -> None:
         while True:
             await asyncio.sleep(self._lease / 3)
-            now, keys = timer(), list(self._held)
+            now, keys = timer(), [key for key, until in self._held.items() if until]
             with suppress(JournalError):  # the next beat may succeed, and else `check` says no
                 wishes = [self._ask(Verb.RENEW, key) for key in keys]
                 for key, is_ours in zip(keys, await asyncio.gather(*wishes), strict=True):
@@ -162,14 +177,14 @@ class SQLSession:
                     await asyncio.sleep(0)  # others come in the same turn of the loop
                     continue
                 group, self._wishes = self._wishes[:MOST_IN_ONE], self._wishes[MOST_IN_ONE:]
-                await self._carry_out(
-                    [
-                        wish
-                        for wish in group
-                        if wish.verb is not Verb.CLAIM or not wish.answer.cancelled()
-                    ]
-                )
+                self._carried_out = [
+                    wish
+                    for wish in group
+                    if wish.verb is not Verb.CLAIM or not wish.answer.cancelled()
+                ]
+                await self._carry_out(self._carried_out)
         finally:
+            self._refuse_all()
             await self._disconnect()
 
     async def _carry_out(self, group: Sequence[_Wish]) -> None:
