@@ -232,7 +232,7 @@ class TestConcurrency:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
-            assert client._session.slots._value == 2
+            assert client._session.slots.free == 2
 
 
 async def test_secrets_show_nowhere(

@@ -19,9 +19,10 @@ from auth.databases import REDIS_URL, postgresql_database, redis_prefix
 from starlette.requests import Request
 
 from catalogue import example, operations
-from tiktok_shop_async import AuthState, TikTokShopOAuth, Token
+from tiktok_shop_async import AuthState, ConnectError, FailedAttempt, TikTokShopOAuth, Token
 from tiktok_shop_async.auth import Authorizations, MemoryTokenStore
 from tiktok_shop_async.auth.web import Authorized
+from tiktok_shop_async.resources.order import GET_ORDER_DETAIL
 from tiktok_shop_async.testing.sandboxes import local_shop
 
 pytest_plugins = ["pytester"]
@@ -82,6 +83,9 @@ def world(
         "authorizations": Authorizations(oauth, MemoryTokenStore()),
         "authorized": Authorized(
             token=Token.from_document(DOCUMENT), auth=AuthState(access_token="x"), data=None
+        ),
+        "failed": FailedAttempt(
+            operation=GET_ORDER_DETAIL, error=ConnectError("x"), attempt=1, elapsed=0.1
         ),
         "folder": tmp_path,
         "nonce": "1",

@@ -1,22 +1,30 @@
 """As a user writes tests: plain respx, default client, nothing of ours but the public names."""
 
 import asyncio
+from typing import Any
 
 import httpx
 import pytest
 import respx
 
-from tiktok_shop_async import AsyncTikTokShop, OutcomeUnknownError, RateLimitError, TikTokAPIError
+from tiktok_shop_async import (
+    AsyncTikTokShop,
+    OutcomeUnknownError,
+    RateLimitError,
+    RequestOptions,
+    TikTokAPIError,
+)
 
 CANCELLATIONS = "https://open-api.tiktokglobalshop.com/return_refund/202602/cancellations"
 
 
-def shop() -> AsyncTikTokShop:
+def shop(**options: Any) -> AsyncTikTokShop:
     return AsyncTikTokShop(
         app_key="29a39d",
         app_secret="e59af819cc",
         access_token="token",
         shop_cipher="ROW_cipher",
+        **options,
     )
 
 
@@ -59,14 +67,30 @@ async def test_cancelling_many_orders_at_once() -> None:
 
 @respx.mock
 async def test_a_throttled_call() -> None:
-    respx.post(CANCELLATIONS).respond(
-        429, headers={"Retry-After": "3"}, json={"code": 36009002, "message": "Too many requests"}
-    )
+    throttled = httpx.Response(429, headers={"Retry-After": "3"}, json={"code": 36009002})
+    respx.post(CANCELLATIONS).mock(return_value=throttled)
     async with shop() as client:
         with pytest.raises(RateLimitError) as caught:
-            await client.return_refund.cancel_order(order_id="1", cancel_reason="x")
+            await client.return_refund.cancel_order(
+                order_id="1", cancel_reason="x", options=RequestOptions(max_retries=0)
+            )
     assert caught.value.retry_after == 3
     assert isinstance(caught.value, TikTokAPIError)
+
+
+@respx.mock
+async def test_a_throttled_call_is_repeated() -> None:
+    throttled = httpx.Response(429, headers={"Retry-After": "3"}, json={"code": 36009002})
+    route = respx.post(CANCELLATIONS).mock(side_effect=[throttled, success()])
+    waited = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    async with shop(sleep=sleep) as client:
+        response = await client.return_refund.cancel_order(order_id="1", cancel_reason="x")
+    assert (response.attempts, route.call_count) == (2, 2)
+    assert 3 <= sum(waited) <= 4
 
 
 @respx.mock

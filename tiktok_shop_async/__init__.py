@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .auth import AuthState, TikTokShopOAuth, Token
     from .options import RequestOptions
     from .pagination import Pager
+    from .pipeline.retry import ExponentialBackoff, FailedAttempt, RetryPolicy
     from .response import APIResponse, DecodingIssue, FileResponse
 
 __all__ = [
@@ -49,6 +50,8 @@ __all__ = [
     "ClientClosedError",
     "ConnectError",
     "DecodingIssue",
+    "ExponentialBackoff",
+    "FailedAttempt",
     "FileResponse",
     "InvalidArgumentError",
     "InvalidRequestError",
@@ -62,6 +65,7 @@ __all__ = [
     "RequestOptions",
     "RequestTimeoutError",
     "ResponseDecodeError",
+    "RetryPolicy",
     "ServiceUnavailableError",
     "SignatureError",
     "StaleVersionError",
@@ -84,9 +88,12 @@ _, __getattr__, __dir__ = lazy_exports(
         "APIResponse": "response",
         "AuthState": "auth",
         "DecodingIssue": "response",
+        "ExponentialBackoff": "pipeline.retry",
+        "FailedAttempt": "pipeline.retry",
         "FileResponse": "response",
         "Pager": "pagination",
         "RequestOptions": "options",
+        "RetryPolicy": "pipeline.retry",
         "TikTokShopOAuth": "auth",
         "Token": "auth",
     },

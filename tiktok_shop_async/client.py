@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -21,8 +21,11 @@ from .resources._groups import ResourceGroups
 
 if TYPE_CHECKING:
     from .auth import AuthState
+    from .events import Observer
     from .options import RequestOptions, Timeout
     from .pipeline.files import FileInput
+    from .pipeline.limiter import Limiter
+    from .pipeline.retry import RetryPolicy
     from .response import APIResponse
 
 
@@ -46,13 +49,18 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
         transport: httpx.AsyncBaseTransport | None = None,
         base_url: str = DEFAULT_BASE_URL,
         timeout: Timeout | None = 30.0,
+        deadline: float | None = None,
         max_retries: int = 2,
+        retry_policy: RetryPolicy | None = None,
+        limiter: Limiter | None = None,
         max_in_flight: int = 100,
         api_versions: Mapping[str, str] | None = None,
         proxy: str | httpx.Proxy | None = None,
         verify: ssl.SSLContext | bool = True,
         trust_env: bool = True,
+        observers: Sequence[Observer] = (),
         clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[object]] | None = None,
     ) -> None:
         """Make a client; nothing is connected before the first call.
 
@@ -62,13 +70,18 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
             http_client: Borrowed, and never closed. Its own limits, proxies and hooks apply.
             transport: Sends in place of our connections; closed with the client.
             timeout: Seconds for each of connecting, sending and waiting for bytes; None for ever.
-            max_retries: Reserved for the retry policy: today every call is sent once.
+            deadline: Seconds that a whole call may take, with all its attempts and waits.
+            max_retries: How often a call is sent again where that is safe; 0 switches it off.
+            retry_policy: Says when; `ExponentialBackoff` by default.
+            limiter: Says when a call may go; one may serve many clients.
             max_in_flight: Calls under way at once; further ones wait, before anything is encoded.
             api_versions: Version by operation, ``{"return_refund.cancel_order": "202309"}``.
             proxy: As httpx takes it; without one, the environment's proxies are honoured.
             verify: False switches certificate checks off.
             trust_env: Whether proxies and certificates from the environment count.
+            observers: Told of calls, attempts and waits as they happen; see `events`.
             clock: Returns Unix seconds: for timestamps, and for a Retry-After that is a date.
+            sleep: Waits before a call is repeated; tests need not wait.
         """
         _refuse_together("auth", auth, access_token, shop_cipher, category_asset_cipher)
         _refuse_together("http_client", http_client, transport, proxy)
@@ -80,6 +93,7 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
             app_secret=app_secret,
             base_url=base_url.rstrip("/"),
             timeout=timeout,
+            deadline=deadline,
             max_retries=max_retries,
             max_in_flight=max_in_flight,
             api_versions=dict(api_versions or {}),
@@ -96,7 +110,15 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
             "category_asset_cipher": category_asset_cipher,
         }
         self._is_view = False
-        self._session = Session(http_client, options, clock)
+        self._session = Session(
+            http_client,
+            options,
+            clock=clock,
+            sleep=sleep,
+            retry_policy=retry_policy,
+            limiter=limiter,
+            observers=observers,
+        )
 
     @classmethod
     def from_env(cls, **arguments: Any) -> Self:

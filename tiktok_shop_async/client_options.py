@@ -32,20 +32,31 @@ class ClientOptions:
         max_retries: int,
         max_in_flight: int,
         api_versions: Mapping[str, str],
+        deadline: float | None = None,
     ) -> None:
         for name, value in {"app_key": app_key, "app_secret": app_secret}.items():
             if not value:
                 raise InvalidArgumentError(f"{name} is empty.", argument=name)
         if max_in_flight < 1:
             raise InvalidArgumentError("max_in_flight is below 1.", argument="max_in_flight")
+        check_retrying(max_retries, deadline)
         _check_base_url(base_url)
         self.app_key = app_key
         self.app_secret = app_secret
         self.base_url = base_url
         self.timeout = timeout
+        self.deadline = deadline
         self.max_retries = max_retries
         self.max_in_flight = max_in_flight
         self.api_versions = api_versions
+
+
+def check_retrying(max_retries: int | None, deadline: float | None) -> None:
+    """Refuse numbers that mean nothing; they are the same for a client and for a call."""
+    if max_retries is not None and max_retries < 0:
+        raise InvalidArgumentError("max_retries is below 0.", argument="max_retries")
+    if deadline is not None and not deadline > 0:
+        raise InvalidArgumentError("deadline is not above 0.", argument="deadline")
 
 
 def _check_base_url(base_url: str) -> None:

@@ -55,6 +55,8 @@ class TikTokShopError(Exception):
         self.http_status = http_status
         self.hint = hint
         """What to do next."""
+        self.attempts = 1
+        """How often the call was sent, or was about to be."""
 
     def __str__(self) -> str:
         prefix = f"{self.operation}: " if self.operation else ""
@@ -67,6 +69,8 @@ class TikTokShopError(Exception):
         facts = [f"HTTP {self.http_status}"] if self.http_status is not None else []
         if self.request_id:
             facts.append(f"request id {self.request_id}")
+        if self.attempts > 1:
+            facts.append(f"{self.attempts} attempts")
         return facts
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -168,6 +172,11 @@ class RequestTimeoutError(TransportError):
 
 class OutcomeUnknownError(TikTokShopError):
     """A write that may or may not have happened; its cause is chained (``__cause__``)."""
+
+    def __init__(self, message: str, *, idempotency_key: str | None = None, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.idempotency_key = idempotency_key
+        """Sent again with it, the call happens once; None where the operation takes none."""
 
 
 class ResponseDecodeError(TikTokShopError):

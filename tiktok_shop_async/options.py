@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import attrs
 import httpx
 
+from .client_options import check_retrying
+
 Timeout: TypeAlias = float | httpx.Timeout
 """Seconds for each of connecting, sending and waiting for bytes."""
+
+Priority: TypeAlias = Literal["high", "normal", "low"]
+"""Which calls go first where several wait: for a place in flight, or for their rate."""
 
 
 @attrs.frozen(kw_only=True)
@@ -18,8 +23,11 @@ class RequestOptions:
 
     timeout: Timeout | None = None
     """``httpx.Timeout(None)`` waits for ever."""
+    deadline: float | None = None
+    """Seconds that the whole call may take, with all its attempts and waits."""
     max_retries: int | None = None
-    """Reserved for the retry policy: today every call is sent once."""
+    """How often the call may be sent again where that is safe; 0 switches it off."""
+    priority: Priority = "normal"
     api_version: str | None = None
     """Six digits such as ``"202309"``: one of the operation's known versions."""
     extra_query: Mapping[str, Any] | None = None
@@ -28,4 +36,7 @@ class RequestOptions:
     extra_body: Mapping[str, Any] | None = None
     """Fields to add to a JSON body, or to replace in it; None is sent as null."""
     idempotency_key: str | None = None
-    """Up to 255 characters, for the operations that take one."""
+    """Up to 255 characters, for the operations that take one; made for each call if left out."""
+
+    def __attrs_post_init__(self) -> None:
+        check_retrying(self.max_retries, self.deadline)

@@ -42,6 +42,8 @@ class APIResponse(Generic[T]):
     """What could not be coerced; its fields are None in ``data``."""
     operation: str
     """``group.name`` of the operation, or method and path of a raw call."""
+    attempts: int = 1
+    """How often the call was sent until this answer came."""
 
     def json(self) -> Any:
         """Return the whole answer as plain Python values, envelope included."""

@@ -272,6 +272,7 @@ def test_no_call_shows_a_secret_whose_refresh_failed(secrets: Secrets) -> None:
                     secrets.app_secret,
                     auth=await authorizations.add(secrets.token()),
                     transport=httpx.MockTransport(lambda _: httpx.Response(500)),
+                    sleep=no_pause,
                 ) as client,
             ):
                 try:
@@ -318,6 +319,7 @@ def test_no_call_shows_a_token_that_the_service_or_the_store_refused(secrets: Se
                     secrets.app_secret,
                     auth=await authorizations.add(fresh),
                     transport=httpx.MockTransport(expired),
+                    sleep=no_pause,
                 ) as client,
             ):
                 try:

@@ -106,7 +106,7 @@ class TikTokShopOAuth(ClosedOnExit, NotPickled):
         )
         http_client = httpx.AsyncClient(transport=self._transport)
         self._faithful = reports_faithfully(http_client)
-        self._session = Session(http_client, options, clock)
+        self._session = Session(http_client, options, clock=clock)
 
     def authorization_url(
         self, role: Role = "seller", region: Region = "us", state: str | None = None

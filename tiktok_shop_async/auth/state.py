@@ -123,6 +123,13 @@ class AuthState(NotPickled):
     def _lacks(self, cipher: str | None) -> bool:
         return self._shop is not None and self._shop_cipher is None and cipher == "shop_cipher"
 
+    def limited_as(self, cipher: str | None) -> str:
+        """Return what names the shop, or else the authorization, whose calls are counted."""
+        if cipher is not None:
+            return getattr(self, cipher) or ""
+        authorization = self.authorization
+        return (self.access_token or "") if authorization is None else authorization.open_id
+
     def secrets(self) -> Iterator[str]:
         """Yield the values that must not be shown."""
         for value in (self.access_token, self.shop_cipher, self.category_asset_cipher):

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 import attrs
 import httpx
@@ -38,6 +39,27 @@ class Call:
     query: Arguments = _NO_ARGUMENTS
     body: Arguments = _NO_ARGUMENTS
     options: RequestOptions
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """With it the call happens once, however often it is sent."""
+        place, options = self.operation.idempotency_key, self.options
+        if place is None:
+            return None
+        arguments, extra = (
+            (self.query, options.extra_query)
+            if place == "query"
+            else (self.body, options.extra_body)
+        )
+        key: str | None = (extra or {}).get("idempotency_key") or arguments.get("idempotency_key")
+        return key or options.idempotency_key
+
+    def with_key(self) -> Call:
+        """Return it with an idempotency key, if its operation takes one: one for all attempts."""
+        if self.operation.idempotency_key is None or self.idempotency_key is not None:
+            return self
+        options = attrs.evolve(self.options, idempotency_key=uuid4().hex)
+        return attrs.evolve(self, options=options)
 
     @property
     def repeatable(self) -> bool:

@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Awaitable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from os import PathLike
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
+import attrs
 import httpx
 
 from .._version import __version__
 from ..auth import AuthState
-from ..errors import (
-    AccessTokenExpiredError,
-    OutcomeUnknownError,
-    PermissionDeniedError,
-    ReauthorizationRequiredError,
-    ResponseDecodeError,
-    ServiceUnavailableError,
-    TikTokAPIError,
-    TikTokShopError,
-    TransportError,
-)
 from ..options import Timeout
 from ..response import APIResponse, FileResponse
+from .attempts import Attempts
 from .decoding import decode_data
-from .envelope import Success, open_envelope
-from .operation import Operation
+from .envelope import open_envelope
 from .request import Call, build_request
 from .session import Session
 from .signing import AppCredentials, SigningAuth
-from .transport import Answer, receive, reports_faithfully, send, translated_errors
-
-if TYPE_CHECKING:
-    from ..auth.authorization import Authorization
+from .transport import receive, reports_faithfully, send, translated_errors
 
 M = TypeVar("M")
-T = TypeVar("T")
 
 
 class Pipeline:
@@ -56,25 +43,32 @@ class Pipeline:
             (b"user-agent", f"tiktok-shop-async/{__version__}".encode()),
         )
 
-    async def run(self, call: Call, model: type[M] | None, auth: AuthState) -> APIResponse[M]:
+    # Neither of the two is a coroutine: a call that waits would hold one more frame.
+    def run(self, call: Call, model: type[M] | None, auth: AuthState) -> Awaitable[APIResponse[M]]:
         """Send ``call`` and return its answer as a ``model``; without one, as plain values."""
-        version = await self._begin(call, auth)
-        operation = call.operation
+        attempts = self._attempts(call, auth)
+        return attempts.make(partial(self._attempt, attempts.call, attempts.version, auth, model))
 
-        async def attempt() -> tuple[Answer, Success]:
-            with ExitStack() as files, self._translated_errors(operation):
-                answer = await receive(await self._send(call, version, auth, files))
-            return answer, open_envelope(
-                answer, model, operation.id, self._secrets(auth), self._session.clock
-            )
+    def download(
+        self, call: Call, model: type[M], auth: AuthState, save_to: str | PathLike[str] | None
+    ) -> Awaitable[FileResponse[M]]:
+        """Send ``call``, whose answer is a file, and keep that in memory or in ``save_to``."""
+        attempts = self._attempts(call, auth)
+        return attempts.make(
+            partial(self._attempt_download, call, attempts.version, auth, model, save_to)
+        )
 
-        try:
-            # Bounded before anything is encoded or signed: a waiting call holds its arguments only.
-            async with self._session.slots:
-                answer, success = await _attempts(attempt, call, auth)
-        except (TransportError, ServiceUnavailableError, ResponseDecodeError) as error:
-            _raise_if_outcome_unknown(operation, error)
-            raise
+    def _attempts(self, call: Call, auth: AuthState) -> Attempts:
+        self._session.check_usable()
+        return Attempts(self._session, call.with_key(), self._version(call), auth)
+
+    async def _attempt(
+        self, call: Call, version: str, auth: AuthState, model: type[M] | None, number: int
+    ) -> APIResponse[M]:
+        operation = call.operation.id
+        with ExitStack() as files, self._translated_errors(operation, auth):
+            answer = await receive(await self._send(call, version, auth, files))
+        success = open_envelope(answer, model, operation, self._secrets(auth), self._session.clock)
         data, issues = decode_data(model, success.data)
         return APIResponse(
             data=data,
@@ -84,44 +78,31 @@ class Pipeline:
             headers=answer.headers,
             raw=answer.body,
             issues=issues,
-            operation=operation.id,
+            operation=operation,
+            attempts=number,
         )
 
-    async def download(
-        self, call: Call, model: type[M], auth: AuthState, save_to: str | PathLike[str] | None
+    async def _attempt_download(
+        self,
+        call: Call,
+        version: str,
+        auth: AuthState,
+        model: type[M],
+        save_to: str | PathLike[str] | None,
+        number: int,
     ) -> FileResponse[M]:
-        """Send ``call``, whose answer is a file, and keep that in memory or in ``save_to``."""
         from .downloads import receive_file
 
-        version = await self._begin(call, auth)
         operation = call.operation
-
-        async def attempt() -> FileResponse[M]:
-            with ExitStack() as files, self._translated_errors(operation):
-                response = await self._send(call, version, auth, files)
-                try:
-                    return await receive_file(
-                        response,
-                        operation,
-                        model,
-                        save_to,
-                        self._secrets(auth),
-                        self._session.clock,
-                    )
-                finally:
-                    await response.aclose()
-
-        async with self._session.slots:
-            return await _attempts(attempt, call, auth)
-
-    async def _begin(self, call: Call, auth: AuthState) -> str:
-        """Have what a call needs before its slot, and return its version."""
-        self._session.check_usable()
-        version, operation = self._version(call), call.operation
-        if not auth.is_ready(operation.cipher):
-            with _named(operation):  # finding a cipher may be a call, with a slot of its own
-                await auth.prepare(operation.cipher)
-        return version
+        with ExitStack() as files, self._translated_errors(operation.id, auth):
+            response = await self._send(call, version, auth, files)
+            try:
+                file = await receive_file(
+                    response, operation, model, save_to, self._secrets(auth), self._session.clock
+                )
+            finally:
+                await response.aclose()
+        return attrs.evolve(file, attempts=number)
 
     async def _send(
         self, call: Call, version: str, auth: AuthState, files: ExitStack
@@ -157,81 +138,10 @@ class Pipeline:
         yield self._app.app_secret
         yield from auth.secrets()
 
-    def _translated_errors(self, operation: Operation) -> AbstractContextManager[None]:
-        return translated_errors(operation.id, faithful=self._faithful)
-
-
-def _attempts(attempt: Callable[[], Awaitable[T]], call: Call, auth: AuthState) -> Awaitable[T]:
-    """Make one attempt; two at most, if the token can be replaced in between."""
-    authorization = auth.authorization
-    if authorization is None:
-        return attempt()
-    return _with_fresh_token(attempt, call, authorization)
-
-
-async def _with_fresh_token(
-    attempt: Callable[[], Awaitable[T]], call: Call, authorization: Authorization
-) -> T:
-    """Make an attempt, and one more if the service refused the token and there is another."""
-    used = authorization.token  # an attempt signs as soon as it begins
-    try:
-        return await attempt()
-    except TikTokAPIError as error:
-        if used is None:
-            raise
-        with _named(call.operation):
-            if isinstance(error, AccessTokenExpiredError):
-                await authorization.replace(used)
-            elif _is_about_the_token(error):
-                await authorization.look_again(used)
-        if not call.repeatable or authorization.token == used:
-            raise
-    return await attempt()
-
-
-def _is_about_the_token(error: TikTokAPIError) -> bool:
-    """Whether a refusal may mean that the authorization is another by now, or none.
-
-    No document says which code a withdrawn token gets; asking the store once too often is cheap.
-    """
-    kinds = (PermissionDeniedError, ReauthorizationRequiredError)
-    return isinstance(error, kinds) or error.http_status in (401, 403)
-
-
-@contextmanager
-def _named(operation: Operation) -> Iterator[None]:
-    """Have errors of an authorization name the operation that met them."""
-    try:
-        yield
-    except TikTokShopError as error:
-        error.operation = error.operation or operation.id
-        raise
+    def _translated_errors(self, operation: str, auth: AuthState) -> AbstractContextManager[None]:
+        secrets = self._secrets(auth)
+        return translated_errors(operation, faithful=self._faithful, secrets=secrets)
 
 
 def _timeout_extension(timeout: Timeout | None) -> dict[str, Any]:
     return {"timeout": httpx.Timeout(timeout).as_dict()}
-
-
-def _raise_if_outcome_unknown(
-    operation: Operation, error: TransportError | ServiceUnavailableError | ResponseDecodeError
-) -> None:
-    """Raise `OutcomeUnknownError` for a write that the service may have carried out."""
-    if operation.effect == "read" or not getattr(error, "maybe_sent", True):
-        return
-    raise OutcomeUnknownError(
-        f"the call may or may not have taken effect: {error.message}",
-        operation=operation.id,
-        request_id=error.request_id,
-        http_status=error.http_status,
-        hint=_WHAT_TO_CHECK.get(
-            operation.id, "Read back what the call should have changed before you repeat it."
-        ),
-    ) from error
-
-
-_WHAT_TO_CHECK = {
-    "return_refund.cancel_order": (
-        "Look at the order's status (order.get_order_detail) and its cancellations "
-        "(return_refund.search_cancellations by order id) before you repeat it."
-    )
-}

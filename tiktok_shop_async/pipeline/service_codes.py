@@ -32,6 +32,9 @@ _CHECK_SIGNING = (
 _CHECK_CLOCK = "The timestamp must be at most 5 minutes old and 30 seconds ahead: check the clock."
 _FETCH_REASONS = "Reasons depend on the order's status and region: fetch the current ones again."
 
+HOURLY_QUOTA = 36009037
+"""The development shop's quota of the hour is used up."""
+
 _MEANINGS = {
     101000: Meaning(
         PermissionDeniedError, "The token's kind of user or its shop does not fit the operation."
@@ -65,7 +68,7 @@ _MEANINGS = {
     36009033: Meaning(
         PermissionDeniedError, "Add this machine's address to the app's list in Partner Center."
     ),
-    36009037: Meaning(
+    HOURLY_QUOTA: Meaning(
         RateLimitError, "The development shop's quota of this hour is used up: wait for the next."
     ),
     36009043: Meaning(PermissionDeniedError, "The shop is inactive; a new token does not help."),

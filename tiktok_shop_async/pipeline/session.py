@@ -1,8 +1,9 @@
-"""What all calls of a client share: its HTTP client, and the bound and the loop they run in."""
+"""What all calls of a client share: its HTTP client, its places in flight, and when to repeat."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 import httpx
@@ -11,21 +12,45 @@ from ..client_options import ClientOptions
 from ..errors import ClientClosedError
 
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop, Semaphore
+    from asyncio import AbstractEventLoop
+
+    from ..events import CallEvent, Observer
+    from .limiter import Limiter, LimitKey
+    from .operation import Operation
+    from .retry import RetryBudget, RetryPolicy
+    from .slots import Slots
 
 
 class Session:
     """Opened with a client, shared with its views, and closed once."""
 
+    slots: Slots
+    """One for each call in flight."""
+    retry_policy: RetryPolicy
+    retry_budget: RetryBudget
+
     def __init__(
-        self, http_client: httpx.AsyncClient, options: ClientOptions, clock: Callable[[], float]
+        self,
+        http_client: httpx.AsyncClient,
+        options: ClientOptions,
+        *,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[object]] | None = None,
+        retry_policy: RetryPolicy | None = None,
+        limiter: Limiter | None = None,
+        observers: Sequence[Observer] = (),
     ) -> None:
         self.http_client = http_client
         self.options = options
         self.clock = clock
+        self.timer: Callable[[], float] = time.monotonic
+        """Measures how long something takes."""
+        self.limiter = limiter
         self.closed = False
-        self.slots: Semaphore
-        """One for each call in flight."""
+        self._sleep = sleep
+        self._observers = observers
+        self._given_policy = retry_policy
+        self._limit_keys: dict[tuple[str, str], LimitKey] = {}
         self._loop: AbstractEventLoop | None = None
 
     def check_usable(self) -> None:
@@ -33,14 +58,68 @@ class Session:
         if self.closed or self.http_client.is_closed:
             raise ClientClosedError("the client is closed.", hint="Make a new one.")
         # Importing asyncio takes a while: it is left to the first call, when it is there anyway.
-        from asyncio import Semaphore, get_running_loop
+        from asyncio import get_running_loop
 
         loop = get_running_loop()
         if self._loop is None:
-            self._loop = loop
-            self.slots = Semaphore(self.options.max_in_flight)
+            self._start(loop)
         elif self._loop is not loop:
             raise ClientClosedError(
                 "the client belongs to another event loop, and so do its connections.",
                 hint="Make one client per event loop.",
             )
+
+    def _start(self, loop: AbstractEventLoop) -> None:
+        from ..clock import MovableClock, sleep_by
+        from ..events import log_call, logger
+        from .retry import ExponentialBackoff, RetryBudget
+        from .slots import Slots
+
+        self._loop = loop
+        self._log, self._logger = log_call, logger
+        self.slots = Slots(self.options.max_in_flight)
+        self.retry_policy = self._given_policy or ExponentialBackoff()
+        self.retry_budget = RetryBudget()
+        self._sleep = self._sleep or sleep_by(self.clock)
+        if isinstance(self.clock, MovableClock):
+            self.timer = self.clock  # a test's: what it moves has passed
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait before a call is repeated."""
+        assert self._sleep is not None, "there is a loop by now"
+        await self._sleep(seconds)
+
+    def note_success(self) -> None:
+        """Note that a call succeeded."""
+        if not self.retry_budget.is_full:
+            self.retry_budget.give()
+
+    def limit_key(self, shop: str, operation: Operation) -> LimitKey:
+        """Return what an operation is limited as in a shop."""
+        known = self._limit_keys.get((shop, operation.id))
+        if known is None:
+            from .limiter import LimitKey, endpoint_class
+
+            known = LimitKey(self.options.app_key, shop, endpoint_class(operation))
+            if len(self._limit_keys) > _MOST_LIMIT_KEYS:
+                self._limit_keys.clear()
+            self._limit_keys[shop, operation.id] = known
+        return known
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether anybody wants to know of every call and attempt."""
+        return bool(self._observers) or self._logger.isEnabledFor(_DEBUG)
+
+    def tell(self, event: CallEvent) -> None:
+        """Log an event, and hand it to the observers."""
+        self._log(event)
+        for observer in self._observers:
+            try:
+                observer(event)
+            except Exception:
+                self._logger.exception("an observer failed on %s", type(event).__name__)
+
+
+_DEBUG = 10
+_MOST_LIMIT_KEYS = 10_000

@@ -87,12 +87,21 @@ class Sandbox:
         return self.market.shops[self.shop_cipher]
 
     def client(self, **options: Any) -> AsyncTikTokShop:
-        """Return a client with the sandbox's address, credentials and clock; options win."""
+        """Return a client with the sandbox's address, credentials and clock; options win.
+
+        Before it repeats a call it moves the clock ahead instead of waiting.
+        """
+
+        async def sleep(seconds: float) -> None:
+            self.clock.advance(seconds)
+            await asyncio.sleep(0)
+
         known: dict[str, Any] = {
             "app_key": self.app_key,
             "app_secret": self.app_secret,
             "base_url": self.base_url,
             "clock": self.clock,
+            "sleep": sleep,
             "transport": self.transport,
         }
         if "auth" not in options:

@@ -77,11 +77,15 @@ class MockTikTokShop:
         return self._groups.setdefault(name, _MockGroup(name))
 
     def client(self, **options: Any) -> AsyncTikTokShop:
-        """Return a client of this shop, with credentials that need not be given; options win."""
+        """Return a client of this shop, with credentials that need not be given; options win.
+
+        It repeats calls as any client does, but does not wait before.
+        """
         known: dict[str, Any] = {
             "app_key": MOCK_APP_KEY,
             "app_secret": self.app_secret,
             "transport": self.transport,
+            "sleep": _at_once,
         }
         if "auth" not in options:
             known |= {
@@ -226,6 +230,10 @@ class MockTikTokShop:
                 raise UnexpectedRequestError(
                     f"{called.id}: the service would refuse it with {code}, {fault}.", code=code
                 )
+
+
+async def _at_once(_: float) -> None:
+    """Wait no time."""
 
 
 class _MockGroup:

@@ -1,0 +1,141 @@
+"""What a client tells of its calls while they are under way: to logs, traces and progress."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TypeAlias
+
+import attrs
+
+logger = logging.getLogger("tiktok_shop_async.calls")
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class CallInfo:
+    """One call, the same object in all its events; nothing in it is secret."""
+
+    operation: str
+    """``group.name``, or method and path of a raw call."""
+    version: str
+    method: str
+    base_url: str
+    path: str
+    """Template, with the version filled in: ``/order/202309/orders/{order_id}``."""
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class CallEvent:
+    """Something that happened to a call."""
+
+    call: CallInfo
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class CallStarted(CallEvent):
+    """A call was made; it may have to wait before it is sent."""
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class AttemptStarted(CallEvent):
+    """The call has its place in flight and is about to be sent."""
+
+    attempt: int
+    """The first is 1."""
+    held_back: float
+    """Seconds that it waited for its rate and its place."""
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class AttemptFinished(CallEvent):
+    """An attempt got its answer, or failed."""
+
+    attempt: int
+    seconds: float
+    http_status: int | None
+    request_id: str | None
+    error: BaseException | None
+    """None for a success; `asyncio.CancelledError` where the caller broke off."""
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Throttled(CallEvent):
+    """The service refused an attempt because there are too many calls."""
+
+    attempt: int
+    retry_after: float | None
+    """Seconds that it asks to wait, if it said so."""
+    request_id: str | None
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class RetryScheduled(CallEvent):
+    """The call waits, then it is sent again."""
+
+    attempt: int
+    """The one that failed."""
+    seconds: float
+    error: BaseException
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class TokenReplaced(CallEvent):
+    """The service refused the access token; there is another one, and the call is sent again."""
+
+    attempt: int
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class CallFinished(CallEvent):
+    """The call returned or raised."""
+
+    attempts: int
+    seconds: float
+    """From `CallStarted` on, with all waits."""
+    error: BaseException | None
+
+
+Observer: TypeAlias = Callable[[CallEvent], object]
+"""Is told of every event as it happens, in the task of the call: it must not block.
+
+What it raises is logged, and changes nothing for the call.
+"""
+
+
+def log_call(event: CallEvent) -> None:
+    """Log an event: what delays a call as INFO, all others as DEBUG."""
+    operation = event.call.operation
+    match event:
+        case Throttled():
+            asked = "" if event.retry_after is None else f", asked to wait {event.retry_after:g} s"
+            logger.info("%s: throttled%s (request id %s)", operation, asked, event.request_id)
+        case RetryScheduled():
+            logger.info(
+                "%s: attempt %d failed, the next follows in %.1f s: %s",
+                operation,
+                event.attempt,
+                event.seconds,
+                event.error,
+            )
+        case TokenReplaced():
+            logger.info("%s: the access token was replaced, the call is sent again", operation)
+        case AttemptStarted():
+            logger.debug("%s: attempt %d begins", operation, event.attempt)
+        case AttemptFinished():
+            logger.debug(
+                "%s: attempt %d took %.3f s: HTTP %s, request id %s%s",
+                operation,
+                event.attempt,
+                event.seconds,
+                event.http_status,
+                event.request_id,
+                f", {type(event.error).__name__}" if event.error else "",
+            )
+        case CallFinished():
+            logger.debug(
+                "%s: %s after %d attempts and %.3f s",
+                operation,
+                type(event.error).__name__ if event.error else "succeeded",
+                event.attempts,
+                event.seconds,
+            )

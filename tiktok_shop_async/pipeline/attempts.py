@@ -1,0 +1,355 @@
+"""The attempts of one call: when each may go, which are repeated, and what is told of them."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..auth import AuthState
+from ..errors import (
+    AccessTokenExpiredError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
+    RateLimitError,
+    ReauthorizationRequiredError,
+    RequestTimeoutError,
+    TikTokAPIError,
+    TikTokShopError,
+)
+from ..events import (
+    AttemptFinished,
+    AttemptStarted,
+    CallFinished,
+    CallInfo,
+    CallStarted,
+    RetryScheduled,
+    Throttled,
+    TokenReplaced,
+)
+from ..response import APIResponse
+from .operation import Operation
+from .request import Call
+from .retry import FailedAttempt, may_have_happened, may_repeat
+from .service_codes import HOURLY_QUOTA
+from .session import Session
+
+if TYPE_CHECKING:
+    from ..auth.token import Token
+    from .limiter import Limiter
+
+R = TypeVar("R", bound=APIResponse[Any])
+
+
+class Attempts:
+    """Makes the attempts of one call, until one succeeds or none may follow."""
+
+    __slots__ = (
+        "_arrived",
+        "_auth",
+        "_began",
+        "_due",
+        "_info_made",
+        "_is_sent",
+        "_made",
+        "_may_have_happened",
+        "_permit",
+        "_session",
+        "_token_replaced",
+        "_token_used",
+        "_watched",
+        "call",
+        "version",
+    )
+
+    def __init__(self, session: Session, call: Call, version: str, auth: AuthState) -> None:
+        self._session = session
+        self.call = call
+        self.version = version
+        self._auth = auth
+        self._watched = session.is_watched
+        self._made = 0
+        self._began = 0.0
+        self._due = math.inf
+        self._arrived = 0.0
+        self._permit: Any = None
+        self._token_used: Token | None = None
+        self._token_replaced = False
+        self._is_sent = False
+        """Whether an attempt is under way, or was when it was cut off."""
+        self._may_have_happened = False
+        self._info_made: CallInfo | None = None
+
+    def make(self, attempt: Callable[[int], Awaitable[R]]) -> Awaitable[R]:
+        """Return the answer of the first attempt that succeeds; each is told its number."""
+        deadline = self.call.options.deadline or self._session.options.deadline
+        if deadline is None:
+            made: Awaitable[R] = self._repeated(attempt)
+        else:
+            self._due = self._session.timer() + deadline
+            made = self._within(deadline, attempt)
+        return self._tell_of(made) if self._watched else made
+
+    async def _within(self, deadline: float, attempt: Callable[[int], Awaitable[R]]) -> R:
+        timer = asyncio.timeout(deadline)
+        try:
+            async with timer:
+                return await self._repeated(attempt)
+        except TimeoutError as error:
+            if not timer.expired():
+                raise
+            timeout = RequestTimeoutError(
+                f"the deadline of {deadline:g} seconds is over.",
+                operation=self.call.operation.id,
+                maybe_sent=self._is_sent,
+            )
+            timeout.attempts = max(1, self._made)
+            self._may_have_happened |= may_have_happened(self.call.operation, timeout)
+            raise self._final(timeout) from error
+
+    # One coroutine for all of it, and `_admitted` none: a call that waits holds their frames.
+    async def _repeated(self, attempt: Callable[[int], Awaitable[R]]) -> R:
+        session, cipher = self._session, self.call.operation.cipher
+        while True:
+            try:
+                self._arrived = session.timer()
+                if not self._auth.is_ready(cipher):
+                    # Without a place in flight: finding a cipher is a call, and takes one itself.
+                    with _named(self.call.operation):
+                        await self._auth.prepare(cipher)
+                await self._admitted()
+                try:
+                    response = await self._begun(attempt)
+                finally:
+                    session.slots.release()
+            except TikTokShopError as error:
+                self._is_sent = False
+                wait = await self._wait_after(error)
+                if wait is None:
+                    final = self._final(error)
+                    if final is error:
+                        raise
+                    raise final from error
+            else:
+                session.note_success()
+                return response
+            if wait > 0:
+                await session.sleep(wait)
+
+    def _begun(self, attempt: Callable[[int], Awaitable[R]]) -> Awaitable[R]:
+        """Begin an attempt, now that it has its place in flight."""
+        self._is_sent = True
+        self._made += 1
+        now = self._session.timer()
+        if self._made == 1:
+            self._began = now
+        authorization = self._auth.authorization
+        if authorization is not None:
+            self._token_used = authorization.token  # an attempt signs as soon as it begins
+        if self._watched:
+            return self._tell_of_one(attempt, held_back=now - self._arrived)
+        return attempt(self._made)
+
+    def _admitted(self) -> Awaitable[None]:
+        """Wait until the call may go, and has its place in flight."""
+        session = self._session
+        shop = self._auth.limited_as(self.call.operation.cipher)
+        if session.limiter is None:
+            return session.slots.acquire(shop, self.call.options.priority)
+        return self._limited(session.limiter, shop)
+
+    async def _limited(self, limiter: Limiter, shop: str) -> None:
+        slots, priority = self._session.slots, self.call.options.priority
+        key = self._session.limit_key(shop, self.call.operation)
+        self._permit = None
+        while True:
+            permit = await limiter.acquire(key, priority)
+            await slots.acquire(shop, priority)
+            if limiter.is_current(permit):
+                self._permit = permit
+                return
+            slots.release()  # there was a throttle meanwhile
+
+    async def _wait_after(self, error: TikTokShopError) -> float | None:
+        """Return the seconds until the next attempt; None if there is to be none."""
+        operation = self.call.operation
+        error.attempts = max(1, self._made)
+        self._may_have_happened |= may_have_happened(operation, error)
+        if isinstance(error, RateLimitError):
+            await self._note_throttle(error)
+        elif isinstance(error, TikTokAPIError) and await self._has_another_token(error):
+            return 0.0
+        wait = self._policy_says(error)
+        if wait is not None:
+            self._session.tell(
+                RetryScheduled(call=self._info, attempt=self._made, seconds=wait, error=error)
+            )
+        return wait
+
+    def _policy_says(self, error: TikTokShopError) -> float | None:
+        session, call = self._session, self.call
+        most = call.options.max_retries
+        if self._made > (session.options.max_retries if most is None else most):
+            return None
+        if (
+            not may_repeat(call.operation, error, has_key=call.idempotency_key is not None)
+            or not call.repeatable
+        ):
+            return None
+        failed = FailedAttempt(
+            operation=call.operation,
+            error=error,
+            attempt=self._made,
+            elapsed=session.timer() - self._began,
+        )
+        wait = session.retry_policy(failed)
+        if wait is None or session.timer() + wait > self._due:
+            return None
+        is_throttled = isinstance(error, RateLimitError)
+        return max(0.0, wait) if is_throttled or session.retry_budget.take() else None
+
+    async def _note_throttle(self, error: RateLimitError) -> None:
+        permit, limiter = self._permit, self._session.limiter
+        if error.http_status is None:
+            return  # the limiter itself let nothing through
+        if limiter is not None and permit is not None:
+            quota = error.code == HOURLY_QUOTA
+            if quota or error.retryable:
+                await limiter.throttled(permit, retry_after=error.retry_after, quota=quota)
+        self._session.tell(
+            Throttled(
+                call=self._info,
+                attempt=self._made,
+                retry_after=error.retry_after,
+                request_id=error.request_id,
+            )
+        )
+
+    async def _has_another_token(self, error: TikTokAPIError) -> bool:
+        """Tell whether the token was refused, and there is another by now: the call can go again.
+
+        Once, and without a wait: what was refused for its token was not processed.
+        """
+        authorization, used = self._auth.authorization, self._token_used
+        if authorization is None or used is None or self._token_replaced:
+            return False
+        with _named(self.call.operation):
+            if isinstance(error, AccessTokenExpiredError):
+                await authorization.replace(used)
+            elif _is_about_the_token(error):
+                await authorization.look_again(used)
+        if authorization.token == used or not self.call.repeatable:
+            return False
+        self._token_replaced = True
+        self._session.tell(TokenReplaced(call=self._info, attempt=self._made))
+        return True
+
+    def _final(self, error: TikTokShopError) -> TikTokShopError:
+        """Return what to raise: of a write that may have happened the outcome is unknown."""
+        if not self._may_have_happened:
+            return error
+        call = self.call
+        unknown = OutcomeUnknownError(
+            f"the call may or may not have taken effect: {error.message}",
+            operation=call.operation.id,
+            request_id=error.request_id,
+            http_status=error.http_status,
+            idempotency_key=call.idempotency_key,
+            hint=_what_to_check(call),
+        )
+        unknown.attempts = error.attempts
+        return unknown
+
+    # What is told ---------------------------------------------------------------------------------
+
+    @property
+    def _info(self) -> CallInfo:
+        if self._info_made is None:
+            operation = self.call.operation
+            self._info_made = CallInfo(
+                operation=operation.id,
+                version=self.version,
+                method=operation.method,
+                base_url=self._session.options.base_url,
+                path=operation.path.replace("{version}", self.version),
+            )
+        return self._info_made
+
+    async def _tell_of(self, attempts: Awaitable[R]) -> R:
+        tell, timer, error = self._session.tell, self._session.timer, None
+        began = timer()
+        tell(CallStarted(call=self._info))
+        try:
+            return await attempts
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            seconds = timer() - began
+            finished = CallFinished(
+                call=self._info, attempts=self._made, seconds=seconds, error=error
+            )
+            error = None  # or it would hold this frame, and this frame would hold it
+            tell(finished)
+
+    async def _tell_of_one(self, attempt: Callable[[int], Awaitable[R]], *, held_back: float) -> R:
+        tell, timer, number = self._session.tell, self._session.timer, self._made
+        tell(AttemptStarted(call=self._info, attempt=number, held_back=held_back))
+        began = timer()
+
+        def finished(
+            source: APIResponse[Any] | TikTokShopError | None, error: BaseException | None
+        ) -> AttemptFinished:
+            return AttemptFinished(
+                call=self._info,
+                attempt=number,
+                seconds=timer() - began,
+                http_status=source.http_status if source else None,
+                request_id=source.request_id if source else None,
+                error=error,
+            )
+
+        try:
+            response = await attempt(number)
+        except BaseException as error:
+            tell(finished(error if isinstance(error, TikTokShopError) else None, error))
+            raise
+        tell(finished(response, None))
+        return response
+
+
+def _is_about_the_token(error: TikTokAPIError) -> bool:
+    """Whether a refusal may mean that the authorization is another by now, or none.
+
+    No document says which code a withdrawn token gets; asking the store once too often is cheap.
+    """
+    kinds = (PermissionDeniedError, ReauthorizationRequiredError)
+    return isinstance(error, kinds) or error.http_status in (401, 403)
+
+
+@contextmanager
+def _named(operation: Operation) -> Iterator[None]:
+    """Have errors of an authorization name the operation that met them."""
+    try:
+        yield
+    except TikTokShopError as error:
+        error.operation = error.operation or operation.id
+        raise
+
+
+def _what_to_check(call: Call) -> str:
+    if call.idempotency_key is not None:
+        return "Repeat it with the idempotency_key of this error: then it happens once."
+    return _WHAT_TO_CHECK.get(
+        call.operation.id, "Read back what the call should have changed before you repeat it."
+    )
+
+
+_WHAT_TO_CHECK = {
+    "return_refund.cancel_order": (
+        "Look at the order's status (order.get_order_detail) and its cancellations "
+        "(return_refund.search_cancellations by order id) before you repeat it."
+    )
+}

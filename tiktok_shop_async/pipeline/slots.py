@@ -1,0 +1,68 @@
+"""The places of calls in flight, given out by priority and in turn to every shop."""
+
+from __future__ import annotations
+
+from asyncio import Future, get_running_loop
+from collections import deque
+from collections.abc import Mapping
+
+from ..options import Priority
+
+_LANES: Mapping[Priority, int] = {"high": 0, "normal": 1, "low": 2}
+
+
+class Slots:
+    """A semaphore whose waiters are not served merely in the order they came.
+
+    Those of a higher priority go first; within one, the shops take turns, so that thousands of
+    calls of one do not hold up the others.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.free = count
+        self._waiting = 0
+        self._lanes: tuple[dict[str, deque[Future[None]]], ...] = ({}, {}, {})
+
+    async def acquire(self, shop: str, priority: Priority) -> None:
+        """Take a place, as soon as there is one."""
+        if self.free:
+            self.free -= 1
+            return
+        place: Future[None] = get_running_loop().create_future()
+        lane = self._lanes[_LANES[priority]]
+        queue = lane.get(shop)
+        if queue is None:
+            queue = lane[shop] = deque()
+        queue.append(place)
+        self._waiting += 1
+        try:
+            await place
+        except BaseException:
+            if place.done() and not place.cancelled():
+                self.release()  # it was given, and its taker is gone
+            raise
+
+    def release(self) -> None:
+        """Give a place back; the next one who waits has it at once."""
+        while self._waiting:
+            place = self._next()
+            if not place.done():  # else its taker was cancelled
+                place.set_result(None)
+                return
+        self.free += 1
+
+    async def __aenter__(self) -> None:
+        await self.acquire("", "normal")
+
+    async def __aexit__(self, *_: object) -> None:
+        self.release()
+
+    def _next(self) -> Future[None]:
+        self._waiting -= 1
+        lane = next(lane for lane in self._lanes if lane)
+        shop, queue = next(iter(lane.items()))
+        place = queue.popleft()
+        del lane[shop]
+        if queue:
+            lane[shop] = queue  # behind all others
+        return place
