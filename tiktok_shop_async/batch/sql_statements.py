@@ -42,8 +42,9 @@ class Tables:
         self.main = Table(
             name,
             self.metadata,
-            Column("batch", Text, primary_key=True),
+            # The key first: SQLite would think a batch alone selective enough, and read all of it.
             Column("key", Text, primary_key=True),
+            Column("batch", Text, primary_key=True),
             Column("state", Text, nullable=False),
             Column("owner", Text, nullable=False),
             Column("lease_until", Double, nullable=False),
@@ -57,6 +58,7 @@ class Tables:
             Column("hint", Text),
             Column("attempts", Integer),
             Column("details", Text),
+            sqlite_with_rowid=False,
         )
         self.schema = version_table(f"{name}_schema", self.metadata)
 

@@ -1,0 +1,390 @@
+"""`run_batch`: an outcome for each request, and what is raised instead."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from support import FakeShop, envelope, new_client
+
+from tiktok_shop_async import (
+    AsyncTikTokShop,
+    ClientClosedError,
+    InvalidArgumentError,
+    OutcomeUnknownError,
+    RequestOptions,
+    TikTokShopError,
+)
+from tiktok_shop_async.batch import Batch, Outcome, Progress, Verdict, run_batch
+
+Answer = Callable[[str], httpx.Response]
+
+
+class Service:
+    """Answers by order id, and keeps the requests."""
+
+    def __init__(self) -> None:
+        self.sent: list[httpx.Request] = []
+        self.answers: dict[str, httpx.Response | Exception] = {}
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.sent.append(request)
+        order_id = self.order_id(request)
+        await asyncio.sleep(0)
+        answer = self.answers.get(order_id, httpx.Response(200, json=envelope({})))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    @staticmethod
+    def order_id(request: httpx.Request) -> str:
+        return str(json.loads(request.content)["order_id"]) if request.content else ""
+
+    @property
+    def order_ids(self) -> list[str]:
+        return [self.order_id(request) for request in self.sent]
+
+    def refuse(self, order_id: str, code: int, status: int = 200) -> None:
+        self.answers[order_id] = httpx.Response(status, json=envelope(code=code, message="no"))
+
+
+@pytest.fixture
+def service() -> Service:
+    return Service()
+
+
+@pytest.fixture
+async def client(service: Service) -> AsyncIterator[AsyncTikTokShop]:
+    async with new_client(httpx.MockTransport(service), max_retries=0) as client:
+        yield client
+
+
+def orders(*ids: str) -> list[dict[str, Any]]:
+    return [{"order_id": each, "cancel_reason": "sold out"} for each in ids]
+
+
+def order_id(request: Mapping[str, Any]) -> str:
+    return str(request["order_id"])
+
+
+async def outcomes(batch: Batch[Outcome[Any]]) -> dict[str, Outcome[Any]]:
+    async with batch:
+        return {outcome.request["order_id"]: outcome async for outcome in batch}
+
+
+async def test_every_request_has_an_outcome(client: AsyncTikTokShop, service: Service) -> None:
+    service.refuse("refused", 25001021)
+    service.answers["lost"] = httpx.ReadError("reset")
+    service.answers["unreachable"] = httpx.ConnectError("no route")
+    service.refuse("throttled", 36009002, 429)
+    ids = ("done", "refused", "lost", "unreachable", "throttled")
+    told = await outcomes(run_batch(client.return_refund.cancel_order, orders(*ids), key=order_id))
+    assert {each: told[each].status for each in ids} == {
+        "done": "succeeded",
+        "refused": "failed",
+        "lost": "unknown",
+        "unreachable": "failed",
+        "throttled": "failed",
+    }
+    assert told["done"].response.data is not None
+    assert told["done"].succeeded
+    assert (told["done"].request_id, told["done"].code) == ("req-2026", 0)
+    assert (told["refused"].code, told["refused"].message) == (25001021, "no")
+    assert isinstance(told["lost"].error, OutcomeUnknownError)
+    assert told["lost"].hint
+    assert "search_cancellations" in told["lost"].hint
+    assert [told[each].index for each in ids] == list(range(5))
+    assert told["done"].key == "done"
+    assert told["done"].attempts == 1
+    assert not told["done"].resumed
+
+
+async def test_the_first_page_of_a_paged_call_is_taken(shop: FakeShop) -> None:
+    shop.answer({"orders": [{"id": "5"}], "next_page_token": "more"})
+    async with new_client(shop) as client, run_batch(client.order.search_orders, [{}]) as batch:
+        answers = [outcome.response async for outcome in batch]
+    assert answers[0] is not None
+    assert answers[0].data.orders[0].id == "5"
+    assert len(shop.requests) == 1
+
+
+async def test_any_coroutine_function_will_do() -> None:
+    async def double(*, number: int) -> int:
+        return 2 * number
+
+    async def numbers() -> AsyncIterator[dict[str, int]]:
+        for number in range(50):
+            yield {"number": number}
+
+    batch = run_batch(double, numbers(), concurrency=7, ordered=True)
+    assert [outcome.response async for outcome in batch] == [2 * n for n in range(50)]
+
+
+async def test_two_requests_with_one_key_are_not_both_sent(
+    client: AsyncTikTokShop, service: Service, tmp_path: Path
+) -> None:
+    for journal in (None, tmp_path / "journal.db"):
+        service.sent.clear()
+        batch = run_batch(
+            client.return_refund.cancel_order,
+            orders("1", "1", "2"),
+            key=order_id,
+            journal=journal,
+            ordered=True,
+        )
+        first, second, third = [outcome async for outcome in batch]
+        assert (first.status, second.status, third.status) == ("succeeded", "failed", "succeeded")
+        assert isinstance(second.error, InvalidArgumentError)
+        assert second.attempts == 0
+        assert sorted(service.order_ids) == ["1", "2"]
+
+
+async def test_an_error_of_the_caller_is_raised_after_the_outcomes(
+    client: AsyncTikTokShop, service: Service
+) -> None:
+    async def call(*, order_id: str) -> None:
+        if order_id == "2":
+            raise ZeroDivisionError
+        await asyncio.sleep(0)
+
+    batch = run_batch(call, [{"order_id": str(n)} for n in range(100)], concurrency=4, key=order_id)
+    told: list[Outcome[None]] = []
+
+    async def take() -> None:
+        async for outcome in batch:
+            told.append(outcome)  # noqa: PERF401 - those before the error count
+
+    with pytest.raises(ZeroDivisionError):
+        await take()
+    assert {"0", "1", "3"} <= {outcome.key for outcome in told}
+    assert len(told) < 10
+    assert [each.key for each in batch.unfinished] == ["2"]
+
+    wrong = run_batch(client.return_refund.cancel_order, [{"oder_id": "1"}])
+    with pytest.raises(TypeError, match="oder_id"):
+        await anext(wrong)
+
+
+async def test_a_closed_client_ends_it(service: Service) -> None:
+    """All others would fail in the same way."""
+    client = new_client(httpx.MockTransport(service))
+    await client.aclose()
+    batch = run_batch(client.return_refund.cancel_order, orders("1", "2"), concurrency=1)
+    with pytest.raises(ClientClosedError):
+        await anext(batch)
+    assert [each.request["order_id"] for each in batch.unfinished] == ["1"]
+
+
+async def test_stop_on_starts_no_more(client: AsyncTikTokShop, service: Service) -> None:
+    service.refuse("3", 25001021)
+    ids = [str(number) for number in range(50)]
+    batch = run_batch(
+        client.return_refund.cancel_order,
+        orders(*ids),
+        concurrency=3,
+        stop_on=lambda outcome: outcome.status == "failed",
+    )
+    told = await outcomes(batch)
+    assert "3" in told
+    assert sorted(told) == sorted(service.order_ids)
+    assert len(told) < 10
+    assert batch.unfinished == []
+
+
+async def test_progress_is_told_and_can_be_asked_for(client: AsyncTikTokShop) -> None:
+    told: list[Progress] = []
+    batch = run_batch(
+        client.return_refund.cancel_order,
+        orders(*map(str, range(20))),
+        concurrency=2,
+        progress=told.append,
+    )
+    assert batch.progress.done == 0
+    await outcomes(batch)
+    assert batch.progress.counts == {"succeeded": 20}
+    assert (told[-1].done, told[-1].total, told[-1].in_flight) == (20, 20, 0)
+    assert told[-1].per_second > 0
+    assert len(told) < 20
+
+
+async def test_what_progress_or_stop_on_raise_costs_no_outcome(client: AsyncTikTokShop) -> None:
+    def broken(_: object) -> None:
+        raise ZeroDivisionError
+
+    batch = run_batch(client.return_refund.cancel_order, orders("1"), stop_on=broken)
+    assert (await anext(batch)).succeeded
+    with pytest.raises(ZeroDivisionError):
+        await anext(batch)
+
+
+async def test_a_cancelled_wait_is_not_taken_for_the_end(client: AsyncTikTokShop) -> None:
+    async def wait() -> None:
+        await asyncio.Event().wait()
+
+    batch = run_batch(wait, [{}] * 5, concurrency=2, drain=0)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await anext(batch)
+    assert len(batch.unfinished) == 2
+    with pytest.raises(TikTokShopError, match="closed when the wait"):
+        await anext(batch)
+
+
+async def test_a_resolver_says_what_became_of_a_lost_write(
+    client: AsyncTikTokShop, service: Service
+) -> None:
+    """Done is done, and what was surely not done is sent again, a few times."""
+    for each in ("done", "never", "open"):
+        service.answers[each] = httpx.ReadError("reset")
+    verdicts = {"done": "succeeded", "never": "not_done", "open": "unknown"}
+
+    async def look(request: Mapping[str, Any]) -> Verdict:
+        status: Any = verdicts[request["order_id"]]
+        return Verdict(status=status, message="looked up")
+
+    told = await outcomes(
+        run_batch(client.return_refund.cancel_order, orders(*verdicts), resolve=look)
+    )
+    assert {each: told[each].status for each in told} == {
+        "done": "succeeded",
+        "never": "failed",
+        "open": "unknown",
+    }
+    assert sorted(service.order_ids) == ["done", "never", "never", "never", "open"]
+    assert told["never"].attempts == 3
+    assert told["done"].message == "looked up"
+    assert told["done"].error is None
+
+
+# With a journal -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    return tmp_path / "journal.db"
+
+
+async def test_a_journal_needs_keys(client: AsyncTikTokShop, journal: Path) -> None:
+    with pytest.raises(InvalidArgumentError, match="needs a key"):
+        run_batch(client.return_refund.cancel_order, [], journal=journal)
+
+
+async def test_what_is_final_is_not_sent_again(
+    client: AsyncTikTokShop, service: Service, journal: Path
+) -> None:
+    """Nor what may have happened; but what was not sent, or may succeed later, is."""
+    service.refuse("refused", 25001021)
+    service.answers["lost"] = httpx.ReadError("reset")
+    service.answers["unreachable"] = httpx.ConnectError("no route")
+    service.refuse("throttled", 36009002, 429)
+    service.refuse("no scope", 105005)
+    ids = ("done", "refused", "lost", "unreachable", "throttled", "no scope")
+
+    async def run() -> dict[str, Outcome[Any]]:
+        service.sent.clear()
+        cancel = client.return_refund.cancel_order
+        return await outcomes(run_batch(cancel, orders(*ids), key=order_id, journal=journal))
+
+    before = await run()
+    service.answers.clear()
+    after = await run()
+    assert sorted(service.order_ids) == ["no scope", "throttled", "unreachable"]
+    assert {each: (after[each].status, after[each].resumed) for each in ids} == {
+        "done": ("succeeded", True),
+        "refused": ("failed", True),
+        "lost": ("unknown", True),
+        "unreachable": ("succeeded", False),
+        "throttled": ("succeeded", False),
+        "no scope": ("succeeded", False),
+    }
+    for each in ("done", "refused", "lost"):
+        for fact in ("code", "message", "hint", "request_id", "attempts"):
+            assert getattr(after[each], fact) == getattr(before[each], fact)
+    assert all(outcome.resumed for outcome in (await run()).values())
+    assert service.sent == []
+    assert journal.stat().st_mode & 0o777 == 0o600
+
+
+async def test_an_idempotency_key_is_kept_over_runs(
+    client: AsyncTikTokShop, service: Service, journal: Path
+) -> None:
+    """So that what may have been sent can be sent again: an unknown outcome is not the last."""
+    call = client.return_refund.approve_return
+    lost = httpx.ReadError("reset")
+    service.answers[""] = lost
+    requests = [
+        {"return_id": "1", "decision": "APPROVE_RETURN"},
+        {"return_id": "2", "decision": "APPROVE_RETURN"},
+        {
+            "return_id": "3",
+            "decision": "APPROVE_RETURN",
+            "options": RequestOptions(idempotency_key="of my own"),
+        },
+    ]
+
+    async def run() -> tuple[list[str], dict[str, str]]:
+        service.sent.clear()
+        service.order_id = lambda _: ""  # type: ignore[method-assign]
+        batch = run_batch(
+            call, requests, key=lambda each: str(each["return_id"]), journal=journal, ordered=True
+        )
+        statuses = [outcome.status async for outcome in batch]
+        return statuses, {
+            request.url.path.split("/")[-2]: request.url.params["idempotency_key"]
+            for request in service.sent
+        }
+
+    statuses, keys = await run()
+    assert statuses == ["unknown"] * 3
+    assert len(set(keys.values())) == 3
+    assert keys["3"] == "of my own"
+    service.answers.clear()
+    assert await run() == (["succeeded"] * 3, keys)
+    assert await run() == (["succeeded"] * 3, {})
+
+
+async def test_cancelled_at_any_step_the_journal_knows(
+    service: Service, client: AsyncTikTokShop, tmp_path: Path
+) -> None:
+    """Run again after any cancellation, each order was sent once, and has one outcome."""
+    step, ended_by_itself = 0, False
+    ids = ("1", "2", "3", "4")
+    while not ended_by_itself:
+        step += 3
+        service.sent.clear()
+        journal = tmp_path / f"{step}.db"
+
+        async def look(request: Mapping[str, Any]) -> Verdict:
+            happened = request["order_id"] in service.order_ids
+            return Verdict(status="succeeded" if happened else "not_done")
+
+        def run(resolve: Any = look, journal: Path = journal) -> Any:
+            return outcomes(
+                run_batch(
+                    client.return_refund.cancel_order,
+                    orders(*ids),
+                    concurrency=2,
+                    key=order_id,
+                    journal=journal,
+                    resolve=resolve,
+                    drain=0,
+                )
+            )
+
+        task = asyncio.create_task(run())
+        for _ in range(step):
+            if task.done():
+                break
+            await asyncio.sleep(0.0005)
+        ended_by_itself = not task.cancel()
+        await asyncio.wait([task])
+        async with asyncio.timeout(20):
+            told = await run()
+        assert {each: told[each].status for each in told} == dict.fromkeys(ids, "succeeded")
+        assert sorted(service.order_ids) == sorted(ids)
+    assert step > 10
