@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import TikTokShopError
-from ..pipeline.retry import ExponentialBackoff, Failure, may_repeat
+from ..pipeline.retry import ExponentialBackoff, FailedAttempt, may_repeat
 
 if TYPE_CHECKING:
     from ..client import AsyncTikTokShop
@@ -45,5 +45,5 @@ class Patience:
         if not may_repeat(operation, error, has_key=False):
             return None
         return self._policy(
-            Failure(operation=operation, error=error, attempt=attempt, elapsed=elapsed)
+            FailedAttempt(operation=operation, error=error, attempt=attempt, elapsed=elapsed)
         )
