@@ -408,6 +408,32 @@ async def test_a_cancelled_batch_loses_nothing(steps: int, tmp_path: Path) -> No
         assert all(known[order_id] == fact for order_id, fact in facts(seen).items())
 
 
+async def test_bad_input_from_a_generator_ends_the_batch_after_those_in_flight(
+    sandbox: Sandbox,
+) -> None:
+    """It cannot be read before; nothing that was begun is lost."""
+    ids = order_ids(sandbox)[:3]
+    seen: list[CancelOutcome] = []
+    async with sandbox.client() as client:
+        batch = cancel_orders(client, (each for each in [*ids, {"id": "1"}]), reason=PAID)
+        with pytest.raises(InvalidArgumentError):  # noqa: PT012 - it is the loop that raises
+            async for outcome in batch:
+                seen.append(outcome)  # noqa: PERF401 - those before the end, too
+    assert sorted(each.order_id for each in seen) == sorted(ids)
+
+
+async def test_what_was_pending_in_the_journal_can_be_waited_for(tmp_path: Path) -> None:
+    """The next run looks how it is by now."""
+    journal = tmp_path / "cancellations.db"
+    async with shop_in_a_hurry(pending_share=1.0, pending_seconds=20) as sandbox:
+        order_id = order_ids(sandbox)[0]
+        assert (await run_one(sandbox, order_id, journal=journal)).status == "pending"
+        assert (await run_one(sandbox, order_id, journal=journal)).status == "pending"
+        again = await run_one(sandbox, order_id, journal=journal, wait_for_pending=300)
+        assert (again.status, again.resumed) == ("confirmed", True)
+        assert calls(sandbox)[CANCEL] == 1
+
+
 async def test_a_closed_client_ends_the_batch(sandbox: Sandbox) -> None:
     """It would befall all others, too."""
     client = sandbox.client()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -42,7 +43,7 @@ from .order_lookup import OrderLookup
 from .order_to_cancel import OrderToCancel
 from .outcome import facts_of
 from .patience import Patience
-from .reasons import Reasons, checked_reason, fitting, is_exact, offered_reasons, usual_reasons
+from .reasons import Reasons, checked_reason, fitting, is_exact, offered_reasons
 from .resolving import (
     CANCELLED_STATUSES,
     HANDED_OVER,
@@ -119,6 +120,7 @@ class Cancelling:
 
     async def carry_out(self, index: int, given: Any, claims: Claims) -> CancelOutcome:
         """Return what became of one order, which is sent only if it is not final already."""
+        self.client._session.check_usable()
         wanted = self.read(given)
         one = _OneOrder(self, wanted, claims, index, given)
         while True:
@@ -127,7 +129,7 @@ class Cancelling:
             except InvalidArgumentError:
                 return one.duplicate()
             if isinstance(claimed, Record):
-                return CancelOutcome.of_record(index, wanted, given, claimed)
+                return await one.resumed(claimed)
             outcome = await one.finished(claimed)
             if outcome is not None:
                 return outcome
@@ -176,6 +178,10 @@ class _OneOrder:
 
     # The journal ----------------------------------------------------------------------------------
 
+    async def resumed(self, record: Record) -> CancelOutcome:
+        """Return what the journal has; what was pending then may be decided by now."""
+        return await self._decided(CancelOutcome.of_record(record, **self._facts))
+
     async def finished(self, claim: Claim) -> CancelOutcome | None:
         """Cancel it and note what became of it; None if another process has taken it over."""
         if claim.maybe_sent:
@@ -208,9 +214,7 @@ class _OneOrder:
             raise  # would befall all others, too
         except TikTokShopError as error:
             return self._failed(error)
-        if outcome.status == PENDING and self._batch.wait_for_pending > 0:
-            return await self._decided(outcome)
-        return outcome
+        return await self._decided(outcome)
 
     async def _known(self) -> CancelOutcome | None:
         """Find out what an earlier run has done."""
@@ -346,7 +350,7 @@ class _OneOrder:
     async def _has_another_reason(self) -> bool:
         if is_exact(self._reason) or len(self._names_tried) > 1:
             return False
-        names = await self._batch.reasons.of_order(self._sent_as) or usual_reasons(self._status)
+        names = await self._batch.reasons.of_order(self._sent_as, self._status)
         left = [name for name in fitting(self._reason, names) if name not in self._names_tried]
         self._names_tried += left[:1]
         return bool(left)
@@ -418,33 +422,25 @@ class _OneOrder:
 
     async def _decided(self, outcome: CancelOutcome) -> CancelOutcome:
         """Wait until a pending cancellation is decided, or for as long as is wanted."""
-        began, pause = self._session.timer(), FIRST_POLL
-        while (left := began + self._batch.wait_for_pending - self._session.timer()) > 0:
+        until, pause = self._session.timer() + self._batch.wait_for_pending, FIRST_POLL
+        while outcome.status == PENDING and (left := until - self._session.timer()) > 0:
             await self._sleep_aside(min(pause, left))
             pause = min(pause * 1.5, LONGEST_POLL)
-            try:
-                cancellations = await self._batch.lookup.cancellations(self._wanted.order_id)
-            except TikTokShopError:
-                continue
-            status = next(
-                (
-                    each.cancel_status
-                    for each in cancellations
-                    if each.cancel_id == outcome.cancel_id
-                ),
-                None,
-            )
-            match state_of_status(status):
-                case "through":
-                    return attrs.evolve(outcome, status=CONFIRMED, elapsed=self._elapsed)
-                case "dropped":
-                    return attrs.evolve(
-                        outcome,
-                        status=REFUSED,
-                        elapsed=self._elapsed,
-                        message=f"The cancellation is {status}.",
-                    )
+            with suppress(TikTokShopError):  # the next look may succeed
+                outcome = await self._as_it_is_now(outcome)
         return attrs.evolve(outcome, elapsed=self._elapsed)
+
+    async def _as_it_is_now(self, outcome: CancelOutcome) -> CancelOutcome:
+        cancellations = await self._batch.lookup.cancellations(self._wanted.order_id)
+        for each in cancellations:
+            if each.cancel_id == outcome.cancel_id:
+                match state_of_status(each.cancel_status):
+                    case "through":
+                        return attrs.evolve(outcome, status=CONFIRMED)
+                    case "dropped":
+                        message = f"The cancellation is {each.cancel_status}."
+                        return attrs.evolve(outcome, status=REFUSED, message=message)
+        return outcome
 
     # Outcomes -------------------------------------------------------------------------------------
 
