@@ -106,7 +106,10 @@ async def test_every_request_has_an_outcome(client: AsyncTikTokShop, service: Se
 
 async def test_the_first_page_of_a_paged_call_is_taken(shop: FakeShop) -> None:
     shop.answer({"orders": [{"id": "5"}], "next_page_token": "more"})
-    async with new_client(shop) as client, run_batch(client.order.search_orders, [{}]) as batch:
+    async with (
+        new_client(shop) as client,
+        run_batch(client.order.get_order_list, [{"page_size": 1}]) as batch,
+    ):
         answers = [outcome.response async for outcome in batch]
     assert answers[0] is not None
     assert answers[0].data.orders[0].id == "5"

@@ -144,11 +144,11 @@ class Driver(Generic[Item, R]):
         room, places, work, in_flight = self._room, self._places, self._work, self._in_flight
         done, create_task = self._work_ended, asyncio.create_task
         read, close = _reader(self._items)
-        index = 0
+        index, has_place = 0, False
         try:
             while True:
                 await room.acquire()
-                await places.acquire()
+                has_place = await places.acquire()
                 item = read()
                 if close is not None:
                     item = await item
@@ -160,17 +160,21 @@ class Driver(Generic[Item, R]):
                 task = create_task(work(index, item))
                 in_flight[task] = (index, item)
                 task.add_done_callback(done)
+                has_place = False  # it is the task's
                 index += 1
         finally:
+            if has_place:
+                places.release()  # somebody may want to come back from aside
             if close is not None:
                 await close()
 
     def _pump_ended(self, pump: Task[None]) -> None:
         self._pump = None
-        if pump.cancelled():
-            error = None if self._is_stopped else _cancelled_from_outside("reading the items")
-        else:
+        error: BaseException | None = None
+        if not pump.cancelled():
             error = pump.exception()
+        elif not self._is_stopped:
+            error = _cancelled_from_outside("reading the items")
         if error is not None:
             self.fail(error)
         self._tell()
@@ -245,7 +249,8 @@ class _AsTheyCome(_Finished[R]):
         self._results.append(result)
 
     def next(self) -> R:
-        return self._results.popleft() if self._results else _NOTHING
+        result: R = self._results.popleft() if self._results else _NOTHING
+        return result
 
     def rest(self) -> list[R]:
         return list(self._results)
@@ -268,7 +273,8 @@ class _InOrder(_Finished[R]):
             self._left_out.discard(self._next)
             self._next += 1
         if self._next not in self._results:
-            return _NOTHING
+            nothing_yet: R = _NOTHING
+            return nothing_yet
         self._next += 1
         return self._results.pop(self._next - 1)
 

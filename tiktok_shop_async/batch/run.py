@@ -217,7 +217,7 @@ class _Calls(Generic[T]):
         turn.is_final = True
         return turn.succeeded(response)
 
-    async def _looked_up(self, turn: _Turn[T], error: OutcomeUnknownError) -> Outcome[T] | None:
+    async def _looked_up(self, turn: _Turn[T], error: TikTokShopError) -> Outcome[T] | None:
         """Return what a look at the service says; None if the request was surely not done."""
         turn.is_final = True
         if self._resolve is None:
@@ -318,4 +318,5 @@ def operation_of(call: Callable[..., Any]) -> Operation | None:
 def _key_in(request: Request) -> str | None:
     """Return the idempotency key that the user chose."""
     options: RequestOptions | None = request.get("options")
-    return request.get("idempotency_key") or (options and options.idempotency_key)
+    key: str | None = request.get("idempotency_key")
+    return key or (options.idempotency_key if options else None)

@@ -89,14 +89,15 @@ class SQLSession:
             return Busy(key=key, seconds_left=self._lease, is_own=True)
         self._held[key] = _NO_LEASE_LEFT
         now = timer()
-        claimed: Claimed | None = None
         try:
-            claimed = await self._ask(Verb.CLAIM, key, idempotency_key=idempotency_key)
-        finally:
-            if isinstance(claimed, Claim):
-                self._held[key] = now + self._lease
-            else:
-                self._held.pop(key, None)
+            claimed: Claimed = await self._ask(Verb.CLAIM, key, idempotency_key=idempotency_key)
+        except BaseException:
+            self._held.pop(key, None)
+            raise
+        if isinstance(claimed, Claim):
+            self._held[key] = now + self._lease
+        else:
+            del self._held[key]
         return claimed
 
     def check(self, key: str) -> None:
@@ -145,7 +146,7 @@ class SQLSession:
     async def _keep_alive(self) -> None:
         while True:
             await asyncio.sleep(self._lease / 3)
-            now, keys = timer(), list(self._held)
+            now, keys = timer(), [key for key, until in self._held.items() if until]
             with suppress(JournalError):  # the next beat may succeed, and else `check` says no
                 wishes = [self._ask(Verb.RENEW, key) for key in keys]
                 for key, is_ours in zip(keys, await asyncio.gather(*wishes), strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import (
     Column,
@@ -18,7 +18,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-from ..._sql.schema import Step, version_table
+from ..._sql.schema import version_table
 
 MOST_BYTES = 2**24 - 1
 """Of a value; MySQL's own default would be 64 KB."""
@@ -75,7 +75,7 @@ def _create_tables(connection: Connection, tables: Tables) -> None:
     tables.metadata.create_all(connection, tables=[tables.tokens, tables.locks])
 
 
-STEPS: Sequence[Step[Tables]] = (_create_tables,)
+STEPS: Sequence[Callable[[Connection, Tables], None]] = (_create_tables,)
 """What leads from no table to the newest version; a step that was released never changes."""
 
 

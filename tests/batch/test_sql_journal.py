@@ -1,0 +1,272 @@
+"""Claims, leases and final states, on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from auth.databases import postgresql_database
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from tiktok_shop_async import InvalidArgumentError, JournalError, LeaseLostError
+from tiktok_shop_async._sql.engine import new_engine
+from tiktok_shop_async.batch import Busy, Claim, Record, SQLJournal, run_batch, sql_session
+from tiktok_shop_async.batch.sql_session import SQLSession
+
+Sessions = Callable[[], SQLSession]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'journal.db'}"
+        return
+    async with postgresql_database() as url:
+        async with SQLJournal(url) as journal:
+            await journal.create_schema()
+        yield url
+
+
+@pytest.fixture
+async def journal(url: str) -> AsyncIterator[SQLJournal]:
+    async with SQLJournal(url) as journal:
+        yield journal
+
+
+async def expire(url: str) -> None:
+    """Let all leases end."""
+    engine = new_engine(url)
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE tiktok_shop_journal SET lease_until = 0"))
+    await engine.dispose()
+
+
+async def test_one_alone_has_a_claim(journal: SQLJournal) -> None:
+    """Of many who ask at once, in several sessions, for many keys."""
+    async with AsyncExitStack() as opened:
+        sessions = [await opened.enter_async_context(journal.open()) for _ in range(4)]
+        claimed = await asyncio.gather(
+            *(session.claim(str(key)) for key in range(200) for session in sessions)
+        )
+    owners = [each.key for each in claimed if isinstance(each, Claim)]
+    assert sorted(owners, key=int) == [str(key) for key in range(200)]
+    others = [each for each in claimed if isinstance(each, Busy)]
+    assert len(others) == 600
+    assert all(0 <= each.seconds_left <= 31 and not each.is_own for each in others)
+    assert not any(each.maybe_sent for each in claimed if isinstance(each, Claim))
+
+
+async def test_a_final_state_is_what_all_get(journal: SQLJournal) -> None:
+    record = Record(
+        key="1",
+        status="refused",
+        request_id="req",
+        code=36009002,
+        message='it\'s "no" ✗',
+        hint="wait",
+        attempts=3,
+        details={"cancel_id": "7"},
+    )
+    async with journal.open() as one, journal.open() as other:
+        await one.claim("1")
+        assert await one.finish(record)
+        assert not await one.finish(record)
+        own, of_another = await one.claim("1"), await other.claim("1")
+    assert isinstance(own, Record)
+    assert own.is_own
+    assert of_another == record
+    assert [each async for each in journal.records()] == [record]
+
+
+async def test_what_was_surely_not_sent_is_free(journal: SQLJournal) -> None:
+    async with journal.open() as one, journal.open() as other:
+        await one.claim("1", idempotency_key="first")
+        assert isinstance(await one.claim("1"), Busy)
+        await one.release("1")
+        claim = await other.claim("1", idempotency_key="second")
+        assert isinstance(claim, Claim)
+        assert (claim.maybe_sent, claim.idempotency_key) == (False, "second")
+        await one.release("1")  # no longer ours: nothing happens
+        assert isinstance(await one.claim("1"), Busy)
+
+
+@pytest.mark.parametrize("by", ["letting go", "its lease"])
+async def test_what_may_have_been_sent_is_told(journal: SQLJournal, url: str, by: str) -> None:
+    """Its first idempotency key and time stay; the old owner can do nothing any more."""
+    async with journal.open() as one, journal.open() as other:
+        first = await one.claim("1", idempotency_key="first")
+        if by == "letting go":
+            await one.let_go("1")
+        else:
+            await expire(url)
+        second = await other.claim("1", idempotency_key="second")
+        assert isinstance(first, Claim)
+        assert isinstance(second, Claim)
+        assert (second.maybe_sent, second.idempotency_key) == (True, "first")
+        assert second.first_claimed_at == first.first_claimed_at
+        await one.release("1")
+        assert not await one.finish(Record(key="1", status="succeeded"))
+        assert await other.finish(Record(key="1", status="failed"))
+
+
+async def test_a_claim_lives_as_long_as_its_session(url: str) -> None:
+    """It is renewed, so that a lease can be short."""
+    async with SQLJournal(url, lease=1.0) as journal, journal.open() as one:
+        await one.claim("1")
+        async with journal.open() as other:
+            await asyncio.sleep(1.5)
+            assert isinstance(await other.claim("1"), Busy)
+            one.check("1")
+
+
+async def test_who_was_away_for_too_long_sends_nothing(
+    journal: SQLJournal, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(sql_session, "timer", lambda: now)
+    async with journal.open() as session:
+        await session.claim("1")
+        session.check("1")
+        now += 28
+        with pytest.raises(LeaseLostError, match="1 was not sent"):
+            session.check("1")
+    with pytest.raises(LeaseLostError):
+        session.check("2")
+
+
+async def test_a_claim_that_nobody_waits_for_is_given_back(journal: SQLJournal) -> None:
+    for _ in range(5):
+        async with journal.open() as session:
+            tasks = [asyncio.create_task(session.claim(str(key))) for key in range(50)]
+            for _ in range(3):
+                await asyncio.sleep(0)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        async with journal.open() as another:
+            claimed = await asyncio.gather(*(another.claim(str(key)) for key in range(50)))
+            assert all(isinstance(each, Claim) and not each.maybe_sent for each in claimed)
+            await asyncio.gather(*(another.release(str(key)) for key in range(50)))
+
+
+async def test_batches_in_one_table_share_nothing(url: str) -> None:
+    async with (
+        SQLJournal(url, batch="monday") as monday,
+        SQLJournal(url, batch="tuesday") as tuesday,
+        monday.open() as one,
+        tuesday.open() as other,
+    ):
+        assert isinstance(await one.claim("1"), Claim)
+        assert isinstance(await other.claim("1"), Claim)
+        await one.finish(Record(key="1", status="succeeded"))
+        assert [each async for each in tuesday.records()] == []
+
+
+async def test_records_are_read_page_by_page(
+    journal: SQLJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tiktok_shop_async.batch.sql_journal.PAGE", 7)
+    keys = [f"{number:03}" for number in range(20)]
+    async with journal.open() as session:
+        await asyncio.gather(*map(session.claim, [*keys, "unfinished"]))
+        done = [session.finish(Record(key=key, status="succeeded")) for key in keys]
+        assert all(await asyncio.gather(*done))
+    assert [each.key async for each in journal.records()] == keys
+
+
+async def test_a_server_without_a_table_says_what_to_do() -> None:
+    async with postgresql_database() as url, SQLJournal(url) as journal:
+        with pytest.raises(JournalError, match=r"no table tiktok_shop_journal.*create_schema"):
+            async with journal.open():
+                pass
+        await asyncio.gather(journal.create_schema(), SQLJournal(url).create_schema())
+        async with journal.open() as session:
+            assert isinstance(await session.claim("1"), Claim)
+
+
+async def test_a_journal_that_fails_ends_the_batch_and_no_outcome_is_lost(
+    journal: SQLJournal, url: str
+) -> None:
+    engine = new_engine(url)
+
+    async def call(*, order_id: str) -> str:
+        async with engine.begin() as connection:
+            await connection.execute(text("DROP TABLE tiktok_shop_journal"))
+        return order_id
+
+    batch = run_batch(
+        call,
+        [{"order_id": "1"}, {"order_id": "2"}],
+        concurrency=1,
+        key=lambda request: str(request["order_id"]),
+        journal=journal,
+    )
+    assert (await anext(batch)).response == "1"
+    with pytest.raises(JournalError, match="a transaction failed") as caught:
+        await anext(batch)
+    assert caught.value.__cause__ is not None
+    await engine.dispose()
+
+
+async def test_a_request_that_another_process_has_is_waited_for(
+    journal: SQLJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Meanwhile the others go on, though there is one place alone."""
+    monkeypatch.setattr("tiktok_shop_async.batch.claims.LONGEST_PAUSE", 0.01)
+    sent = []
+
+    async def call(*, order_id: str) -> None:
+        sent.append(order_id)
+
+    async with journal.open() as elsewhere:
+        await elsewhere.claim("1")
+        batch = run_batch(
+            call,
+            [{"order_id": str(number)} for number in (1, 2, 3)],
+            concurrency=1,
+            key=lambda request: str(request["order_id"]),
+            journal=journal,
+        )
+        assert [(await anext(batch)).key for _ in range(2)] == ["2", "3"]
+        await elsewhere.finish(Record(key="1", status="succeeded", message="by me"))
+        outcome = await anext(batch)
+    assert (outcome.key, outcome.resumed, outcome.message) == ("1", True, "by me")
+    assert sent == ["2", "3"]
+    await batch.aclose()
+
+
+def test_what_can_be_no_journal_is_refused() -> None:
+    with pytest.raises(InvalidArgumentError, match="in memory"):
+        SQLJournal("sqlite://")
+    with pytest.raises(InvalidArgumentError, match="no name of a table"):
+        SQLJournal("sqlite:///x.db", table="x; DROP TABLE y")
+    with pytest.raises(InvalidArgumentError, match="too short"):
+        SQLJournal("sqlite:///x.db", lease=0.1)
+
+
+async def test_an_engine_is_borrowed(url: str) -> None:
+    driver = {"sqlite": "sqlite+aiosqlite"}.get(url.partition(":")[0], "postgresql+asyncpg")
+    engine = create_async_engine(f"{driver}:{url.partition(':')[2]}")
+    async with SQLJournal(engine) as journal, journal.open() as session:
+        await session.claim("1")
+    async with engine.connect() as connection:
+        count = text("SELECT count(*) FROM tiktok_shop_journal")
+        assert await connection.scalar(count) == 1
+    await engine.dispose()
+
+
+@pytest.mark.parametrize("package", ["sqlalchemy", "filelock"])
+def test_a_missing_package_is_named_with_its_extra(
+    package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = ("tiktok_shop_async.batch.sql_", "tiktok_shop_async._sql.")
+    for name in [name for name in sys.modules if name.startswith(late)]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ImportError, match=r"tiktok-shop-async\[sql\]"):
+        __import__("tiktok_shop_async.batch.sql_journal")
