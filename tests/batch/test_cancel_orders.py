@@ -20,6 +20,7 @@ from batch.shops import (
     shop_in_a_hurry,
     untruths,
 )
+from support import new_client
 
 from tiktok_shop_async.batch import CancelOutcome, OrderToCancel, cancel_orders
 from tiktok_shop_async.errors import (
@@ -461,10 +462,10 @@ async def test_a_closed_client_ends_the_batch(sandbox: Sandbox) -> None:
     ],
 )
 async def test_bad_input_is_refused_before_anything_is_sent(
-    sandbox: Sandbox, orders: Any, options: dict[str, Any], argument: str
+    orders: Any, options: dict[str, Any], argument: str
 ) -> None:
     """A list is read before the first order is sent."""
-    async with sandbox.client() as client:
+    async with new_client() as client:
         with pytest.raises(InvalidArgumentError) as caught:
             cancel_orders(client, orders, **{"reason": PAID, **options})
     assert caught.value.argument == argument

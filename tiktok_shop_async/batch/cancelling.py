@@ -48,6 +48,7 @@ from .resolving import (
     CANCELLED_STATUSES,
     HANDED_OVER,
     Resolution,
+    judge,
     line_ids,
     look,
     resolve,
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
 
     from ..client import AsyncTikTokShop
     from ..models.order import Order
-    from ..models.return_refund import CancelOrderResult
+    from ..models.return_refund import Cancellation, CancelOrderResult
     from ..response import APIResponse
 
 MOST_SENDS = 5
@@ -232,9 +233,7 @@ class _OneOrder:
                 )
             self._status = order.status
             if self._is_cancelled(order):
-                outcome = self._resolved(await self._look())
-                if outcome is not None:
-                    return outcome
+                return self._resolved(await self._told_of(order))
             if self._batch.preflight and order.status in HANDED_OVER:
                 return self._outcome(
                     REFUSED,
@@ -415,6 +414,14 @@ class _OneOrder:
     async def _look(self) -> Resolution:
         sent_at = self._first_sent_at if self._may_be_done else None
         return await look(self._sent_as, self._batch.lookup, sent_at=sent_at)
+
+    async def _told_of(self, order: Order) -> Resolution:
+        """Return what there is to say of what is cancelled; whoever did it is a detail."""
+        cancellations: Sequence[Cancellation] = ()
+        with suppress(TikTokShopError):
+            cancellations = await self._batch.lookup.cancellations(self._wanted.order_id)
+        sent_at = self._first_sent_at if self._may_be_done else None
+        return judge(self._wanted, order, cancellations, sent_at=sent_at)
 
     async def _sleep_aside(self, seconds: float) -> None:
         async with self._claims.aside():

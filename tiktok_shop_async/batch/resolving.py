@@ -157,7 +157,7 @@ def judge(
     if ours is not None:
         return records.resolution(
             "not_done",
-            f"The cancellation {ours.cancel_id} was made, and rejected or withdrawn since.",
+            f"{ours.cancel_id} was made, and rejected or withdrawn since: {_described(ours)}",
             ours,
             is_ours=True,
             withdrawn=True,
@@ -239,23 +239,14 @@ class _Records:
 
     def order_cancelled(self, ours: Cancellation | None) -> Resolution:
         """Return what there is to say of an order that is cancelled, whoever did it."""
-        if ours is not None and state_of(ours) != "dropped":
-            return self.resolution(
-                "confirmed",
-                f"The order is CANCELLED, by {_described(ours)}, which seems to be this request's.",
-                ours,
-                is_ours=True,
-            )
-        other = self._farthest(self._cancellations)
-        if other is None:
+        is_ours = ours is not None and state_of(ours) != "dropped"
+        by = ours if is_ours else self._farthest(self._cancellations)
+        if by is None:
             return self.resolution(
                 "confirmed", "The order is CANCELLED; no cancellation of it is on record."
             )
         return self.resolution(
-            "confirmed",
-            f"The order is CANCELLED, by {_described(other)}, which is not this request's.",
-            other,
-            is_ours=False,
+            "confirmed", f"The order is CANCELLED, by {_described(by)}", by, is_ours=is_ours
         )
 
     def done_by(
@@ -265,11 +256,9 @@ class _Records:
         if through is None:
             through = by is not None and state_of(by) == "through"
         what = "What was to be cancelled is cancelled" if through else "The cancellation is pending"
-        whose = "seems to be" if is_ours else "is not"
-        evidence = f", by {_described(by)}, which {whose} this request's." if by else "."
-        return self.resolution(
-            "confirmed" if through else "pending", what + evidence, by, is_ours=is_ours
-        )
+        evidence = f"{what}, by {_described(by)}" if by else f"{what}."
+        status: ResolutionStatus = "confirmed" if through else "pending"
+        return self.resolution(status, evidence, by, is_ours=is_ours)
 
     def unlisted(self) -> Cancellation | None:
         """Return a cancellation that may be the request's, of nobody knows what."""
@@ -309,6 +298,10 @@ class _Records:
         withdrawn: bool = False,
     ) -> Resolution:
         """Return a resolution with the facts of a cancellation."""
+        if self._since is None:
+            is_ours = None  # it may as well be an older one
+        elif is_ours is not None:
+            evidence = evidence.rstrip(".") + f", which {_WHOSE[is_ours]} this request's."
         return Resolution(
             order_id=self._wanted.order_id,
             status=status,
@@ -335,14 +328,14 @@ class _Records:
             units = Counter(line.sku_id for line in cancellation.cancel_line_items)
             return units == self._wanted.skus
         covered = line_ids(cancellation)
-        if not covered:  # taken for one of the whole order
-            return self._wanted.is_whole
-        if not self._wanted.is_whole:
-            return covered.issuperset(self._wanted.order_line_item_ids)
+        if self._since is None or not self._wanted.is_whole:
+            return bool(covered) and covered.issuperset(self._lines_wanted())
+        # What it was made for is the whole that was left; without a list it is taken for that.
         spoken_for = [
             line_ids(each) for each in self._cancellations if _was_live(each, cancellation)
         ]
-        return covered.issuperset(self._lines_wanted().difference(self._packed(), *spoken_for))
+        left = self._lines_wanted().difference(self._packed(), *spoken_for)
+        return not covered or covered.issuperset(left)
 
     def _packed(self) -> set[str | None]:
         """Return the line items that an order may keep when it is cancelled."""
@@ -363,6 +356,9 @@ class _Records:
         )
 
 
+_WHOSE = {True: "seems to be", False: "is not"}
+
+
 def _was_live(other: Cancellation, cancellation: Cancellation) -> bool:
     """Whether another cancellation kept its line items from one, when that was made."""
     if other is cancellation:
@@ -378,4 +374,4 @@ def _described(cancellation: Cancellation) -> str:
     made = cancellation.create_time
     when = "" if made is None else time.strftime(" of %Y-%m-%d %H:%M:%S UTC", time.gmtime(made))
     role = cancellation.role or "unnamed"
-    return f"the {role} cancellation {cancellation.cancel_id}{when}"
+    return f"the {role} cancellation {cancellation.cancel_id}{when}."
