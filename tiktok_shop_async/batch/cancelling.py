@@ -241,7 +241,7 @@ class _OneOrder:
                     hint="What is handed over can only be refunded or returned: "
                     "see return_refund.create_return.",
                 )
-            if self._wanted.skus:
+            if self._sent_as.skus:
                 self._sent_as = await self._with_line_items(order)
         return await self._with_reason()
 
@@ -250,7 +250,7 @@ class _OneOrder:
         if not is_exact(self._reason):
             name = await self._batch.reasons.name(self._reason, self._sent_as, self._status)
         if name is not None:
-            self._names_tried.append(name)
+            self._names_tried = [name]
             return None
         return self._outcome(
             REFUSED,
@@ -259,17 +259,18 @@ class _OneOrder:
         )
 
     async def _sent(self) -> CancelOutcome:
-        error: TikTokShopError | None = None
+        lost: OutcomeUnknownError | None = None
         for _ in range(MOST_SENDS):
             try:
                 response = await self._batch.patience(CANCEL_ORDER, self._send)
-            except OutcomeUnknownError as unknown:
-                error, self._may_be_done = unknown, True
+            except OutcomeUnknownError as error:
+                lost, self._may_be_done = error, True
                 outcome = self._resolved(await self._resolve())
-            except TikTokAPIError as refusal:
+                if outcome is None and self._sent_as.skus:
+                    break  # units would be cancelled twice if it came to light after all
+            except TikTokAPIError as error:
                 self._is_on_its_way = False
-                error = refusal
-                outcome = await self._refused(refusal)
+                outcome = await self._refused(error)
             except JournalError:
                 raise
             except TikTokShopError:
@@ -279,8 +280,14 @@ class _OneOrder:
                 outcome = await self._answered(response)
             if outcome is not None:
                 return outcome
-        assert error is not None, "a send without an outcome had an error"
-        return self._failed(error)
+        assert lost is not None, "one more reason is tried at most"
+        return self._outcome(
+            NOT_DONE,
+            source=lost,
+            error=lost,
+            message=f"It got lost, and surely was not carried out: {lost.message}",
+            hint="Run it again.",
+        )
 
     async def _send(self) -> APIResponse[CancelOrderResult]:
         if self._first_sent_at is None:

@@ -67,6 +67,7 @@ class SQLSession:
         self._wishes: list[_Wish] = []
         self._wake = asyncio.Event()
         self._is_closing = False
+        self._carried_out: Sequence[_Wish] = ()
         self._unheard: Exception | None = None
         """What failed for somebody who did not wait for it any more."""
         self._tasks: list[asyncio.Task[None]] = []
@@ -148,7 +149,20 @@ class SQLSession:
         wish = _Wish(verb, {"id": key, **row}, asyncio.get_running_loop().create_future())
         self._wishes.append(wish)
         self._wake.set()
+        if self._tasks[0].done():
+            self._refuse_all()
         return wish.answer
+
+    def _refuse_all(self) -> None:
+        """Keep nobody waiting when there is no task any more that could answer."""
+        for wish in [*self._carried_out, *self._wishes]:
+            if not wish.answer.done():
+                wish.answer.set_exception(
+                    JournalError(
+                        f"{self._name} was cut off.", hint="Run the batch again: it finds out."
+                    )
+                )
+        self._carried_out, self._wishes = (), []
 
     async def _keep_alive(self) -> None:
         while True:
@@ -170,14 +184,14 @@ class SQLSession:
                     await asyncio.sleep(0)  # others come in the same turn of the loop
                     continue
                 group, self._wishes = self._wishes[:MOST_IN_ONE], self._wishes[MOST_IN_ONE:]
-                await self._carry_out(
-                    [
-                        wish
-                        for wish in group
-                        if wish.verb is not Verb.CLAIM or not wish.answer.cancelled()
-                    ]
-                )
+                self._carried_out = [
+                    wish
+                    for wish in group
+                    if wish.verb is not Verb.CLAIM or not wish.answer.cancelled()
+                ]
+                await self._carry_out(self._carried_out)
         finally:
+            self._refuse_all()
             await self._disconnect()
 
     async def _carry_out(self, group: Sequence[_Wish]) -> None:
