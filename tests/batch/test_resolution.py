@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiktok_shop_async.batch.order_to_cancel import OrderToCancel
-from tiktok_shop_async.batch.resolving import judge
+from tiktok_shop_async.batch.resolution import judge
 from tiktok_shop_async.models.order import LineItem, Order
 from tiktok_shop_async.models.return_refund import Cancellation, CancelLineItem
 from tiktok_shop_async.sandbox import Refusal, Shop
