@@ -61,6 +61,8 @@ LONGEST_POLL = 30.0
 
 URGENT = RequestOptions(priority="high")
 
+_ASK_AGAIN = "Run it again with the same journal, or ask resolve_cancellation."
+
 _UNFIT_REASON = frozenset({25001014, 25001021})
 _NOT_ABOUT_THE_ORDER = (
     AccessTokenExpiredError,
@@ -250,7 +252,8 @@ class OneOrder:
             outcome = self._resolved(await self._resolve())
             if outcome is not None:
                 return outcome
-            return self._outcome(UNKNOWN, message="accepted, and not on record", **facts)
+            message = "The service accepted it, and has no cancellation on record."
+            return self._outcome(UNKNOWN, **facts, message=message, hint=_ASK_AGAIN)
         match state_of_status(result.cancel_status):
             case "through":
                 return self._outcome(CONFIRMED, cancel_id=result.cancel_id, **facts)
@@ -337,11 +340,11 @@ class OneOrder:
         cancellations = await self._batch.lookup.cancellations(self._wanted.order_id)
         for each in cancellations:
             if each.cancel_id == outcome.cancel_id:
+                message = f"The cancellation is {each.cancel_status}."
                 match state_of_status(each.cancel_status):
                     case "through":
-                        return attrs.evolve(outcome, status=CONFIRMED)
+                        return attrs.evolve(outcome, status=CONFIRMED, message=message)
                     case "dropped":
-                        message = f"The cancellation is {each.cancel_status}."
                         return attrs.evolve(outcome, status=REFUSED, message=message)
         return outcome
 
@@ -363,12 +366,7 @@ class OneOrder:
             case "pending":
                 return self._outcome(PENDING, **facts)
             case "unknown":
-                return self._outcome(
-                    UNKNOWN,
-                    **facts,
-                    error=found.error,
-                    hint="Run it again with the same journal, or ask resolve_cancellation.",
-                )
+                return self._outcome(UNKNOWN, **facts, error=found.error, hint=_ASK_AGAIN)
         return self._outcome(REFUSED, **facts) if found.withdrawn else None
 
     def _failed(self, error: TikTokShopError) -> CancelOutcome:
