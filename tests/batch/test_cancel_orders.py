@@ -220,6 +220,15 @@ async def test_what_is_cancelled_already_is_told_from_what_is_refused(
     assert calls(sandbox)[CANCEL] == (0 if preflight else 3)
 
 
+async def test_what_is_cancelled_is_so_whoever_cannot_be_asked_about_it(sandbox: Sandbox) -> None:
+    """The order's status is enough; who did it is a detail."""
+    order_id = order_ids(sandbox)[0]
+    sandbox.shop.cancel(order_id, PAID)
+    sandbox.faults.add("quota_exhausted", operation=SEARCH)
+    outcome = await run_one(sandbox, order_id)
+    assert (outcome.status, outcome.cancel_id) == ("already_cancelled", None)
+
+
 async def test_a_buyers_request_is_named(sandbox: Sandbox) -> None:
     """The seller has to decide on it; another cancellation is refused."""
     order_id = order_ids(sandbox)[0]
@@ -327,6 +336,16 @@ async def test_more_than_there_is_gets_the_services_refusal(sandbox: Sandbox) ->
     parts = [OrderToCancel(first, None, None, {sku: 9}), OrderToCancel(second, None, ["7"])]
     outcomes = await run(sandbox, parts)
     assert {(each.status, each.code) for each in outcomes} == {("refused", 25001003)}
+
+
+async def test_units_that_cannot_be_named_are_not_sent_again(sandbox: Sandbox) -> None:
+    """Were they cancelled after all, a second request would cancel other ones."""
+    order = sandbox.shop.orders[order_ids(sandbox)[0]]
+    sandbox.faults.add("reset_before", operation=CANCEL)
+    outcome = await run_one(
+        sandbox, OrderToCancel(order.id, None, None, {order.lines[0].sku.id: 9})
+    )
+    assert (outcome.status, outcome.attempts) == ("not_done", 1)
 
 
 async def test_line_items_that_are_cancelled_are_told_as_such(sandbox: Sandbox) -> None:
