@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -286,6 +287,48 @@ async def test_parts_are_cancelled_and_the_rest_is_kept(sandbox: Sandbox) -> Non
     assert outcomes[1].key == f"{by_sku.id}:{sku}*1"
     assert [each.id for each in by_line.lines if each.cancelled] == [line]
     assert [each.sku.id for each in by_sku.lines if each.cancelled] == [sku]
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_of_parts_nothing_more_and_nothing_less_is_cancelled(
+    seed: int, tmp_path: Path
+) -> None:
+    """By line items and by SKUs, with faults, and with a run that is broken off on the way."""
+    random = Random(seed)  # noqa: S311 - nothing secret
+    async with shop_in_a_hurry(600, pending_share=0.0) as sandbox:
+        for number, (fault, probability) in enumerate(FAULTS.items()):
+            sandbox.faults.add(fault, operation=CANCEL, probability=probability, seed=number)
+        shop_orders = [sandbox.shop.orders[each] for each in order_ids(sandbox, lines=2)]
+        parts = [some_part(order, random) for order in shop_orders]
+        journal = tmp_path / "cancellations.db"
+        stop = len(parts) // 2
+        await run(sandbox, parts, journal=journal, stop_on=lambda each: each.index == stop)
+        outcomes = await run(sandbox, parts, journal=journal, ordered=True)
+        for order, part, outcome in zip(shop_orders, parts, outcomes, strict=True):
+            cancelled = [line for line in order.lines if line.cancelled]
+            assert (outcome.status, len(order.cancellations)) == ("confirmed", 1), outcome
+            if part.skus:
+                assert Counter(line.sku.id for line in cancelled) == part.skus
+            else:
+                assert {line.id for line in cancelled} == set(part.order_line_item_ids)
+
+
+FAULTS = {
+    "lost_answer": 0.1,
+    "reset_before": 0.1,
+    "reset_after": 0.1,
+    "throttled": 0.1,
+    "internal_error": 0.05,
+    "truncated_body": 0.05,
+    "null_data": 0.05,
+}
+
+
+def some_part(order: Order, random: Random) -> OrderToCancel:
+    lines = random.sample(order.lines, random.randint(1, len(order.lines)))
+    if random.random() < 0.5:
+        return OrderToCancel(order.id, None, [line.id for line in lines])
+    return OrderToCancel(order.id, None, None, Counter(line.sku.id for line in lines))
 
 
 async def test_a_unit_that_was_cancelled_is_not_cancelled_again_by_its_sku(
