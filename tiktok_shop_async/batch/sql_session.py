@@ -26,6 +26,8 @@ MOST_IN_ONE = 500
 """Rows of a transaction."""
 ANSWER_TIMEOUT = 30
 """Seconds after which a database that does not answer is given up."""
+SHORTEST_STANDSTILL, LONGEST_STANDSTILL = 2, 10
+"""Seconds after which PostgreSQL ends a transaction in which nothing goes on."""
 MARGIN = 0.1
 """Part of a lease that is left when a request goes out at the latest."""
 _ABORTED = {"40001", "40P01"}
@@ -55,6 +57,11 @@ class SQLSession:
         self._batch = batch
         self._lease = lease
         self._owner = uuid4().hex
+        # A process that is stopped in the middle of a transaction must not hold up all others.
+        longest = min(max(lease / 2, SHORTEST_STANDSTILL), LONGEST_STANDSTILL)
+        self._no_standstill = text(
+            f"SET LOCAL idle_in_transaction_session_timeout = {int(longest * 1000)}"
+        )
         self._held: dict[str, float] = {}
         """Until when a claim is safely ours, by the timer of this machine."""
         self._wishes: list[_Wish] = []
@@ -224,6 +231,7 @@ class SQLSession:
                 await connection.execute(text("PRAGMA synchronous=FULL"))
         if not self._is_sqlite:
             async with connection.begin():
+                await connection.execute(self._no_standstill)
                 return await self._statements_for(connection, wishes)
         await connection.execute(text("BEGIN IMMEDIATE"))
         try:
