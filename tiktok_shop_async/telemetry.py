@@ -143,9 +143,7 @@ class OpenTelemetryObserver:
         # While the attempt's span is current: the measurement then names it as an example.
         self._duration.record(event.seconds, target.of_requests | outcome)
         self._in_flight.add(-1, target.of_operation)
-        attempt.span.set_attributes(outcome)
-        _note_answer(attempt.span, event.request_id, event.error)
-        attempt.end()
+        attempt.end(outcome, event.request_id, event.error)
         call.attempt, call.request_id = None, event.request_id
 
     def _note_throttle(self, call: _OpenCall, event: Throttled) -> None:
@@ -167,12 +165,10 @@ class OpenTelemetryObserver:
         self._waits.record(event.seconds, call.target.of_retry)
 
     def _finish_call(self, call: _OpenCall, event: CallFinished) -> None:
-        span = call.span
-        span.set_attribute("tiktok_shop.attempts", event.attempts)
+        outcome: Attributes = {"tiktok_shop.attempts": event.attempts}
         if event.error is not None:
-            span.set_attribute("error.type", _type_name(event.error))
-        _note_answer(span, call.request_id, event.error)
-        call.current.end()
+            outcome["error.type"] = _type_name(event.error)
+        call.current.end(outcome, call.request_id, event.error)
 
 
 @attrs.define(eq=False)
@@ -199,12 +195,22 @@ class _CurrentSpan:
         self._place = place
         self._token = attach(set_value(_INSIDE_OF, place, set_span_in_context(span)))
 
-    def end(self) -> None:
+    def end(self, outcome: Attributes, request_id: str | None, error: BaseException | None) -> None:
         """End the span, and return to the one that was current before, if this is the place.
 
         A call that nobody awaits to its end is closed from anywhere; and where there are two
         observers, the first one has left the place for both.
         """
+        if request_id:
+            outcome["tiktok_shop.request_id"] = request_id
+        if isinstance(error, TikTokAPIError) and error.code is not None:
+            outcome["tiktok_shop.code"] = error.code
+        self.span.set_attributes(outcome)
+        if error is not None:
+            # Ours are redacted. Other texts may have anything in them, and so may the errors behind
+            # ours, which `Span.record_exception` would write down with its traceback.
+            text = str(error) if isinstance(error, TikTokShopError) else None
+            self.span.set_status(StatusCode.ERROR, text)
         self.span.end()
         if get_value(_INSIDE_OF) == self._place:
             detach(self._token)
@@ -262,18 +268,6 @@ def _target(operation: str, version: str, method: str, base_url: str, path: str)
         of_turn=of_operation | {"tiktok_shop.wait.reason": "turn"},
         of_retry=of_operation | {"tiktok_shop.wait.reason": "retry"},
     )
-
-
-def _note_answer(span: Span, request_id: str | None, error: BaseException | None) -> None:
-    if request_id:
-        span.set_attribute("tiktok_shop.request_id", request_id)
-    if error is None:
-        return
-    if isinstance(error, TikTokAPIError) and error.code is not None:
-        span.set_attribute("tiktok_shop.code", error.code)
-    # Ours are redacted. Other texts may have anything in them, and so may the errors behind ours,
-    # which `Span.record_exception` would write down with its traceback.
-    span.set_status(StatusCode.ERROR, str(error) if isinstance(error, TikTokShopError) else None)
 
 
 def _type_name(error: BaseException) -> str:
