@@ -100,10 +100,11 @@ class Telemetry:
 
 
 @pytest.fixture
-async def telemetry() -> AsyncIterator[Telemetry]:
+async def telemetry(caplog: pytest.LogCaptureFixture) -> AsyncIterator[Telemetry]:
     telemetry = Telemetry()
     yield telemetry
     telemetry.assert_nothing_left()
+    assert "an observer failed" not in "".join(each.msg for each in caplog.get_records("call"))
 
 
 async def no_sleep(_: float) -> None:
