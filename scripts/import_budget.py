@@ -17,6 +17,7 @@ _NEVER_AT_IMPORT = (
     "cryptography",
     "filelock",
     "msgspec",
+    "opentelemetry",
     "redis",
     "sqlalchemy",
     "starlette",

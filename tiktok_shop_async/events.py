@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 import attrs
@@ -22,6 +22,8 @@ class CallInfo:
     base_url: str
     path: str
     """Template, with the version filled in: ``/order/202309/orders/{order_id}``."""
+    path_arguments: Mapping[str, object]
+    """What the template is filled with, as the caller gave it."""
 
 
 # Not frozen, since four are made for each call, and frozen ones take twice as long. Change none.

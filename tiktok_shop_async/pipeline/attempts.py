@@ -275,6 +275,7 @@ class Attempts:
                 method=operation.method,
                 base_url=self._session.options.base_url,
                 path=operation.path.replace("{version}", self.version),
+                path_arguments=self.call.path,
             )
         return self._info_made
 
