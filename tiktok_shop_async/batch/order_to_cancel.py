@@ -1,0 +1,115 @@
+"""Which order, or which part of it, is to be cancelled."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
+
+import attrs
+
+from ..errors import InvalidArgumentError
+from ..models.return_refund import Sku
+
+Skus: TypeAlias = Mapping[str, int] | Iterable[Sku | Mapping[str, Any]]
+"""Units to cancel by SKU: ``{sku_id: quantity}``, or a list as `cancel_order` takes it."""
+
+_LONGEST_PART = 100
+_FIELDS = ("order_id", "reason", "order_line_item_ids", "skus")
+
+
+def _line_item_ids(ids: Iterable[str] | None) -> tuple[str, ...]:
+    if isinstance(ids, str):
+        raise InvalidArgumentError(
+            "order_line_item_ids is a text, not a list.", argument="order_line_item_ids"
+        )
+    return tuple(dict.fromkeys(ids or ()))
+
+
+def _quantities(skus: Skus | None) -> Mapping[str, int]:
+    if isinstance(skus, Mapping):
+        return dict(skus)
+    wanted: Counter[str] = Counter()
+    for given in skus or ():
+        try:
+            sku = given if isinstance(given, Sku) else Sku(**given)
+        except TypeError as error:
+            raise InvalidArgumentError(
+                "skus has something else than a sku_id and a quantity.", argument="skus"
+            ) from error
+        wanted[sku.sku_id] += sku.quantity
+    return dict(wanted)
+
+
+@attrs.frozen
+class OrderToCancel:
+    """An order to cancel; with line items or SKUs only that part of it.
+
+    A part can be cancelled in the US and the UK, for lack of stock.
+    """
+
+    order_id: str
+    reason: str | None = None
+    """In place of the batch's reason: an intent such as ``"out_of_stock"``, or an exact name."""
+    order_line_item_ids: tuple[str, ...] = attrs.field(default=(), converter=_line_item_ids)
+    """Units to cancel; each line item is one."""
+    skus: Mapping[str, int] = attrs.field(default=(), converter=_quantities)
+    """How many units of which SKU to cancel, in place of line items."""
+
+    def __attrs_post_init__(self) -> None:
+        for name, ids in {
+            "order_id": (self.order_id,),
+            "order_line_item_ids": self.order_line_item_ids,
+            "skus": tuple(self.skus),
+        }.items():
+            if not all(isinstance(each, str) and each for each in ids):
+                raise InvalidArgumentError(
+                    f"{name} has an id that is empty or no text: {ids!r}.", argument=name
+                )
+        if any(not isinstance(quantity, int) or quantity < 1 for quantity in self.skus.values()):
+            raise InvalidArgumentError(
+                f"skus of order {self.order_id} has a quantity below 1.", argument="skus"
+            )
+        if self.skus and self.order_line_item_ids:
+            raise InvalidArgumentError(
+                f"order {self.order_id} is given with skus and with line items.",
+                argument="skus",
+                hint="Give one of them, or none to cancel the whole order.",
+            )
+
+    @classmethod
+    def of(cls, given: str | Mapping[str, Any] | OrderToCancel) -> OrderToCancel:
+        """Return what an order id, or a mapping of these fields, stands for."""
+        if isinstance(given, OrderToCancel):
+            return given
+        if isinstance(given, str):
+            return cls(given)
+        if not isinstance(given, Mapping):
+            raise InvalidArgumentError(
+                f"an order to cancel is an id or a mapping, not {given!r}.", argument="orders"
+            )
+        unknown = given.keys() - set(_FIELDS)
+        if unknown or "order_id" not in given:
+            wrong = f"has {', '.join(sorted(unknown))}" if unknown else "has no order_id"
+            raise InvalidArgumentError(
+                f"an order to cancel {wrong}.",
+                argument="orders",
+                hint=f"It has {', '.join(_FIELDS)}.",
+            )
+        return cls(**given)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing of the order shall be left."""
+        return not self.order_line_item_ids and not self.skus
+
+    @property
+    def key(self) -> str:
+        """The order's id, and the part of it: equal for what is the same, in whatever order."""
+        part = ",".join(sorted(self.order_line_item_ids)) or ",".join(
+            f"{sku_id}*{quantity}" for sku_id, quantity in sorted(self.skus.items())
+        )
+        if len(part) > _LONGEST_PART:
+            part = hashlib.sha256(part.encode()).hexdigest()[:32]
+        return f"{self.order_id}:{part}" if part else self.order_id
