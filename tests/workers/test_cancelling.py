@@ -10,12 +10,16 @@ import pytest
 from batch.shops import untruths
 from workers.crew import BATCH, World, add_faults, kill, until, world
 
+from tiktok_shop_async.batch import CancelOutcome
 
-async def cancel_all(world: World, *, workers: int, killed: int, chunk: int) -> None:
+
+async def cancel_all(
+    world: World, *, workers: int, killed: int, chunk: int, concurrency: int = 25
+) -> None:
     """Have workers cancel all orders, and kill some of them while they are at it."""
     add_faults(world.sandbox)
     orders = list(world.sandbox.shop.orders)
-    options = {"reason": "out_of_stock", "settle": 0.3, "concurrency": 25}
+    options = {"reason": "out_of_stock", "settle": 0.3, "concurrency": concurrency}
     chunks = await world.app.shop.cancel_orders(orders, batch=BATCH, chunk=chunk, **options)
     assert chunks == -(-len(orders) // chunk)
     async with AsyncExitStack() as stack:
@@ -32,7 +36,7 @@ async def _has(world: World, share: int) -> bool:
     return await world.finals() >= share
 
 
-def check(world: World, outcomes) -> None:
+def check(world: World, outcomes: list[CancelOutcome]) -> None:
     assert len(outcomes) == len(world.sandbox.shop.orders)
     assert untruths(world.sandbox, outcomes) == []
     counts = Counter(each.status for each in outcomes)
@@ -44,3 +48,9 @@ async def test_what_a_killed_worker_had_is_done_by_others() -> None:
     async with world(500) as one:
         await cancel_all(one, workers=2, killed=1, chunk=25)
         assert await one.app.broker.laid_aside() == 0
+
+
+@pytest.mark.scale
+async def test_twenty_thousand_orders_by_four_workers_of_which_two_are_killed() -> None:
+    async with world(20_000, redeliver_after=3.0, lease=3.0) as one:
+        await cancel_all(one, workers=4, killed=2, chunk=250, concurrency=50)

@@ -174,7 +174,9 @@ class RedeliveringStreamBroker(RedisStreamBroker):
                 continue
             if deliveries < self.max_deliveries:
                 logger.warning(
-                    "%s: a task is given out for the %d. time", self.queue_name, deliveries + 1
+                    "%s: a task was left behind, delivery %d of it follows",
+                    self.queue_name,
+                    deliveries + 1,
                 )
                 return claimed[0]
             await self._lay_aside(redis, *claimed[0])
