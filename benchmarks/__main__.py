@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 # Decoding first: it is all allocation, and the others leave a heap full of holes.
-CASES = ("decoding", "memory", "loopback", "gather", "imports", "first_calls", "sandbox")
+CASES = ("decoding", "memory", "loopback", "gather", "imports", "first_calls", "sandbox", "batch")
 PAGE = Path("docs/benchmarks.md")
 HEAD = """# Benchmarks
 

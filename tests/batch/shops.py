@@ -22,13 +22,13 @@ BUYERS = "ecom_order_to_ship_canceled_reason_no_longer_needed"
 
 @asynccontextmanager
 async def shop_in_a_hurry(orders: int = 300, **options: Any) -> AsyncIterator[Sandbox]:
-    """A shop where half a second passes in a fiftieth of one."""
+    """A shop where a second passes in a fiftieth of one."""
     clock = MovableClock()
 
     async def hurry() -> None:
         while True:
-            await asyncio.sleep(0.01)
-            clock.advance(0.5)
+            await asyncio.sleep(0.02)
+            clock.advance(1.0)
 
     async with run_sandbox(orders=orders, clock=clock, **options) as sandbox:
         hurrying = asyncio.create_task(hurry())

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from batch.shops import (
     shop_in_a_hurry,
     untruths,
 )
+from support import new_client
 
 from tiktok_shop_async.batch import CancelOutcome, OrderToCancel, cancel_orders
 from tiktok_shop_async.errors import (
@@ -219,6 +221,15 @@ async def test_what_is_cancelled_already_is_told_from_what_is_refused(
     assert calls(sandbox)[CANCEL] == (0 if preflight else 3)
 
 
+async def test_what_is_cancelled_is_so_whoever_cannot_be_asked_about_it(sandbox: Sandbox) -> None:
+    """The order's status is enough; who did it is a detail."""
+    order_id = order_ids(sandbox)[0]
+    sandbox.shop.cancel(order_id, PAID)
+    sandbox.faults.add("quota_exhausted", operation=SEARCH)
+    outcome = await run_one(sandbox, order_id)
+    assert (outcome.status, outcome.cancel_id) == ("already_cancelled", None)
+
+
 async def test_a_buyers_request_is_named(sandbox: Sandbox) -> None:
     """The seller has to decide on it; another cancellation is refused."""
     order_id = order_ids(sandbox)[0]
@@ -278,6 +289,48 @@ async def test_parts_are_cancelled_and_the_rest_is_kept(sandbox: Sandbox) -> Non
     assert [each.sku.id for each in by_sku.lines if each.cancelled] == [sku]
 
 
+@pytest.mark.parametrize("seed", range(4))
+async def test_of_parts_nothing_more_and_nothing_less_is_cancelled(
+    seed: int, tmp_path: Path
+) -> None:
+    """By line items and by SKUs, with faults, and with a run that is broken off on the way."""
+    random = Random(seed)  # noqa: S311 - nothing secret
+    async with shop_in_a_hurry(600, pending_share=0.0) as sandbox:
+        for number, (fault, probability) in enumerate(FAULTS.items()):
+            sandbox.faults.add(fault, operation=CANCEL, probability=probability, seed=number)
+        shop_orders = [sandbox.shop.orders[each] for each in order_ids(sandbox, lines=2)]
+        parts = [some_part(order, random) for order in shop_orders]
+        journal = tmp_path / "cancellations.db"
+        stop = len(parts) // 2
+        await run(sandbox, parts, journal=journal, stop_on=lambda each: each.index == stop)
+        outcomes = await run(sandbox, parts, journal=journal, ordered=True)
+        for order, part, outcome in zip(shop_orders, parts, outcomes, strict=True):
+            cancelled = [line for line in order.lines if line.cancelled]
+            assert (outcome.status, len(order.cancellations)) == ("confirmed", 1), outcome
+            if part.skus:
+                assert Counter(line.sku.id for line in cancelled) == part.skus
+            else:
+                assert {line.id for line in cancelled} == set(part.order_line_item_ids)
+
+
+FAULTS = {
+    "lost_answer": 0.1,
+    "reset_before": 0.1,
+    "reset_after": 0.1,
+    "throttled": 0.1,
+    "internal_error": 0.05,
+    "truncated_body": 0.05,
+    "null_data": 0.05,
+}
+
+
+def some_part(order: Order, random: Random) -> OrderToCancel:
+    lines = random.sample(order.lines, random.randint(1, len(order.lines)))
+    if random.random() < 0.5:
+        return OrderToCancel(order.id, None, [line.id for line in lines])
+    return OrderToCancel(order.id, None, None, Counter(line.sku.id for line in lines))
+
+
 async def test_a_unit_that_was_cancelled_is_not_cancelled_again_by_its_sku(
     sandbox: Sandbox,
 ) -> None:
@@ -326,6 +379,16 @@ async def test_more_than_there_is_gets_the_services_refusal(sandbox: Sandbox) ->
     parts = [OrderToCancel(first, None, None, {sku: 9}), OrderToCancel(second, None, ["7"])]
     outcomes = await run(sandbox, parts)
     assert {(each.status, each.code) for each in outcomes} == {("refused", 25001003)}
+
+
+async def test_units_that_cannot_be_named_are_not_sent_again(sandbox: Sandbox) -> None:
+    """Were they cancelled after all, a second request would cancel other ones."""
+    order = sandbox.shop.orders[order_ids(sandbox)[0]]
+    sandbox.faults.add("reset_before", operation=CANCEL)
+    outcome = await run_one(
+        sandbox, OrderToCancel(order.id, None, None, {order.lines[0].sku.id: 9})
+    )
+    assert (outcome.status, outcome.attempts) == ("not_done", 1)
 
 
 async def test_line_items_that_are_cancelled_are_told_as_such(sandbox: Sandbox) -> None:
@@ -408,6 +471,32 @@ async def test_a_cancelled_batch_loses_nothing(steps: int, tmp_path: Path) -> No
         assert all(known[order_id] == fact for order_id, fact in facts(seen).items())
 
 
+async def test_bad_input_from_a_generator_ends_the_batch_after_those_in_flight(
+    sandbox: Sandbox,
+) -> None:
+    """It cannot be read before; nothing that was begun is lost."""
+    ids = order_ids(sandbox)[:3]
+    seen: list[CancelOutcome] = []
+    async with sandbox.client() as client:
+        batch = cancel_orders(client, (each for each in [*ids, {"id": "1"}]), reason=PAID)
+        with pytest.raises(InvalidArgumentError):  # noqa: PT012 - it is the loop that raises
+            async for outcome in batch:
+                seen.append(outcome)  # noqa: PERF401 - those before the end, too
+    assert sorted(each.order_id for each in seen) == sorted(ids)
+
+
+async def test_what_was_pending_in_the_journal_can_be_waited_for(tmp_path: Path) -> None:
+    """The next run looks how it is by now."""
+    journal = tmp_path / "cancellations.db"
+    async with shop_in_a_hurry(pending_share=1.0, pending_seconds=20) as sandbox:
+        order_id = order_ids(sandbox)[0]
+        assert (await run_one(sandbox, order_id, journal=journal)).status == "pending"
+        assert (await run_one(sandbox, order_id, journal=journal)).status == "pending"
+        again = await run_one(sandbox, order_id, journal=journal, wait_for_pending=300)
+        assert (again.status, again.resumed) == ("confirmed", True)
+        assert calls(sandbox)[CANCEL] == 1
+
+
 async def test_a_closed_client_ends_the_batch(sandbox: Sandbox) -> None:
     """It would befall all others, too."""
     client = sandbox.client()
@@ -435,10 +524,10 @@ async def test_a_closed_client_ends_the_batch(sandbox: Sandbox) -> None:
     ],
 )
 async def test_bad_input_is_refused_before_anything_is_sent(
-    sandbox: Sandbox, orders: Any, options: dict[str, Any], argument: str
+    orders: Any, options: dict[str, Any], argument: str
 ) -> None:
     """A list is read before the first order is sent."""
-    async with sandbox.client() as client:
+    async with new_client() as client:
         with pytest.raises(InvalidArgumentError) as caught:
             cancel_orders(client, orders, **{"reason": PAID, **options})
     assert caught.value.argument == argument

@@ -95,7 +95,7 @@ async def test_a_part_is_told_from_other_parts(sandbox: Sandbox, client: AsyncTi
         client, order.id, order_line_item_ids=[second], sleep=at_once
     )
     assert (done.status, other.status) == ("confirmed", "not_done")
-    assert (done.order_status, done.ours) == ("AWAITING_SHIPMENT", True)
+    assert (done.order_status, done.ours) == ("AWAITING_SHIPMENT", None)
 
 
 @pytest.mark.parametrize("operation", [DETAIL, SEARCH])

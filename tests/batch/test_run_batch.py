@@ -16,11 +16,13 @@ from tiktok_shop_async import (
     AsyncTikTokShop,
     ClientClosedError,
     InvalidArgumentError,
+    LeaseLostError,
     OutcomeUnknownError,
     RequestOptions,
     TikTokShopError,
 )
 from tiktok_shop_async.batch import Batch, Outcome, Progress, Verdict, run_batch
+from tiktok_shop_async.batch.sql_session import SQLSession
 
 Answer = Callable[[str], httpx.Response]
 
@@ -313,6 +315,17 @@ async def test_what_is_final_is_not_sent_again(
     assert journal.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("key", [5, "", "a\0b", None])
+async def test_what_is_no_key_is_not_sent(
+    client: AsyncTikTokShop, service: Service, journal: Path, key: Any
+) -> None:
+    cancel = client.return_refund.cancel_order
+    told = await outcomes(run_batch(cancel, orders("1"), key=lambda _: key, journal=journal))
+    assert told["1"].status == "failed"
+    assert "cannot be a key" in told["1"].message
+    assert service.sent == []
+
+
 async def test_an_idempotency_key_is_kept_over_runs(
     client: AsyncTikTokShop, service: Service, journal: Path
 ) -> None:
@@ -391,3 +404,36 @@ async def test_cancelled_at_any_step_the_journal_knows(
         assert {each: told[each].status for each in told} == dict.fromkeys(ids, "succeeded")
         assert sorted(service.order_ids) == sorted(ids)
     assert step > 10
+
+
+async def test_a_lease_that_is_over_keeps_a_request_from_being_sent(
+    client: AsyncTikTokShop, service: Service, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is checked right before the bytes go out; then the request is claimed anew."""
+    looks: list[str] = []
+    check = SQLSession.check
+
+    def lost_once(session: SQLSession, key: str) -> None:
+        looks.append(key)
+        if len(looks) == 1:
+            raise LeaseLostError("away for too long")
+        check(session, key)
+
+    monkeypatch.setattr(SQLSession, "check", lost_once)
+    cancel = client.return_refund.cancel_order
+    told = await outcomes(run_batch(cancel, orders("1"), key=order_id, journal=journal))
+    assert (told["1"].status, told["1"].attempts) == ("succeeded", 1)
+    assert service.order_ids == ["1"]
+    assert looks == ["1", "1"]
+
+
+async def test_outside_of_a_batch_nothing_is_checked(
+    client: AsyncTikTokShop, service: Service, journal: Path
+) -> None:
+    """Not even between two outcomes, when the journal is open."""
+    cancel = client.return_refund.cancel_order
+    batch = run_batch(cancel, orders("1", "2"), key=order_id, journal=journal, concurrency=1)
+    async with batch:
+        async for _ in batch:
+            await cancel(order_id="3", cancel_reason="sold out")
+    assert sorted(service.order_ids) == ["1", "2", "3", "3"]

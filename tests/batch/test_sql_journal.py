@@ -154,6 +154,34 @@ async def test_a_claim_that_nobody_waits_for_is_given_back(journal: SQLJournal) 
             await asyncio.gather(*(another.release(str(key)) for key in range(50)))
 
 
+async def test_when_all_tasks_are_cancelled_nobody_waits_for_ever(journal: SQLJournal) -> None:
+    """As by a signal handler that ends a process at once."""
+
+    sent = []
+
+    async def call(*, order_id: str) -> None:
+        sent.append(order_id)
+        await asyncio.Event().wait()
+
+    batch = run_batch(
+        call,
+        [{"order_id": str(number)} for number in range(10)],
+        key=lambda request: str(request["order_id"]),
+        journal=journal,
+        concurrency=5,
+    )
+    me = asyncio.current_task()
+    consumer = asyncio.ensure_future(anext(batch))
+    async with asyncio.timeout(5):
+        while len(sent) < 5:  # noqa: ASYNC110 - nothing tells when
+            await asyncio.sleep(0.01)
+        for task in asyncio.all_tasks() - {me}:
+            task.cancel()
+        with pytest.raises((asyncio.CancelledError, JournalError)):
+            await consumer
+    assert len(batch.unfinished) == 5
+
+
 async def test_batches_in_one_table_share_nothing(url: str) -> None:
     async with (
         SQLJournal(url, batch="monday") as monday,

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from .outcome import Outcome
     from .progress import Progress, RichProgress
     from .reasons import CancelReason
-    from .resolving import Resolution, resolve_cancellation
+    from .resolution import Resolution
+    from .resolving import resolve_cancellation
     from .run import Verdict, run_batch
     from .sql_journal import SQLJournal
 
@@ -59,7 +60,7 @@ _, __getattr__, __dir__ = lazy_exports(
         "Progress": "progress",
         "Record": "journal",
         "RichProgress": "progress",
-        "Resolution": "resolving",
+        "Resolution": "resolution",
         "SQLJournal": "sql_journal",
         "Unfinished": "batch",
         "Verdict": "run",

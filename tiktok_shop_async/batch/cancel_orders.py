@@ -86,7 +86,8 @@ def cancel_orders(
         )
     if isinstance(orders, Collection):
         for given in orders:  # before anything is sent
-            work.read(given)
+            if reason is None or not given or not isinstance(given, str):
+                work.read(given)
     return Batch(
         work.carry_out,
         orders,

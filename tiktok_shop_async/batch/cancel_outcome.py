@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final, Self
 
 import attrs
 
+from ..models.return_refund import CancelOrderResult
+from ..response import APIResponse
 from .journal import Record
-from .order_to_cancel import OrderToCancel
 from .outcome import Outcome
-
-if TYPE_CHECKING:
-    pass
 
 CONFIRMED: Final = "confirmed"
 PENDING: Final = "pending"
@@ -26,7 +24,7 @@ FINAL = frozenset({CONFIRMED, PENDING, ALREADY_CANCELLED, REFUSED})
 
 
 @attrs.frozen(kw_only=True)
-class CancelOutcome(Outcome["APIResponse[CancelOrderResult]"]):
+class CancelOutcome(Outcome[APIResponse[CancelOrderResult]]):
     """What became of one order; ``message`` says why, and ``hint`` what to do next.
 
     ``status`` is one of
@@ -50,15 +48,9 @@ class CancelOutcome(Outcome["APIResponse[CancelOrderResult]"]):
         return self.status in (CONFIRMED, ALREADY_CANCELLED)
 
     @classmethod
-    def of_record(
-        cls, index: int, wanted: OrderToCancel, given: object, record: Record
-    ) -> CancelOutcome:
+    def of_record(cls, record: Record, **facts: Any) -> Self:
         """Return what a journal has of an earlier run."""
         return cls(
-            index=index,
-            key=record.key,
-            request=given,
-            order_id=wanted.order_id,
             status=record.status,
             cancel_id=record.details.get("cancel_id"),
             request_id=record.request_id,
@@ -67,6 +59,7 @@ class CancelOutcome(Outcome["APIResponse[CancelOrderResult]"]):
             hint=record.hint,
             attempts=record.attempts,
             resumed=True,
+            **facts,
         )
 
     def as_record(self) -> Record:

@@ -15,7 +15,7 @@ from ..pipeline.transport import check_before_sending
 from .driver import Driver
 from .journal import Busy, Claim, Claimed, Journal, JournalSession, Record
 
-LONGEST_PAUSE = 1.0
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 """Seconds between two looks at a request that another process has."""
 
 
@@ -27,16 +27,20 @@ class Claims:
         self._driver = driver
 
     async def claim(self, key: str, *, idempotency_key: str | None = None) -> Claim | Record:
-        """Return a claim, or what is final; `InvalidArgumentError` for a key that came before.
+        """Return a claim, or what is final; `InvalidArgumentError` for a key that cannot be used.
+
+        That is one that came before in this batch, or that is no text.
 
         Where another process has it, its outcome is waited for, or that its lease is over;
         meanwhile another item has the place in the batch.
         """
+        _check_key(key)
         claimed = await self.journal.claim(key, idempotency_key=idempotency_key)
         if isinstance(claimed, Busy) and not claimed.is_own:
             async with self.aside():
                 while isinstance(claimed, Busy) and not claimed.is_own:
-                    await asyncio.sleep(min(claimed.seconds_left, LONGEST_PAUSE))
+                    pause = max(claimed.seconds_left, SHORTEST_PAUSE)
+                    await asyncio.sleep(min(pause, LONGEST_PAUSE))
                     claimed = await self.journal.claim(key, idempotency_key=idempotency_key)
         if not isinstance(claimed, Claim) and claimed.is_own:
             raise InvalidArgumentError(
@@ -132,6 +136,15 @@ async def opened(
     else:
         async with journal.open() as session:
             yield session
+
+
+def _check_key(key: object) -> None:
+    if not isinstance(key, str) or not key or "\0" in key:
+        raise InvalidArgumentError(
+            f"{key!r} cannot be a key, so this request was not sent.",
+            argument="key",
+            hint="A key is a text that is not empty and has no NUL.",
+        )
 
 
 def _url_of(place: str | PathLike[str]) -> Any:

@@ -27,7 +27,7 @@ def _line_item_ids(ids: Iterable[str] | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(ids or ()))
 
 
-def _quantities(skus: Skus | None) -> Mapping[str, int]:
+def _quantities(skus: Any) -> Mapping[str, int]:
     if isinstance(skus, Mapping):
         return dict(skus)
     wanted: Counter[str] = Counter()
@@ -54,7 +54,7 @@ class OrderToCancel:
     """In place of the batch's reason: an intent such as ``"out_of_stock"``, or an exact name."""
     order_line_item_ids: tuple[str, ...] = attrs.field(default=(), converter=_line_item_ids)
     """Units to cancel; each line item is one."""
-    skus: Mapping[str, int] = attrs.field(default=(), converter=_quantities)
+    skus: Mapping[str, int] = attrs.field(default=None, converter=_quantities)
     """How many units of which SKU to cancel, in place of line items."""
 
     def __attrs_post_init__(self) -> None:

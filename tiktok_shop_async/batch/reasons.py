@@ -134,6 +134,7 @@ class Reasons:
     def __init__(self, ask: AsksForReasons) -> None:
         self._ask = ask
         self._of_status: dict[str | None, Sequence[str]] = {}
+        self._guessed: set[str | None] = set()
         self._asking: dict[str | None, asyncio.Lock] = {}
 
     async def name(self, intent: str, wanted: OrderToCancel, status: str | None) -> str | None:
@@ -144,18 +145,21 @@ class Reasons:
     async def of_status(self, wanted: OrderToCancel, status: str | None) -> Sequence[str]:
         """Return all names for orders of a status, as the service gave them for one of these."""
         async with self._asking.setdefault(status, asyncio.Lock()):
-            names = self._of_status.get(status)
-            if names is None:
-                names = await self.of_order(wanted) or usual_reasons(status)
-                self._of_status[status] = names
-        return names
+            if status not in self._of_status:
+                self._guessed.add(status)
+                self._of_status[status] = await self.of_order(wanted, status)
+        return self._of_status[status]
 
-    async def of_order(self, wanted: OrderToCancel) -> Sequence[str]:
-        """Return the names for this very order; none if the service cannot be asked."""
+    async def of_order(self, wanted: OrderToCancel, status: str | None) -> Sequence[str]:
+        """Return the names for this very order, or the usual ones if there is no answer."""
         try:
-            return await self._ask(wanted)
+            names = await self._ask(wanted)
         except TikTokShopError:
-            return ()
+            names = ()
+        if names and status in self._guessed:
+            self._guessed.discard(status)
+            self._of_status[status] = names
+        return names or usual_reasons(status)
 
 
 _INTENTS = frozenset(str(reason) for reason in CancelReason)

@@ -26,6 +26,8 @@ MOST_IN_ONE = 500
 """Rows of a transaction."""
 ANSWER_TIMEOUT = 30
 """Seconds after which a database that does not answer is given up."""
+SHORTEST_STANDSTILL, LONGEST_STANDSTILL = 2, 10
+"""Seconds after which PostgreSQL ends a transaction in which nothing goes on."""
 MARGIN = 0.1
 """Part of a lease that is left when a request goes out at the latest."""
 _ABORTED = {"40001", "40P01"}
@@ -55,11 +57,17 @@ class SQLSession:
         self._batch = batch
         self._lease = lease
         self._owner = uuid4().hex
+        # A process that is stopped in the middle of a transaction must not hold up all others.
+        longest = min(max(lease / 2, SHORTEST_STANDSTILL), LONGEST_STANDSTILL)
+        self._no_standstill = text(
+            f"SET LOCAL idle_in_transaction_session_timeout = {int(longest * 1000)}"
+        )
         self._held: dict[str, float] = {}
         """Until when a claim is safely ours, by the timer of this machine."""
         self._wishes: list[_Wish] = []
         self._wake = asyncio.Event()
         self._is_closing = False
+        self._carried_out: Sequence[_Wish] = ()
         self._unheard: Exception | None = None
         """What failed for somebody who did not wait for it any more."""
         self._tasks: list[asyncio.Task[None]] = []
@@ -141,7 +149,20 @@ class SQLSession:
         wish = _Wish(verb, {"id": key, **row}, asyncio.get_running_loop().create_future())
         self._wishes.append(wish)
         self._wake.set()
+        if self._tasks[0].done():
+            self._refuse_all()
         return wish.answer
+
+    def _refuse_all(self) -> None:
+        """Keep nobody waiting when there is no task any more that could answer."""
+        for wish in [*self._carried_out, *self._wishes]:
+            if not wish.answer.done():
+                wish.answer.set_exception(
+                    JournalError(
+                        f"{self._name} was cut off.", hint="Run the batch again: it finds out."
+                    )
+                )
+        self._carried_out, self._wishes = (), []
 
     async def _keep_alive(self) -> None:
         while True:
@@ -163,14 +184,14 @@ class SQLSession:
                     await asyncio.sleep(0)  # others come in the same turn of the loop
                     continue
                 group, self._wishes = self._wishes[:MOST_IN_ONE], self._wishes[MOST_IN_ONE:]
-                await self._carry_out(
-                    [
-                        wish
-                        for wish in group
-                        if wish.verb is not Verb.CLAIM or not wish.answer.cancelled()
-                    ]
-                )
+                self._carried_out = [
+                    wish
+                    for wish in group
+                    if wish.verb is not Verb.CLAIM or not wish.answer.cancelled()
+                ]
+                await self._carry_out(self._carried_out)
         finally:
+            self._refuse_all()
             await self._disconnect()
 
     async def _carry_out(self, group: Sequence[_Wish]) -> None:
@@ -210,6 +231,7 @@ class SQLSession:
                 await connection.execute(text("PRAGMA synchronous=FULL"))
         if not self._is_sqlite:
             async with connection.begin():
+                await connection.execute(self._no_standstill)
                 return await self._statements_for(connection, wishes)
         await connection.execute(text("BEGIN IMMEDIATE"))
         try:

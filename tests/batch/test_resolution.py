@@ -13,12 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiktok_shop_async.batch.order_to_cancel import OrderToCancel
-from tiktok_shop_async.batch.resolving import judge
+from tiktok_shop_async.batch.resolution import judge
 from tiktok_shop_async.models.order import LineItem, Order
 from tiktok_shop_async.models.return_refund import Cancellation, CancelLineItem
 from tiktok_shop_async.sandbox import Refusal, Shop
 from tiktok_shop_async.sandbox.orders import DROPPED, PENDING, SELLER_ROLE, SUCCESS
 from tiktok_shop_async.sandbox.orders import Cancellation as Truth
+from tiktok_shop_async.sandbox.orders import LineItem as LineOfShop
 from tiktok_shop_async.sandbox.rules import Selection
 
 LINES = 3
@@ -136,19 +137,39 @@ def test_the_truth_is_found_whatever_else_happened(
     lines = [
         line for line in world.order.lines if part is None or line.id in wanted.order_line_item_ids
     ]
+    assert found.status == state_of_all(lines)
+
+
+@given(
+    history=before, part=st.none() | parts.filter(bool), pending_share=st.sampled_from([0.0, 1.0])
+)
+def test_what_is_cancelled_already_is_so_whole(
+    history: list[Step], part: list[int] | None, pending_share: float
+) -> None:
+    """Without a time, nothing less than all that is wanted counts, and it is nobody's."""
+    world = World(pending_share)
+    for step in history:
+        world.do(step)
+    wanted = OrderToCancel(world.order.id, None, world.ids(part or ()))
+    records = order_of(world.shop, world.order.id), cancellations_of(world.shop, world.order.id)
+    found = judge(wanted, *records, sent_at=None)
+    lines = [
+        line for line in world.order.lines if part is None or line.id in wanted.order_line_item_ids
+    ]
+    assert found.ours is None
+    assert found.status == state_of_all(lines)
+
+
+def state_of_all(lines: Sequence[LineOfShop]) -> str:
     if all(line.cancelled for line in lines):
-        assert found.status == "confirmed"
-    elif all(
-        line.cancelled
-        or (
-            line.cancellation is not None
-            and (line.cancellation.role, line.cancellation.status) == (SELLER_ROLE, PENDING)
-        )
+        return "confirmed"
+    by_seller = [
+        line
         for line in lines
-    ):
-        assert found.status == "pending"
-    else:
-        assert found.status == "not_done"
+        if line.cancellation is not None
+        and (line.cancellation.role, line.cancellation.status) == (SELLER_ROLE, PENDING)
+    ]
+    return "pending" if all(line.cancelled or line in by_seller for line in lines) else "not_done"
 
 
 @given(history=before, arrives=st.booleans(), count=st.integers(1, LINES))
