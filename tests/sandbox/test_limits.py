@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sandbox.wire import CANCEL, NOW, ORDERS, PAID, SEARCH_ORDERS, SHOPS, Wire, new_wire
 
+from tiktok_shop_async.pipeline.limiter import endpoint_class
 from tiktok_shop_async.resources._lookup import operations
 from tiktok_shop_async.sandbox import (
     DEMO_SHOP_CIPHER,
@@ -17,7 +18,6 @@ from tiktok_shop_async.sandbox import (
     LimitSettings,
     Rate,
 )
-from tiktok_shop_async.sandbox.limits import endpoint_class
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Protocol
 
 import attrs
 
@@ -30,26 +30,42 @@ def endpoint_class(operation: Operation) -> EndpointClass:
     return EndpointClass.HEAVY_WRITE if operation.body == "multipart" else EndpointClass.WRITE
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class LimitKey:
-    """What has a rate of its own."""
+    """What the service limits together."""
 
     app_key: str
     shop: str = attrs.field(repr=False)
+    """Any text that names the shop; it leaves the process only as a hash."""
     endpoint_class: EndpointClass
 
 
+@attrs.frozen
+class Permit:
+    """Leave to send one call; all permits between two throttles of a key are alike."""
+
+    key: LimitKey
+    round: int
+    """How often the rate had been reduced when it was given."""
+
+
 class Limiter(Protocol):
-    """Decides when calls go."""
+    """Decides when calls may go, and learns from those that were refused.
 
-    async def acquire(self, key: LimitKey, priority: Priority) -> Any:
-        """Return a permit when the call may go."""
+    Of a success it is told nothing: a rate rises by being used.
+    """
+
+    async def acquire(self, key: LimitKey, priority: Priority) -> Permit:
+        """Return when the call may go; `RateLimitError` if the hour's budget is used up."""
         ...
 
-    def is_current(self, permit: Any) -> bool:
-        """Whether a permit still holds: no throttle came since it was given."""
+    def is_current(self, permit: Permit) -> bool:
+        """Whether no throttle came since; if one did, acquire again before sending."""
         ...
 
-    async def throttled(self, permit: Any, *, retry_after: float | None, quota: bool) -> None:
-        """Note that the service refused the call: it came too early, or over the hour's quota."""
+    async def throttled(self, permit: Permit, *, retry_after: float | None, quota: bool) -> None:
+        """Learn that the call was refused: by 429 or 36009002, or for the ``quota`` (36009037).
+
+        ``retry_after`` are the seconds that the service asks to wait at least.
+        """
         ...

@@ -13,6 +13,7 @@ except ImportError as error:
         name=error.name,
     ) from error
 
+from ..pipeline.limiter import EndpointClass
 from .app import create_app
 from .demo import (
     DEMO_ACCESS_TOKEN,
@@ -30,7 +31,7 @@ from .demo import (
 )
 from .events import Event
 from .faults import FaultKind, FaultRule, Faults
-from .limits import EndpointClass, Limits, LimitSettings, Rate
+from .limits import Limits, LimitSettings, Rate
 from .market import AccessToken, App, Market, TokenRules, UserType
 from .refusals import Refusal
 from .server import Sandbox, run_sandbox

@@ -11,10 +11,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from ..pipeline.limiter import EndpointClass
 from ..shapes import webhook_shape, webhook_types
 from .control import latest_orders, order_summary, orders_by_status
 from .faults import ActiveFault, FaultKind
-from .limits import EndpointClass, LimitSettings
+from .limits import LimitSettings
 from .request_log import LoggedRequest, SignatureCheck
 from .shop import Shop
 from .workbench import Workbench

@@ -4,34 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from enum import StrEnum
 from typing import Any, Literal
 
 import attrs
 from attrs.validators import and_, ge, gt, in_, instance_of, optional
 
+from ..pipeline.limiter import EndpointClass, endpoint_class
 from ..pipeline.operation import Operation
 
 HOUR = 3600
-
-
-class EndpointClass(StrEnum):
-    """What the platform's limits tell apart; which operation is in which is our choice."""
-
-    LIGHT_READ = "light_read"
-    """Reads by GET."""
-    READ = "read"
-    """Reads by POST, that is searches."""
-    WRITE = "write"
-    HEAVY_WRITE = "heavy_write"
-    """Uploads."""
-
-
-def endpoint_class(operation: Operation) -> EndpointClass:
-    """Return the class that an operation is counted in."""
-    if operation.effect == "read":
-        return EndpointClass.LIGHT_READ if operation.method == "GET" else EndpointClass.READ
-    return EndpointClass.HEAVY_WRITE if operation.body == "multipart" else EndpointClass.WRITE
 
 
 @attrs.frozen

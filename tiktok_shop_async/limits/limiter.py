@@ -1,0 +1,250 @@
+"""A limiter for one process."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+
+from ..options import Priority
+from ..pipeline.limiter import EndpointClass, LimitKey, Permit
+from .budget import Account, new_budget, paused
+from .lanes import Lanes, grant, refuse, was_granted
+from .learning import Pace, awakened, reserve, returned, throttled
+from .observing import NOTICEABLE, LimitedRate, OnChange, rate_of
+from .rates import STARTING_RATES, FixedRate, paces
+from .recent import WINDOW, RecentCalls
+
+FORGET_AFTER = 900.0
+"""Seconds without a call after which what was learned is worth nothing."""
+SWEEP_EVERY = 60.0
+
+
+class _Gate:
+    """What is known about one key, and who waits there."""
+
+    def __init__(self, key: LimitKey, pace: Pace | None, account: Account) -> None:
+        self.pace = pace
+        self.account = account
+        self.permit = Permit(key, 0)
+        self.recent = RecentCalls()
+        self.lanes = Lanes()
+        self.timer: asyncio.TimerHandle | None = None
+        self.used_at = 0.0
+        self.told = 0.0
+        """The rate that was last told to the one who wants to know."""
+
+
+class LearningLimiter:
+    """Finds out how fast calls may go, for each app, shop and class of endpoint.
+
+    Nothing is limited before the first throttle, unless ``rates`` say where to begin. Clients of
+    one event loop may share it; what it learns is lost with the process. `RedisLimiter` shares it.
+    """
+
+    # Limiters such as aiolimiter, limits, pyrate-limiter or throttled-py keep to rates that they
+    # are given, and what learns (botocore, aimd-limiter) cannot be shared by processes.
+
+    def __init__(
+        self,
+        *,
+        rates: Mapping[EndpointClass, float | FixedRate] | None = None,
+        hourly_budget: int | None = None,
+        kept_for_high: float = 0.1,
+        burst: int = 1,
+        on_change: OnChange | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        unix_clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Make a limiter.
+
+        Args:
+            rates: Calls a second to begin with, by class of endpoint, such as `STARTING_RATES`;
+                a `FixedRate` stays as it is. Classes that are left out begin without a limit.
+            hourly_budget: Calls an hour of one app in one shop, as development shops have.
+            kept_for_high: The share of it that is kept for calls of high priority.
+            burst: How many calls may go at once after a pause; the service counts within a second.
+            on_change: Called with a `LimitedRate` when a rate falls, or has risen by a tenth.
+            clock: Seconds that only go forward.
+            unix_clock: Unix seconds, for the budget's hours.
+        """
+        self._paces = paces(rates)
+        self._budget = new_budget(hourly_budget, kept_for_high)
+        self._burst = burst
+        self._on_change = on_change
+        self._clock = clock
+        self._unix_clock = unix_clock
+        self._gates: dict[LimitKey, _Gate] = {}
+        self._accounts: dict[tuple[str, str], Account] = {}
+        self._swept_at = clock()
+
+    async def acquire(self, key: LimitKey, priority: Priority = "normal") -> Permit:
+        """Return when the call may go; `RateLimitError` if the hour's budget is used up.
+
+        The call counts from then on. It is not counted if this is cancelled.
+        """
+        gate = self._gates.get(key) or self._new_gate(key)
+        if gate.pace is None and not gate.account.limited:
+            recent, now = gate.recent, self._clock()
+            if now - recent.since >= WINDOW:
+                recent.turn(now)
+            recent.calls += 1
+            return gate.permit
+        return await self._in_turn(gate, priority)
+
+    def is_current(self, permit: Permit) -> bool:
+        """Whether no throttle came since; if one did, acquire again before sending."""
+        gate = self._gates.get(permit.key)
+        if gate is None:
+            return True
+        if permit.round < gate.permit.round or self._unix_clock() < self._stop(gate.account):
+            return False
+        return gate.pace is None or self._clock() >= gate.pace.held_until
+
+    async def throttled(
+        self, permit: Permit, *, retry_after: float | None = None, quota: bool = False
+    ) -> None:
+        """Learn that the call was refused; see `Limiter`."""
+        key = permit.key
+        gate = self._gates.get(key) or self._new_gate(key)
+        if quota:
+            self._pause(gate.account, retry_after)
+            return
+        now = self._clock()
+        if gate.pace is None:
+            start = STARTING_RATES[key.endpoint_class]
+            gate.pace = awakened(gate.recent.per_second(now), start, now, retry_after)
+        else:
+            gate.pace = throttled(gate.pace, permit.round, now, retry_after)
+        gate.used_at = now
+        if gate.pace.round != gate.permit.round:
+            gate.permit = Permit(key, gate.pace.round)
+            self._tell(gate)
+        self._arm(gate)
+
+    def observe(self) -> list[LimitedRate]:
+        """Return what each key is limited to now."""
+        return [self._seen(gate) for gate in self._gates.values()]
+
+    async def _in_turn(self, gate: _Gate, priority: Priority) -> Permit:
+        account = gate.account
+        refusal = account.refusal(self._unix_clock(), priority, waiting=account.waiting)
+        if refusal is not None:
+            raise refusal
+        if not gate.lanes and self._take(gate, backlog=False):
+            return self._let_go(gate)
+        waiter = gate.lanes.join(priority)
+        account.waiting += 1
+        if gate.timer is None:
+            self._arm(gate)
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if was_granted(waiter):
+                self._pass_on(gate)
+            else:
+                account.waiting -= gate.lanes.leave(waiter)
+                if not gate.lanes:
+                    self._arm(gate)
+            raise
+
+    def _take(self, gate: _Gate, *, backlog: bool) -> bool:
+        """Take a turn, if there is one now."""
+        if gate.pace is None:
+            return True
+        now = self._clock()
+        gate.pace, turns = reserve(gate.pace, now, 1, ahead=0.0, backlog=backlog, burst=self._burst)
+        gate.used_at = now
+        return turns.count > 0
+
+    def _let_go(self, gate: _Gate) -> Permit:
+        gate.account.count(self._unix_clock())
+        if gate.pace is None:
+            now = self._clock()
+            if now - gate.recent.since >= WINDOW:
+                gate.recent.turn(now)
+            gate.recent.calls += 1
+        elif gate.pace.rate > gate.told * NOTICEABLE:
+            self._tell(gate)
+        return gate.permit
+
+    def _serve(self, gate: _Gate) -> None:
+        """Let go whose turn has come."""
+        gate.timer = None
+        while gate.lanes and self._take(gate, backlog=True):
+            self._let_next_go(gate)
+        self._arm(gate)
+
+    def _let_next_go(self, gate: _Gate) -> bool:
+        """Let one go that the budget has calls for; False if nobody is left."""
+        while (priority := gate.lanes.next_priority()) is not None:
+            waiter = gate.lanes.pop()
+            gate.account.waiting -= 1
+            refusal = gate.account.refusal(self._unix_clock(), priority)
+            if refusal is not None:
+                refuse(waiter, refusal)
+            elif not waiter.done():
+                return grant(waiter, self._let_go(gate))
+        return False
+
+    def _pass_on(self, gate: _Gate) -> None:
+        """Give a turn that is not used to the next in line."""
+        gate.account.take_back()
+        if not self._let_next_go(gate) and gate.pace is not None:
+            gate.pace = returned(gate.pace)
+
+    def _arm(self, gate: _Gate) -> None:
+        """Wake up when the next turn comes, if anybody waits for it."""
+        if gate.timer is not None:
+            gate.timer.cancel()
+            gate.timer = None
+        if gate.lanes and gate.pace is not None:
+            next_at = max(gate.pace.next_at, gate.pace.held_until)
+            loop = asyncio.get_running_loop()
+            gate.timer = loop.call_later(max(0.0, next_at - self._clock()), self._serve, gate)
+
+    def _pause(self, account: Account, retry_after: float | None) -> None:
+        account.pause(self._unix_clock(), retry_after)
+        account.waiting = 0
+        for gate in self._gates.values():
+            if gate.account is account:
+                gate.lanes.refuse_all(lambda: paused(account.paused_until - self._unix_clock()))
+                self._arm(gate)
+
+    def _stop(self, account: Account) -> float:
+        """Return until when nothing goes; the one call on trial is not stopped by itself."""
+        return account.paused_until if account.on_trial else 0.0
+
+    def _new_gate(self, key: LimitKey) -> _Gate:
+        now = self._clock()
+        if now - self._swept_at > SWEEP_EVERY:
+            self._forget(now)
+        account = self._accounts.setdefault((key.app_key, key.shop), Account(self._budget))
+        gate = self._gates[key] = _Gate(key, self._paces.get(key.endpoint_class), account)
+        gate.used_at = now
+        gate.told = gate.pace.rate if gate.pace else 0.0
+        return gate
+
+    def _forget(self, now: float) -> None:
+        """Drop what was not used for long; a new shop is what makes room necessary."""
+        self._swept_at = now
+        unix_now = self._unix_clock()
+        for key, gate in list(self._gates.items()):
+            used_at = max(gate.used_at, gate.recent.since, gate.pace.held_until if gate.pace else 0)
+            if not gate.lanes and now - used_at > FORGET_AFTER:
+                del self._gates[key]
+        in_use = {(key.app_key, key.shop) for key in self._gates}
+        for owner, account in list(self._accounts.items()):
+            over = (account.hour + 1) * 3600 <= unix_now and account.paused_until <= unix_now
+            if owner not in in_use and over:
+                del self._accounts[owner]
+
+    def _tell(self, gate: _Gate) -> None:
+        gate.told = gate.pace.rate if gate.pace else 0.0
+        if self._on_change is not None:
+            self._on_change(self._seen(gate))
+
+    def _seen(self, gate: _Gate) -> LimitedRate:
+        pace = gate.pace
+        held_for = pace.held_until - self._clock() if pace else 0.0
+        return rate_of(gate.permit.key, pace.rate if pace else None, held_for, len(gate.lanes))
