@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+
 import attrs
 from redis.asyncio import Redis
 from taskiq import TaskiqDepends

@@ -18,7 +18,7 @@ from auth.databases import REDIS_URL, postgresql_database, redis_prefix
 from batch.shops import CANCEL
 from workers.app import VARIABLE, App, Job
 
-from tiktok_shop_async.batch import CancelOutcome, OrderToCancel, SQLJournal
+from tiktok_shop_async.batch import CancelOutcome, SQLJournal
 from tiktok_shop_async.sandbox import Sandbox, run_sandbox
 
 TESTS = Path(__file__).parents[1]
@@ -59,21 +59,17 @@ class World:
 
     async def outcomes(self) -> list[CancelOutcome]:
         return [
-            CancelOutcome.of_record(0, OrderToCancel(each.key), each.key, each)
+            CancelOutcome.of_record(
+                each, index=0, key=each.key, request=each.key, order_id=each.key
+            )
             async for each in self.journal.records()
         ]
 
     async def all_done(self) -> None:
-        await until(lambda: self._is_all_done())
+        await until(self._is_all_done)
 
     async def _is_all_done(self) -> bool:
         return not await self.app.broker.unfinished()
-
-    async def noted(self, *words: str) -> None:
-        """Wait until tasks have said all this, and make sure that they said no more."""
-        while len(notes := await self.app.notes()) < len(words):
-            await asyncio.sleep(0.02)
-        assert sorted(notes) == sorted(words)
 
 
 async def until(holds: Callable[[], Any]) -> None:

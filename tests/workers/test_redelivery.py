@@ -1,4 +1,4 @@
-"""A task stays in the queue until it is acknowledged, whatever becomes of the worker that has it."""
+"""A task stays in the queue until it is acknowledged, whatever becomes of its worker."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from auth.databases import REDIS_URL, redis_prefix
 from redis.asyncio import Redis
 from workers.app import App, Job
 from workers.crew import until
-from workers.workers_here import lose_a_task, worker_here
+from workers.workers_here import lose_a_task, noted, worker_here
 
 from tiktok_shop_async import InvalidArgumentError
 from tiktok_shop_async.taskiq import RedeliveringStreamBroker
@@ -36,13 +36,6 @@ async def app(job: Job) -> AsyncIterator[App]:
     await app.broker.startup()
     yield app
     await app.broker.shutdown()
-
-
-async def noted(app: App, *words: str) -> None:
-    """Wait until tasks have said all this, and make sure that they said nothing else."""
-    while len(notes := await app.notes()) < len(words):
-        await asyncio.sleep(0.02)
-    assert notes == list(words)
 
 
 async def empty(app: App) -> None:

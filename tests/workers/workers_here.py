@@ -35,3 +35,10 @@ async def lose_a_task(job: Job) -> None:
     async with aclosing(broker.listen()) as tasks:
         await anext(tasks)
     await broker.connection_pool.disconnect()
+
+
+async def noted(app: App, *words: str) -> None:
+    """Wait until tasks have said all this, and make sure that they said nothing else."""
+    while len(notes := await app.notes()) < len(words):  # noqa: ASYNC110 - other processes say it
+        await asyncio.sleep(0.02)
+    assert notes == list(words)

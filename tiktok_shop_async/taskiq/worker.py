@@ -92,7 +92,7 @@ class ShopWorker:
             reason: str | None,
             shop_id: str | None,
             options: dict[str, Any],
-            context: Context = TaskiqDepends(),  # noqa: B008 - as Taskiq has it
+            context: Context = TaskiqDepends(),
         ) -> dict[str, int]:
             with self._as_running():
                 counts = await self._cancel_chunk(orders, batch, reason, shop_id, options)
