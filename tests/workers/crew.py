@@ -23,7 +23,7 @@ from tiktok_shop_async.sandbox import Sandbox, run_sandbox
 
 TESTS = Path(__file__).parents[1]
 BATCH = "a bad day"
-PATIENCE = 120
+PATIENCE = 300
 
 
 @attrs.frozen(kw_only=True)

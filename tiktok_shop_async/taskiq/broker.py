@@ -143,7 +143,7 @@ class RedeliveringStreamBroker(RedisStreamBroker):
     async def _new(self, redis: Any) -> Delivery | None:
         """Return one task: a worker takes no more than it has room for."""
         wait = min(LONGEST_READ, self._next_look - time.monotonic())
-        streams = await redis.xreadgroup(
+        streams: list[tuple[bytes, list[Delivery]]] = await redis.xreadgroup(
             self.consumer_group_name,
             self.consumer_name,
             {self.queue_name: ">"},
@@ -163,7 +163,7 @@ class RedeliveringStreamBroker(RedisStreamBroker):
             if pending["time_since_delivered"] < wait:
                 continue
             # Of all who look, one gets it: for the others it is not idle any more.
-            claimed = await redis.xclaim(
+            claimed: list[Delivery] = await redis.xclaim(
                 self.queue_name,
                 self.consumer_group_name,
                 self.consumer_name,

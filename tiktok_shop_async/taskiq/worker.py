@@ -7,7 +7,6 @@ import logging
 from collections import Counter
 from collections.abc import (
     AsyncIterable,
-    AsyncIterator,
     Callable,
     Collection,
     Iterable,
@@ -33,10 +32,13 @@ from ..batch.reasons import checked_reason
 from ..batch.sql_journal import SQLJournal
 from ..client import AsyncTikTokShop
 from ..errors import InvalidArgumentError, TikTokShopError
+from .queueing import as_json, check_options, chunks_of
 
 if TYPE_CHECKING:
     from ..auth import Authorizations
     from ..batch.cancel_orders import GivenOrder
+
+_DONE = FINAL | {DUPLICATE}
 
 logger = logging.getLogger("tiktok_shop_async.taskiq")
 
@@ -163,16 +165,16 @@ class ShopWorker:
             raise InvalidArgumentError(
                 "orders is a single one.", argument="orders", hint="Give a list of orders."
             )
-        _check_options(options)
+        check_options(options)
         if reason is not None:
             reason = checked_reason(reason)
         given: Any = orders
         if isinstance(orders, Collection):  # all of them, before anything is queued
-            given = [_as_json(each, reason) for each in orders]
+            given = [as_json(each, reason) for each in orders]
         chunks = 0
-        async for part in _chunks(given, chunk):
+        async for part in chunks_of(given, chunk):
             await self._task.kiq(
-                orders=[_as_json(each, reason) for each in part],
+                orders=[as_json(each, reason) for each in part],
                 batch=batch,
                 reason=reason,
                 shop_id=shop_id,
@@ -236,61 +238,3 @@ class ShopWorker:
             logger.warning("batch %s: not all is final, a chunk comes again: %s", batch, counts)
             raise NoResultError
         return dict(counts)
-
-
-_DONE = FINAL | {DUPLICATE}
-_OPTIONS: Mapping[str, type | tuple[type, ...]] = {
-    "preflight": bool,
-    "concurrency": int,
-    "patience": (int, float),
-    "settle": (int, float),
-    "wait_for_pending": (int, float),
-    "drain": (int, float),
-}
-
-
-def _check_options(options: Mapping[str, Any]) -> None:
-    """Refuse here what would fail in the workers."""
-    for name, value in options.items():
-        if name not in _OPTIONS:
-            raise InvalidArgumentError(
-                f"{name} is no option of a queued cancellation.",
-                argument=name,
-                hint=f"There are {', '.join(_OPTIONS)}.",
-            )
-        least = 1 if name == "concurrency" else 0
-        if not isinstance(value, _OPTIONS[name]) or not value >= least:
-            raise InvalidArgumentError(f"{name} is {value!r}.", argument=name)
-
-
-async def _chunks(items: Iterable[Any] | AsyncIterable[Any], size: int) -> AsyncIterator[list[Any]]:
-    part: list[Any] = []
-    async for item in _each(items):
-        part.append(item)
-        if len(part) == size:
-            yield part
-            part = []
-    if part:
-        yield part
-
-
-async def _each(orders: Iterable[Any] | AsyncIterable[Any]) -> AsyncIterator[Any]:
-    if isinstance(orders, AsyncIterable):
-        async for given in orders:
-            yield given
-    else:
-        for given in orders:
-            yield given
-
-
-def _as_json(given: GivenOrder, reason: str | None) -> str | dict[str, Any]:
-    """Return an order as a task carries it; `InvalidArgumentError` for what no worker could do."""
-    wanted = OrderToCancel.of(given)
-    if wanted.reason is not None:
-        checked_reason(wanted.reason)
-    elif reason is None:
-        raise InvalidArgumentError(
-            f"order {wanted.order_id} has no reason, and neither has the batch.", argument="reason"
-        )
-    fields = {name: value for name, value in attrs.asdict(wanted).items() if value}
-    return wanted.order_id if fields.keys() == {"order_id"} else fields
