@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Self
 
 try:
     from sqlalchemy import URL, MetaData
@@ -95,7 +97,7 @@ class SQLJournal(ClosedOnExit):
         self._batch = batch
         self._lease = lease
         self._checking = asyncio.Lock()
-        self._is_checked = False
+        self._is_checked = asyncio.Event()
 
     def __repr__(self) -> str:
         return f"<SQLJournal {self._batch!r} in {shown(self._engine.url)}>"
@@ -105,12 +107,19 @@ class SQLJournal(ClosedOnExit):
         """The tables, for tools such as Alembic."""
         return self._tables.metadata
 
+    def for_batch(self, batch: str) -> Self:
+        """Return a view of another batch over the same connections; it needs no closing."""
+        view = copy.copy(self)
+        view._batch = batch
+        view._owns_engine = False
+        return view
+
     async def create_schema(self) -> None:
         """Create the tables, or bring them to the newest version; many may do so at once."""
         with reported_as(JournalError, self, "creating the tables"):
             async with asyncio.timeout(ANSWER_TIMEOUT):
                 await to_the_end(self._create_schema())
-        self._is_checked = True
+        self._is_checked.set()
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[SQLSession]:
@@ -140,6 +149,14 @@ class SQLJournal(ClosedOnExit):
                 return
             after = rows[-1].key
 
+    async def counts(self) -> dict[str, int]:
+        """Return how many rows there are of each state: ``"sending"`` is not final."""
+        await self._check_schema()
+        with reported_as(JournalError, self, "counting"):
+            async with self._connections.connect() as connection:
+                rows = await connection.execute(self._statements.count, {"batch": self._batch})
+                return {row.state: row.rows for row in rows}
+
     async def aclose(self) -> None:
         """Close the connections, unless the engine is borrowed."""
         if self._owns_engine:
@@ -148,7 +165,7 @@ class SQLJournal(ClosedOnExit):
     async def _check_schema(self) -> None:
         """See to it, once, that the tables are those of this release."""
         async with self._checking:
-            if self._is_checked:
+            if self._is_checked.is_set():
                 return
             if self._is_sqlite:
                 await self.create_schema()
@@ -156,7 +173,7 @@ class SQLJournal(ClosedOnExit):
             with reported_as(JournalError, self, "looking for the table"):
                 async with asyncio.timeout(ANSWER_TIMEOUT):
                     await to_the_end(check_server(self._connections, self._schema))
-            self._is_checked = True
+            self._is_checked.set()
 
     async def _create_schema(self) -> None:
         if not self._is_sqlite:

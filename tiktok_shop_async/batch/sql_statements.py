@@ -119,6 +119,9 @@ class Statements:
             f" WHERE batch = :batch AND key > :after AND state <> '{SENDING}'"
             " ORDER BY key LIMIT :most"
         )
+        self.count = text(
+            f"SELECT state, count(*) AS rows FROM {table} WHERE batch = :batch GROUP BY state"
+        )
 
     def _rows(self, *names: str) -> str:
         """Return what gives the rows of ``:rows``."""

@@ -1,0 +1,274 @@
+"""A queue in Redis whose tasks are done, whatever becomes of the workers that had them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any, TypeAlias
+
+try:
+    from redis.asyncio import Redis
+    from redis.exceptions import RedisError
+    from taskiq import AckableMessage, TaskiqMessage, TaskiqMiddleware, TaskiqResult
+    from taskiq_redis import RedisStreamBroker
+except ImportError as error:
+    raise ImportError(
+        "RedeliveringStreamBroker needs further packages: pip install 'tiktok-shop-async[taskiq]'",
+        name=error.name,
+    ) from error
+
+from ..errors import InvalidArgumentError
+
+logger = logging.getLogger("tiktok_shop_async.taskiq")
+
+SOCKET_TIMEOUT = 10.0
+LONGEST_READ = 2.0
+"""Seconds that a read waits for a new task."""
+PAUSE = 1.0
+"""Seconds until Redis is asked again after it could not be reached."""
+LONGEST_WAIT = 3600.0
+"""Seconds after which a task is given out again at the latest, however often it failed."""
+PAGE = 100
+
+Delivery: TypeAlias = tuple[bytes, dict[bytes, bytes]]
+
+
+class RedeliveringStreamBroker(RedisStreamBroker):
+    """A Taskiq broker on a Redis stream, where a task stays until it is acknowledged.
+
+    What a worker had that died, and what a task with ``ack_type="manual"`` did not acknowledge, is
+    given to a worker again: after ``redeliver_after`` seconds, then after twice as many, and so on.
+    As long as a worker lives, what it works on is its own, for however long.
+
+    taskiq-redis itself looks for what was left behind only when a new task arrives, takes a task
+    that runs for long for left behind, and keeps all tasks that were ever done.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        queue_name: str = "tiktok-shop",
+        redeliver_after: float = 30.0,
+        max_deliveries: int = 10,
+        **connection_options: Any,
+    ) -> None:
+        """Make a broker; nothing is connected before it is used.
+
+        Args:
+            url: Of Redis 6.2 or newer.
+            queue_name: Key of the stream.
+            redeliver_after: Seconds from a worker's last sign of life until a task that it had is
+                given out again. All workers should have the same.
+            max_deliveries: How often a task is given out at most; then it is laid aside, in the
+                stream ``<queue_name>:dead``.
+            connection_options: For redis-py's connections.
+        """
+        if not redeliver_after > 0:
+            raise InvalidArgumentError(
+                "redeliver_after is not above 0.", argument="redeliver_after"
+            )
+        if max_deliveries < 1:
+            raise InvalidArgumentError("max_deliveries is below 1.", argument="max_deliveries")
+        super().__init__(
+            url,
+            queue_name=queue_name,
+            consumer_group_name="workers",
+            consumer_id="0",  # what was queued before the first worker came is for it, too
+            **{
+                "socket_timeout": SOCKET_TIMEOUT,
+                "socket_connect_timeout": SOCKET_TIMEOUT,
+                **connection_options,
+            },
+        )
+        self.redeliver_after = redeliver_after
+        self.max_deliveries = max_deliveries
+        self._at_work: dict[bytes, str] = {}
+        """Ids of what this process works on: in the stream, and those of Taskiq."""
+        self._next_look = 0.0
+        self._keeper: asyncio.Task[None] | None = None
+        self.add_middlewares(_TellsOfTheEnd(self._ended))
+
+    @property
+    def dead_queue_name(self) -> str:
+        """Key of the stream of tasks that were given out too often."""
+        return f"{self.queue_name}:dead"
+
+    async def unfinished(self) -> int:
+        """Return how many tasks are queued, being worked on, or waiting to be given out again."""
+        async with self._redis() as redis:
+            return int(await redis.xlen(self.queue_name))
+
+    async def laid_aside(self) -> int:
+        """Return how many tasks were given out too often."""
+        async with self._redis() as redis:
+            return int(await redis.xlen(self.dead_queue_name))
+
+    async def startup(self) -> None:
+        """Make the queue, and keep what this worker has until `shutdown`."""
+        await super().startup()
+        if self.is_worker_process:
+            self._keeper = asyncio.create_task(self._keep())
+
+    async def shutdown(self) -> None:
+        """Close what the handlers of the shutdown leave to be closed."""
+        try:
+            await super().shutdown()
+        finally:
+            if self._keeper is not None:
+                self._keeper.cancel()
+
+    async def listen(self) -> AsyncGenerator[AckableMessage, None]:
+        """Yield tasks: new ones, and now and then what was left behind."""
+        async with self._redis() as redis:
+            while True:
+                try:
+                    delivery = await self._left_behind(redis) or await self._new(redis)
+                except (RedisError, OSError) as error:
+                    logger.warning("%s: no tasks can be read: %r", self.queue_name, error)
+                    await asyncio.sleep(PAUSE)
+                    if "NOGROUP" in str(error):  # Redis has lost it
+                        await self._declare_consumer_group()
+                    continue
+                if delivery is not None:
+                    yield self._message(*delivery)
+
+    def _redis(self) -> Any:
+        return Redis(connection_pool=self.connection_pool)
+
+    # What is given out ----------------------------------------------------------------------------
+
+    async def _new(self, redis: Any) -> Delivery | None:
+        """Return one task: a worker takes no more than it has room for."""
+        wait = min(LONGEST_READ, self._next_look - time.monotonic())
+        streams: list[tuple[bytes, list[Delivery]]] = await redis.xreadgroup(
+            self.consumer_group_name,
+            self.consumer_name,
+            {self.queue_name: ">"},
+            count=1,
+            block=max(1, int(wait * 1000)),
+        )
+        return streams[0][1][0] if streams else None
+
+    async def _left_behind(self, redis: Any) -> Delivery | None:
+        """Return a task that nobody works on any more, if it is time to look for one."""
+        now = time.monotonic()
+        if now < self._next_look:
+            return None
+        async for pending in self._pending(redis):
+            deliveries = pending["times_delivered"]
+            wait = self._wait_after(deliveries)
+            if pending["time_since_delivered"] < wait:
+                continue
+            # Of all who look, one gets it: for the others it is not idle any more.
+            claimed: list[Delivery] = await redis.xclaim(
+                self.queue_name,
+                self.consumer_group_name,
+                self.consumer_name,
+                min_idle_time=wait,
+                message_ids=[pending["message_id"]],
+            )
+            if not claimed or not claimed[0][1]:
+                continue
+            if deliveries < self.max_deliveries:
+                logger.warning(
+                    "%s: a task was left behind, delivery %d of it follows",
+                    self.queue_name,
+                    deliveries + 1,
+                )
+                return claimed[0]
+            await self._lay_aside(redis, *claimed[0])
+        self._next_look = now + self.redeliver_after / 4
+        return None
+
+    async def _pending(self, redis: Any) -> AsyncGenerator[dict[str, Any], None]:
+        """Yield the tasks that have been idle, from the oldest on."""
+        start = "-"
+        while True:
+            page = await redis.xpending_range(
+                self.queue_name,
+                self.consumer_group_name,
+                min=start,
+                max="+",
+                count=PAGE,
+                idle=self._wait_after(1),
+            )
+            for pending in page:
+                yield pending
+            if len(page) < PAGE:
+                return
+            start = f"({page[-1]['message_id'].decode()}"
+
+    def _wait_after(self, deliveries: int) -> int:
+        """Return the milliseconds that a task is left alone after it was given out so often."""
+        wait = self.redeliver_after * 2 ** (min(deliveries, 30) - 1)
+        return int(min(wait, max(LONGEST_WAIT, self.redeliver_after)) * 1000)
+
+    async def _lay_aside(self, redis: Any, entry_id: bytes, fields: dict[bytes, bytes]) -> None:
+        async with redis.pipeline(transaction=True) as pipeline:
+            pipeline.xadd(self.dead_queue_name, fields)
+            pipeline.xack(self.queue_name, self.consumer_group_name, entry_id)
+            pipeline.xdel(self.queue_name, entry_id)
+            await pipeline.execute()
+        logger.error(
+            "%s: a task was given out %d times, and lies in %s now",
+            self.queue_name,
+            self.max_deliveries,
+            self.dead_queue_name,
+        )
+
+    # What is worked on ----------------------------------------------------------------------------
+
+    def _message(self, entry_id: bytes, fields: dict[bytes, bytes]) -> AckableMessage:
+        data = fields[b"data"]
+        try:
+            self._at_work[entry_id] = self.formatter.loads(message=data).task_id
+        except Exception:  # a formatter has many errors; the receiver tells of this one
+            logger.debug("%s: a task cannot be read", self.queue_name)
+        return AckableMessage(data=data, ack=self._acknowledgement(entry_id))
+
+    def _acknowledgement(self, entry_id: bytes) -> Callable[[], Awaitable[None]]:
+        async def acknowledge() -> None:
+            async with self._redis() as redis, redis.pipeline(transaction=True) as pipeline:
+                pipeline.xack(self.queue_name, self.consumer_group_name, entry_id)
+                pipeline.xdel(self.queue_name, entry_id)
+                await pipeline.execute()
+
+        return acknowledge
+
+    def _ended(self, task_id: str) -> None:
+        for entry_id in [each for each, task in self._at_work.items() if task == task_id]:
+            del self._at_work[entry_id]
+
+    async def _keep(self) -> None:
+        """Tell Redis again and again that this process works on what it has."""
+        while True:
+            await asyncio.sleep(self.redeliver_after / 3)
+            if not self._at_work:
+                continue
+            try:
+                async with self._redis() as redis:
+                    await redis.xclaim(
+                        self.queue_name,
+                        self.consumer_group_name,
+                        self.consumer_name,
+                        min_idle_time=0,
+                        message_ids=list(self._at_work),
+                        justid=True,  # without it, this would count as one more delivery
+                    )
+            except (RedisError, OSError) as error:
+                logger.warning("%s: its tasks may be given out again: %r", self.queue_name, error)
+
+
+class _TellsOfTheEnd(TaskiqMiddleware):
+    """Tells that a task has ended, however it did."""
+
+    def __init__(self, ended: Callable[[str], None]) -> None:
+        super().__init__()
+        self._ended = ended
+
+    def post_execute(self, message: TaskiqMessage, result: TaskiqResult[Any]) -> None:
+        """Tell so."""
+        self._ended(message.task_id)
