@@ -31,10 +31,11 @@ ENVIRONMENT = ("TIKTOK_APP_KEY", "TIKTOK_APP_SECRET", "TIKTOK_ACCESS_TOKEN", "TI
 FAULTS = (
     {"kind": "lost_answer", "probability": 0.05},
     {"kind": "reset_before", "probability": 0.03},
-    {"kind": "throttled", "probability": 0.1},
     {"kind": "internal_error", "probability": 0.01, "after_processing": True},
 )
-"""What befalls the calls that cancel an order in the local shop."""
+"""What befalls the calls that cancel an order in the local shop..."""
+LIMITS = {"rates": {"write": {"per_second": 80, "burst": 5}}}
+"""...beside the throttling of those that come too fast."""
 OVER = ("IN_TRANSIT", "DELIVERED", "COMPLETED", "CANCELLED")
 ORDERS_PER_DETAIL_CALL = 50
 CANCELLATIONS_PER_PAGE = 50
@@ -93,6 +94,7 @@ def local_shop(orders: int, seed: int) -> Iterator[Mapping[str, str]]:
     """Run a sandbox in a process of its own; give the variables that say how to reach it."""
     command = [sys.executable, "-m", "tiktok_shop_async.sandbox", "--port", "0"]
     command += ["--orders", str(orders), "--seed", str(seed)]
+    command += ["--limits", json.dumps(LIMITS)]
     for number, fault in enumerate(FAULTS):
         rule = {"operation": "return_refund.cancel_order", "seed": seed + number, **fault}
         command += ["--fault", json.dumps(rule)]

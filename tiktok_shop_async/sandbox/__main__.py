@@ -6,7 +6,8 @@ import argparse
 import contextlib
 import gc
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import uvicorn
 
@@ -21,11 +22,15 @@ from . import (
     DEMO_SHOP_CIPHER,
     FaultRule,
     Faults,
+    Limits,
+    LimitSettings,
     StateFile,
     create_app,
 )
 from .authorization import SELLER_PAGE
 from .server import base_url, listening, server_config
+
+T = TypeVar("T")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -46,6 +51,7 @@ def _serve(options: argparse.Namespace, state: StateFile | None) -> None:
             orders=options.orders,
             seed=options.seed,
             faults=Faults(options.fault),
+            limits=Limits(options.limits),
             redirect_url=options.redirect_url,
             webhook_url=options.webhook_url,
             webhook_time_scale=options.webhook_time_scale,
@@ -88,8 +94,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="JSON",
         action="append",
         default=[],
-        type=_fault,
+        type=_from(FaultRule.from_json),
         help='a rule, as in {"kind": "throttled", "every": 10}; may be given again',
+    )
+    parser.add_argument(
+        "--limits",
+        metavar="JSON",
+        type=_from(LimitSettings.from_json),
+        help='rates and quota, as in {"rates": {"write": {"per_second": 3, "burst": 5}}}',
     )
     parser.add_argument(
         "--redirect-url", default=DEMO_REDIRECT_URL, help="end of an authorization (%(default)s)"
@@ -101,11 +113,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _fault(document: str) -> FaultRule:
-    try:
-        return FaultRule.from_json(json.loads(document))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+def _from(read: Callable[[Any], T]) -> Callable[[str], T]:
+    """Return what reads an argument that is JSON."""
+
+    def value(document: str) -> T:
+        try:
+            return read(json.loads(document))
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return value
 
 
 if __name__ == "__main__":
