@@ -360,6 +360,7 @@ def _what_to_check(call: Call) -> str:
 _WHAT_TO_CHECK = {
     "return_refund.cancel_order": (
         "Look at the order's status (order.get_order_detail) and its cancellations "
-        "(return_refund.search_cancellations by order id) before you repeat it."
+        "(return_refund.search_cancellations by order id) before you repeat it: "
+        "batch.resolve_cancellation does so."
     )
 }
