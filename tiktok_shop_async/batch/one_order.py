@@ -9,17 +9,11 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ..errors import (
-    AccessTokenExpiredError,
     ClientClosedError,
     InvalidArgumentError,
     JournalError,
     LeaseLostError,
     OutcomeUnknownError,
-    PermissionDeniedError,
-    RateLimitError,
-    ReauthorizationRequiredError,
-    ServiceUnavailableError,
-    SignatureError,
     TikTokAPIError,
     TikTokShopError,
 )
@@ -43,6 +37,7 @@ from .line_items import is_cancelled, with_line_items
 from .order_to_cancel import OrderToCancel
 from .outcome import facts_of
 from .reasons import fitting, is_exact
+from .refusals import is_about_the_request
 from .resolution import HANDED_OVER, Resolution, judge, state_of_status
 from .resolving import look, resolve
 
@@ -64,14 +59,6 @@ URGENT = RequestOptions(priority="high")
 _ASK_AGAIN = "Run it again with the same journal, or ask resolve_cancellation."
 
 _UNFIT_REASON = frozenset({25001014, 25001021})
-_NOT_ABOUT_THE_ORDER = (
-    AccessTokenExpiredError,
-    PermissionDeniedError,
-    RateLimitError,
-    ReauthorizationRequiredError,
-    ServiceUnavailableError,
-    SignatureError,
-)
 
 
 class OneOrder:
@@ -385,7 +372,7 @@ class OneOrder:
 
 def _is_about_the_order(error: TikTokAPIError) -> bool:
     """Whether a refusal is about the order, and not about who calls and how."""
-    if isinstance(error, _NOT_ABOUT_THE_ORDER) or error.code is None:
+    if not is_about_the_request(error) or error.code is None:
         return False
     is_gateways = 100_000 <= error.code < 110_000 or 36_009_000 <= error.code < 36_010_000
     return not is_gateways

@@ -10,17 +10,10 @@ from uuid import uuid4
 import attrs
 
 from ..errors import (
-    AccessTokenExpiredError,
     ClientClosedError,
     InvalidArgumentError,
     LeaseLostError,
     OutcomeUnknownError,
-    PermissionDeniedError,
-    RateLimitError,
-    ReauthorizationRequiredError,
-    ServiceUnavailableError,
-    SignatureError,
-    TikTokAPIError,
     TikTokShopError,
 )
 from ..options import RequestOptions
@@ -34,6 +27,7 @@ from .driver import DRAIN
 from .journal import Claim, Record, record_of
 from .outcome import FAILED, SUCCEEDED, UNKNOWN, Outcome, facts_of
 from .progress import OnProgress
+from .refusals import is_about_the_request
 
 T = TypeVar("T")
 
@@ -42,15 +36,6 @@ Request: TypeAlias = Mapping[str, Any]
 CONCURRENCY = 20
 MOST_SENDS = 3
 """How often a request is sent that turns out not to have been done."""
-_NOT_ABOUT_THE_REQUEST = (
-    AccessTokenExpiredError,
-    PermissionDeniedError,
-    RateLimitError,
-    ReauthorizationRequiredError,
-    ServiceUnavailableError,
-    SignatureError,
-)
-"""Refusals that may be over when the batch is run again."""
 
 
 @attrs.frozen(kw_only=True)
@@ -212,7 +197,7 @@ class _Calls(Generic[T]):
                 raise
             if not isinstance(error, InvalidArgumentError):
                 turn.attempts += getattr(error, "attempts", 1)
-            turn.is_final = _is_about_the_request(error)
+            turn.is_final = is_about_the_request(error)
             return turn.unknown(error) if maybe_sent_before else turn.failed(error)
         turn.is_final = True
         return turn.succeeded(response)
@@ -294,15 +279,6 @@ def _left_over() -> OutcomeUnknownError:
     return OutcomeUnknownError(
         "an earlier run was about to send this when it ended.",
         hint="Read back what the call should have changed before you repeat it.",
-    )
-
-
-def _is_about_the_request(error: TikTokShopError) -> bool:
-    """Whether the service refused this very request, as it would again."""
-    return (
-        isinstance(error, TikTokAPIError)
-        and not error.retryable
-        and not isinstance(error, _NOT_ABOUT_THE_REQUEST)
     )
 
 

@@ -22,6 +22,7 @@ except ImportError as error:
     ) from error
 
 from .._closing import ClosedOnExit
+from .._redis import new_client
 from ..errors import ClientClosedError, InvalidArgumentError
 from ..options import Priority
 from ..pipeline.limiter import EndpointClass, LimitKey, Permit
@@ -111,7 +112,11 @@ class RedisLimiter(ClosedOnExit):
         if not 0 < share_alone <= 1:
             raise InvalidArgumentError("share_alone is no share.", argument="share_alone")
         self._owns_client = isinstance(server, str)
-        self._client: Any = _new_client(server) if isinstance(server, str) else server
+        self._client: Any = (
+            new_client(server, timeout=PATIENCE, retry=Retry(NoBackoff(), 1))
+            if isinstance(server, str)
+            else server
+        )
         self._script = self._client.register_script(DECIDE)
         self._prefix = prefix
         self._paces = paces(rates)
@@ -351,21 +356,3 @@ class RedisLimiter(ClosedOnExit):
     def _seen(self, gate: _Gate) -> LimitedRate:
         held_for = gate.held_until - self._clock()
         return rate_of(gate.permit.key, gate.rate, held_for, len(gate.lanes))
-
-
-def _new_client(url: str) -> Redis:
-    try:
-        return Redis.from_url(
-            url,
-            socket_timeout=PATIENCE,
-            socket_connect_timeout=PATIENCE,
-            retry=Retry(NoBackoff(), 1),
-        )
-    except ValueError:
-        pass
-    # Outside of the block: the exception there may quote the password.
-    raise InvalidArgumentError(
-        "the server is given by no URL that redis-py can read.",
-        argument="server",
-        hint="Write it as redis://user:password@host:6379/0.",
-    )

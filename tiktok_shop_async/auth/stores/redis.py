@@ -22,6 +22,7 @@ except ImportError as error:
     ) from error
 
 from ..._closing import ClosedOnExit
+from ..._redis import new_client
 from ..._waiting import to_the_end, until
 from ...errors import InvalidArgumentError, StaleVersionError
 from ..events import logger
@@ -70,7 +71,11 @@ class RedisTokenStore(ClosedOnExit):
                 keeps it as long as it needs.
         """
         self._owns_client = isinstance(server, str)
-        self._client: Any = _new_client(server) if isinstance(server, str) else server
+        self._client: Any = (
+            new_client(server, timeout=SOCKET_TIMEOUT, retry=Retry(ExponentialBackoff(), RETRIES))
+            if isinstance(server, str)
+            else server
+        )
         settings: dict[str, Any] = self._client.connection_pool.connection_kwargs
         if settings.get("decode_responses"):
             raise InvalidArgumentError(
@@ -168,21 +173,3 @@ class RedisTokenStore(ClosedOnExit):
             pass  # it is not ours, or not any more
         except (RedisError, OSError) as error:
             logger.warning("%s: the lock of %s is left to expire: %s", self, key, error)
-
-
-def _new_client(url: str) -> Redis:
-    try:
-        return Redis.from_url(
-            url,
-            socket_timeout=SOCKET_TIMEOUT,
-            socket_connect_timeout=SOCKET_TIMEOUT,
-            retry=Retry(ExponentialBackoff(), RETRIES),
-        )
-    except ValueError:
-        pass
-    # Outside of the block: the exception there may quote the password.
-    raise InvalidArgumentError(
-        "the server is given by no URL that redis-py can read.",
-        argument="server",
-        hint="Write it as redis://user:password@host:6379/0.",
-    )
