@@ -33,7 +33,7 @@ def unix_time() -> float:
     return 1_700_000_000 + now()
 
 
-@pytest.mark.parametrize("burst", [1, 5])
+@pytest.mark.parametrize("burst", [5, 10])
 def test_a_client_finds_the_sandboxs_limit_and_follows_it(burst: int) -> None:
     """50, then 10, then 80 a second: under 5 % are throttled, 85 % of what is allowed is used."""
     passed, throttled = run(watched_client(burst))

@@ -78,19 +78,23 @@ class LearningLimiter:
         self._accounts: dict[tuple[str, str], Account] = {}
         self._swept_at = clock()
 
+    def at_once(self, key: LimitKey) -> Permit | None:
+        """Return a permit if nothing limits the key now; the call counts from then on."""
+        gate = self._gates.get(key) or self._new_gate(key)
+        if gate.pace is not None or gate.account.limited:
+            return None
+        recent, now = gate.recent, self._clock()
+        if now - recent.since >= WINDOW:
+            recent.turn(now)
+        recent.calls += 1
+        return gate.permit
+
     async def acquire(self, key: LimitKey, priority: Priority = "normal") -> Permit:
         """Return when the call may go; `RateLimitError` if the hour's budget is used up.
 
         The call counts from then on. It is not counted if this is cancelled.
         """
-        gate = self._gates.get(key) or self._new_gate(key)
-        if gate.pace is None and not gate.account.limited:
-            recent, now = gate.recent, self._clock()
-            if now - recent.since >= WINDOW:
-                recent.turn(now)
-            recent.calls += 1
-            return gate.permit
-        return await self._in_turn(gate, priority)
+        return self.at_once(key) or await self._in_turn(self._gates[key], priority)
 
     def is_current(self, permit: Permit) -> bool:
         """Whether no throttle came since; if one did, acquire again before sending."""

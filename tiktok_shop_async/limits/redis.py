@@ -135,13 +135,19 @@ class RedisLimiter(ClosedOnExit):
     def __repr__(self) -> str:
         return f"<RedisLimiter {self._prefix}>"
 
+    def at_once(self, key: LimitKey) -> Permit | None:
+        """Return a permit if, by what Redis said last, nothing limits the key now."""
+        gate = self._gates.get(key) or self._new_gate(key)
+        if self._clock() >= gate.open_until:
+            return None
+        gate.calls += 1
+        return gate.permit
+
     async def acquire(self, key: LimitKey, priority: Priority = "normal") -> Permit:
         """Return when the call may go; `RateLimitError` if the hour's budget is used up."""
-        gate = self._gates.get(key) or self._new_gate(key)
-        now = self._clock()
-        if now < gate.open_until:
-            gate.calls += 1
-            return gate.permit
+        if (permit := self.at_once(key)) is not None:
+            return permit
+        gate = self._gates[key]
         if self._closed:
             raise ClientClosedError("the limiter is closed.", hint="Make a new one.")
         if (left := self._pause_left(key)) > 0:

@@ -39,7 +39,7 @@ from .session import Session
 
 if TYPE_CHECKING:
     from ..auth.token import Token
-    from .limiter import Limiter, Permit
+    from .limiter import Limiter, LimitKey, Permit
 
 R = TypeVar("R", bound=APIResponse[Any])
 
@@ -110,7 +110,7 @@ class Attempts:
             self._may_have_happened |= may_have_happened(self.call.operation, timeout)
             raise self._final(timeout) from error
 
-    # One coroutine for all of it, and `_admitted` none: a call that waits holds their frames.
+    # One coroutine for all of it, and none to begin it: a call that waits holds their frames.
     async def _repeated(self, attempt: Callable[[int], Awaitable[R]]) -> R:
         session, cipher = self._session, self.call.operation.cipher
         while True:
@@ -120,14 +120,16 @@ class Attempts:
                     # Without a place in flight: finding a cipher is a call, and takes one itself.
                     with _named(self.call.operation):
                         await self._auth.prepare(cipher)
-                await self._admitted()
+                if (admission := self._admission()) is not None:
+                    await admission
                 try:
                     response = await self._begun(attempt)
                 finally:
                     session.slots.release()
             except TikTokShopError as error:
+                # What keeps a call from being sent is no failed attempt: it has been waited for.
+                wait = await self._wait_after(error) if self._is_sent else None
                 self._is_sent = False
-                wait = await self._wait_after(error)
                 if wait is None:
                     final = self._final(error)
                     if final is error:
@@ -153,25 +155,33 @@ class Attempts:
             return self._tell_of_one(attempt, held_back=now - self._arrived)
         return attempt(self._made)
 
-    def _admitted(self) -> Awaitable[None]:
-        """Wait until the call may go, and has its place in flight."""
-        session = self._session
-        shop = self._auth.limited_as(self.call.operation.cipher)
+    def _admission(self) -> Awaitable[None] | None:
+        """Take a place in flight; if that has to be waited for, return what to await."""
+        session, call = self._session, self.call
+        shop = self._auth.limited_as(call.operation.cipher)
         if session.limiter is None:
-            return session.slots.acquire(shop, self.call.options.priority)
-        return self._limited(session.limiter, shop)
+            if session.slots.take():
+                return None
+            return session.slots.acquire(shop, call.options.priority)
+        key = session.limit_key(shop, call.operation)
+        self._permit = session.limiter.at_once(key)
+        if self._permit is not None and session.slots.take():
+            return None
+        return self._admitted(session.limiter, key)
 
-    async def _limited(self, limiter: Limiter, shop: str) -> None:
+    async def _admitted(self, limiter: Limiter, key: LimitKey) -> None:
+        """Wait until the call may go, and has its place in flight."""
         slots, priority = self._session.slots, self.call.options.priority
-        key = self._session.limit_key(shop, self.call.operation)
-        self._permit = None
+        permit = self._permit
         while True:
-            permit = await limiter.acquire(key, priority)
-            await slots.acquire(shop, priority)
+            if permit is None:
+                permit = await limiter.acquire(key, priority)
+            await slots.acquire(key.shop, priority)
             if limiter.is_current(permit):
                 self._permit = permit
                 return
             slots.release()  # there was a throttle meanwhile
+            permit = None
 
     async def _wait_after(self, error: TikTokShopError) -> float | None:
         """Return the seconds until the next attempt; None if there is to be none."""

@@ -55,6 +55,10 @@ class Limiter(Protocol):
     Of a success it is told nothing: a rate rises by being used.
     """
 
+    def at_once(self, key: LimitKey) -> Permit | None:
+        """Return a permit if nothing limits the key now; None asks the caller to `acquire` one."""
+        ...
+
     async def acquire(self, key: LimitKey, priority: Priority) -> Permit:
         """Return when the call may go; `RateLimitError` if the hour's budget is used up."""
         ...

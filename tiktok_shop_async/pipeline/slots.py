@@ -23,10 +23,16 @@ class Slots:
         self._waiting = 0
         self._lanes: tuple[dict[str, deque[Future[None]]], ...] = ({}, {}, {})
 
+    def take(self) -> bool:
+        """Take a place if one is free: then nobody waits for it."""
+        if not self.free:
+            return False
+        self.free -= 1
+        return True
+
     async def acquire(self, shop: str, priority: Priority) -> None:
         """Take a place, as soon as there is one."""
-        if self.free:
-            self.free -= 1
+        if self.take():
             return
         place: Future[None] = get_running_loop().create_future()
         lane = self._lanes[_LANES[priority]]
