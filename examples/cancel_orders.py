@@ -24,6 +24,7 @@ from rich.table import Table
 
 from tiktok_shop_async import AsyncTikTokShop, TikTokShopError
 from tiktok_shop_async.batch import CancelOutcome, RichProgress, cancel_orders
+from tiktok_shop_async.limits import LearningLimiter
 from tiktok_shop_async.models.order import Order
 from tiktok_shop_async.models.return_refund import Cancellation
 
@@ -125,6 +126,7 @@ async def cancel_in_local_shop(
         access_token=environment["TIKTOK_ACCESS_TOKEN"],
         shop_cipher=environment["TIKTOK_SHOP_CIPHER"],
         base_url=environment["TIKTOK_BASE_URL"],
+        limiter=LearningLimiter(),
     )
     async with client:
         before = await all_orders(client)
@@ -219,7 +221,7 @@ async def cancel_in_real_shop(
     order_ids: Sequence[str], options: argparse.Namespace
 ) -> Sequence[str]:
     """Cancel orders of the shop that the environment names; return what is off."""
-    async with AsyncTikTokShop.from_env() as client:
+    async with AsyncTikTokShop.from_env(limiter=LearningLimiter()) as client:
         before = await details(client, order_ids)
         missing = [order_id for order_id in order_ids if order_id not in before]
         problems = [f"order {order_id} is not in this shop" for order_id in missing]

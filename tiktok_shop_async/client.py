@@ -52,7 +52,7 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
         deadline: float | None = None,
         max_retries: int = 2,
         retry_policy: RetryPolicy | None = None,
-        limiter: Limiter | Literal["auto"] | None = "auto",
+        limiter: Limiter | None = None,
         max_in_flight: int = 100,
         api_versions: Mapping[str, str] | None = None,
         proxy: str | httpx.Proxy | None = None,
@@ -73,9 +73,7 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
             deadline: Seconds that a whole call may take, with all its attempts and waits.
             max_retries: How often a call is sent again where that is safe; 0 switches it off.
             retry_policy: Says when; `ExponentialBackoff` by default.
-            limiter: Says when a call may go; one may serve many clients. ``"auto"`` is one of its
-                own that learns, and limits nothing before the service throttles; with a ``sleep``
-                there is none.
+            limiter: Says when a call may go, as a `LearningLimiter` does; may serve many clients.
             max_in_flight: Calls under way at once; further ones wait, before anything is encoded.
             api_versions: Version by operation, ``{"return_refund.cancel_order": "202309"}``.
             proxy: As httpx takes it; without one, the environment's proxies are honoured.

@@ -47,23 +47,17 @@ R = TypeVar("R", bound=APIResponse[Any])
 class Attempts:
     """Makes the attempts of one call, until one succeeds or none may follow."""
 
-    __slots__ = (
-        "_arrived",
-        "_auth",
-        "_began",
-        "_due",
-        "_info_made",
-        "_is_sent",
-        "_listeners",
-        "_made",
-        "_may_have_happened",
-        "_permit",
-        "_session",
-        "_token_replaced",
-        "_token_used",
-        "call",
-        "version",
-    )
+    # Here and not in `__init__`, which is run for each call, for the sake of its time.
+    _made = 0
+    _began = _arrived = 0.0
+    _due = math.inf
+    _permit: Permit | None = None
+    _token_used: Token | None = None
+    _token_replaced = False
+    _is_sent = False
+    """Whether an attempt is under way, or was when it was cut off."""
+    _may_have_happened = False
+    _info_made: CallInfo | None = None
 
     def __init__(self, session: Session, call: Call, version: str, auth: AuthState) -> None:
         self._session = session
@@ -71,17 +65,6 @@ class Attempts:
         self.version = version
         self._auth = auth
         self._listeners = session.listeners
-        self._made = 0
-        self._began = 0.0
-        self._due = math.inf
-        self._arrived = 0.0
-        self._permit: Permit | None = None
-        self._token_used: Token | None = None
-        self._token_replaced = False
-        self._is_sent = False
-        """Whether an attempt is under way, or was when it was cut off."""
-        self._may_have_happened = False
-        self._info_made: CallInfo | None = None
 
     def make(self, attempt: Callable[[int], Awaitable[R]]) -> Awaitable[R]:
         """Return the answer of the first attempt that succeeds; each is told its number."""
@@ -158,10 +141,10 @@ class Attempts:
     def _admission(self) -> Awaitable[None] | None:
         """Take a place in flight; if that has to be waited for, return what to await."""
         session, call = self._session, self.call
+        if session.limiter is None and session.slots.take():
+            return None
         shop = self._auth.limited_as(call.operation.cipher)
         if session.limiter is None:
-            if session.slots.take():
-                return None
             return session.slots.acquire(shop, call.options.priority)
         key = session.limit_key(shop, call.operation)
         self._permit = session.limiter.at_once(key)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import httpx
 
@@ -37,7 +37,7 @@ class Session:
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[object]] | None = None,
         retry_policy: RetryPolicy | None = None,
-        limiter: Limiter | Literal["auto"] | None = None,
+        limiter: Limiter | None = None,
         observers: Sequence[Observer] = (),
     ) -> None:
         self.http_client = http_client
@@ -45,8 +45,7 @@ class Session:
         self.clock = clock
         self.timer: Callable[[], float] = time.monotonic
         """Measures how long something takes."""
-        self.limiter = None if limiter == "auto" else limiter
-        self._learns = limiter == "auto" and sleep is None
+        self.limiter = limiter
         self.closed = False
         self._sleep = sleep
         self._observers = tuple(observers)
@@ -84,10 +83,6 @@ class Session:
         self._sleep = self._sleep or sleep_by(self.clock)
         if isinstance(self.clock, MovableClock):
             self.timer = self.clock  # a test's: what it moves has passed
-        if self._learns:
-            from ..limits import LearningLimiter
-
-            self.limiter = LearningLimiter(clock=self.timer, unix_clock=self.clock)
 
     async def sleep(self, seconds: float) -> None:
         """Wait before a call is repeated."""
