@@ -35,6 +35,7 @@ from tiktok_shop_async.events import (
     RetryScheduled,
     Throttled,
 )
+from tiktok_shop_async.limits import EndpointClass, FixedRate, LearningLimiter
 from tiktok_shop_async.pipeline.retry import FailedAttempt
 
 THROTTLED = {"code": 36009002, "message": "Too many requests"}
@@ -331,6 +332,37 @@ class TestPlaces:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
                 assert client._session.slots.free == 1
+
+    async def test_a_call_that_is_cancelled_at_any_step_leaves_nothing_behind(self) -> None:
+        """While it waits for its rate or its place, is under way, or waits to be sent again."""
+        under_way, step, is_done = 0, 0, False
+
+        async def answer(_: httpx.Request) -> httpx.Response:
+            nonlocal under_way
+            under_way += 1
+            try:
+                for _ in range(3):
+                    await asyncio.sleep(0)
+            finally:
+                under_way -= 1
+            return httpx.Response(200, json=envelope(code=36009002))
+
+        limiter = LearningLimiter(rates={EndpointClass.LIGHT_READ: FixedRate(1e6)})
+        transport = httpx.MockTransport(answer)
+        options: dict[str, Any] = {"max_in_flight": 1, "max_retries": 2, "sleep": Patience()}
+        async with new_client(transport, limiter=limiter, **options) as client:
+            while not is_done:
+                tasks = [asyncio.ensure_future(read(client)) for _ in range(3)]
+                for _ in range(step):
+                    await asyncio.sleep(0)
+                is_done = all(task.done() for task in tasks)
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                assert (client._session.slots.free, under_way) == (1, 0)
+                step += 1
+            assert [each.waiting for each in limiter.observe()] == [0]
+        assert step > 30
 
 
 def one_place(note: Callable[[httpx.Request], object]) -> AsyncTikTokShop:
