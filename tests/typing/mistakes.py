@@ -3,7 +3,8 @@
 Both checkers warn of an ignored line without an error, so a mistake that slips through fails.
 """
 
-from tiktok_shop_async import AsyncTikTokShop, TikTokShopOAuth
+from tiktok_shop_async import AsyncTikTokShop, RequestOptions, TikTokShopOAuth
+from tiktok_shop_async.batch import cancel_orders
 from tiktok_shop_async.models.return_refund import Sku
 
 
@@ -19,3 +20,5 @@ async def mistakes(client: AsyncTikTokShop) -> None:
     response.data.cancel_idd  # type: ignore[attr-defined]  # noqa: B018
     TikTokShopOAuth("key", "secret").authorization_url(role="buyer")  # type: ignore[arg-type]
     Sku(sku="1")  # type: ignore[call-arg]
+    RequestOptions(priority="urgent")  # type: ignore[arg-type]
+    cancel_orders(client, [1], reason="out_of_stock")  # type: ignore[list-item]

@@ -13,6 +13,8 @@ from tiktok_shop_async import (
     APIResponse,
     AsyncTikTokShop,
     AuthState,
+    ExponentialBackoff,
+    FailedAttempt,
     FileResponse,
     Pager,
     RateLimitError,
@@ -32,8 +34,11 @@ from tiktok_shop_async.auth import (
     parse_redirect,
 )
 from tiktok_shop_async.auth.web import Authorized, OAuthRoutes
+from tiktok_shop_async.batch import CancelOutcome, Outcome, cancel_orders, run_batch
+from tiktok_shop_async.events import CallEvent, RetryScheduled
+from tiktok_shop_async.limits import EndpointClass, FixedRate, LearningLimiter, RedisLimiter
 from tiktok_shop_async.models.affiliate_seller import CompassTaskFile
-from tiktok_shop_async.models.order import LineItem, Order, OrderPage
+from tiktok_shop_async.models.order import LineItem, Order, OrderDetail, OrderPage
 from tiktok_shop_async.models.product import UploadedImage
 from tiktok_shop_async.models.return_refund import CancelOrderResult, Sku
 from tiktok_shop_async.testing import (
@@ -137,6 +142,39 @@ class Subclass(AsyncTikTokShop):
 async def subclasses(client: Subclass) -> None:
     assert_type(client.for_shop(shop_cipher="x"), Subclass)
     assert_type(Subclass.from_env(), Subclass)
+
+
+def never(failed: FailedAttempt) -> float | None:
+    assert_type(failed.attempt, int)
+    return None
+
+
+def observe(event: CallEvent) -> None:
+    if isinstance(event, RetryScheduled):
+        assert_type(event.seconds, float)
+
+
+async def retries_and_limits(url: str) -> None:
+    async with RedisLimiter(url) as limiter:
+        AsyncTikTokShop("key", "secret", retry_policy=never, observers=[observe], limiter=limiter)
+    AsyncTikTokShop(
+        "key",
+        "secret",
+        retry_policy=ExponentialBackoff(base=0.5),
+        limiter=LearningLimiter(rates={EndpointClass.WRITE: FixedRate(3), EndpointClass.READ: 8.0}),
+        deadline=60.0,
+    )
+    RequestOptions(priority="high", deadline=5.0, max_retries=0)
+
+
+async def batches(client: AsyncTikTokShop, order_ids: Sequence[str]) -> None:
+    async with cancel_orders(client, order_ids, reason="out_of_stock") as cancellations:
+        async for cancellation in cancellations:
+            assert_type(cancellation, CancelOutcome)
+            assert_type(cancellation.cancel_id, str | None)
+    requests = [{"ids": [each]} for each in order_ids]
+    async for outcome in run_batch(client.order.get_order_detail, requests):
+        assert_type(outcome, Outcome[APIResponse[OrderDetail]])
 
 
 def test_kit(mock: MockTikTokShop) -> None:
