@@ -6,9 +6,11 @@ import asyncio
 import inspect
 import json
 import re
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, nullcontext
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import httpx
@@ -80,6 +82,7 @@ def world(
     oauth = TikTokShopOAuth("x", "x", service_id="x")
     return {
         "app": None,
+        "batch": "friday",
         "authorizations": Authorizations(oauth, MemoryTokenStore()),
         "authorized": Authorized(
             token=Token.from_document(DOCUMENT), auth=AuthState(access_token="x"), data=None
@@ -103,8 +106,12 @@ def world(
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS)
-def test_a_snippet_runs(snippet: str, world: dict[str, Any]) -> None:
-    names: dict[str, Any] = {"__name__": "snippet"}
+def test_a_snippet_runs(
+    snippet: str, world: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = ModuleType("snippet")
+    monkeypatch.setitem(sys.modules, "snippet", module)
+    names = vars(module)
     brings_its_shop = re.search(r"import .*\b(respx|run_sandbox|MockTikTokShop)", snippet)
     router = respx.mock(assert_all_called=False)
     router.route().mock(side_effect=answer)
@@ -121,10 +128,12 @@ async def called(function: Any, world: dict[str, Any]) -> None:
     client = AsyncTikTokShop("key", "secret", access_token="token", shop_cipher="cipher")
     request = Request({"type": "http", "state": {"client": client}})
     known = world | {"client": client, "request": request}
-    parameters = inspect.signature(function).parameters.values()
-    result = function(
-        **{each.name: known[each.name] for each in parameters if each.default is each.empty}
-    )
+    arguments = {
+        each.name: known[each.name]
+        for each in inspect.signature(function).parameters.values()
+        if each.default is each.empty or each.name == "client"  # a task's is injected
+    }
+    result = function(**arguments)
     async with client:
         if inspect.isawaitable(result):
             await result

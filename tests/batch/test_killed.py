@@ -115,7 +115,7 @@ def check(work: Work, words: Sequence[dict[str, Any]], *earlier: Sequence[dict[s
         assert final[each["order_id"]] == (each["status"], each["cancel_id"])
 
 
-@pytest.mark.parametrize("orders", [400, 401, 20_000])
+@pytest.mark.parametrize("orders", [400, 401, pytest.param(20_000, marks=pytest.mark.scale)])
 async def test_a_process_that_is_killed_three_times_goes_on(tmp_path: Path, orders: int) -> None:
     """At any point: nothing is cancelled twice, nothing is left unknown."""
     random = Random(orders)  # noqa: S311 - nothing secret

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 from batch.shops import CANCEL, shop_in_a_hurry, untruths
 
 from tiktok_shop_async.batch import cancel_orders
@@ -11,6 +12,7 @@ from tiktok_shop_async.batch import cancel_orders
 ORDERS = 20_000
 
 
+@pytest.mark.scale
 async def test_twenty_thousand_orders_come_to_their_true_state() -> None:
     """5 % lost answers, 3 % resets, 10 % throttled, 1 % failures: none twice, none unknown."""
     async with shop_in_a_hurry(ORDERS) as sandbox:

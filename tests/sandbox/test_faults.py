@@ -376,7 +376,7 @@ async def test_a_write_over_a_connection_is_processed_as_the_kind_says(
         await strike_a_write(client, sandbox.shop, sandbox.faults, kind)
         sandbox.faults.clear()
         await client.authorization.get_authorized_shops()
-    assert not caplog.records
+    assert not [each for each in caplog.records if not each.name.startswith("tiktok_shop_async")]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "taskiq_cancel.py"
 
 async def test_the_example_cancels_all_orders_of_a_local_shop_and_its_record_agrees() -> None:
     environment = {**os.environ, "COLUMNS": "200", "REDIS_URL": REDIS_URL}
-    async with redis_prefix(), asyncio.timeout(60):  # skips without a server
+    async with redis_prefix(), asyncio.timeout(180):  # skips without a server
         running = await asyncio.create_subprocess_exec(
             *(sys.executable, EXAMPLE, "--orders", "80"),
             stdout=PIPE,
