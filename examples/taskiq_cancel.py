@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -151,11 +152,17 @@ async def forget(queue_name: str) -> None:
 def workers_here(environment: Mapping[str, str], workers: int) -> Iterator[None]:
     command = [sys.executable, "-m", "taskiq", "worker", "taskiq_cancel:broker"]
     command += ["--app-dir", str(Path(__file__).parent), "--workers", str(workers), *WORKER]
-    with subprocess.Popen(command, env=environment) as process:  # noqa: S603
+    with subprocess.Popen(  # noqa: S603
+        command, env=environment, start_new_session=True
+    ) as process:
         try:
             yield
         finally:
             process.terminate()  # they finish what they are at
+            try:
+                process.wait(timeout=15)
+            except subprocess.TimeoutExpired:  # the command does not always hear of it
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 async def cancel_all_here() -> Sequence[str]:

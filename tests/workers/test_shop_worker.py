@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -100,17 +99,6 @@ async def test_a_worker_that_has_to_end_before_its_work_leaves_the_rest_to_other
         await shop.all_done()
     await check(shop, len(ids))
     assert calls(shop.sandbox)[CANCEL] == len(ids)
-
-
-async def test_sigterm_lets_a_worker_finish_its_task(shop: World) -> None:
-    """The command ends by itself then, and has closed what it had opened."""
-    async with shop.worker() as running:
-        await shop.app.take.kiq(1.5)
-        await noted(shop.app, "opened", "began")
-        running.send_signal(signal.SIGTERM)
-        assert await running.wait() == 0
-    assert await shop.app.notes() == ["opened", "began", "ended", "closed"]
-    assert await shop.app.broker.unfinished() == 0
 
 
 async def test_parts_of_orders_and_reasons_of_their_own_reach_the_workers(shop: World) -> None:
