@@ -441,7 +441,7 @@ class TestEvents:
         self, shop: FakeShop, caplog: pytest.LogCaptureFixture
     ) -> None:
         shop.answer(**THROTTLED).fail(httpx.ReadError(f"reset by {SECRETS[1]}")).answer({})
-        caplog.set_level(logging.DEBUG)
+        caplog.set_level(logging.DEBUG, "tiktok_shop_async.calls")
         async with client_of(shop) as client:
             await read(client)
         ours = [each for each in caplog.records if each.name == "tiktok_shop_async.calls"]
@@ -457,7 +457,7 @@ class TestEvents:
         self, shop: FakeShop, caplog: pytest.LogCaptureFixture
     ) -> None:
         shop.answer({})
-        caplog.set_level(logging.INFO)
+        caplog.set_level(logging.INFO, "tiktok_shop_async.calls")
         async with client_of(shop) as client:
             await read(client)
         assert not caplog.records
