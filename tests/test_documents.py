@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import logging
 import re
 import sys
 from collections.abc import AsyncIterator
@@ -115,6 +116,7 @@ def test_a_snippet_runs(
     brings_its_shop = re.search(r"import .*\b(respx|run_sandbox|MockTikTokShop)", snippet)
     router = respx.mock(assert_all_called=False)
     router.route().mock(side_effect=answer)
+    monkeypatch.setattr(logging.getLogger("tiktok_shop_async"), "setLevel", lambda _: None)
     with nullcontext() if brings_its_shop else router:
         exec(compile(snippet, "snippet", "exec"), names)  # noqa: S102 - our own page
         for function in list(names.values()):
