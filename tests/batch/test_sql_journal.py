@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from auth.databases import postgresql_database
@@ -112,6 +113,33 @@ async def test_what_may_have_been_sent_is_told(journal: SQLJournal, url: str, by
         await one.release("1")
         assert not await one.finish(Record(key="1", status="succeeded"))
         assert await other.finish(Record(key="1", status="failed"))
+
+
+@pytest.mark.parametrize("give_up", [SQLSession.let_go, SQLSession.release])
+async def test_what_is_given_up_during_a_beat_can_be_claimed_anew(
+    journal: SQLJournal, monkeypatch: pytest.MonkeyPatch, give_up: Callable[..., Any]
+) -> None:
+    """A late renewal does not hold it, and the beat does not end the new claim."""
+    beats: asyncio.Queue[None] = asyncio.Queue()
+
+    class Beating:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(asyncio, name)
+
+        async def sleep(self, seconds: float) -> None:
+            await (beats.get() if seconds else asyncio.sleep(0))
+
+    monkeypatch.setattr(sql_session, "asyncio", Beating())
+    async with journal.open() as session:
+        await session.claim("1")
+        beats.put_nowait(None)
+        await asyncio.sleep(0)  # the beat has asked for the renewal, and nothing is done yet
+        await give_up(session, "1")
+        assert isinstance(await session.claim("1"), Claim)
+        session.check("1")
+        async with journal.open() as other:
+            assert isinstance(await other.claim("1"), Busy)
+        session.check("1")
 
 
 async def test_a_claim_lives_as_long_as_its_session(url: str) -> None:

@@ -167,11 +167,12 @@ class SQLSession:
     async def _keep_alive(self) -> None:
         while True:
             await asyncio.sleep(self._lease / 3)
-            now, keys = timer(), [key for key, until in self._held.items() if until]
+            now, held = timer(), {key: until for key, until in self._held.items() if until}
             with suppress(JournalError):  # the next beat may succeed, and else `check` says no
-                wishes = [self._ask(Verb.RENEW, key) for key in keys]
-                for key, is_ours in zip(keys, await asyncio.gather(*wishes), strict=True):
-                    if key in self._held:
+                wishes = [self._ask(Verb.RENEW, key) for key in held]
+                answers = await asyncio.gather(*wishes)
+                for (key, until), is_ours in zip(held.items(), answers, strict=True):
+                    if self._held.get(key) == until:  # and not given up, nor claimed anew
                         self._held[key] = now + self._lease if is_ours else _NO_LEASE_LEFT
 
     async def _carry_out_all(self) -> None:

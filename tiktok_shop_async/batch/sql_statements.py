@@ -104,7 +104,10 @@ class Statements:
                 " RETURNING key"
             ),
             Verb.RELEASE: text(f"DELETE FROM {table} WHERE {ours} AND {keys}"),
-            Verb.LET_GO: text(f"UPDATE {table} SET lease_until = 0 WHERE {ours} AND {keys}"),
+            # Nobody's from then on: the RENEW of a late beat must not make it ours again.
+            Verb.LET_GO: text(
+                f"UPDATE {table} SET owner = '', lease_until = 0 WHERE {ours} AND {keys}"
+            ),
             Verb.RENEW: text(
                 f"UPDATE {table} SET lease_until = {now} + {cast} WHERE {ours} AND {keys}"
                 " RETURNING key"
