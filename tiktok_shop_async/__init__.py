@@ -30,7 +30,12 @@ from .errors import (
     TikTokShopError,
     TokenStoreError,
     TransportError,
+    WebhookBodyError,
+    WebhookError,
+    WebhookExpiredError,
     WebhookSignatureError,
+    WebhookStoreError,
+    WebhookStoreFullError,
 )
 
 if TYPE_CHECKING:
@@ -77,7 +82,12 @@ __all__ = [
     "Token",
     "TokenStoreError",
     "TransportError",
+    "WebhookBodyError",
+    "WebhookError",
+    "WebhookExpiredError",
     "WebhookSignatureError",
+    "WebhookStoreError",
+    "WebhookStoreFullError",
     "__version__",
 ]
 

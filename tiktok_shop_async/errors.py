@@ -26,7 +26,12 @@
     │   └── StaleVersionError              somebody else wrote in between
     ├── JournalError                   a batch's journal could not be read or written
     │   └── LeaseLostError                 this process was away too long to send; nothing was
-    └── WebhookSignatureError          a delivery that the service did not sign
+    └── WebhookError                   a delivery that is not handled
+        ├── WebhookSignatureError          the service did not sign it
+        ├── WebhookExpiredError            it is older than is allowed
+        ├── WebhookBodyError               it is signed, and no event
+        └── WebhookStoreError              the store could not be read or written
+            └── WebhookStoreFullError          too many events wait in it
 """
 
 from __future__ import annotations
@@ -228,8 +233,28 @@ class LeaseLostError(JournalError):
     """A request was not sent: by now another process may be at it."""
 
 
-class WebhookSignatureError(TikTokShopError):
+class WebhookError(TikTokShopError):
+    """A webhook delivery that is not handled, so that the service sends it again."""
+
+
+class WebhookSignatureError(WebhookError):
     """A webhook delivery whose signature does not fit its body."""
+
+
+class WebhookExpiredError(WebhookError):
+    """A webhook delivery that is signed, and older than is allowed: perhaps a recorded one."""
+
+
+class WebhookBodyError(WebhookError):
+    """A webhook delivery that is signed, and whose body is no JSON object."""
+
+
+class WebhookStoreError(WebhookError):
+    """The store of webhook events could not be read or written; its cause is chained."""
+
+
+class WebhookStoreFullError(WebhookStoreError):
+    """An event was not taken: too many others wait to be handled."""
 
 
 def _rebuild(

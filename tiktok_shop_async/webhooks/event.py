@@ -1,0 +1,61 @@
+"""What all events have in common, and the event that this release does not know."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+import attrs
+
+from ..documents import load_document
+from ..response import DecodingIssue
+
+
+@attrs.frozen(kw_only=True)
+class WebhookEvent:
+    """A delivery of the platform, decoded; each kind has its class in `tiktok_shop_async.webhooks`.
+
+    Source: https://partner.tiktokshop.com/docv2/page/tts-webhooks-overview
+    """
+
+    TYPE: ClassVar[int | None] = None
+    """The number that the class stands for."""
+    EVENT_TYPE: ClassVar[str | None] = None
+    """The name by which a shop subscribes to it; None if only Partner Center can."""
+
+    id: str
+    """Stays the same when the event is delivered again: handle each id once."""
+    type: int | None = None
+    tts_notification_id: str | None = None
+    """The platform's id of the notification; some kinds have none."""
+    shop_id: str | None = None
+    seller_open_id: str | None = None
+    """In place of ``shop_id``, where the event is about a seller."""
+    creator_open_id: str | None = None
+    """In place of ``shop_id``, where the event is about a creator."""
+    timestamp: int | None = None
+    """When the event was first sent, in Unix seconds."""
+    data: Any
+    app_key: str | None = None
+    """The app whose secret signed it; None if the signature was not checked."""
+    issues: tuple[DecodingIssue, ...] = ()
+    """What could not be coerced; its fields are None, and the values are still in ``json()``."""
+    raw: bytes = attrs.field(repr=False, eq=False)
+    """Body as it came."""
+
+    @property
+    def sent_at(self) -> datetime | None:
+        """When the event was first sent."""
+        try:
+            return None if self.timestamp is None else datetime.fromtimestamp(self.timestamp, UTC)
+        except (OverflowError, OSError, ValueError):
+            return None
+
+    def json(self) -> Any:
+        """Return the whole delivery as plain Python values, envelope included."""
+        return load_document(self.raw)
+
+
+@attrs.frozen(kw_only=True)
+class UnknownEvent(WebhookEvent):
+    """An event of a kind that this release has no class for; ``data`` is plain values."""

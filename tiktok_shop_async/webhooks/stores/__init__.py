@@ -1,0 +1,1 @@
+"""Where events wait to be handled, and their ids are remembered."""
