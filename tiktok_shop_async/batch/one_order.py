@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from ..response import APIResponse
     from .cancelling import Cancelling
 
-MOST_SENDS = 5
+MOST_SENDS = 8
 """How often an order is sent at most whose request got lost on its way to the service."""
 
 FIRST_POLL = 2.0
