@@ -9,8 +9,9 @@ import tempfile
 from pathlib import Path
 
 from . import lock
-from .catalogue import ROOT, CatalogueError, OperationFacts, groups, load
+from .catalogue import EVENTS, ROOT, CatalogueError, OperationFacts, groups, load, load_events
 from .classes import GroupClasses, classes_of
+from .emit_events import event_modules
 from .emit_models import HEADER, model_modules
 from .emit_resources import groups_module, resource_module
 from .emit_shapes import shapes_file, webhooks_file
@@ -32,6 +33,9 @@ def generate() -> Files:
     for group in groups():
         mine = [operation for operation in operations if operation.group == group]
         found[group], wordings[group] = _generate_group(files, group, mine, locked.get(group, {}))
+    if events := load_events():
+        modules, found[EVENTS] = event_modules(events, locked.get(EVENTS, {}))
+        files |= {PACKAGE / "webhooks" / "events" / name: text for name, text in modules.items()}
     files[PACKAGE / "shapes" / "webhooks.json"] = webhooks_file()
     files[PACKAGE / "resources" / "_groups.py"] = groups_module(groups(), wordings)
     files[lock.PATH.relative_to(ROOT)] = lock.lock_text(found)
@@ -73,7 +77,7 @@ def write(files: Files, root: Path) -> None:
 
 def generated_files(root: Path) -> set[Path]:
     """Return the paths of the files below ``root`` that an earlier run wrote."""
-    folders = (root / PACKAGE / "resources", root / PACKAGE / "models")
+    folders = [root / PACKAGE / name for name in ("resources", "models", "webhooks/events")]
     found = [
         path for folder in folders for path in folder.rglob("*.py") if HEADER in path.read_text()
     ]

@@ -16,6 +16,9 @@ from .text import identifier
 ROOT = Path(__file__).parent.parent
 CATALOGUE = ROOT / "catalogue"
 
+EVENTS = "webhook"
+"""The group of the events, in the tables of names and of wording."""
+
 _FORM = "multipart/form-data"
 
 
@@ -112,6 +115,20 @@ class OperationFacts:
         return sorted(found.values(), key=lambda one: ("path" not in one.places, not one.required))
 
 
+@attrs.define(kw_only=True)
+class EventFacts:
+    """One event, whose data is described like an operation's answer."""
+
+    number: int
+    event_type: str | None
+    operation: OperationFacts
+
+    @property
+    def name(self) -> str:
+        """As the catalogue calls it: ``order_status_change``."""
+        return self.operation.name
+
+
 def load() -> list[OperationFacts]:
     """Return all operations, in the order of the catalogue."""
     overrides = tomllib.loads((CATALOGUE / "overrides.toml").read_text())
@@ -148,6 +165,34 @@ def load_webhooks() -> list[dict[str, Any]]:
     path = CATALOGUE / "webhooks.json"
     found: list[dict[str, Any]] = json.loads(path.read_text())["webhooks"]
     return found
+
+
+def load_events() -> list[EventFacts]:
+    """Return all events, by their numbers; what an event's data has is an operation's answer."""
+    found = [
+        EventFacts(
+            number=int(raw["type"]),
+            event_type=raw["event_type"],
+            operation=OperationFacts(
+                group=EVENTS,
+                name=raw["name"],
+                method="POST",
+                path="",
+                versions=(),
+                docs={},
+                effect="read",
+                cipher=None,
+                content_type=None,
+                idempotency_key=None,
+                pagination=None,
+                download=None,
+                arguments={"body": {}},
+                response=_nodes(raw["data"]),
+            ),
+        )
+        for raw in load_webhooks()
+    ]
+    return sorted(found, key=lambda event: event.number)
 
 
 def groups() -> list[str]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
+
+import attrs
 
 from .catalogue import Node
 from .classes import GroupClasses, ModelClass
@@ -17,8 +20,21 @@ _SECRETS = {"access_token", "cipher", "refresh_token", "shop_cipher", "token"}
 """Fields whose values a repr must not show."""
 
 
+@attrs.frozen(kw_only=True)
+class Tail:
+    """What a module has besides its models."""
+
+    title: str
+    """The module's docstring."""
+    lines: list[str]
+
+
 def model_modules(
-    group: str, found: GroupClasses, layout: Layout, wording: Wording
+    group: str,
+    found: GroupClasses,
+    layout: Layout,
+    wording: Wording,
+    tails: Mapping[str, Tail] | None = None,
 ) -> dict[str, str]:
     """Return the text of each module of a group's models, by file name."""
     users: dict[str, list[str]] = defaultdict(list)
@@ -26,7 +42,9 @@ def model_modules(
         for part in {part.name: part for part in model.parts.values()}.values():
             users[part.name].append(model.name)
     files = {
-        f"{module}.py": _module(group, module, classes, layout, users, wording)
+        f"{module}.py": _module(
+            group, module, classes, layout, users, wording, (tails or {}).get(module)
+        )
         for module, classes in layout.modules.items()
     }
     if files:
@@ -41,15 +59,18 @@ def _module(
     layout: Layout,
     users: dict[str, list[str]],
     wording: Wording,
+    tail: Tail | None,
 ) -> str:
     body: list[str] = []
     for model in classes:
         body += ["", "", "@model", f"class {model.name}:"]
         body += docstring(model_docstring(model, users[model.name], wording), 4)
         body += [line for name in _field_order(model) for line in _field(model, name, wording)]
+    if tail:
+        body += ["", "", *tail.lines]
     text = "\n".join(body)
     head = [
-        f'"""{_title(group, module, classes)}"""',
+        f'"""{tail.title if tail else _title(group, module, classes)}"""',
         "",
         HEADER,
         "",
@@ -76,13 +97,16 @@ def _imports(text: str, module: str, classes: list[ModelClass], layout: Layout) 
     dates = [name for name in ("date", "datetime") if is_used(name, text)]
     if dates:
         lines.append(f"from datetime import {', '.join(dates)}")
-    typing = [name for name, sign in (("Any", "Any]"), ("Literal", "Literal[")) if sign in text]
+    signs = (("Any", "Any]"), ("ClassVar", "ClassVar["), ("Literal", "Literal["))
+    typing = [name for name, sign in signs if sign in text]
     if typing:
         lines.append(f"from typing import {', '.join(typing)}")
-    if "attrs.field(" in text:
+    if "attrs.f" in text:
         lines.append("import attrs")
     tools = ["model", *(["wire_name"] if "wire_name(" in text else [])]
     lines.append(f"from ..._model import {', '.join(tools)}")
+    if "(WebhookEvent)" in text:
+        lines.append("from ..event import WebhookEvent")
     elsewhere: dict[str, set[str]] = defaultdict(set)
     for model in classes:
         for part in model.parts.values():
@@ -132,32 +156,35 @@ def _declaration(model: ModelClass, node: Node, part: str | None) -> str:
 
 
 def _group_init(group: str, layout: Layout) -> str:
+    about = f"Models of the group ``{group}``; each is loaded when it is first asked for."
+    return "\n".join([*lazy_package(about, layout.module_of), ""])
+
+
+def lazy_package(about: str, module_of: Mapping[str, str]) -> list[str]:
+    """Return the lines of a package that exports names lazily, from the modules that have them."""
     modules = defaultdict(list)
-    for name, module in layout.module_of.items():
+    for name, module in module_of.items():
         modules[module].append(name)
     mirror = [
         f"    from .{module} import ({', '.join(f'{name} as {name}' for name in sorted(names))},)"
         for module, names in sorted(modules.items())
     ]
-    table = [f'    "{name}": "{module}",' for name, module in sorted(layout.module_of.items())]
-    return "\n".join(
-        [
-            f'"""Models of the group ``{group}``; each is loaded when it is first asked for."""',
-            "",
-            HEADER,
-            "",
-            "from typing import TYPE_CHECKING",
-            "",
-            "from ..._lazy import lazy_exports",
-            "",
-            "if TYPE_CHECKING:",
-            *mirror,
-            "",
-            "__all__, __getattr__, __dir__ = lazy_exports(",
-            "__name__,",
-            "{",
-            *table,
-            "})",
-            "",
-        ]
-    )
+    table = [f'    "{name}": "{module}",' for name, module in sorted(module_of.items())]
+    return [
+        f'"""{about}"""',
+        "",
+        HEADER,
+        "",
+        "from typing import TYPE_CHECKING",
+        "",
+        "from ..._lazy import lazy_exports",
+        "",
+        "if TYPE_CHECKING:",
+        *mirror,
+        "",
+        "__all__, __getattr__, __dir__ = lazy_exports(",
+        "__name__,",
+        "{",
+        *table,
+        "})",
+    ]

@@ -1,0 +1,69 @@
+"""Events -> the modules of ``webhooks/events/``."""
+
+from __future__ import annotations
+
+from .catalogue import EVENTS, EventFacts
+from .classes import GroupClasses, classes_of
+from .emit_models import Tail, lazy_package, model_modules
+from .modules import Layout, lay_out
+from .naming import names_of
+from .text import docstring, pascal
+from .wording import Wording, wording_of
+
+_PAGE = "https://partner.tiktokshop.com/docv2/page/tts-webhooks-overview"
+
+
+def event_modules(
+    events: list[EventFacts], locked: dict[str, str]
+) -> tuple[dict[str, str], GroupClasses]:
+    """Return the text of each module by file name, and the classes of the events' data."""
+    operations = [event.operation for event in events]
+    names = names_of(EVENTS, locked)
+    names.by_operation = {event.name: _data_class(event) for event in events}
+    found = classes_of(EVENTS, operations, names)
+    names.check_used()
+    wording = wording_of(EVENTS, operations)
+    layout = lay_out(operations, found)
+    tails = {event.name: _tail(event, wording) for event in events}
+    files = model_modules(EVENTS, found, layout, wording, tails)
+    return files | {"__init__.py": _package(events, layout)}, found
+
+
+def event_class(event: EventFacts) -> str:
+    """Return the name of an event's class."""
+    return pascal(event.name)
+
+
+def _data_class(event: EventFacts) -> str:
+    return f"{event_class(event)}Data"
+
+
+def _tail(event: EventFacts, wording: Wording) -> Tail:
+    said = wording.operations[event.name]
+    text = "\n\n".join(filter(None, (said["summary"], said.get("returns"), f"Source: {_PAGE}")))
+    lines = [
+        "@attrs.frozen(kw_only=True)",
+        f"class {event_class(event)}(WebhookEvent):",
+        *docstring(text, 4),
+        "",
+        f"    TYPE: ClassVar[int | None] = {event.number}",
+    ]
+    if event.event_type:
+        lines.append(f'    EVENT_TYPE: ClassVar[str | None] = "{event.event_type}"')
+    lines += ["", f"    data: {_data_class(event)}"]
+    return Tail(title=f"The event ``{event.name}``, type {event.number}.", lines=lines)
+
+
+def _package(events: list[EventFacts], layout: Layout) -> str:
+    module_of = layout.module_of | {event_class(event): event.name for event in events}
+    numbers = [f'    {event.number}: "{event_class(event)}",' for event in events]
+    return "\n".join(
+        [
+            *lazy_package("Events, and what is in them; each is loaded when needed.", module_of),
+            "CLASS_OF = {",
+            *numbers,
+            "}",
+            '"""The number of each event, and the name of its class."""',
+            "",
+        ]
+    )
