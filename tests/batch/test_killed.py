@@ -169,7 +169,7 @@ async def test_who_stands_still_in_a_transaction_holds_nobody_up(
         await journal.create_schema()
         stands, goes_on = asyncio.Event(), asyncio.Event()
         async with journal.open() as other, journal.open() as stopped:
-            carry_out = stopped._statements_for
+            carry_out = stopped._group_commit._statements
 
             async def stand_still(*arguments: Any) -> Any:
                 answers = await carry_out(*arguments)
@@ -177,7 +177,7 @@ async def test_who_stands_still_in_a_transaction_holds_nobody_up(
                 await goes_on.wait()
                 return answers
 
-            monkeypatch.setattr(stopped, "_statements_for", stand_still)
+            monkeypatch.setattr(stopped._group_commit, "_statements", stand_still)
             claiming = asyncio.create_task(stopped.claim("1"))
             await stands.wait()
             assert isinstance(await other.claim("1"), Claim)

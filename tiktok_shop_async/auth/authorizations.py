@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._closing import ClosedOnExit
 from .._not_pickled import NotPickled
@@ -19,6 +19,9 @@ from .policy import REFRESH_MARGIN, RefreshPolicy
 from .state import AuthState
 from .stores.base import TokenStore
 from .token import Token, UserType
+
+if TYPE_CHECKING:
+    from ..webhooks import WebhookEvent
 
 SELLER_DEAUTHORIZATION = 6
 UPCOMING_AUTHORIZATION_EXPIRATION = 7
@@ -96,7 +99,7 @@ class Authorizations(ClosedOnExit, NotPickled):
         """Remember whose a shop is, for `auth_of_shop` and `apply_webhook`."""
         await self._policy.owners.link(shop_id, open_id)
 
-    async def apply_webhook(self, event: Mapping[str, Any]) -> bool:
+    async def apply_webhook(self, event: WebhookEvent | Mapping[str, Any]) -> bool:
         """Act on a verified webhook about an authorization; False if it is about something else.
 
         Type 6, the seller withdrew it: calls are refused from now on, in other processes as soon
@@ -104,6 +107,8 @@ class Authorizations(ClosedOnExit, NotPickled):
         application is told. A delivery that comes again, or after the seller has authorized the
         app anew, does nothing.
         """
+        if not isinstance(event, Mapping):
+            event = {**event.json(), "type": event.type, "shop_id": event.shop_id}
         kind = event.get("type")
         if kind not in (SELLER_DEAUTHORIZATION, UPCOMING_AUTHORIZATION_EXPIRATION):
             return False

@@ -5,43 +5,24 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-import attrs
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from .._failures import reported_as
-from .._waiting import GRACE, to_the_end
+from .._sql.group_commit import Answers, GroupCommit, Wishes
 from ..errors import JournalError, LeaseLostError
 from .journal import Busy, Claim, Claimed, Record
 from .sql_statements import SENDING, Statements, Verb
 
-MOST_IN_ONE = 500
-"""Rows of a transaction."""
-ANSWER_TIMEOUT = 30
-"""Seconds after which a database that does not answer is given up."""
 SHORTEST_STANDSTILL, LONGEST_STANDSTILL = 2, 10
 """Seconds after which PostgreSQL ends a transaction in which nothing goes on."""
 MARGIN = 0.1
 """Part of a lease that is left when a request goes out at the latest."""
-_ABORTED = {"40001", "40P01"}
-"""PostgreSQL chose this transaction to make way for others; nothing of it was done."""
 _NO_LEASE_LEFT = 0.0
-
-
-@attrs.define(eq=False)
-class _Wish:
-    """A row that somebody wants to have changed, and waits for."""
-
-    verb: Verb
-    row: Mapping[str, Any]
-    answer: asyncio.Future[Any]
 
 
 class SQLSession:
@@ -50,44 +31,37 @@ class SQLSession:
     def __init__(
         self, name: str, connections: AsyncEngine, statements: Statements, batch: str, lease: float
     ) -> None:
-        self._name = name
-        self._connections = connections
-        self._connection: AsyncConnection | None = None
         self._statements = statements
         self._batch = batch
         self._lease = lease
         self._owner = uuid4().hex
-        # A process that is stopped in the middle of a transaction must not hold up all others.
-        longest = min(max(lease / 2, SHORTEST_STANDSTILL), LONGEST_STANDSTILL)
-        self._no_standstill = text(
-            f"SET LOCAL idle_in_transaction_session_timeout = {int(longest * 1000)}"
-        )
         self._held: dict[str, float] = {}
         """Until when a claim is safely ours, by the timer of this machine."""
-        self._wishes: list[_Wish] = []
-        self._wake = asyncio.Event()
-        self._is_closing = False
-        self._carried_out: Sequence[_Wish] = ()
-        self._unheard: Exception | None = None
-        """What failed for somebody who did not wait for it any more."""
-        self._tasks: list[asyncio.Task[None]] = []
+        self._group_commit = GroupCommit(
+            name,
+            connections,
+            self._statements_for,
+            error=JournalError,
+            hint="Run the batch again: it finds out.",
+            standstill=min(max(lease / 2, SHORTEST_STANDSTILL), LONGEST_STANDSTILL),
+            droppable={Verb.CLAIM},
+            unwanted=self._undo,
+        )
+        self._ask = self._group_commit.ask
+        self._heartbeat: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin to work."""
-        self._tasks = [
-            asyncio.create_task(self._carry_out_all()),
-            asyncio.create_task(self._keep_alive()),
-        ]
+        self._group_commit.start()
+        self._heartbeat = asyncio.create_task(self._keep_alive())
 
     async def aclose(self) -> None:
         """Carry out what was asked, and stop."""
-        worker, heartbeat = self._tasks
-        heartbeat.cancel()
-        self._is_closing = True
-        self._wake.set()
-        await to_the_end(_all_of(worker, heartbeat))
-        if self._unheard is not None:
-            raise self._unheard
+        if self._heartbeat is not None:
+            self._heartbeat.cancel()
+        await self._group_commit.aclose()
+        if self._group_commit.unheard is not None:
+            raise self._group_commit.unheard
 
     # What JournalSession asks for -----------------------------------------------------------------
 
@@ -145,24 +119,9 @@ class SQLSession:
 
     # How it is done -------------------------------------------------------------------------------
 
-    def _ask(self, verb: Verb, key: str, **row: Any) -> asyncio.Future[Any]:
-        wish = _Wish(verb, {"id": key, **row}, asyncio.get_running_loop().create_future())
-        self._wishes.append(wish)
-        self._wake.set()
-        if self._tasks[0].done():
-            self._refuse_all()
-        return wish.answer
-
-    def _refuse_all(self) -> None:
-        """Keep nobody waiting when there is no task any more that could answer."""
-        for wish in [*self._carried_out, *self._wishes]:
-            if not wish.answer.done():
-                wish.answer.set_exception(
-                    JournalError(
-                        f"{self._name} was cut off.", hint="Run the batch again: it finds out."
-                    )
-                )
-        self._carried_out, self._wishes = (), []
+    def _undo(self, verb: Verb, answer: Any) -> None:
+        if isinstance(answer, Claim):  # whoever asked for it is gone
+            self._ask(Verb.LET_GO if answer.maybe_sent else Verb.RELEASE, answer.key)
 
     async def _keep_alive(self) -> None:
         while True:
@@ -175,79 +134,14 @@ class SQLSession:
                     if self._held.get(key) == until:  # and not given up, nor claimed anew
                         self._held[key] = now + self._lease if is_ours else _NO_LEASE_LEFT
 
-    async def _carry_out_all(self) -> None:
-        """Take what is there into one transaction; meanwhile the next ones gather."""
-        try:
-            while self._wishes or not self._is_closing:
-                if not self._wishes:
-                    self._wake.clear()
-                    await self._wake.wait()
-                    await asyncio.sleep(0)  # others come in the same turn of the loop
-                    continue
-                group, self._wishes = self._wishes[:MOST_IN_ONE], self._wishes[MOST_IN_ONE:]
-                self._carried_out = [
-                    wish
-                    for wish in group
-                    if wish.verb is not Verb.CLAIM or not wish.answer.cancelled()
-                ]
-                await self._carry_out(self._carried_out)
-        finally:
-            self._refuse_all()
-            await self._disconnect()
-
-    async def _carry_out(self, group: Sequence[_Wish]) -> None:
-        try:
-            with reported_as(JournalError, self._name, "a transaction"):
-                answers = await self._transaction(group)
-        except JournalError as error:
-            await self._disconnect()
-            for wish in group:
-                if not wish.answer.done():
-                    wish.answer.set_exception(error)
-                elif wish.verb is not Verb.CLAIM:
-                    self._unheard = error
-            return
-        for wish, answer in zip(group, answers, strict=True):
-            if not wish.answer.done():
-                wish.answer.set_result(answer)
-            elif isinstance(answer, Claim):  # whoever asked for it is gone
-                self._ask(Verb.LET_GO if answer.maybe_sent else Verb.RELEASE, answer.key)
-
-    async def _transaction(self, group: Sequence[_Wish]) -> list[Any]:
-        wishes = {verb: [wish for wish in group if wish.verb is verb] for verb in Verb}
-        while True:
-            try:
-                async with asyncio.timeout(ANSWER_TIMEOUT):
-                    answers = await self._attempt({k: v for k, v in wishes.items() if v})
-                return [answers[wish.verb].get(wish.row["id"]) for wish in group]
-            except DBAPIError as error:
-                if getattr(error.orig, "sqlstate", None) not in _ABORTED:
-                    raise
-
-    async def _attempt(self, wishes: Mapping[Verb, Sequence[_Wish]]) -> dict[Verb, dict[str, Any]]:
-        connection = self._connection
-        if connection is None:
-            connection = self._connection = await self._connections.connect()
-            if self._is_sqlite:
-                await connection.execute(text("PRAGMA synchronous=FULL"))
-        if not self._is_sqlite:
-            async with connection.begin():
-                await connection.execute(self._no_standstill)
-                return await self._statements_for(connection, wishes)
-        await connection.execute(text("BEGIN IMMEDIATE"))
-        try:
-            answers = await self._statements_for(connection, wishes)
-        except BaseException:
-            await connection.execute(text("ROLLBACK"))
-            raise
-        await connection.execute(text("COMMIT"))
-        return answers
-
     async def _statements_for(
-        self, connection: AsyncConnection, wishes: Mapping[Verb, Sequence[_Wish]]
-    ) -> dict[Verb, dict[str, Any]]:
-        answers: dict[Verb, dict[str, Any]] = {}
-        for verb, asked in wishes.items():
+        self, connection: AsyncConnection, wishes: Wishes[Verb]
+    ) -> Answers[Verb]:
+        answers: Answers[Verb] = {}
+        for verb in Verb:
+            asked = wishes.get(verb, ())
+            if not asked:
+                continue
             # In one order everywhere: transactions that lock the same rows must not cross.
             rows = sorted((wish.row for wish in asked), key=lambda row: str(row["id"]))
             values = {"batch": self._batch, "owner": self._owner, "rows": json.dumps(rows)}
@@ -280,17 +174,6 @@ class SQLSession:
             else:
                 known[row.key] = record_in(row, is_own=is_own)
         return known
-
-    @property
-    def _is_sqlite(self) -> bool:
-        return self._connections.dialect.name == "sqlite"
-
-    async def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(Exception):  # it was of no use any more
-                async with asyncio.timeout(GRACE):
-                    await connection.close()
 
 
 def timer() -> float:
@@ -327,7 +210,3 @@ def _claim(row: Any) -> Claim:
         first_claimed_at=datetime.fromtimestamp(row.first_claimed_at, UTC),
         idempotency_key=row.idempotency_key,
     )
-
-
-async def _all_of(*tasks: asyncio.Task[None]) -> None:
-    await asyncio.wait(tasks)

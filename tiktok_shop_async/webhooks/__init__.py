@@ -6,6 +6,7 @@ from .._lazy import lazy_exports
 from .events import CLASS_OF
 
 if TYPE_CHECKING:
+    from .dependency import webhook_event
     from .event import UnknownEvent, WebhookEvent
     from .events import (
         ActivityChange,
@@ -53,7 +54,9 @@ if TYPE_CHECKING:
         UpcomingAuthorizationExpiration,
         VideoPrecheckResult,
     )
+    from .receiver import WebhookReceiver
     from .stores.base import ClaimedEvent, DeadLetter, NewEvent, StoredCounts, WebhookStore
+    from .stores.memory import MemoryWebhookStore
     from .webhooks import Webhooks
 
 __all__ = [
@@ -77,6 +80,7 @@ __all__ = [
     "InventoryChangedByShop",
     "InventoryStatusChange",
     "InvoiceStatusChange",
+    "MemoryWebhookStore",
     "NewConversation",
     "NewEvent",
     "NewMessage",
@@ -107,8 +111,10 @@ __all__ = [
     "UpcomingAuthorizationExpiration",
     "VideoPrecheckResult",
     "WebhookEvent",
+    "WebhookReceiver",
     "WebhookStore",
     "Webhooks",
+    "webhook_event",
 ]
 
 _, __getattr__, __dir__ = lazy_exports(
@@ -117,11 +123,14 @@ _, __getattr__, __dir__ = lazy_exports(
         **dict.fromkeys(CLASS_OF.values(), "events"),
         "ClaimedEvent": "stores.base",
         "DeadLetter": "stores.base",
+        "MemoryWebhookStore": "stores.memory",
         "NewEvent": "stores.base",
         "StoredCounts": "stores.base",
         "UnknownEvent": "event",
         "WebhookEvent": "event",
+        "WebhookReceiver": "receiver",
         "WebhookStore": "stores.base",
         "Webhooks": "webhooks",
+        "webhook_event": "dependency",
     },
 )

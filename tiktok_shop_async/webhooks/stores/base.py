@@ -8,8 +8,23 @@ from typing import Protocol
 
 import attrs
 
+from ...errors import InvalidArgumentError
+
 SHORTEST_MEMORY = 24 * 3600.0
 """Seconds that an id is remembered at least: the platform's last attempt comes after 16 hours."""
+DAYS_REMEMBERED = 3 * SHORTEST_MEMORY
+"""Seconds that an id is remembered unless a store is told otherwise."""
+
+
+def checked_memory(seconds: float) -> float:
+    """Return for how long ids are remembered; `InvalidArgumentError` if that is too short."""
+    if seconds < SHORTEST_MEMORY:
+        raise InvalidArgumentError(
+            f"{seconds:g} seconds are too short a memory.",
+            argument="remember",
+            hint="The platform repeats a delivery for 16 hours: remember ids for a day at least.",
+        )
+    return seconds
 
 
 @attrs.frozen(kw_only=True)
