@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from redis.asyncio import Redis
+from typing import Any
+
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 
 from .errors import InvalidArgumentError
+
+MOST_CONNECTIONS = 50
 
 
 def new_client(url: str, *, timeout: float, retry: Retry) -> Redis:
     """Return a client of our own, which gives the server so many seconds for each answer."""
     try:
-        return Redis.from_url(
-            url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=retry
+        # Who finds all connections in use waits for one, and does not fail.
+        pool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=MOST_CONNECTIONS,
+            timeout=timeout,
+            socket_timeout=timeout,
+            socket_connect_timeout=timeout,
+            retry=retry,
         )
+        return Redis.from_pool(pool)
     except ValueError:
         pass
     # Outside of the block: the exception there may quote the password.
@@ -22,3 +33,22 @@ def new_client(url: str, *, timeout: float, retry: Retry) -> Redis:
         argument="server",
         hint="Write it as redis://user:password@host:6379/0.",
     )
+
+
+def binary_client(server: str | Redis, *, timeout: float, retry: Retry) -> Any:
+    """Return a client of our own for a URL, or the given one, which must not decode responses."""
+    if isinstance(server, str):
+        return new_client(server, timeout=timeout, retry=retry)
+    if server.connection_pool.connection_kwargs.get("decode_responses"):
+        raise InvalidArgumentError(
+            "the client decodes responses, and what is stored here is no text.",
+            argument="server",
+            hint="Give the URL, or a client of its own without decode_responses.",
+        )
+    return server
+
+
+def place_of(client: Redis) -> str:
+    """Return where a client's server is, without user and password."""
+    settings: dict[str, Any] = client.connection_pool.connection_kwargs
+    return settings.get("path") or f"{settings.get('host')}:{settings.get('port')}"

@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     from .receiver import WebhookReceiver
     from .stores.base import ClaimedEvent, DeadLetter, NewEvent, StoredCounts, WebhookStore
     from .stores.memory import MemoryWebhookStore
+    from .stores.redis import RedisWebhookStore
+    from .stores.sql import SQLWebhookStore
     from .webhooks import Webhooks
 
 __all__ = [
@@ -95,9 +97,11 @@ __all__ = [
     "ProductPackageRecommended",
     "ProductStatusChange",
     "RecipientAddressUpdate",
+    "RedisWebhookStore",
     "RefundSuccess",
     "ReturnStatusChange",
     "RmaStatusUpdate",
+    "SQLWebhookStore",
     "SampleApplicationStatusChange",
     "SellerDeauthorization",
     "ShoppableContentPosting",
@@ -125,6 +129,8 @@ _, __getattr__, __dir__ = lazy_exports(
         "DeadLetter": "stores.base",
         "MemoryWebhookStore": "stores.memory",
         "NewEvent": "stores.base",
+        "RedisWebhookStore": "stores.redis",
+        "SQLWebhookStore": "stores.sql",
         "StoredCounts": "stores.base",
         "UnknownEvent": "event",
         "WebhookEvent": "event",

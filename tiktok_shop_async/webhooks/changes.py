@@ -29,12 +29,16 @@ def change_of(event: WebhookEvent) -> str | None:
     if None in facts:
         return None
     facts[1] = as_webhooks_spell(facts[1])
-    return "/".join(quote(str(each), safe="") for each in (event.type, event.shop_id, *facts))
+    return "/".join(_quoted(each) for each in (event.type, event.shop_id, *facts))
 
 
 def as_webhooks_spell(status: str | None) -> str | None:
     """Return an order's or a cancellation's status as its webhook has it."""
     return None if status is None else _AS_WEBHOOKS_SPELL.get(status, status)
+
+
+def _quoted(fact: object) -> str:
+    return quote(str(fact), safe="", errors="surrogatepass")
 
 
 def sent(change: str) -> str:

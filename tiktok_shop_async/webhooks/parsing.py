@@ -65,7 +65,7 @@ def parse_event(body: bytes, *, id: str | None, app_key: str | None) -> WebhookE
         data, found = _data_of(data_class(kind), delivery.data)
         issues += tuple(attrs.evolve(each, path=_below("data", each.path)) for each in found)
     return kind(
-        id=id or envelope.tts_notification_id or f"sha256:{hashlib.sha256(body).hexdigest()}",
+        id=id or _id(envelope.tts_notification_id, body),
         type=envelope.type,
         tts_notification_id=envelope.tts_notification_id,
         shop_id=envelope.shop_id,
@@ -77,6 +77,13 @@ def parse_event(body: bytes, *, id: str | None, app_key: str | None) -> WebhookE
         issues=issues,
         raw=body,
     )
+
+
+def _id(notification_id: str | None, body: bytes) -> str:
+    # What no database takes as text, and the platform never sends, is no id.
+    if notification_id and notification_id.isascii() and notification_id.isprintable():
+        return notification_id
+    return f"sha256:{hashlib.sha256(body).hexdigest()}"
 
 
 def _read(body: bytes) -> _Delivery:

@@ -22,9 +22,9 @@ except ImportError as error:
     ) from error
 
 from ..._closing import ClosedOnExit
-from ..._redis import new_client
+from ..._redis import binary_client, place_of
 from ..._waiting import to_the_end, until
-from ...errors import InvalidArgumentError, StaleVersionError
+from ...errors import StaleVersionError
 from ..events import logger
 from .base import StoredValue
 from .failures import reported
@@ -71,19 +71,10 @@ class RedisTokenStore(ClosedOnExit):
                 keeps it as long as it needs.
         """
         self._owns_client = isinstance(server, str)
-        self._client: Any = (
-            new_client(server, timeout=SOCKET_TIMEOUT, retry=Retry(ExponentialBackoff(), RETRIES))
-            if isinstance(server, str)
-            else server
+        self._client = binary_client(
+            server, timeout=SOCKET_TIMEOUT, retry=Retry(ExponentialBackoff(), RETRIES)
         )
-        settings: dict[str, Any] = self._client.connection_pool.connection_kwargs
-        if settings.get("decode_responses"):
-            raise InvalidArgumentError(
-                "the client decodes responses, and what is stored here is no text.",
-                argument="server",
-                hint="Give the URL, or a client of its own without decode_responses.",
-            )
-        self._place = settings.get("path") or f"{settings.get('host')}:{settings.get('port')}"
+        self._place = place_of(self._client)
         self._prefix = prefix
         self._lock_timeout = lock_timeout
         self._lock_ttl = lock_ttl

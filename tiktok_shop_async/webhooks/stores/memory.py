@@ -105,8 +105,10 @@ class MemoryWebhookStore:
             if waiting is not None and waiting.due == due:
                 waiting.attempts += 1
                 waiting.claim = uuid.uuid4().hex
+                waiting.due = now + lease
                 claimed.append(_claimed(waiting))
-                self._set_due(waiting, now + lease)
+        for each in claimed:
+            self._push(self._waiting[each.id])
         return claimed
 
     async def renew(self, claims: Collection[ClaimedEvent], *, lease: float) -> None:

@@ -1,0 +1,212 @@
+"""Events in Redis."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Collection, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+try:
+    from redis.asyncio import Redis
+    from redis.asyncio.retry import Retry
+    from redis.backoff import ExponentialBackoff
+except ImportError as error:
+    raise ImportError(
+        "RedisWebhookStore needs a further package: pip install 'tiktok-shop-async[redis]'",
+        name=error.name,
+    ) from error
+
+from ..._closing import ClosedOnExit
+from ..._failures import reported_as
+from ..._redis import binary_client, place_of
+from ...errors import InvalidArgumentError, WebhookStoreError, WebhookStoreFullError
+from . import redis_scripts as scripts
+from .base import (
+    DAYS_REMEMBERED,
+    ClaimedEvent,
+    DeadLetter,
+    NewEvent,
+    StoredCounts,
+    checked_memory,
+)
+
+SOCKET_TIMEOUT = 10.0
+RETRIES = 3
+"""On a new connection, where one broke."""
+PAGE = 1000
+"""Dead letters that are dealt with at once."""
+
+reported = partial(reported_as, WebhookStoreError)
+
+
+class RedisWebhookStore(ClosedOnExit):
+    """Keeps events in Redis until they are handled, through redis-py.
+
+    It is as durable as Redis is: have it write to disk (``appendonly yes``), and let it evict no
+    such keys. Use it as an async context manager, or call `aclose` when done. Its keys hold what
+    the platform sent, buyers' data included, until an event is handled or discarded.
+    """
+
+    is_durable = True
+
+    def __init__(
+        self,
+        server: str | Redis,
+        *,
+        prefix: str = "{tiktok-shop-webhooks}:",
+        max_waiting: int = 1_000_000,
+        remember: float = DAYS_REMEMBERED,
+    ) -> None:
+        """Make the store; nothing is connected before it is used.
+
+        Args:
+            server: A URL such as ``redis://localhost:6379/0``, or a client, which is borrowed and
+                never closed; it must not decode responses.
+            prefix: Begins the names of all its keys. The braces keep them together in a cluster.
+            max_waiting: Events that wait at most; more are refused, and sent again later.
+            remember: Seconds that an id is remembered, a day at least.
+        """
+        if max_waiting < 1:
+            raise InvalidArgumentError("nothing can wait there.", argument="max_waiting")
+        self._owns_client = isinstance(server, str)
+        self._client = binary_client(
+            server, timeout=SOCKET_TIMEOUT, retry=Retry(ExponentialBackoff(), RETRIES)
+        )
+        self._prefix = prefix
+        self._max_waiting = max_waiting
+        self._remember = checked_memory(remember)
+        self._sets = [f"{prefix}waiting", f"{prefix}dead"]
+        self._scripts: dict[str, Any] = {}
+
+    def __repr__(self) -> str:
+        return f"<RedisWebhookStore {place_of(self._client)} {self._prefix}>"
+
+    async def aclose(self) -> None:
+        """Close the connections, unless the client is borrowed."""
+        if self._owns_client:
+            await self._client.aclose()
+
+    async def add(self, event: NewEvent) -> bool:
+        """Keep an event; False if it is known."""
+        answer = await self._run(
+            scripts.ADD,
+            event.id,
+            event.body,
+            event.app_key or "",
+            uuid.uuid4().hex,
+            int(self._remember * 1000),
+            self._max_waiting,
+            len(event.aliases),
+            *event.aliases,
+            *event.unless,
+        )
+        if answer < 0:
+            raise WebhookStoreFullError(
+                f"{self._max_waiting} events wait already.",
+                hint="Handlers are too slow: run more processes with this store.",
+            )
+        return bool(answer)
+
+    async def claim(self, most: int, *, lease: float) -> Sequence[ClaimedEvent]:
+        """Take what is due."""
+        claim = uuid.uuid4().hex
+        return [
+            ClaimedEvent(
+                id=id_.decode(),
+                body=body,
+                app_key=app_key.decode() or None,
+                attempt=attempt,
+                received_at=_moment(received_at),
+                claim=claim,
+            )
+            for id_, body, app_key, received_at, attempt in await self._run(
+                scripts.CLAIM, most, lease, claim
+            )
+        ]
+
+    async def renew(self, claims: Collection[ClaimedEvent], *, lease: float) -> None:
+        """Let claims last."""
+        held = [part for claim in claims for part in (claim.id, claim.claim)]
+        await self._run(scripts.RENEW, lease, *held)
+
+    async def finish(self, claim: ClaimedEvent) -> None:
+        """Note that an event was handled."""
+        await self._run(scripts.FINISH, claim.id)
+
+    async def put_back(
+        self, claim: ClaimedEvent, *, after: float = 0.0, counted: bool = True
+    ) -> None:
+        """Let an event be due again."""
+        await self._run(scripts.PUT_BACK, claim.id, claim.claim, after, int(not counted))
+
+    async def bury(self, claim: ClaimedEvent, *, error: str) -> None:
+        """Put an event among the dead letters."""
+        text = error.encode("utf-8", "replace")
+        await self._run(scripts.BURY, claim.id, claim.claim, text)
+
+    async def dead_letters(self) -> AsyncIterator[DeadLetter]:
+        """Yield the dead letters, the oldest first."""
+        fields = ("body", "app_key", "attempts", "error", "received_at", "died_at")
+        for id_ in await self._dead():
+            with reported(self, "reading a dead letter"):
+                kept = await self._client.hmget(f"{self._prefix}event:{id_}", fields)
+            body, app_key, attempts, error, received_at, died_at = kept
+            if died_at is not None:  # else it was replayed or thrown away meanwhile
+                yield DeadLetter(
+                    id=id_,
+                    body=body,
+                    app_key=app_key.decode() or None,
+                    attempts=int(attempts),
+                    error=error.decode(),
+                    received_at=_moment(received_at),
+                    died_at=_moment(died_at),
+                )
+
+    async def replay(self, *ids: str) -> int:
+        """Let dead letters be due again."""
+        return await self._for_each(scripts.REPLAY, ids)
+
+    async def discard(self, *ids: str) -> int:
+        """Throw dead letters away."""
+        return await self._for_each(scripts.DISCARD, ids)
+
+    async def counts(self) -> StoredCounts:
+        """Return how many events there are."""
+        with reported(self, "counting"):
+            waiting, dead = [await self._client.zcard(name) for name in self._sets]
+        return StoredCounts(waiting=waiting, dead=dead)
+
+    async def forget(self) -> None:
+        """Do nothing: what is remembered expires by itself."""
+
+    async def cursor(self, name: str) -> int | None:
+        """Return how far a poller has come."""
+        with reported(self, "reading a cursor"):
+            position = await self._client.get(f"{self._prefix}cursor:{name}")
+        return None if position is None else int(position)
+
+    async def move_cursor(self, name: str, to: int) -> None:
+        """Keep how far a poller has come."""
+        await self._run(scripts.MOVE_CURSOR, to, keys=[f"{self._prefix}cursor:{name}"])
+
+    async def _for_each(self, script: str, ids: Sequence[str]) -> int:
+        wanted = list(ids) or await self._dead()
+        parts = [wanted[at : at + PAGE] for at in range(0, len(wanted), PAGE)]
+        return sum([await self._run(script, *part) for part in parts])
+
+    async def _dead(self) -> list[str]:
+        with reported(self, "reading the dead letters"):
+            return [id_.decode() for id_ in await self._client.zrange(self._sets[1], 0, -1)]
+
+    async def _run(self, script: str, *arguments: Any, keys: Sequence[str] | None = None) -> Any:
+        if script not in self._scripts:
+            self._scripts[script] = self._client.register_script(script)
+        given = arguments if keys else (self._prefix, *arguments)
+        with reported(self, "a script"):
+            return await self._scripts[script](keys=keys or self._sets, args=given)
+
+
+def _moment(seconds: bytes) -> datetime:
+    return datetime.fromtimestamp(float(seconds), UTC)

@@ -1,0 +1,320 @@
+"""Events in a SQL database: a SQLite file, or PostgreSQL for many machines."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import uuid
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+try:
+    from sqlalchemy import URL, MetaData, TextClause
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+    from ..._sql.database import Database
+    from ..._sql.group_commit import Answers, GroupCommit, Wish, Wishes
+    from .sql_statements import DEAD, STEPS, WAITING, Statements, Tables, Verb
+except ImportError as error:
+    raise ImportError(
+        "SQLWebhookStore needs further packages: pip install 'tiktok-shop-async[sql]'",
+        name=error.name,
+    ) from error
+
+from ..._closing import ClosedOnExit
+from ...errors import InvalidArgumentError, WebhookStoreError
+from .base import (
+    DAYS_REMEMBERED,
+    ClaimedEvent,
+    DeadLetter,
+    NewEvent,
+    StoredCounts,
+    checked_memory,
+)
+
+SCHEMA_LOCK = 0x776562686F6F6B
+"""Of PostgreSQL's advisory locks: held while the tables are made."""
+PAGE = 100
+"""Dead letters that are read at once."""
+FORGOTTEN_AT_ONCE = 10_000
+
+
+class SQLWebhookStore(ClosedOnExit):
+    """Keeps events in a SQL database until they are handled; a crash loses none.
+
+    A SQLite file gets its tables by itself; on a server call `create_schema` at deployment. Use it
+    as an async context manager, or call `aclose` when done. Its rows hold what the platform sent,
+    buyers' data included, until an event is handled or discarded.
+    """
+
+    is_durable = True
+
+    def __init__(
+        self,
+        database: str | URL | AsyncEngine,
+        *,
+        table_prefix: str = "tiktok_shop_webhook_",
+        remember: float = DAYS_REMEMBERED,
+    ) -> None:
+        """Make the store; nothing is connected before it is used.
+
+        Args:
+            database: A URL such as ``sqlite:///webhooks.db`` or ``postgresql://…``, or an engine,
+                which is borrowed and never closed.
+            table_prefix: Begins the names of its four tables.
+            remember: Seconds that an id is remembered, a day at least.
+        """
+        if not table_prefix.isidentifier():
+            raise InvalidArgumentError(
+                f"{table_prefix!r} begins no name of a table.", argument="table_prefix"
+            )
+        self._tables = Tables(table_prefix)
+        self._database = Database(
+            database,
+            self._tables,
+            STEPS,
+            error=WebhookStoreError,
+            lock=SCHEMA_LOCK,
+            hint="Use a SQLite file, as in sqlite:///webhooks.db, or PostgreSQL; or "
+            "RedisWebhookStore, or MemoryWebhookStore, which needs no server.",
+        )
+        self._remember = checked_memory(remember)
+        self._statements = Statements(self._tables, self._database.dialect)
+        self._numbers = itertools.count()
+        self._commit: GroupCommit[Verb] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def __repr__(self) -> str:
+        return f"<SQLWebhookStore in {self._database}>"
+
+    @property
+    def metadata(self) -> MetaData:
+        """The tables, for tools such as Alembic."""
+        return self._tables.metadata
+
+    async def create_schema(self) -> None:
+        """Create the tables, or bring them to the newest version; many may do so at once."""
+        await self._database.create_schema(self)
+
+    async def aclose(self) -> None:
+        """Carry out what was asked, and close the connections, unless the engine is borrowed."""
+        commit, self._commit = self._commit, None
+        if commit is not None and self._loop is asyncio.get_running_loop():
+            await commit.aclose()
+        await self._database.aclose()
+
+    # What WebhookStore asks for -------------------------------------------------------------------
+
+    async def add(self, event: NewEvent) -> bool:
+        """Keep an event; False if it is known."""
+        is_new: bool = await self._ask(Verb.ADD, new=event)
+        return is_new
+
+    async def claim(self, most: int, *, lease: float) -> Sequence[ClaimedEvent]:
+        """Take what is due."""
+        claimed: list[ClaimedEvent] = await self._ask(
+            Verb.CLAIM, most=most, seconds=lease, claim=uuid.uuid4().hex
+        )
+        return claimed
+
+    async def renew(self, claims: Collection[ClaimedEvent], *, lease: float) -> None:
+        """Let claims last."""
+        wishes = [
+            self._ask(Verb.RENEW, event=each.id, claim=each.claim, seconds=lease) for each in claims
+        ]
+        await asyncio.gather(*wishes)
+
+    async def finish(self, claim: ClaimedEvent) -> None:
+        """Note that an event was handled."""
+        await self._ask(Verb.FINISH, event=claim.id)
+
+    async def put_back(
+        self, claim: ClaimedEvent, *, after: float = 0.0, counted: bool = True
+    ) -> None:
+        """Let an event be due again."""
+        await self._ask(
+            Verb.PUT_BACK,
+            event=claim.id,
+            claim=claim.claim,
+            seconds=after,
+            uncounted=int(not counted),
+        )
+
+    async def bury(self, claim: ClaimedEvent, *, error: str) -> None:
+        """Put an event among the dead letters."""
+        # PostgreSQL takes no NUL in a text.
+        text = error.replace("\0", "")
+        await self._ask(Verb.BURY, event=claim.id, claim=claim.claim, error=text)
+
+    async def dead_letters(self) -> AsyncIterator[DeadLetter]:
+        """Yield the dead letters, the oldest first."""
+        died_at, id_ = 0.0, ""
+        while True:
+            rows = await self._run(self._statements.dead, died_at=died_at, id=id_, most=PAGE)
+            for row in rows:
+                yield DeadLetter(
+                    id=row.id,
+                    body=bytes(row.body),
+                    app_key=row.app_key,
+                    attempts=row.attempts,
+                    error=row.error,
+                    received_at=_moment(row.received_at),
+                    died_at=_moment(row.died_at),
+                )
+            if len(rows) < PAGE:
+                return
+            died_at, id_ = rows[-1].died_at, rows[-1].id
+
+    async def replay(self, *ids: str) -> int:
+        """Let dead letters be due again."""
+        return len(await self._run(self._statements.replay, **_these(ids)))
+
+    async def discard(self, *ids: str) -> int:
+        """Throw dead letters away."""
+        return len(await self._run(self._statements.discard, **_these(ids)))
+
+    async def counts(self) -> StoredCounts:
+        """Return how many events there are."""
+        rows = await self._run(self._statements.counts)
+        found = {row.state: row.rows for row in rows}
+        return StoredCounts(waiting=found.get(WAITING, 0), dead=found.get(DEAD, 0))
+
+    async def forget(self) -> None:
+        """Forget the ids whose time is over, some thousands in a transaction."""
+        forgotten = FORGOTTEN_AT_ONCE
+        while forgotten == FORGOTTEN_AT_ONCE:
+            values = {"seconds": self._remember, "most": FORGOTTEN_AT_ONCE}
+            forgotten = len(await self._run(self._statements.forget, **values))
+
+    async def cursor(self, name: str) -> int | None:
+        """Return how far a poller has come."""
+        rows = await self._run(self._statements.cursor, name=name)
+        return rows[0].position if rows else None
+
+    async def move_cursor(self, name: str, to: int) -> None:
+        """Keep how far a poller has come."""
+        await self._run(self._statements.move_cursor, name=name, position=to)
+
+    # How it is done -------------------------------------------------------------------------------
+
+    async def _run(self, statement: TextClause, **values: Any) -> list[Any]:
+        rows: list[Any] = await self._ask(Verb.RUN, statement=statement, values=values)
+        return rows
+
+    async def _ask(self, verb: Verb, **row: Any) -> Any:
+        loop = asyncio.get_running_loop()
+        if self._commit is None or self._loop is not loop:
+            if self._commit is not None:  # its loop has ended, as those of tests do
+                await self._database.forsake()
+            await self._database.check_schema(self)
+        if self._commit is None or self._loop is not loop:  # still, after what was awaited
+            self._loop = loop
+            self._commit = GroupCommit(
+                repr(self),
+                self._database.connections,
+                self._carry_out,
+                error=WebhookStoreError,
+                hint="What was acknowledged is kept, and will be handled.",
+                droppable={Verb.ADD, Verb.CLAIM},
+                unwanted=self._undo,
+            )
+            self._commit.start()
+        # Each wish has a number: two of them may be about one event.
+        return await self._commit.ask(verb, str(next(self._numbers)), **row)
+
+    def _undo(self, verb: Verb, answer: Any) -> None:
+        if verb is Verb.CLAIM and answer and self._commit is not None:  # whoever asked is gone
+            for each in answer:
+                self._commit.ask(
+                    Verb.PUT_BACK,
+                    str(next(self._numbers)),
+                    event=each.id,
+                    claim=each.claim,
+                    seconds=0.0,
+                    uncounted=1,
+                )
+
+    async def _carry_out(self, connection: AsyncConnection, wishes: Wishes[Verb]) -> Answers[Verb]:
+        answers: Answers[Verb] = {verb: {} for verb in wishes}
+        for verb in Verb:
+            asked = wishes.get(verb, ())
+            if not asked:
+                continue
+            if verb is Verb.ADD:
+                answers[verb] = await self._added(connection, asked)
+            elif verb is Verb.CLAIM:
+                for wish in asked:
+                    answers[verb][wish.row["id"]] = await self._claimed(connection, wish.row)
+            elif verb is Verb.RUN:
+                for wish in asked:
+                    rows = await connection.execute(wish.row["statement"], wish.row["values"])
+                    answers[verb][wish.row["id"]] = list(rows)
+            else:
+                # In one order everywhere: transactions that lock the same rows must not cross.
+                values = sorted((dict(wish.row) for wish in asked), key=lambda row: row["event"])
+                for row in values:
+                    del row["id"]
+                await connection.execute(self._statements.of[verb], values)
+        return answers
+
+    async def _added(
+        self, connection: AsyncConnection, asked: Sequence[Wish[Verb]]
+    ) -> dict[str, bool]:
+        unless = {name for wish in asked for name in wish.row["new"].unless}
+        known: set[str] = set()
+        if unless:
+            rows = await connection.execute(self._statements.known, _names(unless))
+            known = {row.name for row in rows}
+        candidates: dict[str, Wish[Verb]] = {}
+        for wish in asked:  # of those in one transaction, too, only the first is new
+            event: NewEvent = wish.row["new"]
+            if event.id not in candidates and not known & event.unless:
+                candidates[event.id] = wish
+                known |= event.aliases
+        if not candidates:
+            return {wish.row["id"]: False for wish in asked}
+        rows = await connection.execute(self._statements.remember, _names(candidates))
+        fresh = {row.name: candidates[row.name].row["new"] for row in rows}
+        aliases = {name for event in fresh.values() for name in event.aliases}
+        if aliases:
+            (await connection.execute(self._statements.remember, _names(aliases))).close()
+        if fresh:
+            now = (await connection.execute(self._statements.now)).scalar_one()
+            await connection.execute(
+                self._statements.keep,
+                [
+                    {"event": each.id, "moment": now, "bytes": each.body, "app": each.app_key}
+                    for each in fresh.values()
+                ],
+            )
+        winners = {candidates[id_].row["id"] for id_ in fresh}
+        return {wish.row["id"]: wish.row["id"] in winners for wish in asked}
+
+    async def _claimed(self, connection: AsyncConnection, row: Any) -> list[ClaimedEvent]:
+        values = {name: row[name] for name in ("most", "seconds", "claim")}
+        found = [
+            ClaimedEvent(
+                id=each.id,
+                body=bytes(each.body),
+                app_key=each.app_key,
+                attempt=each.attempts,
+                received_at=_moment(each.received_at),
+                claim=row["claim"],
+            )
+            for each in await connection.execute(self._statements.claim, values)
+        ]
+        return sorted(found, key=lambda event: event.received_at)
+
+
+def _names(names: Iterable[str]) -> dict[str, Any]:
+    return {"names": json.dumps(sorted(names))}
+
+
+def _these(ids: Sequence[str]) -> dict[str, Any]:
+    return {"all": not ids, **_names(ids)}
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

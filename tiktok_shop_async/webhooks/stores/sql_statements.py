@@ -1,0 +1,171 @@
+"""What `SQLWebhookStore` says to a database, in the words of SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Double,
+    Index,
+    Insert,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TextClause,
+    bindparam,
+    insert,
+    text,
+)
+
+from ..._sql.schema import Step, version_table
+
+WAITING, DEAD = "waiting", "dead"
+
+
+class Verb(StrEnum):
+    """What can be asked of the store; in one transaction, in this order."""
+
+    ADD = "add"
+    FINISH = "finish"
+    PUT_BACK = "put_back"
+    BURY = "bury"
+    RENEW = "renew"
+    CLAIM = "claim"
+    RUN = "run"
+    """Any statement of those below, whose rows are the answer."""
+
+
+class Tables:
+    """The tables as the newest version has them."""
+
+    def __init__(self, prefix: str) -> None:
+        self.metadata = MetaData()
+        self.main = Table(
+            f"{prefix}events",
+            self.metadata,
+            Column("id", Text, primary_key=True),
+            Column("state", Text, nullable=False),
+            Column("due", Double, nullable=False),
+            Column("attempts", Integer, nullable=False),
+            Column("claim", Text, nullable=False),
+            Column("received_at", Double, nullable=False),
+            Column("body", LargeBinary, nullable=False),
+            Column("app_key", Text),
+            Column("error", Text),
+            Column("died_at", Double),
+        )
+        waiting = text(f"state = '{WAITING}'")
+        Index(f"{prefix}due", self.main.c.due, sqlite_where=waiting, postgresql_where=waiting)
+        dead = text(f"state = '{DEAD}'")
+        Index(f"{prefix}dead", self.main.c.died_at, sqlite_where=dead, postgresql_where=dead)
+        self.names = Table(
+            f"{prefix}names",
+            self.metadata,
+            Column("name", Text, primary_key=True),
+            Column("remembered_at", Double, nullable=False, index=True),
+        )
+        self.cursors = Table(
+            f"{prefix}cursors",
+            self.metadata,
+            Column("name", Text, primary_key=True),
+            Column("position", BigInteger, nullable=False),
+        )
+        self.schema = version_table(f"{prefix}schema", self.metadata)
+
+
+def _create_tables(connection: Connection, tables: Tables) -> None:
+    made = [tables.main, tables.names, tables.cursors]
+    tables.metadata.create_all(connection, tables=made)
+
+
+STEPS: Sequence[Step[Tables]] = (_create_tables,)
+
+_NOW = {
+    "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
+    "postgresql": "CAST(extract(epoch FROM clock_timestamp()) AS double precision)",
+}
+"""Unix seconds by the clock of the database, which all share."""
+_GIVEN = {
+    "sqlite": "SELECT value FROM json_each(:names)",
+    "postgresql": "SELECT value FROM json_array_elements_text(CAST(:names AS json))",
+}
+"""The rows of ``:names``, a JSON array of text."""
+_SKIP_LOCKED = {"sqlite": "", "postgresql": " FOR UPDATE SKIP LOCKED"}
+_SECONDS = "CAST(:seconds AS double precision)"
+
+
+class Statements:
+    """The statements for tables of one prefix."""
+
+    def __init__(self, tables: Tables, dialect: str) -> None:
+        now, given = _NOW[dialect], _GIVEN[dialect]
+        events, names, cursors = tables.main.name, tables.names.name, tables.cursors.name
+        held = f"id = :event AND claim = :claim AND state = '{WAITING}'"
+        dead = f"state = '{DEAD}'"
+        these = f"{dead} AND (:all OR id IN ({given}))"
+        self.now: TextClause = text(f"SELECT {now}")
+        self.known: TextClause = text(f"SELECT name FROM {names} WHERE name IN ({given})")
+        self.remember: TextClause = text(
+            f"INSERT INTO {names} (name, remembered_at)"
+            f" SELECT given.value, {now} FROM ({given}) AS given WHERE true"
+            " ON CONFLICT (name) DO NOTHING RETURNING name"
+        )
+        self.keep: Insert = insert(tables.main).values(
+            id=bindparam("event"),
+            state=WAITING,
+            due=bindparam("moment"),
+            attempts=0,
+            claim="",
+            received_at=bindparam("moment"),
+            body=bindparam("bytes"),
+            app_key=bindparam("app"),
+        )
+        self.claim: TextClause = text(
+            f"UPDATE {events} SET attempts = attempts + 1, claim = :claim, due = {now} + {_SECONDS}"
+            f" WHERE id IN (SELECT id FROM {events} WHERE state = '{WAITING}' AND due <= {now}"
+            f" ORDER BY due LIMIT :most{_SKIP_LOCKED[dialect]})"
+            " RETURNING id, body, app_key, attempts, received_at"
+        )
+        self.of: dict[Verb, TextClause] = {
+            Verb.FINISH: text(f"DELETE FROM {events} WHERE id = :event"),
+            Verb.PUT_BACK: text(
+                f"UPDATE {events} SET due = {now} + {_SECONDS}, claim = '',"
+                f" attempts = attempts - CAST(:uncounted AS integer) WHERE {held}"
+            ),
+            Verb.BURY: text(
+                f"UPDATE {events} SET state = '{DEAD}', error = :error, died_at = {now}, claim = ''"
+                f" WHERE {held}"
+            ),
+            Verb.RENEW: text(f"UPDATE {events} SET due = {now} + {_SECONDS} WHERE {held}"),
+        }
+        self.dead: TextClause = text(
+            "SELECT id, body, app_key, attempts, error, received_at, died_at"
+            f" FROM {events} WHERE {dead} AND (died_at, id) > (:died_at, :id)"
+            " ORDER BY died_at, id LIMIT :most"
+        )
+        self.replay: TextClause = text(
+            f"UPDATE {events} SET state = '{WAITING}', due = {now}, attempts = 0, error = NULL,"
+            f" died_at = NULL WHERE {these} RETURNING id"
+        )
+        self.discard: TextClause = text(f"DELETE FROM {events} WHERE {these} RETURNING id")
+        self.counts: TextClause = text(
+            f"SELECT state, count(*) AS rows FROM {events} GROUP BY state"
+        )
+        self.forget: TextClause = text(
+            f"DELETE FROM {names} WHERE name IN (SELECT name FROM {names}"
+            f" WHERE remembered_at < {now} - {_SECONDS}"
+            f" AND name NOT IN (SELECT id FROM {events}) LIMIT :most) RETURNING name"
+        )
+        self.cursor: TextClause = text(f"SELECT position FROM {cursors} WHERE name = :name")
+        newer = "excluded.position > at.position"
+        self.move_cursor: TextClause = text(
+            f"INSERT INTO {cursors} AS at (name, position) VALUES (:name, :position)"
+            f" ON CONFLICT (name) DO UPDATE SET position = excluded.position WHERE {newer}"
+            " RETURNING position"
+        )
