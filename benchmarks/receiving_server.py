@@ -1,0 +1,76 @@
+"""A receiver of webhooks behind uvicorn, on one core, for ``webhooks.py``."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import os
+import sys
+from contextlib import AsyncExitStack
+from typing import Any
+
+import uvicorn
+
+APP_KEY, APP_SECRET = "key", "secret"
+
+
+async def main(kind: str, place: str) -> None:
+    """Serve until the process is ended."""
+    async with AsyncExitStack() as opened:
+        app = by_hand if kind == "by hand" else await _receiver(kind, place, opened)
+        config = uvicorn.Config(app, port=0, log_level="warning", lifespan="off")
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve())
+        while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(0.01)
+        print(server.servers[0].sockets[0].getsockname()[1], flush=True)
+        await serving
+
+
+async def _receiver(kind: str, place: str, opened: AsyncExitStack) -> Any:
+    from tiktok_shop_async.webhooks import (
+        MemoryWebhookStore,
+        OrderStatusChange,
+        RedisWebhookStore,
+        SQLWebhookStore,
+        WebhookReceiver,
+        Webhooks,
+    )
+
+    store: Any = MemoryWebhookStore(max_waiting=1_000_000)
+    if kind == "redis":
+        store = await opened.enter_async_context(RedisWebhookStore(place, prefix="bench:"))
+    elif kind != "memory":
+        store = await opened.enter_async_context(SQLWebhookStore(place))
+        await store.create_schema()
+    receiver = WebhookReceiver(Webhooks(APP_KEY, APP_SECRET), store=store)
+
+    @receiver.on(OrderStatusChange)
+    async def nothing(event: OrderStatusChange) -> None:
+        pass
+
+    return await opened.enter_async_context(receiver)
+
+
+async def by_hand(scope: Any, receive: Any, send: Any) -> None:
+    """Do what everyone writes first: verify, parse, forget."""
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    expected = hmac.new(APP_SECRET.encode(), APP_KEY.encode() + body, hashlib.sha256).hexdigest()
+    given = dict(scope["headers"]).get(b"authorization", b"")
+    fits = hmac.compare_digest(expected.encode(), given)
+    json.loads(body)
+    headers = [(b"content-length", b"0")]
+    await send({"type": "http.response.start", "status": 200 if fits else 401, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
+if __name__ == "__main__":
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {0})
+    asyncio.run(main(*sys.argv[1:]))
