@@ -20,13 +20,36 @@ async def main(kind: str, place: str) -> None:
     """Serve until the process is ended."""
     async with AsyncExitStack() as opened:
         app = by_hand if kind == "by hand" else await _receiver(kind, place, opened)
-        config = uvicorn.Config(app, port=0, log_level="warning", lifespan="off")
+        config = uvicorn.Config(_Counted(app), port=0, log_level="warning", lifespan="off")
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve())
         while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.01)
         print(server.servers[0].sockets[0].getsockname()[1], flush=True)
         await serving
+
+
+class _Counted:
+    """An application that also says how many events were handled: ``GET /``."""
+
+    handled = 0
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request."""
+        if scope["method"] == "POST":
+            await self._app(scope, receive, send)
+        else:
+            await answer(send, 200, str(self.handled).encode())
+
+
+async def answer(send: Any, status: int, body: bytes = b"") -> None:
+    """Send an answer."""
+    headers = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def _receiver(kind: str, place: str, opened: AsyncExitStack) -> Any:
@@ -48,8 +71,8 @@ async def _receiver(kind: str, place: str, opened: AsyncExitStack) -> Any:
     receiver = WebhookReceiver(Webhooks(APP_KEY, APP_SECRET), store=store)
 
     @receiver.on(OrderStatusChange)
-    async def nothing(event: OrderStatusChange) -> None:
-        pass
+    async def count(event: OrderStatusChange) -> None:
+        _Counted.handled += 1
 
     return await opened.enter_async_context(receiver)
 
@@ -65,9 +88,8 @@ async def by_hand(scope: Any, receive: Any, send: Any) -> None:
     given = dict(scope["headers"]).get(b"authorization", b"")
     fits = hmac.compare_digest(expected.encode(), given)
     json.loads(body)
-    headers = [(b"content-length", b"0")]
-    await send({"type": "http.response.start", "status": 200 if fits else 401, "headers": headers})
-    await send({"type": "http.response.body", "body": b""})
+    _Counted.handled += 1
+    await answer(send, 200 if fits else 401)
 
 
 if __name__ == "__main__":
