@@ -19,6 +19,7 @@ CASES = (
     "machinery",
     "sandbox",
     "batch",
+    "webhooks",
 )
 PAGE = Path("docs/benchmarks.md")
 HEAD = """# Benchmarks

@@ -17,6 +17,7 @@ from signatures import expected_signature
 from tiktok_shop_async import AsyncTikTokShop
 
 from .harness import Table, medians
+from .raw_http import encoded, send_all
 
 PYTHON = Path("build/bench/sandbox/bin/python")
 ORDERS = 100_000
@@ -41,7 +42,7 @@ async def measure() -> list[Table]:
             async def signed_before() -> float:
                 requests = [signed(server, order_id) for order_id in next(batches)]
                 start = time.perf_counter()
-                await send_all(requests, server["base_url"])
+                await send_all(requests, server["base_url"], connections=CONNECTIONS, check=check)
                 return 1e6 * (time.perf_counter() - start) / len(requests)
 
             async def by_the_client() -> float:
@@ -102,28 +103,14 @@ def signed(server: dict[str, str], order_id: str) -> bytes:
         headers={"x-tts-access-token": server["access_token"]},
     )
     sign = expected_signature(request, server["app_secret"])
-    target = request.url.copy_add_param("sign", sign).raw_path
-    headers = b"".join(b"%b: %b\r\n" % header for header in request.headers.raw)
-    return b"POST %b HTTP/1.1\r\n%b\r\n%b" % (target, headers, request.content)
+    request.url = request.url.copy_add_param("sign", sign)
+    return encoded(request)
 
 
-async def send_all(requests: list[bytes], base_url: str) -> None:
-    """Have all requests answered, over a few connections side by side."""
-    url = httpx.URL(base_url)
-    left = iter(requests)
-
-    async def connection() -> None:
-        reader, writer = await asyncio.open_connection(url.host, url.port)
-        for request in left:
-            writer.write(request)
-            head = (await reader.readuntil(b"\r\n\r\n")).lower()
-            size = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
-            answer = json.loads(await reader.readexactly(size))
-            assert answer["code"] == 0, answer
-        writer.close()
-        await writer.wait_closed()
-
-    await asyncio.gather(*(connection() for _ in range(CONNECTIONS)))
+def check(answer: bytes) -> None:
+    """Fail unless the call did."""
+    envelope = json.loads(answer.partition(b"\r\n")[2])
+    assert envelope["code"] == 0, envelope
 
 
 @contextmanager
