@@ -54,11 +54,13 @@ if TYPE_CHECKING:
         UpcomingAuthorizationExpiration,
         VideoPrecheckResult,
     )
+    from .poller import WebhookPoller
     from .receiver import WebhookReceiver
     from .stores.base import ClaimedEvent, DeadLetter, NewEvent, StoredCounts, WebhookStore
     from .stores.memory import MemoryWebhookStore
     from .stores.redis import RedisWebhookStore
     from .stores.sql import SQLWebhookStore
+    from .subscriptions import WebhookChanges, ensure_webhooks
     from .webhooks import Webhooks
 
 __all__ = [
@@ -114,10 +116,13 @@ __all__ = [
     "UnknownEvent",
     "UpcomingAuthorizationExpiration",
     "VideoPrecheckResult",
+    "WebhookChanges",
     "WebhookEvent",
+    "WebhookPoller",
     "WebhookReceiver",
     "WebhookStore",
     "Webhooks",
+    "ensure_webhooks",
     "webhook_event",
 ]
 
@@ -133,10 +138,13 @@ _, __getattr__, __dir__ = lazy_exports(
         "SQLWebhookStore": "stores.sql",
         "StoredCounts": "stores.base",
         "UnknownEvent": "event",
+        "WebhookChanges": "subscriptions",
         "WebhookEvent": "event",
+        "WebhookPoller": "poller",
         "WebhookReceiver": "receiver",
         "WebhookStore": "stores.base",
         "Webhooks": "webhooks",
+        "ensure_webhooks": "subscriptions",
         "webhook_event": "dependency",
     },
 )
