@@ -46,7 +46,7 @@ def _digest(prepared: hmac.HMAC, body: bytes) -> str:
 
 
 def _checked(app_key: str, given: str | Sequence[str]) -> Sequence[str]:
-    secrets = [given] if isinstance(given, str) else list(given)
+    secrets = [given] if isinstance(given, str) else list(given or ())
     if not isinstance(app_key, str) or not app_key:
         raise InvalidArgumentError("an app key is missing.", argument="app_key")
     if not secrets or not all(isinstance(each, str) and each for each in secrets):
