@@ -9,13 +9,25 @@ import time
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from webhooks.serving import WEBHOOKS, delivery, signed
+from webhooks.serving import WEBHOOKS, delivery, served, signed
 
-from tiktok_shop_async import InvalidArgumentError, WebhookStoreError
-from tiktok_shop_async.sandbox import TokenRules, run_sandbox
+from tiktok_shop_async import (
+    InvalidArgumentError,
+    ReauthorizationRequiredError,
+    TikTokShopOAuth,
+    WebhookStoreError,
+)
+from tiktok_shop_async.auth import (
+    AuthorizationExpiring,
+    Authorizations,
+    MemoryTokenStore,
+    ReauthorizationRequired,
+)
+from tiktok_shop_async.sandbox import run_sandbox
 from tiktok_shop_async.webhooks import (
     ClaimedEvent,
     MemoryWebhookStore,
@@ -25,6 +37,7 @@ from tiktok_shop_async.webhooks import (
     UnknownEvent,
     WebhookEvent,
     WebhookReceiver,
+    Webhooks,
     WebhookStore,
 )
 
@@ -395,32 +408,67 @@ async def test_an_event_without_a_handler_is_done(
     assert "no handler for event 1" in caplog.text
 
 
-@pytest.mark.parametrize("event_type", [6, 7])
-async def test_events_about_authorizations_act_on_the_token_store(event_type: int) -> None:
-    """As the sandbox sends them; a failure of that store is tried again."""
-    told: list[Any] = []
-    rules = TokenRules()
-    async with run_sandbox(orders=1, token_rules=rules) as sandbox:
-        del sandbox
+async def test_what_ends_an_authorization_is_applied_first_to_the_right_app() -> None:
+    """A failure of the token store is tried again; other events are none of its business."""
     seen: list[Any] = []
 
     class Recording:
+        failures = 1
+
         def __init__(self, app_key: str) -> None:
-            self.oauth = type("OAuth", (), {"app_key": app_key})
-            self.failures = 1
+            self.oauth = SimpleNamespace(app_key=app_key)
 
         async def apply_webhook(self, event: Any) -> bool:
             if self.failures:
                 self.failures -= 1
                 raise WebhookStoreError("the token store is away")
-            seen.append((self.oauth.app_key, event.type, event.shop_id))  # type: ignore[attr-defined]
+            seen.append((self.oauth.app_key, event.type, event.shop_id))
             return True
 
     both: Any = [Recording("key"), Recording("other")]
     async with WebhookReceiver(WEBHOOKS, authorizations=both, pauses=AT_ONCE) as receiver:
-        receiver.on(WebhookEvent)(told.append)
-        await receiver.receive(*signed(delivery(1, event_type)))
-        await receiver.receive(*signed(delivery(2, 1)))
+
+        @receiver.on(WebhookEvent)
+        async def later(event: WebhookEvent) -> None:
+            seen.append(event.id)
+
+        await receiver.receive(*signed(delivery(1, 6)))
         await is_settled(receiver.store)
-    assert seen == [("key", event_type, "7")]
-    assert len(told) == 3
+        await receiver.receive(*signed(delivery(2, 7)))
+        await receiver.receive(*signed(delivery(3, 1)))
+        await is_settled(receiver.store)
+    assert seen[:4] == ["1", ("key", 6, "7"), "1", ("key", 7, "7")]
+    assert sorted(seen[4:]) == ["2", "3"]
+
+
+async def test_withdrawals_and_expiries_act_on_the_token_store() -> None:
+    """As the sandbox sends them: calls are refused from then on, and the application is told."""
+    told: list[Any] = []
+    async with run_sandbox(orders=1) as sandbox:
+        credentials = (sandbox.app_key, sandbox.app_secret)
+        oauth = TikTokShopOAuth(
+            *credentials, service_id="1", base_url=sandbox.base_url, clock=sandbox.clock
+        )
+        authorizations = Authorizations(
+            oauth, MemoryTokenStore(), clock=sandbox.clock, on_event=told.append
+        )
+        receiver = WebhookReceiver(Webhooks(*credentials), authorizations=authorizations)
+        async with oauth, authorizations, served(receiver) as url:
+            sandbox.webhooks.default_url = url
+            token = await oauth.refresh(sandbox.refresh_token)
+            auth = await authorizations.add(token)
+            await authorizations.link_shop(sandbox.shop.id, token.open_id)
+            async with sandbox.client(auth=auth) as client:
+                shop = client.for_shop(shop_id=sandbox.shop.id)
+                await shop.order.get_order_list(page_size=1)
+                sandbox.fire(7, {"message": "soon", "expiration_time": "1790000000"})
+                await sandbox.webhooks.drain()
+                await until(lambda: any(isinstance(each, AuthorizationExpiring) for each in told))
+                await shop.order.get_order_list(page_size=1)
+                sandbox.market.revoke(shop.auth.access_token or "")
+                await sandbox.webhooks.drain()
+                await until(lambda: any(isinstance(each, ReauthorizationRequired) for each in told))
+                before = len(sandbox.requests)
+                with pytest.raises(ReauthorizationRequiredError, match="withdrew"):
+                    await shop.order.get_order_list(page_size=1)
+                assert len(sandbox.requests) == before
