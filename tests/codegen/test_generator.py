@@ -352,3 +352,45 @@ def test_check_finds_stale_and_obsolete_files(
     assert generator.main() == 0
     monkeypatch.setattr("sys.argv", ["codegen", "--check"])
     assert generator.main() == 0
+
+
+def events(tmp_path: Path, summary: str) -> None:
+    """Put two events into the catalogue."""
+    home = tmp_path / "catalogue"
+    facts = [
+        {"type": 7, "name": "thing_moved", "event_type": "THING_MOVED"},
+        {"type": 5, "name": "parcel_list", "event_type": None},
+    ]
+    data = fields("from", "status", parcels=objects(fields("id", "weight", "size")))
+    webhooks = [{**each, "envelope": [], "data": data} for each in facts]
+    (home / "webhooks.json").write_text(json.dumps({"webhooks": webhooks}))
+    (home / "wording" / "webhook.toml").write_text(
+        'group = "Events."\n[operations.thing_moved]\nsummary = "A thing is elsewhere now."\n'
+        f'[operations.parcel_list]\nsummary = "{summary}"\n'
+        '[models.ThingMovedData.fields]\nstatus = "Where it is."\n'
+    )
+
+
+def test_events_are_classes_with_data_of_their_own(generate: Generate, tmp_path: Path) -> None:
+    """By number; what two of them have in common is one class in a module of its own."""
+    events(tmp_path, "Parcels are listed.")
+    files = generate(operation("get_a"))
+    moved, package = (files[f"webhooks/events/{name}.py"] for name in ("thing_moved", "__init__"))
+    assert "class ThingMoved(WebhookEvent):" in moved
+    assert '"""A thing is elsewhere now.' in moved
+    assert "TYPE: ClassVar[int | None] = 7" in moved
+    assert 'EVENT_TYPE: ClassVar[str | None] = "THING_MOVED"' in moved
+    assert 'from_: str | None = wire_name("from", default=None)' in moved
+    assert '"""Where it is."""' in moved
+    assert "from .parcel import Parcel" in moved
+    assert "EVENT_TYPE" not in files["webhooks/events/parcel_list.py"]
+    assert "class Parcel:" in files["webhooks/events/parcel.py"]
+    assert package.index('5: "ParcelList"') < package.index('7: "ThingMoved"')
+    assert '"ThingMovedData"' in files["catalogue/catalogue.lock"]
+    assert files == generate(operation("get_a"))
+
+
+def test_an_event_needs_a_sentence(generate: Generate, tmp_path: Path) -> None:
+    events(tmp_path, "Parcel list")
+    with pytest.raises(CatalogueError, match="parcel_list"):
+        generate(operation("get_a"))

@@ -6,6 +6,7 @@ Both checkers warn of an ignored line without an error, so a mistake that slips 
 from tiktok_shop_async import AsyncTikTokShop, RequestOptions, TikTokShopOAuth
 from tiktok_shop_async.batch import cancel_orders
 from tiktok_shop_async.models.return_refund import Sku
+from tiktok_shop_async.webhooks import NewMessage, OrderStatusChange, WebhookReceiver
 
 
 async def mistakes(client: AsyncTikTokShop) -> None:
@@ -22,3 +23,14 @@ async def mistakes(client: AsyncTikTokShop) -> None:
     Sku(sku="1")  # type: ignore[call-arg]
     RequestOptions(priority="urgent")  # type: ignore[arg-type]
     cancel_orders(client, [1], reason="out_of_stock")  # type: ignore[list-item]
+
+
+def webhook_mistakes(receiver: WebhookReceiver, event: OrderStatusChange) -> None:
+    event.data.order_idd  # type: ignore[attr-defined]  # noqa: B018
+    event.shop_id = "2"  # type: ignore[misc]
+
+    @receiver.on(OrderStatusChange)  # type: ignore[arg-type]
+    async def message(event: NewMessage) -> None: ...
+
+    @receiver.on(OrderStatusChange, NewMessage)  # type: ignore[arg-type]
+    async def order_alone(event: OrderStatusChange) -> None: ...

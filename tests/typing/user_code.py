@@ -48,6 +48,20 @@ from tiktok_shop_async.testing import (
     check_token_store,
     make,
 )
+from tiktok_shop_async.webhooks import (
+    MemoryWebhookStore,
+    OrderStatusChange,
+    PackageUpdate,
+    RedisWebhookStore,
+    SQLWebhookStore,
+    UnknownEvent,
+    WebhookEvent,
+    WebhookPoller,
+    WebhookReceiver,
+    Webhooks,
+    WebhookStore,
+    ensure_webhooks,
+)
 
 
 async def single_calls(client: AsyncTikTokShop) -> None:
@@ -191,3 +205,40 @@ async def token_stores(url: str) -> None:
     await check_token_store(lambda: SQLTokenStore(url))
     async with RedisTokenStore(url) as store, store.lock("key"):
         assert_type(await store.keys(), list[str])
+
+
+async def webhooks_are_typed(client: AsyncTikTokShop, request: Request) -> None:
+    webhooks = Webhooks("key", ["new secret", "old secret"], other_apps={"other": "secret"})
+    assert_type(webhooks.verify(b"{}", request.headers.get("authorization")), str)
+    event = webhooks.verify_and_parse(await request.body(), "signature")
+    assert_type(event, WebhookEvent)
+    match event:
+        case OrderStatusChange():
+            assert_type(event.data.order_id, str | None)
+            assert_type(event.data.is_on_hold_order, bool | None)
+        case PackageUpdate():
+            assert_type(event.data.package_list[0].order_id_list, list[str])
+        case UnknownEvent():
+            assert_type(event.json(), Any)
+    store: WebhookStore = SQLWebhookStore("sqlite:///webhooks.db")
+    store = RedisWebhookStore("redis://localhost")
+    store = MemoryWebhookStore()
+    receiver = WebhookReceiver(webhooks, store=store)
+
+    @receiver.on(OrderStatusChange)
+    async def order(event: OrderStatusChange) -> None: ...
+
+    @receiver.on(OrderStatusChange, PackageUpdate)
+    def two(event: OrderStatusChange | PackageUpdate) -> int:
+        return 1
+
+    @receiver.on(WebhookEvent)
+    async def every(event: WebhookEvent) -> None: ...
+
+    assert_type(two(event), int) if isinstance(event, OrderStatusChange) else None
+    async for letter in store.dead_letters():
+        assert_type(letter.error, str)
+    changes = await ensure_webhooks(client, {OrderStatusChange: "https://me.example/", 11: None})
+    assert_type(changes.subscribed, tuple[str, ...])
+    async with receiver, WebhookPoller(client, store, shop_id="1") as poller:
+        assert_type(await poller.poll(), int)

@@ -10,6 +10,7 @@ from .._lazy import lazy_exports
 if TYPE_CHECKING:
     from ..clock import MovableClock
     from ..sandbox import Sandbox
+    from .deliveries import SignedWebhook, signed_webhook
     from .examples import example_response, make
     from .masking import PERSONAL_FIELDS, SECRET_FIELDS
     from .mock import MockTikTokShop
@@ -34,12 +35,14 @@ __all__ = [
     "RecordingTransport",
     "ReplayTransport",
     "Sandbox",
+    "SignedWebhook",
     "UnexpectedRequestError",
     "check_token_store",
     "example_response",
     "make",
     "record",
     "replay",
+    "signed_webhook",
 ]
 
 # pytest loads this package at its start, for the plugin: only what a test uses is loaded then.
@@ -56,11 +59,13 @@ _, __getattr__, __dir__ = lazy_exports(
         "ReplayTransport": "recorder",
         "SECRET_FIELDS": "masking",
         "Sandbox": ".sandbox",
+        "SignedWebhook": "deliveries",
         "UnexpectedRequestError": "operation",
         "check_token_store": "token_stores",
         "example_response": "examples",
         "make": "examples",
         "record": "recorder",
         "replay": "recorder",
+        "signed_webhook": "deliveries",
     },
 )

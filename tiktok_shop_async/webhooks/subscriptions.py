@@ -107,31 +107,32 @@ def _name_of(event: Any) -> str:
 
 
 def _check_address(name: str, address: str, *, is_local: bool) -> None:
-    try:
-        parts = urlsplit(address)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        host, port = "", None
-    problem = None
-    if not host or parts.scheme not in ("http", "https"):
-        problem = "is no URL"
-    elif len(address) > LONGEST_ADDRESS:
-        problem = f"is longer than {LONGEST_ADDRESS} characters"
-    elif is_local:
-        return  # a sandbox reaches what is on this machine
-    elif parts.scheme != "https":
-        problem = "is not HTTPS"
-    elif _is_address(host) or "." not in host:
-        problem = "has no domain name"
-    elif port is not None:
-        problem = "names a port"
-    if problem:
+    if problem := _problem_of(address, is_local=is_local):
         raise InvalidArgumentError(
             f"the address for {name} {problem}: {address}",
             argument="addresses",
             hint="The platform sends to HTTPS with a domain name and no port, as in "
-            "https://shop.example.com/webhooks.",
+            "https://shop.example.com/webhooks/.",
         )
+
+
+def _problem_of(address: str, *, is_local: bool) -> str | None:
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return "is no URL"
+    if not host or parts.scheme not in ("http", "https"):
+        return "is no URL"
+    if len(address) > LONGEST_ADDRESS:
+        return f"is longer than {LONGEST_ADDRESS} characters"
+    if is_local:
+        return None  # a sandbox reaches what is on this machine
+    if parts.scheme != "https":
+        return "is not HTTPS"
+    if _is_address(host) or "." not in host:
+        return "has no domain name"
+    return "names a port" if port is not None else None
 
 
 def _is_local(base_url: str) -> bool:

@@ -1,0 +1,69 @@
+"""Deliveries as the platform sends them, for tests of your own receiver."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from ..resources._lookup import did_you_mean
+from ..shapes import webhook_shape
+from ..shapes.examples import Examples
+from ..webhooks import WebhookEvent, Webhooks
+
+_notification_ids = itertools.count(7_380_066_284_010_030_890)
+
+
+@attrs.frozen(kw_only=True)
+class SignedWebhook:
+    """A request of the platform's, to be sent by a test client."""
+
+    body: bytes = attrs.field(repr=False)
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    notification_id: str
+
+
+def signed_webhook(
+    kind: type[WebhookEvent],
+    data: Mapping[str, Any] | None = None,
+    *,
+    app_key: str,
+    app_secret: str,
+    shop_id: str = "7000714532876273420",
+    notification_id: str | None = None,
+    timestamp: int | None = None,
+) -> SignedWebhook:
+    """Return a delivery of an event with all its fields, made up except for those in ``data``.
+
+    Each has a notification id of its own, unless one is given.
+
+    Args:
+        kind: Its class, such as `OrderStatusChange`.
+        data: Fields of the event's data, by their names in the API.
+        timestamp: When it was sent, in Unix seconds; now unless given.
+    """
+    if kind.TYPE is None:
+        raise TypeError(f"{kind.__name__} stands for no kind of event.")
+    shape = webhook_shape(kind.TYPE)
+    given = dict(data or {})
+    if unknown := given.keys() - shape["data"].keys():
+        name = min(unknown)
+        raise TypeError(f"{kind.__name__} has no {name!r}.{did_you_mean(name, shape['data'])}")
+    notification_id = notification_id or str(next(_notification_ids))
+    envelope = {
+        "type": kind.TYPE,
+        "tts_notification_id": notification_id,
+        "shop_id": shop_id,
+        "timestamp": int(time.time()) if timestamp is None else timestamp,
+        "data": Examples(seed=shape["name"]).of_fields(shape["data"]) | given,
+    }
+    body = json.dumps(envelope, separators=(",", ":")).encode()
+    headers = {
+        "Authorization": Webhooks(app_key, app_secret).sign(body),
+        "Content-Type": "application/json",
+    }
+    return SignedWebhook(body=body, headers=headers, notification_id=notification_id)
