@@ -26,11 +26,15 @@ from tiktok_shop_async import AuthState, ConnectError, FailedAttempt, TikTokShop
 from tiktok_shop_async.auth import Authorizations, MemoryTokenStore
 from tiktok_shop_async.auth.web import Authorized
 from tiktok_shop_async.resources.order import GET_ORDER_DETAIL
+from tiktok_shop_async.testing import signed_webhook
 from tiktok_shop_async.testing.sandboxes import local_shop
+from tiktok_shop_async.webhooks import MemoryWebhookStore, OrderStatusChange, Webhooks
+from tiktok_shop_async.webhooks.events import CLASS_OF
 
 pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).parent.parent
+APP = {"app_key": "x", "app_secret": "x"}
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 EXAMPLES = [path.read_text() for path in (ROOT / "examples").glob("*.py")]
 SNIPPETS = [
@@ -84,6 +88,10 @@ def world(
     return {
         "app": None,
         "batch": "friday",
+        "body": b"{}",
+        "event": Webhooks("x", "x").parse(signed_webhook(OrderStatusChange, **APP).body),
+        "signature": "x",
+        "store": MemoryWebhookStore(),
         "authorizations": Authorizations(oauth, MemoryTokenStore()),
         "authorized": Authorized(
             token=Token.from_document(DOCUMENT), auth=AuthState(access_token="x"), data=None
@@ -178,3 +186,9 @@ def test_the_readme_counts_what_the_catalogue_has() -> None:
     readme = (ROOT / "README.md").read_text()
     assert f"{counts['operations']} operations in 26 groups" in readme
     assert f"{counts['endpoints']} versions" in readme
+
+
+def test_the_page_on_webhooks_has_all_events() -> None:
+    page = (ROOT / "docs" / "webhooks.md").read_text()
+    rows = re.findall(r"^\| (\d+) \| `(\w+)` \|", page, re.MULTILINE)
+    assert {int(number): name for number, name in rows} == CLASS_OF
