@@ -14,10 +14,14 @@ from typing import Any
 import uvicorn
 
 APP_KEY, APP_SECRET = "key", "secret"
+TABLE_PREFIX, REDIS_PREFIX = "tiktok_shop_bench_", "tiktok-shop-bench:"
 
 
-async def main(kind: str, place: str) -> None:
-    """Serve until the process is ended."""
+async def main(kind: str, place: str, *, clean: bool = False) -> None:
+    """Serve until the process is ended, or take away what an earlier one has left."""
+    if clean:
+        await _clean(kind, place)
+        return
     async with AsyncExitStack() as opened:
         app = by_hand if kind == "by hand" else await _receiver(kind, place, opened)
         config = uvicorn.Config(_Counted(app), port=0, log_level="warning", lifespan="off")
@@ -64,9 +68,10 @@ async def _receiver(kind: str, place: str, opened: AsyncExitStack) -> Any:
 
     store: Any = MemoryWebhookStore(max_waiting=1_000_000)
     if kind == "redis":
-        store = await opened.enter_async_context(RedisWebhookStore(place, prefix="bench:"))
+        store = await opened.enter_async_context(RedisWebhookStore(place, prefix=REDIS_PREFIX))
     elif kind != "memory":
-        store = await opened.enter_async_context(SQLWebhookStore(place))
+        store = SQLWebhookStore(place, table_prefix=TABLE_PREFIX)
+        await opened.enter_async_context(store)
         await store.create_schema()
     receiver = WebhookReceiver(Webhooks(APP_KEY, APP_SECRET), store=store)
 
@@ -75,6 +80,24 @@ async def _receiver(kind: str, place: str, opened: AsyncExitStack) -> Any:
         _Counted.handled += 1
 
     return await opened.enter_async_context(receiver)
+
+
+async def _clean(kind: str, place: str) -> None:
+    if kind == "redis":
+        from redis.asyncio import Redis
+
+        async with Redis.from_url(place) as client:
+            async for name in client.scan_iter(match=f"{REDIS_PREFIX}*", count=1000):
+                await client.unlink(name)
+    elif kind == "postgresql":
+        from tiktok_shop_async._sql.engine import new_engine
+        from tiktok_shop_async.webhooks import SQLWebhookStore
+
+        tables = SQLWebhookStore(place, table_prefix=TABLE_PREFIX).metadata
+        engine = new_engine(place)
+        async with engine.begin() as connection:
+            await connection.run_sync(tables.drop_all)
+        await engine.dispose()
 
 
 async def by_hand(scope: Any, receive: Any, send: Any) -> None:
@@ -95,4 +118,4 @@ async def by_hand(scope: Any, receive: Any, send: Any) -> None:
 if __name__ == "__main__":
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {0})
-    asyncio.run(main(*sys.argv[1:]))
+    asyncio.run(main(*sys.argv[1:3], clean="clean" in sys.argv))

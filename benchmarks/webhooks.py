@@ -118,12 +118,15 @@ def _check(answer: bytes) -> None:
 @contextmanager
 def _serving(kind: str, place: str) -> Iterator[str]:
     command = [str(PYTHON), "-m", "benchmarks.receiving_server", kind, place]
+    subprocess.run([*command, "clean"], check=True)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
             yield f"http://127.0.0.1:{int(process.stdout.readline())}/"
         finally:
             process.terminate()
+            process.wait()
+            subprocess.run([*command, "clean"], check=True)
 
 
 def _place(kind: str, folder: str) -> str:
