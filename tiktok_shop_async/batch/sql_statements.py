@@ -18,6 +18,7 @@ from sqlalchemy import (
     text,
 )
 
+from .._sql.clock import NOW
 from .._sql.schema import Step, version_table
 
 SENDING = "sending"
@@ -78,7 +79,7 @@ class Statements:
 
     def __init__(self, table: str, dialect: str) -> None:
         self._dialect = dialect
-        now, cast = _NOW[dialect], "CAST(:lease AS double precision)"
+        now, cast = NOW[dialect], "CAST(:lease AS double precision)"
         keys = f"key IN (SELECT {self._field('id')} FROM {self._rows('id')})"
         ours = f"batch = :batch AND owner = :owner AND state = '{SENDING}'"
         facts = _FACTS.split(", ")
@@ -138,13 +139,6 @@ class Statements:
         if self._dialect == "sqlite":
             return f"json_extract(given.value, '$.{name}')"
         return f"given.{name}"
-
-
-_NOW = {
-    "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
-    "postgresql": "CAST(extract(epoch FROM clock_timestamp()) AS double precision)",
-}
-"""Unix seconds by the clock of the database, which all share."""
 
 
 def _of_journal(condition: str) -> str:

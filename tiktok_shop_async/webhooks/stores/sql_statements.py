@@ -23,6 +23,7 @@ from sqlalchemy import (
     text,
 )
 
+from ..._sql.clock import NOW
 from ..._sql.schema import Step, version_table
 
 WAITING, DEAD = "waiting", "dead"
@@ -86,11 +87,6 @@ def _create_tables(connection: Connection, tables: Tables) -> None:
 
 STEPS: Sequence[Step[Tables]] = (_create_tables,)
 
-_NOW = {
-    "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
-    "postgresql": "CAST(extract(epoch FROM clock_timestamp()) AS double precision)",
-}
-"""Unix seconds by the clock of the database, which all share."""
 _GIVEN = {
     "sqlite": "SELECT value FROM json_each(:names)",
     "postgresql": "SELECT value FROM json_array_elements_text(CAST(:names AS json))",
@@ -104,7 +100,7 @@ class Statements:
     """The statements for tables of one prefix."""
 
     def __init__(self, tables: Tables, dialect: str) -> None:
-        now, given = _NOW[dialect], _GIVEN[dialect]
+        now, given = NOW[dialect], _GIVEN[dialect]
         events, names, cursors = tables.main.name, tables.names.name, tables.cursors.name
         held = f"id = :event AND claim = :claim AND state = '{WAITING}'"
         dead = f"state = '{DEAD}'"
