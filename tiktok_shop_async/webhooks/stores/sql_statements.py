@@ -156,7 +156,8 @@ class Statements:
         self.forget: TextClause = text(
             f"DELETE FROM {names} WHERE name IN (SELECT name FROM {names}"
             f" WHERE remembered_at < {now} - {_SECONDS}"
-            f" AND name NOT IN (SELECT id FROM {events}) LIMIT :most) RETURNING name"
+            f" AND NOT EXISTS (SELECT 1 FROM {events} WHERE id = name) LIMIT :most)"
+            " RETURNING name"
         )
         self.cursor: TextClause = text(f"SELECT position FROM {cursors} WHERE name = :name")
         newer = "excluded.position > at.position"
