@@ -20,10 +20,11 @@ from tiktok_shop_async.batch import SQLJournal
 WORKER = Path(__file__).with_name("worker.py")
 LEASE = 1.0
 COUNT = 400
+CONCURRENCY = 20
 
 
 @asynccontextmanager
-async def worker(database: str, done: Path, concurrency: int = 20) -> AsyncIterator[Process]:
+async def worker(database: str, done: Path, concurrency: int = CONCURRENCY) -> AsyncIterator[Process]:
     arguments = (database, done, str(COUNT), str(concurrency), str(LEASE))
     process = await asyncio.create_subprocess_exec(
         sys.executable, WORKER, *map(str, arguments), stdin=PIPE, stdout=PIPE
@@ -80,7 +81,8 @@ async def test_killed_again_and_again_and_resumed(tmp_path: Path) -> None:
         begin(process)
         told = outcomes(await said(process))
     assert told["succeeded"] == COUNT
-    assert told["resumed"] >= 0.7 * COUNT - 20
+    # At each kill, those under way were done and not noted, and are done and counted again.
+    assert told["resumed"] >= 0.7 * COUNT - 4 * CONCURRENCY
     await assert_all_is_done_once(database, done)
 
 
