@@ -24,7 +24,9 @@ CONCURRENCY = 20
 
 
 @asynccontextmanager
-async def worker(database: str, done: Path, concurrency: int = CONCURRENCY) -> AsyncIterator[Process]:
+async def worker(
+    database: str, done: Path, concurrency: int = CONCURRENCY
+) -> AsyncIterator[Process]:
     arguments = (database, done, str(COUNT), str(concurrency), str(LEASE))
     process = await asyncio.create_subprocess_exec(
         sys.executable, WORKER, *map(str, arguments), stdin=PIPE, stdout=PIPE
