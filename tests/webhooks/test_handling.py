@@ -175,6 +175,45 @@ async def test_a_handler_that_takes_too_long_has_failed(store: WebhookStore) -> 
     assert letter.error.startswith("TimeoutError")
 
 
+async def test_a_handler_whose_own_work_was_cancelled_has_failed(store: WebhookStore) -> None:
+    """It is not taken for the end of the process, which would have it come again for ever."""
+    attempts = 0
+    async with WebhookReceiver(WEBHOOKS, store=store, pauses=(0.0,)) as receiver:
+
+        @receiver.on(WebhookEvent)
+        async def cancelled(event: WebhookEvent) -> None:
+            nonlocal attempts
+            attempts += 1
+            task = asyncio.create_task(asyncio.Event().wait())
+            task.cancel()
+            await task
+
+        await receiver.receive(*signed(delivery()))
+        await is_settled(store)
+    assert attempts == 2
+    assert (await store.counts()).dead == 1
+
+
+async def test_a_store_that_hangs_does_not_hold_up_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tiktok_shop_async.webhooks.dispatcher.GRACE", 0.05)
+
+    class Hanging(MemoryWebhookStore):
+        async def put_back(self, *claim: Any, **options: Any) -> None:
+            await asyncio.Event().wait()
+
+    async with asyncio.timeout(20):
+        async with WebhookReceiver(WEBHOOKS, store=Hanging(), drain_timeout=0.05) as receiver:
+
+            @receiver.on(WebhookEvent)
+            async def hanging(event: WebhookEvent) -> None:
+                await asyncio.Event().wait()
+
+            await receiver.receive(*signed(delivery()))
+            await asyncio.sleep(0.01)
+
+
 async def test_several_that_fail_are_all_told_of(caplog: pytest.LogCaptureFixture) -> None:
     store = MemoryWebhookStore()
     async with WebhookReceiver(WEBHOOKS, store=store, pauses=()) as receiver:

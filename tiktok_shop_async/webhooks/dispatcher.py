@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
+from .._waiting import GRACE
 from .stores.base import ClaimedEvent, WebhookStore
 
 logger = logging.getLogger("tiktok_shop_async.webhooks")
@@ -58,11 +59,12 @@ class Dispatcher:
         self._drains = drain
         self._stops.set()
         self._news.set()
-        dispatching, *others = self._tasks
-        await asyncio.wait([dispatching], timeout=patience)
-        for task in (dispatching, *self._running, *others):
-            task.cancel()
-        await asyncio.gather(*self._running, *self._tasks, return_exceptions=True)
+        await asyncio.wait(self._tasks[:1], timeout=patience)
+        left = {*self._tasks, *self._running}
+        for _ in range(2):  # the second time also those whose note in the store hangs
+            for task in left:
+                task.cancel()
+            await asyncio.wait(left, timeout=GRACE)
 
     async def _dispatch(self) -> None:
         while not self._stops.is_set() or self._drains:
@@ -102,24 +104,31 @@ class Dispatcher:
             return
         try:
             await self._handle(claim)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
+            if not _is_cancelled():  # something that the handler waited for was
+                await self._failed(claim, error)
+                return
             await self._note(lambda: self._store.put_back(claim, counted=False))
             raise
         except Exception as error:  # whatever a handler may raise
-            logger.warning(
-                "event %s was not handled, attempt %d of %d",
-                claim.id,
-                claim.attempt,
-                most,
-                exc_info=error,
-            )
-            if claim.attempt == most:
-                await self._bury(claim, f"{type(error).__name__}: {error}")
-                return
-            pause = self._pauses[claim.attempt - 1]
-            await self._note(lambda: self._store.put_back(claim, after=pause))
+            await self._failed(claim, error)
         else:
             await self._note(lambda: self._store.finish(claim))
+
+    async def _failed(self, claim: ClaimedEvent, error: BaseException) -> None:
+        most = len(self._pauses) + 1
+        logger.warning(
+            "event %s was not handled, attempt %d of %d",
+            claim.id,
+            claim.attempt,
+            most,
+            exc_info=error,
+        )
+        if claim.attempt == most:
+            await self._bury(claim, f"{type(error).__name__}: {error}")
+            return
+        pause = self._pauses[claim.attempt - 1]
+        await self._note(lambda: self._store.put_back(claim, after=pause))
 
     async def _bury(self, claim: ClaimedEvent, error: str) -> None:
         logger.error("event %s was given up, and is among the dead letters: %s", claim.id, error)
@@ -153,3 +162,8 @@ class Dispatcher:
             except Exception as error:  # there is time
                 logger.warning("the store could not be tidied up: %s", error)
             await asyncio.sleep(FORGET_EVERY)
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
