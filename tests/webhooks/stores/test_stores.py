@@ -185,7 +185,7 @@ async def test_dead_letters_are_kept_replayed_and_thrown_away(store: WebhookStor
     for number in range(4):
         await store.add(event(number))
     for each in await claim(store):
-        await store.bury(each, error=f"ValueError: \0 {each.id}")
+        await store.bury(each, error=f"ValueError: \0\ud800 {each.id}")
         await asyncio.sleep(0.002)
     letters = [letter async for letter in store.dead_letters()]
     assert [letter.id for letter in letters] == ["id-0", "id-1", "id-2", "id-3"]

@@ -144,8 +144,8 @@ class SQLWebhookStore(ClosedOnExit):
 
     async def bury(self, claim: ClaimedEvent, *, error: str) -> None:
         """Put an event among the dead letters."""
-        # PostgreSQL takes no NUL in a text.
-        text = error.replace("\0", "")
+        # PostgreSQL takes no NUL in a text, and no driver half a surrogate pair.
+        text = error.replace("\0", "").encode("utf-8", "replace").decode()
         await self._ask(Verb.BURY, event=claim.id, claim=claim.claim, error=text)
 
     async def dead_letters(self) -> AsyncIterator[DeadLetter]:
