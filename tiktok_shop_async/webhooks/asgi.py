@@ -17,6 +17,8 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+MOST_BYTES = 1024 * 1024
+"""Of a delivery, unless told otherwise; the largest known ones are far below a tenth of it."""
 SECONDS_TO_ANSWER = 2.5
 """The platform waits for three, and the answer has a way to go."""
 

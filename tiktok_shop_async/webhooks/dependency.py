@@ -15,10 +15,9 @@ except ImportError as error:
     ) from error
 
 from ..errors import WebhookBodyError, WebhookExpiredError, WebhookSignatureError
+from .asgi import MOST_BYTES
 from .event import WebhookEvent
 from .webhooks import Webhooks
-
-MOST_BYTES = 1024 * 1024
 
 
 def webhook_event(

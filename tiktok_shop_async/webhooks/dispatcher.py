@@ -40,6 +40,8 @@ class Dispatcher:
         self._concurrency = concurrency
         self._lease = lease
         self._pauses = pauses
+        self._most = len(pauses) + 1
+        """Attempts of an event."""
         self._running: dict[asyncio.Task[None], ClaimedEvent] = {}
         self._news = asyncio.Event()
         self._stops = asyncio.Event()
@@ -98,9 +100,8 @@ class Dispatcher:
             logger.error("an event was left to be handled again", exc_info=task.exception())
 
     async def _work(self, claim: ClaimedEvent) -> None:
-        most = len(self._pauses) + 1
-        if claim.attempt > most:
-            await self._bury(claim, f"no attempt of {most} came to an end")
+        if claim.attempt > self._most:
+            await self._bury(claim, f"no attempt of {self._most} came to an end")
             return
         try:
             await self._handle(claim)
@@ -116,15 +117,14 @@ class Dispatcher:
             await self._note(lambda: self._store.finish(claim))
 
     async def _failed(self, claim: ClaimedEvent, error: BaseException) -> None:
-        most = len(self._pauses) + 1
         logger.warning(
             "event %s was not handled, attempt %d of %d",
             claim.id,
             claim.attempt,
-            most,
+            self._most,
             exc_info=error,
         )
-        if claim.attempt == most:
+        if claim.attempt == self._most:
             await self._bury(claim, f"{type(error).__name__}: {error}")
             return
         pause = self._pauses[claim.attempt - 1]

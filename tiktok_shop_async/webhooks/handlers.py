@@ -46,7 +46,7 @@ class Handlers:
     async def __call__(self, event: WebhookEvent) -> bool:
         """Let all handlers have an event that are for it; False if there are none.
 
-        Each gets it, even if an earlier one failed; then what the first failed with is raised.
+        Each gets it, even if an earlier one failed; then what they failed with is raised.
         """
         errors = []
         handlers = list(self._for(event))

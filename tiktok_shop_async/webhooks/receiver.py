@@ -18,7 +18,7 @@ from ..errors import (
     WebhookExpiredError,
     WebhookSignatureError,
 )
-from .asgi import SECONDS_TO_ANSWER, Receive, Scope, Send, serve_http, serve_lifespan
+from .asgi import MOST_BYTES, SECONDS_TO_ANSWER, Receive, Scope, Send, serve_http, serve_lifespan
 from .changes import change_of, polled, sent
 from .dispatcher import Dispatcher
 from .event import WebhookEvent
@@ -61,7 +61,7 @@ class WebhookReceiver(ClosedOnExit):
         handler_timeout: float = 60.0,
         pauses: Sequence[float] = (1.0, 10.0, 60.0, 600.0),
         lease: float = 60.0,
-        max_body: int = 1024 * 1024,
+        max_body: int = MOST_BYTES,
         drain_timeout: float = 10.0,
     ) -> None:
         """Make the receiver; nothing is connected before it is entered, or gets a delivery.
@@ -77,7 +77,7 @@ class WebhookReceiver(ClosedOnExit):
             pauses: Seconds before each further attempt to handle an event. After the last one it
                 is a dead letter.
             lease: Seconds after which another process may handle what a dead one had.
-            max_body: Bytes of a delivery; the largest known ones are far below a hundred thousand.
+            max_body: Bytes of a delivery at most.
             drain_timeout: Seconds for handlers to end when the receiver is closed.
         """
         if concurrency < 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
 
 import attrs
@@ -12,8 +12,13 @@ from ...errors import InvalidArgumentError
 
 SHORTEST_MEMORY = 24 * 3600.0
 """Seconds that an id is remembered at least: the platform's last attempt comes after 16 hours."""
-DAYS_REMEMBERED = 3 * SHORTEST_MEMORY
+DEFAULT_MEMORY = 3 * SHORTEST_MEMORY
 """Seconds that an id is remembered unless a store is told otherwise."""
+
+
+def moment(seconds: float) -> datetime:
+    """Return a time in Unix seconds as a datetime."""
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def checked_memory(seconds: float) -> float:
@@ -48,7 +53,7 @@ class ClaimedEvent:
     body: bytes = attrs.field(repr=False)
     app_key: str | None = None
     attempt: int
-    """The how manieth time it was claimed, counted from 1."""
+    """Which time it was claimed, counted from 1."""
     received_at: datetime
     claim: str
     """Tells this claim from an earlier or later one of the same event."""

@@ -8,18 +8,18 @@ import logging
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from datetime import UTC, datetime
 
 import attrs
 
 from ...errors import InvalidArgumentError, WebhookStoreFullError
 from .base import (
-    DAYS_REMEMBERED,
+    DEFAULT_MEMORY,
     ClaimedEvent,
     DeadLetter,
     NewEvent,
     StoredCounts,
     checked_memory,
+    moment,
 )
 
 logger = logging.getLogger("tiktok_shop_async.webhooks")
@@ -48,7 +48,7 @@ class MemoryWebhookStore:
         *,
         max_waiting: int = 10_000,
         max_dead: int = 10_000,
-        remember: float = DAYS_REMEMBERED,
+        remember: float = DEFAULT_MEMORY,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Make the store.
@@ -142,7 +142,7 @@ class MemoryWebhookStore:
             attempts=claim.attempt,
             error=error,
             received_at=claim.received_at,
-            died_at=_moment(self._clock()),
+            died_at=moment(self._clock()),
         )
         if len(self._dead) > self._max_dead:
             oldest = next(iter(self._dead))
@@ -220,10 +220,6 @@ def _claimed(waiting: _Waiting) -> ClaimedEvent:
         body=waiting.event.body,
         app_key=waiting.event.app_key,
         attempt=waiting.attempts,
-        received_at=_moment(waiting.received_at),
+        received_at=moment(waiting.received_at),
         claim=waiting.claim,
     )
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

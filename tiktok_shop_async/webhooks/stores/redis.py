@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator, Collection, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -24,12 +23,13 @@ from ..._redis import binary_client, place_of
 from ...errors import InvalidArgumentError, WebhookStoreError, WebhookStoreFullError
 from . import redis_scripts as scripts
 from .base import (
-    DAYS_REMEMBERED,
+    DEFAULT_MEMORY,
     ClaimedEvent,
     DeadLetter,
     NewEvent,
     StoredCounts,
     checked_memory,
+    moment,
 )
 
 SOCKET_TIMEOUT = 10.0
@@ -57,7 +57,7 @@ class RedisWebhookStore(ClosedOnExit):
         *,
         prefix: str = "{tiktok-shop-webhooks}:",
         max_waiting: int = 1_000_000,
-        remember: float = DAYS_REMEMBERED,
+        remember: float = DEFAULT_MEMORY,
     ) -> None:
         """Make the store; nothing is connected before it is used.
 
@@ -118,7 +118,7 @@ class RedisWebhookStore(ClosedOnExit):
                 body=body,
                 app_key=app_key.decode() or None,
                 attempt=attempt,
-                received_at=_moment(received_at),
+                received_at=moment(float(received_at)),
                 claim=claim,
             )
             for id_, body, app_key, received_at, attempt in await self._run(
@@ -160,8 +160,8 @@ class RedisWebhookStore(ClosedOnExit):
                     app_key=app_key.decode() or None,
                     attempts=int(attempts),
                     error=error.decode(),
-                    received_at=_moment(received_at),
-                    died_at=_moment(died_at),
+                    received_at=moment(float(received_at)),
+                    died_at=moment(float(died_at)),
                 )
 
     async def replay(self, *ids: str) -> int:
@@ -206,7 +206,3 @@ class RedisWebhookStore(ClosedOnExit):
         given = arguments if keys else (self._prefix, *arguments)
         with reported(self, "a script"):
             return await self._scripts[script](keys=keys or self._sets, args=given)
-
-
-def _moment(seconds: bytes) -> datetime:
-    return datetime.fromtimestamp(float(seconds), UTC)

@@ -7,7 +7,6 @@ import itertools
 import json
 import uuid
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 try:
@@ -26,12 +25,13 @@ except ImportError as error:
 from ..._closing import ClosedOnExit
 from ...errors import InvalidArgumentError, WebhookStoreError
 from .base import (
-    DAYS_REMEMBERED,
+    DEFAULT_MEMORY,
     ClaimedEvent,
     DeadLetter,
     NewEvent,
     StoredCounts,
     checked_memory,
+    moment,
 )
 
 SCHEMA_LOCK = 0x776562686F6F6B
@@ -56,7 +56,7 @@ class SQLWebhookStore(ClosedOnExit):
         database: str | URL | AsyncEngine,
         *,
         table_prefix: str = "tiktok_shop_webhook_",
-        remember: float = DAYS_REMEMBERED,
+        remember: float = DEFAULT_MEMORY,
     ) -> None:
         """Make the store; nothing is connected before it is used.
 
@@ -160,8 +160,8 @@ class SQLWebhookStore(ClosedOnExit):
                     app_key=row.app_key,
                     attempts=row.attempts,
                     error=row.error,
-                    received_at=_moment(row.received_at),
-                    died_at=_moment(row.died_at),
+                    received_at=moment(row.received_at),
+                    died_at=moment(row.died_at),
                 )
             if len(rows) < PAGE:
                 return
@@ -300,7 +300,7 @@ class SQLWebhookStore(ClosedOnExit):
                 body=bytes(each.body),
                 app_key=each.app_key,
                 attempt=each.attempts,
-                received_at=_moment(each.received_at),
+                received_at=moment(each.received_at),
                 claim=row["claim"],
             )
             for each in await connection.execute(self._statements.claim, values)
@@ -314,7 +314,3 @@ def _names(names: Iterable[str]) -> dict[str, Any]:
 
 def _these(ids: Sequence[str]) -> dict[str, Any]:
     return {"all": not ids, **_names(ids)}
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
