@@ -99,9 +99,10 @@ class CallFinished(CallEvent):
 
 
 Observer: TypeAlias = Callable[[CallEvent], object]
-"""Is told of every event as it happens, in the task of the call: it must not block.
+"""A plain function called with every event as it happens, in the task of the call.
 
-What it raises is logged, and changes nothing for the call.
+It must not block, and cannot be a coroutine function. An exception that it raises is logged and
+changes nothing for the call.
 """
 
 

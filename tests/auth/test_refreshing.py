@@ -670,7 +670,7 @@ class TestEvents:
         async with process.authorizations, process.client(token.open_id) as client:
             world.clock.advance(WEEK)
             await client.authorization.get_authorized_shops()
-        assert "the handler of TokenRefreshed" in caplog.text
+        assert "on_event failed on TokenRefreshed" in caplog.text
 
 
 async def test_the_margin_is_what_the_application_says(world: World) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TypeAlias
 
 import attrs
+
+from .._callbacks import Callback
 
 logger = logging.getLogger("tiktok_shop_async.auth")
 
@@ -66,41 +66,25 @@ EventHandler: TypeAlias = Callable[[AuthEvent], Awaitable[object] | object]
 
 
 class Announcer:
-    """Logs events and hands them to the application, whose own faults are logged only.
+    """Logs events and notifies the application, whose own exceptions are logged only.
 
     A handler that is a coroutine function runs as a task of its own: it may make calls, and so wait
-    for the very refresh that it is told of.
+    for the very refresh that it is notified of.
     """
 
     def __init__(self, handler: EventHandler | None) -> None:
-        self._handler = handler
-        self._running: set[asyncio.Task[None]] = set()
+        self._handler = (
+            None if handler is None else Callback(handler, "on_event", logger, describe=str)
+        )
 
     def tell(self, event: AuthEvent) -> None:
         """Announce an event."""
         level = logging.INFO if isinstance(event, TokenRefreshed) else logging.WARNING
         logger.log(level, "%s", event)
-        if self._handler is None:
-            return
-        try:
-            result = self._handler(event)
-        except Exception:
-            logger.exception("the handler of %s failed", event)
-        else:
-            if inspect.isawaitable(result):
-                task = asyncio.create_task(_finish(result, event))
-                self._running.add(task)
-                task.add_done_callback(self._running.discard)
+        if self._handler is not None:
+            self._handler(event)
 
     async def settle(self) -> None:
         """Wait for the handlers that are running."""
-        others = self._running - {asyncio.current_task()}  # a handler may be who waits
-        if others:
-            await asyncio.wait(others)
-
-
-async def _finish(result: Awaitable[object], event: AuthEvent) -> None:
-    try:
-        await result
-    except Exception:
-        logger.exception("the handler of %s failed", event)
+        if self._handler is not None:
+            await self._handler.settle()

@@ -123,8 +123,8 @@ class Refresher(NotPickled):
                 self._is_saved = True
             raise
         except TikTokShopError as error:
-            self._tell(TokenNotStored, reason=str(error))
             self.save_later()
+            self._tell(TokenNotStored, reason=str(error))
         else:
             self._is_saved = True
             self._tell(TokenRefreshed, expires_at=fresh.token.access_token_expires_at)

@@ -11,7 +11,7 @@ from ..pipeline.limiter import EndpointClass, LimitKey, Permit
 from .budget import Account, new_budget, paused
 from .lanes import Lanes, grant, refuse, was_granted
 from .learning import Pace, awakened, reserve, returned, throttled
-from .observing import NOTICEABLE, LimitedRate, OnChange, rate_of
+from .observing import NOTICEABLE, LimitedRate, OnChange, guarded, rate_of
 from .rates import STARTING_RATES, FixedRate, paces
 from .recent import WINDOW, RecentCalls
 
@@ -64,14 +64,15 @@ class LearningLimiter:
             hourly_budget: Calls an hour of one app in one shop, as development shops have.
             kept_for_high: The share of it that is kept for calls of high priority.
             burst: How many calls may go at once after a pause; the service counts within a second.
-            on_change: Called with a `LimitedRate` when a rate falls, or has risen by a tenth.
+            on_change: Called with a `LimitedRate` when a rate falls, or has risen by a tenth. A
+                coroutine function runs as a task; exceptions are only logged.
             clock: Seconds that only go forward.
             unix_clock: Unix seconds, for the budget's hours.
         """
         self._paces = paces(rates)
         self._budget = new_budget(hourly_budget, kept_for_high)
         self._burst = burst
-        self._on_change = on_change
+        self._on_change = guarded(on_change)
         self._clock = clock
         self._unix_clock = unix_clock
         self._gates: dict[LimitKey, _Gate] = {}
@@ -246,7 +247,7 @@ class LearningLimiter:
     def _tell(self, gate: _Gate) -> None:
         gate.told = gate.pace.rate if gate.pace else 0.0
         if self._on_change is not None:
-            self._on_change(self._seen(gate))
+            self._on_change.soon(self._seen(gate))
 
     def _seen(self, gate: _Gate) -> LimitedRate:
         pace = gate.pace

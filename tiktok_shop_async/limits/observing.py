@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from hashlib import sha256
 from typing import TypeAlias
 
 import attrs
 
+from .._callbacks import Callback
 from ..pipeline.limiter import EndpointClass, LimitKey
+
+logger = logging.getLogger("tiktok_shop_async.limits")
 
 NOTICEABLE = 1.1
 """Times by which a rate has to rise to be told."""
@@ -30,7 +34,12 @@ class LimitedRate:
     """Calls that wait for their turn in this process."""
 
 
-OnChange: TypeAlias = Callable[[LimitedRate], None]
+OnChange: TypeAlias = Callable[[LimitedRate], object]
+
+
+def guarded(on_change: OnChange | None) -> Callback[LimitedRate] | None:
+    """Return what a limiter notifies of its rates, with `Callback.soon`: some calls still wait."""
+    return None if on_change is None else Callback(on_change, "on_change", logger, describe=str)
 
 
 def shop_hash(key: LimitKey) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import time
 from collections.abc import Callable, Mapping
 from math import inf
@@ -31,11 +30,9 @@ from .answer import Answer
 from .budget import HourlyBudget, new_budget, paused, spent
 from .lanes import Lanes, grant, was_granted
 from .limiter import FORGET_AFTER, SWEEP_EVERY
-from .observing import NOTICEABLE, LimitedRate, OnChange, rate_of, shop_hash
+from .observing import NOTICEABLE, LimitedRate, OnChange, guarded, logger, rate_of, shop_hash
 from .rates import STARTING_RATES, FixedRate, paces
 from .script import DECIDE
-
-logger = logging.getLogger("tiktok_shop_async.limits")
 
 AHEAD = 0.1
 """Seconds by which a turn is taken beforehand at most: so late is a process that has the turns
@@ -123,7 +120,7 @@ class RedisLimiter(ClosedOnExit):
         self._budget = new_budget(hourly_budget, kept_for_high)
         self._burst = burst
         self._share_alone = share_alone
-        self._on_change = on_change
+        self._on_change = guarded(on_change)
         self._clock = clock
         self._gates: dict[LimitKey, _Gate] = {}
         self._paused_until: dict[tuple[str, str], float] = {}
@@ -195,12 +192,17 @@ class RedisLimiter(ClosedOnExit):
         return [self._seen(gate) for gate in self._gates.values()]
 
     async def aclose(self) -> None:
-        """Let nobody wait any more; close the connections, unless the client is borrowed."""
+        """Let nobody wait any more; close the connections, unless the client is borrowed.
+
+        Tasks of an ``on_change`` that is a coroutine function are awaited.
+        """
         self._closed = True
         servers = [gate.server for gate in self._gates.values() if gate.server is not None]
         for server in servers:
             server.cancel()
         await asyncio.gather(*servers, return_exceptions=True)
+        if self._on_change is not None:
+            await self._on_change.settle()
         if self._owns_client:
             await self._client.aclose()
 
@@ -298,7 +300,7 @@ class RedisLimiter(ClosedOnExit):
                 if changed or gate.rate > gate.told * NOTICEABLE:
                     gate.told = gate.rate
                     if self._on_change is not None:
-                        self._on_change(self._seen(gate))
+                        self._on_change.soon(self._seen(gate))
 
     async def _ask(self, event: str, gate: _Gate, facts: Mapping[str, Any]) -> Answer | None:
         """Return what Redis decides, or None if it cannot be reached."""

@@ -48,7 +48,7 @@ class Session:
         self.limiter = limiter
         self.closed = False
         self._sleep = sleep
-        self._observers = tuple(observers)
+        self._observers = _guarded(observers)
         self._given_policy = retry_policy
         self._limit_keys: dict[tuple[str, str], LimitKey] = {}
         self._loop: AbstractEventLoop | None = None
@@ -118,12 +118,21 @@ class Session:
         self.tell(event, (self._log, *self._observers))
 
     def tell(self, event: CallEvent, listeners: Sequence[Observer]) -> None:
-        """Hand an event to those who listen, whose own faults are logged only."""
+        """Pass an event to the listeners, whose own exceptions are only logged."""
         for listener in listeners:
-            try:
-                listener(event)
-            except Exception:
-                self._logger.exception("an observer failed on %s", type(event).__name__)
+            listener(event)
+
+
+def _guarded(observers: Sequence[Observer]) -> tuple[Observer, ...]:
+    if not observers:
+        return ()
+    from .._callbacks import Callback
+    from ..events import logger
+
+    return tuple(
+        Callback(observer, "observers", logger, name="an observer", awaitable=False)
+        for observer in observers
+    )
 
 
 _DEBUG = 10
