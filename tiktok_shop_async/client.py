@@ -263,7 +263,7 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
         """Close the client and its own connections; a borrowed ``http_client`` stays open."""
         if self._is_view:
             return
-        self._session.closed = True
+        self._session.close()
         try:
             if "_auth" in vars(self) and self._auth.authorization is not None:
                 await self._auth.authorization.settle()

@@ -172,7 +172,7 @@ class TikTokShopOAuth(ClosedOnExit, NotPickled):
 
     async def aclose(self) -> None:
         """Close the connections; calls are refused from then on."""
-        self._session.closed = True
+        self._session.close()
         await self._session.http_client.aclose()
 
     async def __aenter__(self) -> Self:
@@ -206,6 +206,7 @@ class TikTokShopOAuth(ClosedOnExit, NotPickled):
         self._session.check_usable()
         try:
             async with self._session.slots:
+                self._session.check_open()  # it may have been closed meanwhile
                 return await self._received(request, operation, works_once=works_once)
         except TikTokShopError as caught:
             error = caught

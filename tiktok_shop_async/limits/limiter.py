@@ -106,6 +106,16 @@ class LearningLimiter:
             return False
         return gate.pace is None or self._clock() >= gate.pace.held_until
 
+    def give_back(self, permit: Permit) -> None:
+        """Undo a permit whose call was not sent; its turn goes to the next call that waits."""
+        gate = self._gates.get(permit.key)
+        if gate is None:
+            return
+        if self.is_current(permit):
+            self._pass_on(gate)
+        else:
+            gate.account.take_back()
+
     async def throttled(
         self, permit: Permit, *, retry_after: float | None = None, quota: bool = False
     ) -> None:
@@ -195,6 +205,8 @@ class LearningLimiter:
     def _pass_on(self, gate: _Gate) -> None:
         """Give a turn that is not used to the next in line."""
         gate.account.take_back()
+        if gate.pace is None:
+            gate.recent.calls = max(0, gate.recent.calls - 1)
         if not self._let_next_go(gate) and gate.pace is not None:
             gate.pace = returned(gate.pace)
 

@@ -61,6 +61,8 @@ class _Gate:
         self.open_until = -inf
         self.calls = 0
         """Those that went since Redis was told of them."""
+        self.given_back = 0
+        """Permits whose calls were not sent, since Redis was told of them."""
         self.rate: float | None = None
         self.held_until = -inf
         self.as_of = -inf
@@ -156,7 +158,7 @@ class RedisLimiter(ClosedOnExit):
             return await waiter
         except asyncio.CancelledError:
             if was_granted(waiter):
-                self._let_go(gate)
+                self.give_back(waiter.result())
             else:
                 gate.lanes.leave(waiter)
             raise
@@ -169,6 +171,17 @@ class RedisLimiter(ClosedOnExit):
         if permit.round < gate.permit.round or self._pause_left(permit.key) > 0:
             return False
         return self._clock() >= gate.held_until
+
+    def give_back(self, permit: Permit) -> None:
+        """Undo a permit whose call was not sent; its turn goes to the next call that waits here.
+
+        Where none waits, Redis is told with the next question: the hour's budget is what matters.
+        """
+        gate = self._gates.get(permit.key)
+        if gate is None:
+            return
+        if not (self.is_current(permit) and self._let_go(gate)):
+            gate.given_back += 1
 
     async def throttled(
         self, permit: Permit, *, retry_after: float | None = None, quota: bool = False
@@ -234,7 +247,9 @@ class RedisLimiter(ClosedOnExit):
         batch = inf if gate.rate is None else max(1, int(gate.rate * BATCH))
         wanted = 1 if limited else int(min(len(gate.lanes), batch))
         allowed = self._budget.allowed(head)
+        given_back, gate.given_back = gate.given_back, 0
         facts = {
+            "given_back": given_back,
             "wanted": wanted,
             "ahead": AHEAD,
             "backlog": backlog,
@@ -265,11 +280,12 @@ class RedisLimiter(ClosedOnExit):
                 return
             self._let_go(gate)
 
-    def _let_go(self, gate: _Gate) -> None:
-        """Give a turn to the next in line, if there still is one."""
+    def _let_go(self, gate: _Gate) -> bool:
+        """Give a turn to the next in line; False if nobody waits."""
         while gate.lanes:
             if grant(gate.lanes.pop(), gate.permit):
-                return
+                return True
+        return False
 
     def _learn(self, gate: _Gate, answer: Answer) -> None:
         if gate.as_of - PATIENCE < answer.as_of < gate.as_of:

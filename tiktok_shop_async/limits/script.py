@@ -132,6 +132,10 @@ if account.hour ~= hour then
     account.hour = hour
     account.calls = 0
 end
+if (options.given_back or 0) > 0 then
+    account.calls = math.max(0, account.calls - options.given_back)
+    save(KEYS[3], ACCOUNT, account, 2 * HOUR)
+end
 if options.allowed and account.calls >= options.allowed then
     return answer('spent', (hour + 1) * HOUR)
 end

@@ -1,4 +1,9 @@
-"""The attempts of one call: when each may go, which are repeated, and what is told of them."""
+"""The attempts of one call: when each may start, which are retried, and what is raised in the end.
+
+Every exit of the loop passes `Attempts._note_end` and `Attempts._is_unknown`: of a write that may
+have been processed, whatever is raised becomes an `OutcomeUnknownError`. ``docs/outcomes.md`` lists
+how a call can end.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from ..auth import AuthState
 from ..errors import (
@@ -16,7 +21,6 @@ from ..errors import (
     RateLimitError,
     ReauthorizationRequiredError,
     RequestTimeoutError,
-    TikTokAPIError,
     TikTokShopError,
 )
 from ..events import (
@@ -31,9 +35,11 @@ from ..events import (
     TokenReplaced,
 )
 from ..response import APIResponse
+from .attempt_end import AttemptEnd, end_of
+from .delivery import Delivery
 from .operation import Operation
 from .request import Call
-from .retry import FailedAttempt, may_have_happened, may_repeat
+from .retry import FailedAttempt, may_repeat
 from .service_codes import HOURLY_QUOTA
 from .session import Session
 
@@ -42,6 +48,9 @@ if TYPE_CHECKING:
     from .limiter import Limiter, LimitKey, Permit
 
 R = TypeVar("R", bound=APIResponse[Any])
+
+Attempt: TypeAlias = Callable[[int, Delivery], Awaitable[R]]
+"""Makes one attempt; it is given the attempt's number and what to note in that it may be sent."""
 
 
 class Attempts:
@@ -54,9 +63,10 @@ class Attempts:
     _permit: Permit | None = None
     _token_used: Token | None = None
     _token_replaced = False
-    _is_sent = False
-    """Whether an attempt is under way, or was when it was cut off."""
-    _may_have_happened = False
+    _delivery: Delivery | None = None
+    """Of the attempt under way."""
+    _maybe_processed = False
+    """Whether any attempt may have been processed."""
     _info_made: CallInfo | None = None
 
     def __init__(self, session: Session, call: Call, version: str, auth: AuthState) -> None:
@@ -66,8 +76,8 @@ class Attempts:
         self._auth = auth
         self._listeners = session.listeners
 
-    def make(self, attempt: Callable[[int], Awaitable[R]]) -> Awaitable[R]:
-        """Return the answer of the first attempt that succeeds; each is told its number."""
+    def make(self, attempt: Attempt[R]) -> Awaitable[R]:
+        """Return the response of the first attempt that succeeds."""
         deadline = self.call.options.deadline or self._session.options.deadline
         if deadline is None:
             made: Awaitable[R] = self._repeated(attempt)
@@ -76,7 +86,7 @@ class Attempts:
             made = self._within(deadline, attempt)
         return self._tell_of(made) if self._listeners else made
 
-    async def _within(self, deadline: float, attempt: Callable[[int], Awaitable[R]]) -> R:
+    async def _within(self, deadline: float, attempt: Attempt[R]) -> R:
         timer = asyncio.timeout(deadline)
         try:
             async with timer:
@@ -84,49 +94,51 @@ class Attempts:
         except TimeoutError as error:
             if not timer.expired():
                 raise
-            timeout = RequestTimeoutError(
-                f"the deadline of {deadline:g} seconds is over.",
-                operation=self.call.operation.id,
-                maybe_sent=self._is_sent,
-            )
-            timeout.attempts = max(1, self._made)
-            self._may_have_happened |= may_have_happened(self.call.operation, timeout)
-            raise self._final(timeout) from error
+            if self._is_unknown(error):
+                raise self._outcome_unknown(self._deadline_passed(deadline)) from error
+            raise self._deadline_passed(deadline) from error
 
     # One coroutine for all of it, and none to begin it: a call that waits holds their frames.
-    async def _repeated(self, attempt: Callable[[int], Awaitable[R]]) -> R:
+    async def _repeated(self, attempt: Attempt[R]) -> R:
         session, cipher = self._session, self.call.operation.cipher
-        while True:
-            try:
+        try:
+            while True:
                 self._arrived = session.timer()
                 if not self._auth.is_ready(cipher):
-                    # Without a place in flight: finding a cipher is a call, and takes one itself.
-                    with _named(self.call.operation):
-                        await self._auth.prepare(cipher)
+                    # Without a slot: finding a cipher is a call, and takes one itself.
+                    await self._prepared(cipher)
                 if (admission := self._admission()) is not None:
                     await admission
                 try:
-                    response = await self._begun(attempt)
-                finally:
-                    session.slots.release()
-            except TikTokShopError as error:
-                # What keeps a call from being sent is no failed attempt: it has been waited for.
-                wait = await self._wait_after(error) if self._is_sent else None
-                self._is_sent = False
-                if wait is None:
-                    final = self._final(error)
-                    if final is error:
+                    try:
+                        response = await self._begun(attempt)
+                    finally:
+                        session.slots.release()
+                except TikTokShopError as error:
+                    wait = await self._wait_after(error)
+                    if wait is None:
                         raise
-                    raise final from error
-            else:
-                session.note_success()
-                return response
-            if wait > 0:
-                await session.sleep(wait)
+                else:
+                    session.note_success()
+                    return response
+                if wait > 0:
+                    async with session.until_closed():
+                        await session.sleep(wait)
+        except BaseException as error:
+            self._note_end(error)
+            if self._is_unknown(error):
+                raise self._outcome_unknown(error) from error
+            raise
 
-    def _begun(self, attempt: Callable[[int], Awaitable[R]]) -> Awaitable[R]:
-        """Begin an attempt, now that it has its place in flight."""
-        self._is_sent = True
+    async def _prepared(self, cipher: str | None) -> None:
+        with _named(self.call.operation):
+            async with self._session.until_closed():
+                await self._auth.prepare(cipher)
+
+    def _begun(self, attempt: Attempt[R]) -> Awaitable[R]:
+        """Begin an attempt, now that it has its permit and its slot."""
+        self._delivery = delivery = Delivery()
+        self._session.check_open()  # it may have been closed while the call waited
         self._made += 1
         now = self._session.timer()
         if self._made == 1:
@@ -135,8 +147,8 @@ class Attempts:
         if authorization is not None:
             self._token_used = authorization.token  # an attempt signs as soon as it begins
         if self._listeners:
-            return self._tell_of_one(attempt, held_back=now - self._arrived)
-        return attempt(self._made)
+            return self._tell_of_one(attempt, delivery, held_back=now - self._arrived)
+        return attempt(self._made, delivery)
 
     def _admission(self) -> Awaitable[None] | None:
         """Take a place in flight; if that has to be waited for, return what to await."""
@@ -153,27 +165,50 @@ class Attempts:
         return self._admitted(session.limiter, key)
 
     async def _admitted(self, limiter: Limiter, key: LimitKey) -> None:
-        """Wait until the call may go, and has its place in flight."""
+        """Wait until the call may go: for permit and slot, of which it has both or none."""
         slots, priority = self._session.slots, self.call.options.priority
         permit = self._permit
         while True:
             if permit is None:
-                permit = await limiter.acquire(key, priority)
-            await slots.acquire(key.shop, priority)
-            if limiter.is_current(permit):
+                async with self._session.until_closed():
+                    permit = await limiter.acquire(key, priority)
+            has_slot = is_admitted = False
+            try:
+                await slots.acquire(key.shop, priority)
+                has_slot = True
+                is_admitted = limiter.is_current(permit)
+            finally:
+                if not is_admitted:  # cancelled, or there was a throttle meanwhile
+                    self._session.give_back(permit)
+                    if has_slot:
+                        slots.release()
+            if is_admitted:
                 self._permit = permit
                 return
-            slots.release()  # there was a throttle meanwhile
             permit = None
+
+    def _note_end(self, error: BaseException) -> AttemptEnd | None:
+        """Note how the attempt under way ended; None if there is none, so that nothing was sent."""
+        delivery, self._delivery = self._delivery, None
+        if isinstance(error, TikTokShopError):
+            error.attempts = max(1, self._made)
+        if delivery is None:
+            return None
+        end = end_of(error, maybe_sent=delivery.maybe_sent)
+        self._maybe_processed |= end is AttemptEnd.UNKNOWN
+        if end is AttemptEnd.NOT_SENT and self._permit is not None:
+            self._session.give_back(self._permit)
+        return end
 
     async def _wait_after(self, error: TikTokShopError) -> float | None:
         """Return the seconds until the next attempt; None if there is to be none."""
-        operation = self.call.operation
-        error.attempts = max(1, self._made)
-        self._may_have_happened |= may_have_happened(operation, error)
+        end = self._note_end(error)
         if isinstance(error, RateLimitError):
             await self._note_throttle(error)
-        elif isinstance(error, TikTokAPIError) and await self._has_another_token(error):
+        if self._session.closed:
+            return None
+        # Asked only about what was refused: a write that may have been processed is not sent again.
+        if end is AttemptEnd.REFUSED and await self._has_another_token(error):
             return 0.0
         wait = self._policy_says(error)
         if wait is not None:
@@ -206,8 +241,6 @@ class Attempts:
 
     async def _note_throttle(self, error: RateLimitError) -> None:
         permit, limiter = self._permit, self._session.limiter
-        if error.http_status is None:
-            return  # the limiter itself let nothing through
         if limiter is not None and permit is not None:
             quota = error.code == HOURLY_QUOTA
             if quota or error.retryable:
@@ -221,40 +254,59 @@ class Attempts:
             )
         )
 
-    async def _has_another_token(self, error: TikTokAPIError) -> bool:
-        """Tell whether the token was refused, and there is another by now: the call can go again.
+    async def _has_another_token(self, error: TikTokShopError) -> bool:
+        """Return whether the token was refused and there is another one: the call can be retried.
 
-        Once, and without a wait: what was refused for its token was not processed.
+        Once, and without a wait: what was refused was not processed.
         """
         authorization, used = self._auth.authorization, self._token_used
         if authorization is None or used is None or self._token_replaced:
             return False
+        is_expired = isinstance(error, AccessTokenExpiredError)
+        if not is_expired and not _is_about_the_token(error):
+            return False
         with _named(self.call.operation):
-            if isinstance(error, AccessTokenExpiredError):
-                await authorization.replace(used)
-            elif _is_about_the_token(error):
-                await authorization.look_again(used)
+            async with self._session.until_closed():
+                await (authorization.replace if is_expired else authorization.look_again)(used)
         if authorization.token == used or not self.call.repeatable:
             return False
         self._token_replaced = True
         self._session.tell_of_delay(TokenReplaced(call=self._info, attempt=self._made))
         return True
 
-    def _final(self, error: TikTokShopError) -> TikTokShopError:
-        """Return what to raise: of a write that may have happened the outcome is unknown."""
-        if not self._may_have_happened:
-            return error
-        call = self.call
+    def _is_unknown(self, error: BaseException) -> bool:
+        """Return whether an outcome is unknown: a write's, if any attempt may have been processed.
+
+        A cancellation, or the end of the program, stays what it is.
+        """
+        return (
+            self._maybe_processed
+            and self.call.operation.effect == "write"
+            and isinstance(error, Exception)
+        )
+
+    def _outcome_unknown(self, error: BaseException) -> OutcomeUnknownError:
+        call, ours = self.call, error if isinstance(error, TikTokShopError) else None
+        reason = ours.message if ours else f"{type(error).__name__} was raised."
         unknown = OutcomeUnknownError(
-            f"the call may or may not have taken effect: {error.message}",
+            f"the call may or may not have taken effect: {reason}",
             operation=call.operation.id,
-            request_id=error.request_id,
-            http_status=error.http_status,
+            request_id=ours and ours.request_id,
+            http_status=ours and ours.http_status,
             idempotency_key=call.idempotency_key,
             hint=_what_to_check(call),
         )
-        unknown.attempts = error.attempts
+        unknown.attempts = self._made
         return unknown
+
+    def _deadline_passed(self, deadline: float) -> RequestTimeoutError:
+        error = RequestTimeoutError(
+            f"the deadline of {deadline:g} seconds is over.",
+            operation=self.call.operation.id,
+            maybe_sent=self._maybe_processed,
+        )
+        error.attempts = max(1, self._made)
+        return error
 
     # What is told ---------------------------------------------------------------------------------
 
@@ -282,27 +334,24 @@ class Attempts:
             error = raised
             raise
         finally:
-            finished = CallFinished(
-                call=call, attempts=self._made, seconds=timer() - began, error=error
-            )
+            seconds = timer() - began
+            self._tell(CallFinished(call=call, attempts=self._made, seconds=seconds, error=error))
             error = None  # or it would hold this frame, and this frame would hold it
-            self._tell(finished)
 
-    async def _tell_of_one(self, attempt: Callable[[int], Awaitable[R]], *, held_back: float) -> R:
+    async def _tell_of_one(self, attempt: Attempt[R], delivery: Delivery, *, held_back: float) -> R:
         call, timer, number = self._info, self._session.timer, self._made
         self._tell(AttemptStarted(call=call, attempt=number, held_back=held_back))
         began = timer()
         try:
-            response = await attempt(number)
+            response = await attempt(number, delivery)
         except BaseException as error:
-            ours = error if isinstance(error, TikTokShopError) else None
             self._tell(
                 AttemptFinished(
                     call=call,
                     attempt=number,
                     seconds=timer() - began,
-                    http_status=ours.http_status if ours else None,
-                    request_id=ours.request_id if ours else None,
+                    http_status=getattr(error, "http_status", None),
+                    request_id=getattr(error, "request_id", None),
                     error=error,
                 )
             )
@@ -323,7 +372,7 @@ class Attempts:
         self._session.tell(event, self._listeners)
 
 
-def _is_about_the_token(error: TikTokAPIError) -> bool:
+def _is_about_the_token(error: TikTokShopError) -> bool:
     """Whether a refusal may mean that the authorization is another by now, or none.
 
     No document says which code a withdrawn token gets; asking the store once too often is cheap.

@@ -18,6 +18,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
+from .delivery import delivery_of, traced
 from .threads import in_thread
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class ConnectionStackTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send ``request``; its connection is free again when the answer is read or closed."""
+        delivery_of(request).maybe_sent = False  # until its first byte is written
         url = request.url
         idle = self._idle[url.scheme, url.host, url.port]
         while connection := await self._idle_connection(idle):
@@ -166,6 +168,9 @@ class _ProxiedConnection(httpx.AsyncHTTPTransport):
             trust_env=False,
             limits=httpx.Limits(max_connections=1, keepalive_expiry=keepalive_expiry),
         )
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await super().handle_async_request(traced(request))
 
     def is_usable(self) -> bool:
         return True  # it replaces a dead connection by itself

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import httpcore
 import httpx
 
+from .delivery import delivery_of
 from .network import AsyncioBackend
 
 
@@ -18,15 +19,17 @@ class DirectConnection:
     def __init__(
         self, url: httpx.URL, context: ssl.SSLContext | None, keepalive_expiry: float
     ) -> None:
+        self._backend = AsyncioBackend()
         self._connection = httpcore.AsyncHTTPConnection(
             _core_url(url).origin,
             ssl_context=context,
             keepalive_expiry=keepalive_expiry,
-            network_backend=AsyncioBackend(),
+            network_backend=self._backend,
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send ``request``, connecting first if that is still to do."""
+        self._backend.delivery = delivery_of(request)
         with _as_httpx_errors():
             response = await self._connection.handle_async_request(
                 httpcore.Request(

@@ -67,6 +67,10 @@ class Limiter(Protocol):
         """Whether no throttle came since; if one did, acquire again before sending."""
         ...
 
+    def give_back(self, permit: Permit) -> None:
+        """Undo a permit whose call was not sent: nothing of it counts."""
+        ...
+
     async def throttled(self, permit: Permit, *, retry_after: float | None, quota: bool) -> None:
         """Learn that the call was refused: by 429 or 36009002, or for the ``quota`` (36009037).
 

@@ -17,6 +17,8 @@ from typing import Any, cast
 
 import httpcore
 
+from .delivery import Delivery
+
 _HAPPY_EYEBALLS_DELAY = 0.25
 """Seconds before the next address of a host is tried beside the first (RFC 8305)."""
 _LEAST_SENT = 16 * 1024
@@ -27,6 +29,9 @@ _MOST_BUFFERED = 256 * 1024
 
 class AsyncioBackend(httpcore.AsyncNetworkBackend):
     """Makes TCP connections on the running event loop."""
+
+    delivery = Delivery()
+    """Of the request that is written next."""
 
     async def connect_tcp(
         self,
@@ -53,7 +58,7 @@ class AsyncioBackend(httpcore.AsyncNetworkBackend):
             raise
         for option in socket_options or ():
             protocol.transport.get_extra_info("socket").setsockopt(*option)
-        return _Stream(protocol)
+        return _Stream(protocol, self)
 
 
 async def _connected(
@@ -141,8 +146,9 @@ class _Protocol(asyncio.Protocol):
 class _Stream(httpcore.AsyncNetworkStream):
     """One connection, as httpcore uses it."""
 
-    def __init__(self, protocol: _Protocol) -> None:
+    def __init__(self, protocol: _Protocol, backend: AsyncioBackend) -> None:
         self._protocol = protocol
+        self._backend = backend
         self._unsent = bytearray()
         self._sent_any = False  # of the request that is being written
 
@@ -174,6 +180,7 @@ class _Stream(httpcore.AsyncNetworkStream):
             gone = httpcore.WriteError if self._sent_any else httpcore.ConnectError
             raise gone(str(self._protocol.error or "the connection was closed"))
         self._sent_any = True
+        self._backend.delivery.maybe_sent = True
         transport.write(data)
 
     async def aclose(self) -> None:

@@ -53,13 +53,14 @@ class Context:
 def refused(context: Context, code: int, message: str) -> TikTokAPIError:
     """Return the error of an envelope that is no success."""
     status = context.answer.status
-    message = redact(message, context.secrets) or "the service gave no reason"
+    given = redact(message, context.secrets)
+    message = given or "the service gave no reason"
     if code == 0:
         # Success in the body, failure in the status: something in between answered for the service.
         return ServiceUnavailableError(
             f"code 0, but HTTP {status}: {message}", code=code, **context.facts
         )
-    return _meant(meaning_of_code(code, message, status), message, context, code=code)
+    return _meant(meaning_of_code(code, given, status), message, context, code=code)
 
 
 def unexpected(context: Context) -> TikTokAPIError | ResponseDecodeError:

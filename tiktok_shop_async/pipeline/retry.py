@@ -11,11 +11,11 @@ import attrs
 from ..errors import (
     InvalidArgumentError,
     RateLimitError,
-    ResponseDecodeError,
     ServiceUnavailableError,
     TikTokShopError,
     TransportError,
 )
+from .attempt_end import AttemptEnd, end_of
 from .operation import Operation
 
 
@@ -119,9 +119,5 @@ def may_repeat(operation: Operation, error: TikTokShopError, *, has_key: bool) -
 
 
 def may_have_happened(operation: Operation, error: TikTokShopError) -> bool:
-    """Tell whether a failed call may have changed something all the same."""
-    if operation.effect == "read":
-        return False
-    if isinstance(error, TransportError):
-        return error.maybe_sent
-    return isinstance(error, ServiceUnavailableError | ResponseDecodeError)
+    """Return whether a failed call may have changed something all the same."""
+    return operation.effect == "write" and end_of(error, maybe_sent=True) is AttemptEnd.UNKNOWN

@@ -17,6 +17,7 @@ from ..options import Timeout
 from ..response import APIResponse, FileResponse
 from .attempts import Attempts
 from .decoding import decode_data
+from .delivery import DELIVERY, Delivery
 from .envelope import open_envelope
 from .request import Call, build_request
 from .session import Session
@@ -63,11 +64,17 @@ class Pipeline:
         return Attempts(self._session, call.with_key(), self._version(call), auth)
 
     async def _attempt(
-        self, call: Call, version: str, auth: AuthState, model: type[M] | None, number: int
+        self,
+        call: Call,
+        version: str,
+        auth: AuthState,
+        model: type[M] | None,
+        number: int,
+        delivery: Delivery,
     ) -> APIResponse[M]:
         operation = call.operation.id
-        with ExitStack() as files, self._translated_errors(operation, auth):
-            answer = await receive(await self._send(call, version, auth, files))
+        with ExitStack() as files, self._translated_errors(operation, auth, delivery):
+            answer = await receive(await self._send(call, version, auth, files, delivery))
         success = open_envelope(answer, model, operation, self._secrets(auth), self._session.clock)
         data, issues = decode_data(model, success.data)
         return APIResponse(
@@ -90,12 +97,13 @@ class Pipeline:
         model: type[M],
         save_to: str | PathLike[str] | None,
         number: int,
+        delivery: Delivery,
     ) -> FileResponse[M]:
         from .downloads import receive_file
 
         operation = call.operation
-        with ExitStack() as files, self._translated_errors(operation.id, auth):
-            response = await self._send(call, version, auth, files)
+        with ExitStack() as files, self._translated_errors(operation.id, auth, delivery):
+            response = await self._send(call, version, auth, files, delivery)
             try:
                 file = await receive_file(
                     response, operation, model, save_to, self._secrets(auth), self._session.clock
@@ -105,7 +113,7 @@ class Pipeline:
         return attrs.evolve(file, attempts=number)
 
     async def _send(
-        self, call: Call, version: str, auth: AuthState, files: ExitStack
+        self, call: Call, version: str, auth: AuthState, files: ExitStack, delivery: Delivery
     ) -> httpx.Response:
         """Make one attempt: build, sign, send; the answer's body is still to come."""
         unsigned = build_request(call, version, files)
@@ -117,13 +125,14 @@ class Pipeline:
             auth=auth,
             clock=self._session.clock,
         )
-        timeout = call.options.timeout
+        given = call.options.timeout
+        timeout = self._timeout if given is None else _timeout_extension(given)
         request = httpx.Request(
             unsigned.method,
             self._base_url,  # a stand-in: signing sets the real one, and parsing a URL is not cheap
             headers=[*self._headers, *unsigned.headers],
             stream=unsigned.stream,
-            extensions=self._timeout if timeout is None else _timeout_extension(timeout),
+            extensions={**timeout, DELIVERY: delivery},
         )
         if isinstance(unsigned.body, bytes):
             request.read()  # so that transports and hooks can look at request.content
@@ -138,9 +147,12 @@ class Pipeline:
         yield self._app.app_secret
         yield from auth.secrets()
 
-    def _translated_errors(self, operation: str, auth: AuthState) -> AbstractContextManager[None]:
-        secrets = self._secrets(auth)
-        return translated_errors(operation, faithful=self._faithful, secrets=secrets)
+    def _translated_errors(
+        self, operation: str, auth: AuthState, delivery: Delivery
+    ) -> AbstractContextManager[None]:
+        return translated_errors(
+            operation, faithful=self._faithful, secrets=self._secrets(auth), delivery=delivery
+        )
 
 
 def _timeout_extension(timeout: Timeout | None) -> dict[str, Any]:

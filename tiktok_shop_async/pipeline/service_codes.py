@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import attrs
 
 from ..errors import (
@@ -94,8 +96,32 @@ _BY_HTTP_STATUS = {
 }
 
 
+_INTERNAL_FAILURE = re.compile(
+    r"""
+    \b(
+        internal \W+ (\w+ \W+){0,2} (error|errors|exception|failure|fault|issue|problem)
+        | (system|server|service|platform|backend|database|network|rpc|unknown|unexpected) \W+
+          ((is|was|temporarily|currently|process|processing|call|request) \W+){0,2}
+          (error|errors|exception|failure|failed|fault|busy|overloaded|unavailable)
+        | time \W? out (?! \W+ of) | timed \W? out | timeout | context \W+ deadline \W+ exceeded
+        | (try|retry) (\W+ \w+){0,2} \W+ (again|later) | retry \W+ later
+    )\b
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+"""Words by which a service says that it failed, and not that the request was wrong."""
+
+
+def names_internal_failure(message: str) -> bool:
+    """Return whether a message does not exclude that the service failed half way.
+
+    An empty one does not either.
+    """
+    return not message.strip() or _INTERNAL_FAILURE.search(message.replace("_", " ")) is not None
+
+
 def meaning_of_code(code: int, message: str, http_status: int) -> Meaning:
-    """Return what a service's error means; the status decides about codes that nobody listed."""
+    """Return what a service's error means; status and message decide on a code not listed here."""
     if code == 36009004:
         words = message.lower()
         return next((found for word, found in _VALIDATION_FAULTS if word in words), _MEANINGS[code])
@@ -103,6 +129,8 @@ def meaning_of_code(code: int, message: str, http_status: int) -> Meaning:
         return _MEANINGS[code]
     if http_status >= 500 or http_status in (408, 429):
         return meaning_of_status(http_status)
+    if http_status not in (401, 403) and names_internal_failure(message):
+        return Meaning(ServiceUnavailableError, retryable=True)
     return Meaning(TikTokAPIError)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import httpx
@@ -12,10 +13,10 @@ from ..client_options import ClientOptions
 from ..errors import ClientClosedError
 
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop
+    from asyncio import AbstractEventLoop, Timeout
 
     from ..events import CallEvent, Observer
-    from .limiter import Limiter, LimitKey
+    from .limiter import Limiter, LimitKey, Permit
     from .operation import Operation
     from .retry import RetryBudget, RetryPolicy
     from .slots import Slots
@@ -52,11 +53,16 @@ class Session:
         self._given_policy = retry_policy
         self._limit_keys: dict[tuple[str, str], LimitKey] = {}
         self._loop: AbstractEventLoop | None = None
+        self._waits: set[Timeout] = set()
+
+    def check_open(self) -> None:
+        """Raise `ClientClosedError` if the client is closed."""
+        if self.closed or self.http_client.is_closed:
+            raise ClientClosedError("the client is closed.", hint="Make a new one.")
 
     def check_usable(self) -> None:
         """Raise `ClientClosedError` unless calls can be made from here and now."""
-        if self.closed or self.http_client.is_closed:
-            raise ClientClosedError("the client is closed.", hint="Make a new one.")
+        self.check_open()
         # Importing asyncio takes a while: it is left to the first call, when it is there anyway.
         from asyncio import get_running_loop
 
@@ -84,6 +90,35 @@ class Session:
         if isinstance(self.clock, MovableClock):
             self.timer = self.clock  # a test's: what it moves has passed
 
+    def close(self) -> None:
+        """Start no more attempts, and raise `ClientClosedError` in all calls that wait."""
+        from asyncio import get_running_loop
+
+        self.closed = True
+        if self._loop is get_running_loop():  # in another one nothing waits
+            self.slots.close()
+            waits, self._waits = self._waits, set()
+            for timer in waits:
+                timer.reschedule(self._loop.time())
+
+    @asynccontextmanager
+    async def until_closed(self) -> AsyncIterator[None]:
+        """Raise `ClientClosedError` instead of waiting on when the client is closed."""
+        from asyncio import timeout
+
+        self.check_open()
+        timer = timeout(None)
+        self._waits.add(timer)
+        try:
+            async with timer:
+                yield
+        except TimeoutError:
+            if timer.expired():
+                raise ClientClosedError("the client was closed while the call waited.") from None
+            raise
+        finally:
+            self._waits.discard(timer)
+
     async def sleep(self, seconds: float) -> None:
         """Wait before a call is repeated."""
         assert self._sleep is not None, "there is a loop by now"
@@ -93,6 +128,14 @@ class Session:
         """Note that a call succeeded."""
         if not self.retry_budget.is_full:
             self.retry_budget.give()
+
+    def give_back(self, permit: Permit) -> None:
+        """Return a permit whose call was not sent to the limiter, whose own faults are logged."""
+        assert self.limiter is not None, "it gave the permit"
+        try:
+            self.limiter.give_back(permit)
+        except Exception:
+            self._logger.exception("the limiter failed to take a permit back")
 
     def limit_key(self, shop: str, operation: Operation) -> LimitKey:
         """Return what an operation is limited as in a shop."""

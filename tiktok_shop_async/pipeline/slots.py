@@ -6,6 +6,7 @@ from asyncio import Future, get_running_loop
 from collections import deque
 from collections.abc import Mapping
 
+from ..errors import ClientClosedError
 from ..options import Priority
 
 _LANES: Mapping[Priority, int] = {"high": 0, "normal": 1, "low": 2}
@@ -21,7 +22,7 @@ class Slots:
     def __init__(self, count: int) -> None:
         self.free = count
         self._waiting = 0
-        self._lanes: tuple[dict[str, deque[Future[None]]], ...] = ({}, {}, {})
+        self._lanes: tuple[dict[str, deque[Future[bool]]], ...] = ({}, {}, {})
 
     def take(self) -> bool:
         """Take a place if one is free: then nobody waits for it."""
@@ -31,10 +32,10 @@ class Slots:
         return True
 
     async def acquire(self, shop: str, priority: Priority) -> None:
-        """Take a place, as soon as there is one."""
+        """Take a slot as soon as one is free; `ClientClosedError` if the client is closed."""
         if self.take():
             return
-        place: Future[None] = get_running_loop().create_future()
+        place: Future[bool] = get_running_loop().create_future()
         lane = self._lanes[_LANES[priority]]
         queue = lane.get(shop)
         if queue is None:
@@ -42,20 +43,29 @@ class Slots:
         queue.append(place)
         self._waiting += 1
         try:
-            await place
+            is_given = await place
         except BaseException:
-            if place.done() and not place.cancelled():
+            if place.done() and not place.cancelled() and place.result():
                 self.release()  # it was given, and its taker is gone
             raise
+        if not is_given:
+            raise ClientClosedError("the client was closed while the call waited.")
 
     def release(self) -> None:
         """Give a place back; the next one who waits has it at once."""
         while self._waiting:
             place = self._next()
             if not place.done():  # else its taker was cancelled
-                place.set_result(None)
+                place.set_result(True)
                 return
         self.free += 1
+
+    def close(self) -> None:
+        """Raise `ClientClosedError` in every call that waits for a slot."""
+        while self._waiting:
+            place = self._next()
+            if not place.done():
+                place.set_result(False)
 
     async def __aenter__(self) -> None:
         await self.acquire("", "normal")
@@ -63,7 +73,7 @@ class Slots:
     async def __aexit__(self, *_: object) -> None:
         self.release()
 
-    def _next(self) -> Future[None]:
+    def _next(self) -> Future[bool]:
         self._waiting -= 1
         lane = next(lane for lane in self._lanes if lane)
         shop, queue = next(iter(lane.items()))

@@ -20,6 +20,7 @@ from ..errors import (
 )
 from ..redaction import redact
 from .connections import ConnectionStackTransport
+from .delivery import Delivery, delivery_of, traced
 from .signing import SigningAuth
 
 _REPORT_FAITHFULLY = (
@@ -72,11 +73,16 @@ async def send(
     check = check_before_sending.get()
     if check is not None:
         check()
-    transport_of = _direct_way(http_client)
+    transport_of, delivery = _direct_way(http_client), delivery_of(request)
     if transport_of is None:
+        delivery.maybe_sent = True
         return await http_client.send(request, auth=signing, stream=True, follow_redirects=False)
     signed = next(signing.auth_flow(request))
-    response = await transport_of(signed.url).handle_async_request(signed)
+    transport = transport_of(signed.url)
+    delivery.maybe_sent = True  # unless the transport knows better
+    if isinstance(transport, httpx.AsyncHTTPTransport):
+        traced(signed)
+    response = await transport.handle_async_request(signed)
     response.request = signed
     return response
 
@@ -107,20 +113,29 @@ def reports_faithfully(http_client: httpx.AsyncClient) -> bool:
 
 @contextmanager
 def translated_errors(
-    operation: str, *, faithful: bool, secrets: Iterable[str] = ()
+    operation: str,
+    *,
+    faithful: bool,
+    secrets: Iterable[str] = (),
+    delivery: Delivery | None = None,
 ) -> Iterator[None]:
-    """Raise our errors for httpx's, whose texts may have ``secrets``."""
+    """Raise our errors for httpx's, whose texts may have ``secrets``.
+
+    Without a ``delivery``, the request may have been sent.
+    """
     try:
         yield
     except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
-        raise _translated(error, operation, faithful, secrets) from error
+        maybe_sent = delivery is None or delivery.maybe_sent
+        raise _translated(error, operation, faithful, secrets, maybe_sent) from error
 
 
 def _translated(
-    error: Exception, operation: str, faithful: bool, secrets: Iterable[str]
+    error: Exception, operation: str, faithful: bool, secrets: Iterable[str], maybe_sent: bool
 ) -> TikTokShopError:
     reason = redact(str(error), secrets) or type(error).__name__
-    unsent: dict[str, Any] = {"operation": operation, "maybe_sent": not faithful}
+    facts: dict[str, Any] = {"operation": operation, "maybe_sent": maybe_sent}
+    unsent: dict[str, Any] = {"operation": operation, "maybe_sent": maybe_sent and not faithful}
     match error:
         case httpx.PoolTimeout():
             return RequestTimeoutError(
@@ -131,7 +146,7 @@ def _translated(
         case httpx.ConnectTimeout():
             return RequestTimeoutError("no connection could be made in time.", **unsent)
         case httpx.TimeoutException():
-            return RequestTimeoutError("no answer came in time.", operation=operation)
+            return RequestTimeoutError("no answer came in time.", **facts)
         case httpx.ConnectError():
             return ConnectError(f"no connection could be made: {reason}.", **unsent)
         case httpx.ProxyError():
@@ -140,9 +155,11 @@ def _translated(
             return ResponseDecodeError(
                 f"the answer's content encoding is broken: {reason}.", operation=operation
             )
+        case httpx.LocalProtocolError() if maybe_sent:  # as HTTP/2 raises for what it receives
+            return TransportError(f"the connection broke: {reason}.", **facts)
         case httpx.UnsupportedProtocol() | httpx.LocalProtocolError() | httpx.InvalidURL():
             return InvalidArgumentError(
                 f"the request is not valid HTTP: {reason}.", operation=operation
             )
         case _:
-            return TransportError(f"the connection broke: {reason}.", operation=operation)
+            return TransportError(f"the connection broke: {reason}.", **facts)
