@@ -68,7 +68,7 @@ def decisions() -> Iterator[Any]:
             told = {name: value for name, value in options.items() if value is not None}
             keys = [name, f"{name}:recent", f"{name}:account"]
             reply: Any = script(keys=keys, args=[event, json.dumps(told)])
-            return Answer.from_redis(reply, options.get("wanted", 0))
+            return Answer.from_redis(reply)
 
         yield decide
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tiktok_shop_async import (
@@ -137,6 +137,21 @@ def test_every_wait_is_within_its_bounds(
     else:
         assert asked <= backoff.longest_retry_after
         assert asked <= wait <= max(ceiling, asked + backoff.base)
+
+
+@given(st.floats())
+@example(math.nan)
+@example(math.inf)
+@example(-1.0)
+@example(1e9)
+def test_no_retry_after_makes_a_wait_that_is_not_within_the_bounds(retry_after: float) -> None:
+    error = RateLimitError("x", retryable=True, retry_after=retry_after)
+    wait = ExponentialBackoff()(
+        FailedAttempt(operation=CANCEL_ORDER, error=error, attempt=1, elapsed=0.0)
+    )
+    assert wait is None or 0 <= wait <= 120
+    if not retry_after > 119:
+        assert wait is not None
 
 
 @given(st.integers(1, 100_000), chances, chances)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import attrs
@@ -10,7 +9,7 @@ import attrs
 from ..options import Priority
 from ..pipeline.limiter import LimitKey, Permit
 from .answer import Answer
-from .budget import Account, HourlyBudget
+from .budget import Account
 from .learning import Pace, awakened, reserve, starting, throttled
 from .rates import STARTING_RATES
 
@@ -28,15 +27,13 @@ class Known:
 class Alone:
     """One key, at a share of what is known about it; it learns on by itself."""
 
-    def __init__(
-        self, key: LimitKey, start: Pace | None, budget: HourlyBudget, share: float
-    ) -> None:
+    def __init__(self, key: LimitKey, start: Pace | None, account: Account, share: float) -> None:
         self.known: Callable[[], Known] = Known
         self._key = key
         self._start = start
         self._share = share
         self._pace: Pace | None = None
-        self._account = Account(budget)
+        self._account = account
 
     def end(self) -> None:
         """Forget what was learned alone."""
@@ -46,20 +43,22 @@ class Alone:
         self, now: float, wanted: int, head: Priority, *, ahead: float, backlog: bool, burst: int
     ) -> Answer:
         """Decide as Redis would."""
-        unix_now, as_of = time.time(), self.known().as_of
-        if (refusal := self._account.refusal(unix_now, head)) is not None:
+        as_of = self.known().as_of
+        if (refusal := self._account.refusal(now, head)) is not None:
             until = refusal.retry_after or 0.0
-            paused = unix_now < self._account.paused_until
+            paused = now < self._account.paused_until
             return Answer(status="paused" if paused else "spent", as_of=as_of, until=until)
+        if self._account.on_trial:
+            wanted = 1
         self._begin()
         if self._pace is None:
-            self._account.count(unix_now)
+            self._account.count(now)
             return Answer(status="open", as_of=as_of, count=wanted)
         self._pace, turns = reserve(
             self._pace, now, wanted, ahead=ahead, backlog=backlog, burst=burst
         )
         if turns.count:
-            self._account.count(unix_now)
+            self._account.count(now)
         answer = self._answer(self._pace, now)
         return attrs.evolve(answer, count=turns.count, first=turns.first - now)
 
@@ -68,9 +67,8 @@ class Alone:
     ) -> Answer:
         """Learn as Redis would."""
         if quota:
-            unix_now = time.time()
-            self._account.pause(unix_now, retry_after)
-            left = self._account.paused_until - unix_now
+            self._account.pause(now, retry_after)
+            left = self._account.paused_until - now
             return Answer(status="paused", as_of=self.known().as_of, until=left)
         self._begin()
         if self._pace is None:

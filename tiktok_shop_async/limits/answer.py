@@ -27,13 +27,13 @@ class Answer:
     """When it is worth asking again."""
 
     @classmethod
-    def from_redis(cls, reply: Sequence[bytes | str], wanted: int) -> Answer:
+    def from_redis(cls, reply: Sequence[bytes | str]) -> Answer:
         """Read the reply of `script.DECIDE`; its times are those of Redis."""
         status, now, *facts = (part.decode() if isinstance(part, bytes) else part for part in reply)
         as_of = float(now)
         match status:
             case "open":
-                return cls(status="open", as_of=as_of, count=wanted)
+                return cls(status="open", as_of=as_of, count=int(float(facts[0])))
             case "paused":
                 return cls(status="paused", as_of=as_of, until=float(facts[0]) - as_of)
             case "spent":

@@ -5,19 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from math import inf
 
 from ..options import Priority
 from ..pipeline.limiter import EndpointClass, LimitKey, Permit
-from .budget import Account, new_budget, paused
+from .budget import MAX_PAUSE, Account, Accounts, bounded, check_max_pause, new_budget, paused
+from .forgetting import FORGET_AFTER, Forgetting
 from .lanes import Lanes, grant, refuse, was_granted
 from .learning import Pace, awakened, reserve, returned, throttled
 from .observing import NOTICEABLE, LimitedRate, OnChange, guarded, rate_of
 from .rates import STARTING_RATES, FixedRate, paces
 from .recent import WINDOW, RecentCalls
-
-FORGET_AFTER = 900.0
-"""Seconds without a call after which what was learned is worth nothing."""
-SWEEP_EVERY = 60.0
 
 
 class _Gate:
@@ -51,6 +49,7 @@ class LearningLimiter:
         rates: Mapping[EndpointClass, float | FixedRate] | None = None,
         hourly_budget: int | None = None,
         kept_for_high: float = 0.1,
+        max_pause: float = MAX_PAUSE,
         burst: int = 1,
         on_change: OnChange | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -63,21 +62,22 @@ class LearningLimiter:
                 a `FixedRate` stays as it is. Classes that are left out begin without a limit.
             hourly_budget: Calls an hour of one app in one shop, as development shops have.
             kept_for_high: The share of it that is kept for calls of high priority.
+            max_pause: Seconds that the service can stop a shop at most, whatever its Retry-After.
             burst: How many calls may go at once after a pause; the service counts within a second.
             on_change: Called with a `LimitedRate` when a rate falls, or has risen by a tenth. A
                 coroutine function runs as a task; exceptions are only logged.
             clock: Seconds that only go forward.
-            unix_clock: Unix seconds, for the budget's hours.
+            unix_clock: Unix seconds; read once for each shop, to find where its hours begin.
         """
         self._paces = paces(rates)
-        self._budget = new_budget(hourly_budget, kept_for_high)
+        self._max_pause = check_max_pause(max_pause)
+        budget = new_budget(hourly_budget, kept_for_high)
+        self._accounts = Accounts(budget, max_pause, unix_clock)
         self._burst = burst
         self._on_change = guarded(on_change)
         self._clock = clock
-        self._unix_clock = unix_clock
         self._gates: dict[LimitKey, _Gate] = {}
-        self._accounts: dict[tuple[str, str], Account] = {}
-        self._swept_at = clock()
+        self._forgetting = Forgetting()
 
     def at_once(self, key: LimitKey) -> Permit | None:
         """Return a permit if nothing limits the key now; the call counts from then on."""
@@ -102,9 +102,10 @@ class LearningLimiter:
         gate = self._gates.get(permit.key)
         if gate is None:
             return True
-        if permit.round < gate.permit.round or self._unix_clock() < self._stop(gate.account):
+        now = self._clock()
+        if permit.round < gate.permit.round or now < self._stop(gate.account):
             return False
-        return gate.pace is None or self._clock() >= gate.pace.held_until
+        return gate.pace is None or now >= gate.pace.held_until
 
     def give_back(self, permit: Permit) -> None:
         """Undo a permit whose call was not sent; its turn goes to the next call that waits."""
@@ -122,6 +123,7 @@ class LearningLimiter:
         """Learn that the call was refused; see `Limiter`."""
         key = permit.key
         gate = self._gates.get(key) or self._new_gate(key)
+        retry_after = bounded(retry_after, self._max_pause)
         if quota:
             self._pause(gate.account, retry_after)
             return
@@ -143,7 +145,7 @@ class LearningLimiter:
 
     async def _in_turn(self, gate: _Gate, priority: Priority) -> Permit:
         account = gate.account
-        refusal = account.refusal(self._unix_clock(), priority, waiting=account.waiting)
+        refusal = account.refusal(self._clock(), priority, waiting=account.waiting)
         if refusal is not None:
             raise refusal
         if not gate.lanes and self._take(gate, backlog=False):
@@ -173,9 +175,9 @@ class LearningLimiter:
         return turns.count > 0
 
     def _let_go(self, gate: _Gate) -> Permit:
-        gate.account.count(self._unix_clock())
+        now = self._clock()
+        gate.account.count(now)
         if gate.pace is None:
-            now = self._clock()
             if now - gate.recent.since >= WINDOW:
                 gate.recent.turn(now)
             gate.recent.calls += 1
@@ -195,7 +197,7 @@ class LearningLimiter:
         while (priority := gate.lanes.next_priority()) is not None:
             waiter = gate.lanes.pop()
             gate.account.waiting -= 1
-            refusal = gate.account.refusal(self._unix_clock(), priority)
+            refusal = gate.account.refusal(self._clock(), priority)
             if refusal is not None:
                 refuse(waiter, refusal)
             elif not waiter.done():
@@ -221,40 +223,38 @@ class LearningLimiter:
             gate.timer = loop.call_later(max(0.0, next_at - self._clock()), self._serve, gate)
 
     def _pause(self, account: Account, retry_after: float | None) -> None:
-        account.pause(self._unix_clock(), retry_after)
+        account.pause(self._clock(), retry_after)
         account.waiting = 0
         for gate in self._gates.values():
             if gate.account is account:
-                gate.lanes.refuse_all(lambda: paused(account.paused_until - self._unix_clock()))
+                gate.lanes.refuse_all(lambda: paused(account.paused_until - self._clock()))
                 self._arm(gate)
 
     def _stop(self, account: Account) -> float:
         """Return until when nothing goes; the one call on trial is not stopped by itself."""
-        return account.paused_until if account.on_trial else 0.0
+        return account.paused_until if account.on_trial else -inf
 
     def _new_gate(self, key: LimitKey) -> _Gate:
         now = self._clock()
-        if now - self._swept_at > SWEEP_EVERY:
-            self._forget(now)
-        account = self._accounts.setdefault((key.app_key, key.shop), Account(self._budget))
+        for unused in self._forgetting.due(now, self._needed_until):
+            self._forget(unused)
+        self._forgetting.add(key, now)
+        account = self._accounts.join(key, now)
         gate = self._gates[key] = _Gate(key, self._paces.get(key.endpoint_class), account)
         gate.used_at = now
         gate.told = gate.pace.rate if gate.pace else 0.0
         return gate
 
-    def _forget(self, now: float) -> None:
-        """Drop what was not used for long; a new shop is what makes room necessary."""
-        self._swept_at = now
-        unix_now = self._unix_clock()
-        for key, gate in list(self._gates.items()):
-            used_at = max(gate.used_at, gate.recent.since, gate.pace.held_until if gate.pace else 0)
-            if not gate.lanes and now - used_at > FORGET_AFTER:
-                del self._gates[key]
-        in_use = {(key.app_key, key.shop) for key in self._gates}
-        for owner, account in list(self._accounts.items()):
-            over = (account.hour + 1) * 3600 <= unix_now and account.paused_until <= unix_now
-            if owner not in in_use and over:
-                del self._accounts[owner]
+    def _needed_until(self, key: LimitKey) -> float:
+        gate = self._gates[key]
+        if gate.lanes:
+            return self._clock() + FORGET_AFTER
+        used_at = max(gate.used_at, gate.recent.since, gate.pace.held_until if gate.pace else 0)
+        return max(used_at + FORGET_AFTER, gate.account.matters_until)
+
+    def _forget(self, key: LimitKey) -> None:
+        del self._gates[key]
+        self._accounts.leave(key)
 
     def _tell(self, gate: _Gate) -> None:
         gate.told = gate.pace.rate if gate.pace else 0.0

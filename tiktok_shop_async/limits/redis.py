@@ -27,9 +27,18 @@ from ..options import Priority
 from ..pipeline.limiter import EndpointClass, LimitKey, Permit
 from .alone import Alone, Known
 from .answer import Answer
-from .budget import HourlyBudget, new_budget, paused, spent
+from .budget import (
+    MAX_PAUSE,
+    Accounts,
+    HourlyBudget,
+    bounded,
+    check_max_pause,
+    new_budget,
+    paused,
+    spent,
+)
+from .forgetting import FORGET_AFTER, Forgetting
 from .lanes import Lanes, grant, was_granted
-from .limiter import FORGET_AFTER, SWEEP_EVERY
 from .observing import NOTICEABLE, LimitedRate, OnChange, guarded, logger, rate_of, shop_hash
 from .rates import STARTING_RATES, FixedRate, paces
 from .script import DECIDE
@@ -88,6 +97,7 @@ class RedisLimiter(ClosedOnExit):
         rates: Mapping[EndpointClass, float | FixedRate] | None = None,
         hourly_budget: int | None = None,
         kept_for_high: float = 0.1,
+        max_pause: float = MAX_PAUSE,
         burst: int = 1,
         share_alone: float = 0.25,
         on_change: OnChange | None = None,
@@ -102,6 +112,7 @@ class RedisLimiter(ClosedOnExit):
             rates: See `LearningLimiter`; all processes should give the same.
             hourly_budget: See `LearningLimiter`; with one, each call asks Redis.
             kept_for_high: See `LearningLimiter`.
+            max_pause: See `LearningLimiter`.
             burst: See `LearningLimiter`.
             share_alone: What a process takes of the last known rate, and of the hourly budget,
                 while Redis is away: about one divided by the number of processes.
@@ -120,15 +131,18 @@ class RedisLimiter(ClosedOnExit):
         self._prefix = prefix
         self._paces = paces(rates)
         self._budget = new_budget(hourly_budget, kept_for_high)
+        self._max_pause = check_max_pause(max_pause)
         self._burst = burst
         self._share_alone = share_alone
         self._on_change = guarded(on_change)
         self._clock = clock
         self._gates: dict[LimitKey, _Gate] = {}
         self._paused_until: dict[tuple[str, str], float] = {}
+        self._accounts = Accounts(self._share_of(self._budget), max_pause, time.time)
+        """What this process has used of its share while Redis was away."""
         self._away_until = -inf
         self._is_away = False
-        self._swept_at = clock()
+        self._forgetting = Forgetting()
         self._closed = False
 
     def __repr__(self) -> str:
@@ -189,6 +203,7 @@ class RedisLimiter(ClosedOnExit):
         """Learn that the call was refused, and have all others learn it; see `Limiter`."""
         gate = self._gates.get(permit.key) or self._new_gate(permit.key)
         gate.open_until = -inf
+        retry_after = bounded(retry_after, self._max_pause)
         facts = {
             "round": permit.round,
             "retry_after": retry_after,
@@ -323,7 +338,12 @@ class RedisLimiter(ClosedOnExit):
         if self._clock() < self._away_until:
             return None
         calls, gate.calls = gate.calls, 0
-        options = {"calls": calls, "forget_after": FORGET_AFTER, **facts}
+        options = {
+            "calls": calls,
+            "forget_after": FORGET_AFTER,
+            "max_pause": self._max_pause,
+            **facts,
+        }
         pace = self._paces.get(gate.permit.key.endpoint_class)
         if pace is not None:
             options |= {"start": pace.low, "fixed": pace.fixed}
@@ -346,7 +366,7 @@ class RedisLimiter(ClosedOnExit):
             self._is_away = False
             logger.info("%r: Redis answers again", self)
         gate.alone.end()
-        return Answer.from_redis(reply, int(facts.get("wanted", 0)))
+        return Answer.from_redis(reply)
 
     def _pause_left(self, key: LimitKey) -> float:
         if not self._paused_until:
@@ -355,11 +375,11 @@ class RedisLimiter(ClosedOnExit):
 
     def _new_gate(self, key: LimitKey) -> _Gate:
         now = self._clock()
-        if now - self._swept_at > SWEEP_EVERY:
-            self._swept_at = now
-            self._forget(now)
+        for unused in self._forgetting.due(now, self._needed_until):
+            self._forget(unused)
+        self._forgetting.add(key, now)
         start = self._paces.get(key.endpoint_class)
-        alone = Alone(key, start, self._share_of(self._budget), self._share_alone)
+        alone = Alone(key, start, self._accounts.join(key, now), self._share_alone)
         gate = self._gates[key] = _Gate(key, self._prefix, alone)
         alone.known = lambda: Known(gate.as_of, gate.rate, gate.permit.round, gate.held_until)
         gate.used_at = now
@@ -368,14 +388,18 @@ class RedisLimiter(ClosedOnExit):
     def _share_of(self, budget: HourlyBudget) -> HourlyBudget:
         return HourlyBudget(budget.calls * self._share_alone, budget.kept * self._share_alone)
 
-    def _forget(self, now: float) -> None:
-        for key, gate in list(self._gates.items()):
-            used_at = max(gate.used_at, gate.held_until)
-            if not gate.lanes and now - used_at > FORGET_AFTER:
-                del self._gates[key]
-        for owner, until in list(self._paused_until.items()):
-            if until < now:
-                del self._paused_until[owner]
+    def _needed_until(self, key: LimitKey) -> float:
+        gate, shop = self._gates[key], (key.app_key, key.shop)
+        if gate.lanes:
+            return self._clock() + FORGET_AFTER
+        used_at = max(gate.used_at, gate.held_until)
+        paused_until = self._paused_until.get(shop, -inf)
+        return max(used_at + FORGET_AFTER, paused_until, self._accounts[shop].matters_until)
+
+    def _forget(self, key: LimitKey) -> None:
+        del self._gates[key]
+        if self._accounts.leave(key):
+            self._paused_until.pop((key.app_key, key.shop), None)
 
     def _seen(self, gate: _Gate) -> LimitedRate:
         held_for = gate.held_until - self._clock()

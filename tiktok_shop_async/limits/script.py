@@ -2,6 +2,11 @@
 
 Times are Unix seconds of Redis. A number that is handed over is text of 17 digits: as a reply Lua
 would cut it down to an integer.
+
+The clock of Redis may be set. When it was set back, all times of a key move back with it: what is
+left of a delay is what was left when the key was last written. The end of an hour stays, unless it
+would be farther away than an hour, so that no calls are gained. A clock that was set forward cannot
+be told from time that passed.
 """
 
 from __future__ import annotations
@@ -25,12 +30,22 @@ if not now then
 end
 local function text(number) return string.format('%.17g', number) end
 
+local TIMES = {at = true, next_at = true, held_until = true, since = true, paused_until = true}
+local function move_back(key, values, seconds)
+    for field, value in pairs(values) do
+        if TIMES[field] then values[field] = value - seconds end
+        if field == 'ends_at' then values[field] = math.min(value, now + HOUR) end
+        if values[field] ~= value then redis.call('HSET', key, field, text(values[field])) end
+    end
+end
 local function load(key, fields)
     local found, values = {}, redis.call('HMGET', key, unpack(fields))
     for n, field in ipairs(fields) do found[field] = tonumber(values[n] or '') or 0 end
+    if found.at > now then move_back(key, found, found.at - now) end
     return found
 end
 local function save(key, fields, values, seconds)
+    values.at = now
     local flat = {}
     for _, field in ipairs(fields) do
         flat[#flat + 1] = field
@@ -40,9 +55,9 @@ local function save(key, fields, values, seconds)
     redis.call('EXPIRE', key, math.ceil(seconds))
 end
 
-local PACE = {'low', 'plateau', 'used', 'next_at', 'held_until', 'round', 'fixed'}
-local RECENT = {'calls', 'before', 'since'}
-local ACCOUNT = {'hour', 'calls', 'paused_until', 'on_trial'}
+local PACE = {'at', 'low', 'plateau', 'used', 'next_at', 'held_until', 'round', 'fixed'}
+local RECENT = {'at', 'calls', 'before', 'since'}
+local ACCOUNT = {'at', 'ends_at', 'calls', 'paused_until', 'on_trial'}
 
 local function rate_of(pace)
     if pace.fixed == 1 then return pace.low end
@@ -58,7 +73,7 @@ local function starting(rate, fixed)
             next_at = 0, held_until = 0, round = 0, fixed = fixed and 1 or 0}
 end
 local function hold(pace, seconds)
-    if seconds and seconds > 0 then
+    if seconds then
         pace.held_until = math.max(pace.held_until, now + math.min(seconds, LONGEST_HOLD))
     end
 end
@@ -66,7 +81,7 @@ local function reduce(pace, retry_after)
     if pace.fixed == 0 then
         local rate = rate_of(pace)
         pace.low = math.max(LOWEST, rate * REDUCTION)
-        local in_few = retry_after and retry_after > 0 and rate <= pace.plateau
+        local in_few = retry_after and rate <= pace.plateau
         pace.plateau = math.max(pace.low, rate * (in_few and FALLEN or PLATEAU))
         pace.used = 0
         pace.next_at = pace.next_at + (1 / pace.low - 1 / rate)
@@ -98,13 +113,16 @@ local function save_pace()
     save(KEYS[1], PACE, pace, options.forget_after + math.max(0, pace.held_until - now)
          + math.max(0, pace.next_at - now))
 end
+local function save_account()
+    save(KEYS[3], ACCOUNT, account, HOUR + math.max(HOUR, account.paused_until - now))
+end
 
 if event == 'throttled' then
     if options.quota then
-        account.paused_until = math.max(
-            account.paused_until, now + math.max(PAUSE, options.retry_after or 0))
+        local seconds = math.min(math.max(PAUSE, options.retry_after or 0), options.max_pause)
+        account.paused_until = math.max(account.paused_until, now + seconds)
         account.on_trial = 1
-        save(KEYS[3], ACCOUNT, account, account.paused_until - now + HOUR)
+        save_account()
         return answer('paused', account.paused_until)
     end
     if pace then
@@ -126,10 +144,10 @@ if event == 'throttled' then
     return answer('paced', 0, 0, 1 / rate_of(pace), pace.round, pace.held_until, pace.next_at)
 end
 
-local wanted, hour = options.wanted, math.floor(now / HOUR)
+local wanted = options.wanted
 if now < account.paused_until then return answer('paused', account.paused_until) end
-if account.hour ~= hour then
-    account.hour = hour
+if now >= account.ends_at then
+    account.ends_at = (math.floor(now / HOUR) + 1) * HOUR
     account.calls = 0
 end
 if (options.given_back or 0) > 0 then
@@ -137,8 +155,9 @@ if (options.given_back or 0) > 0 then
     save(KEYS[3], ACCOUNT, account, 2 * HOUR)
 end
 if options.allowed and account.calls >= options.allowed then
-    return answer('spent', (hour + 1) * HOUR)
+    return answer('spent', account.ends_at)
 end
+if account.on_trial == 1 then wanted = math.min(wanted, 1) end
 
 local reply
 if pace then
@@ -162,7 +181,7 @@ else
     roll(recent)
     recent.calls = recent.calls + options.calls + wanted
     save(KEYS[2], RECENT, recent, 4 * WINDOW)
-    reply = answer('open')
+    reply = answer('open', wanted)
 end
 
 if wanted > 0 and (options.allowed or account.paused_until > 0) then
@@ -171,7 +190,7 @@ if wanted > 0 and (options.allowed or account.paused_until > 0) then
         account.on_trial = 0
         account.paused_until = now + TRIAL
     end
-    save(KEYS[3], ACCOUNT, account, 2 * HOUR)
+    save_account()
 end
 return reply
 """
