@@ -7,9 +7,11 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
+from sqlalchemy import URL
 from support import FakeShop, envelope, new_client
 
 from tiktok_shop_async import (
@@ -21,7 +23,7 @@ from tiktok_shop_async import (
     RequestOptions,
     TikTokShopError,
 )
-from tiktok_shop_async.batch import Batch, Outcome, Progress, Verdict, run_batch
+from tiktok_shop_async.batch import Batch, Outcome, Progress, SQLJournal, Verdict, run_batch
 from tiktok_shop_async.batch.sql_session import SQLSession
 
 Answer = Callable[[str], httpx.Response]
@@ -362,6 +364,116 @@ async def test_an_idempotency_key_is_kept_over_runs(
     service.answers.clear()
     assert await run() == (["succeeded"] * 3, keys)
     assert await run() == (["succeeded"] * 3, {})
+
+
+def own_key(place: str, key: str) -> dict[str, Any]:
+    """Return the arguments that give an idempotency key in some place."""
+    if place == "argument":
+        return {"idempotency_key": key}
+    if place == "options":
+        return {"options": RequestOptions(idempotency_key=key)}
+    return {"options": RequestOptions(**{place: {"idempotency_key": key}})}
+
+
+def key_sent(request: httpx.Request) -> str:
+    """Return the one idempotency key of a request; assert that it is nowhere else."""
+    body = json.loads(request.content) if request.content else {}
+    keys = [*request.url.params.get_list("idempotency_key"), body.get("idempotency_key")]
+    (key,) = [each for each in keys if each]
+    return str(key)
+
+
+PRODUCT = {"category_id": "1", "description": "", "main_images": [], "skus": [], "title": "x"}
+PLACES = ["argument", "options", "extra_query", "extra_body"]
+
+
+@pytest.mark.parametrize("first", PLACES)
+@pytest.mark.parametrize("later", PLACES)
+@pytest.mark.parametrize("operation", ["create_return", "approve_return", "create_product"])
+async def test_the_journals_idempotency_key_wins_over_a_new_one(
+    client: AsyncTikTokShop, journal: Path, service: Service, operation: str, first: str, later: str
+) -> None:
+    """Whatever the place, the user's key of the first run is sent again, and no other."""
+    call, request = {
+        "create_return": (
+            client.return_refund.create_return,
+            {"order_id": "1", "return_reason": "broken", "return_type": "REFUND"},
+        ),
+        "approve_return": (
+            client.return_refund.approve_return,
+            {"return_id": "1", "decision": "APPROVE_RETURN"},
+        ),
+        "create_product": (client.product.create_product, PRODUCT),
+    }[operation]
+    service.order_id = lambda _: ""  # type: ignore[method-assign]
+    service.answers[""] = httpx.ReadError("reset")
+
+    async def run(place: str) -> list[str]:
+        requests = [request | own_key(place, uuid4().hex)]
+        batch = run_batch(call, requests, key=lambda _: "the one", journal=journal)
+        return [outcome.status async for outcome in batch]
+
+    assert await run(first) == ["unknown"]
+    sent = service.sent[0]
+    kept = first_key_in(sent)
+    service.answers.clear()
+    assert await run(later) == ["succeeded"]
+    assert len(service.sent) == 2
+    assert key_sent(service.sent[1]) == kept
+
+
+def first_key_in(request: httpx.Request) -> str:
+    """Return the key of a request, which may have it in the place that is not used, too."""
+    body = json.loads(request.content) if request.content else {}
+    found = {*request.url.params.get_list("idempotency_key"), body.get("idempotency_key")}
+    (key,) = found - {None}
+    return str(key)
+
+
+async def test_two_keys_in_a_request_are_rejected_and_the_journal_keeps_neither(
+    client: AsyncTikTokShop, journal: Path, service: Service
+) -> None:
+    request = {
+        "return_id": "1",
+        "decision": "APPROVE_RETURN",
+        "idempotency_key": "one",
+        "options": RequestOptions(idempotency_key="other"),
+    }
+
+    async def run(*requests: dict[str, Any]) -> list[Outcome[Any]]:
+        call = client.return_refund.approve_return
+        batch = run_batch(call, requests, key=lambda each: each["return_id"], journal=journal)
+        return [outcome async for outcome in batch]
+
+    (outcome,) = await run(request)
+    assert outcome.status == "failed"
+    assert "'one'" in outcome.message
+    assert "'other'" in outcome.message
+    assert service.sent == []
+    service.order_id = lambda _: ""  # type: ignore[method-assign]
+    (outcome,) = await run(request | {"options": None, "idempotency_key": "third"})
+    assert outcome.succeeded
+    assert key_sent(service.sent[0]) == "third"
+    (outcome,) = await run(request)  # now it is known what became of it
+    assert (outcome.status, outcome.resumed) == ("succeeded", True)
+
+
+async def test_what_an_earlier_run_sent_without_a_key_is_not_repeated_with_a_new_one(
+    client: AsyncTikTokShop, journal: Path, service: Service
+) -> None:
+    """Its journal has no key, so the first request may have had any."""
+    url = URL.create("sqlite", database=str(journal))
+    async with SQLJournal(url) as one, one.open() as session:
+        await session.claim("1")
+        await session.let_go("1")
+    batch = run_batch(
+        client.return_refund.approve_return,
+        [{"return_id": "1", "decision": "APPROVE_RETURN"}],
+        key=lambda each: each["return_id"],
+        journal=journal,
+    )
+    assert [outcome.status async for outcome in batch] == ["unknown"]
+    assert service.sent == []
 
 
 async def test_cancelled_at_any_step_the_journal_knows(

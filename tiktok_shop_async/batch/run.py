@@ -17,6 +17,8 @@ from ..errors import (
     TikTokShopError,
 )
 from ..options import RequestOptions
+from ..pipeline.idempotency import NAME as KEY_ARGUMENT
+from ..pipeline.idempotency import given_keys, without_extra_key
 from ..pipeline.operation import Operation
 from ..resource import Resource
 from ..resources._lookup import operation
@@ -125,15 +127,15 @@ class _Calls(Generic[T]):
         operation = operation_of(call)
         self._takes_key = operation is not None and operation.idempotency_key is not None
         self._is_read = operation is not None and operation.effect == "read"
-        self._may_repeat = self._takes_key or self._is_read
 
     async def carry_out(self, index: int, request: Request, claims: Claims) -> Outcome[T]:
         if self._key is None:
-            return await self._sent_until_known(_Turn(index, None, request))
+            return await self._sent_until_known(self._turn(index, None, request))
         key = self._key(request)
-        proposed = (_key_in(request) or uuid4().hex) if self._takes_key else None
+        own = _own_key(request) if self._takes_key else None
+        proposed = own or uuid4().hex if self._takes_key else None
         while True:
-            turn: _Turn[T] = _Turn(index, key, request)
+            turn = self._turn(index, key, request)
             try:
                 claimed = await claims.claim(key, idempotency_key=proposed)
             except InvalidArgumentError as error:
@@ -147,8 +149,8 @@ class _Calls(Generic[T]):
     async def _carried_out(self, turn: _Turn[T], claim: Claim, claims: Claims) -> Outcome[T] | None:
         """Return the outcome of a claim, and note it; None if another process has it by now."""
         turn.maybe_sent = claim.maybe_sent
-        if claim.idempotency_key is not None:
-            turn.use(claim.idempotency_key)
+        if self._takes_key:
+            self._use_key(turn, claim)
         try:
             with claims.checked(claim.key):
                 outcome = await self._sent_until_known(turn)
@@ -163,9 +165,20 @@ class _Calls(Generic[T]):
             return None
         return outcome
 
+    def _turn(self, index: int, key: str | None, request: Request) -> _Turn[T]:
+        return _Turn(index, key, request, may_repeat=self._takes_key or self._is_read)
+
+    def _use_key(self, turn: _Turn[T], claim: Claim) -> None:
+        """Have it sent with the journal's key, whatever key the request has in this run."""
+        key = claim.idempotency_key
+        if key is None:  # of an earlier run without keys: nobody knows one that was sent
+            turn.may_repeat = not claim.maybe_sent
+        elif claim.maybe_sent or key != _own_key(turn.request):
+            turn.use(key)
+
     async def _sent_until_known(self, turn: _Turn[T]) -> Outcome[T]:
         """Send it, and look where that leaves open what happened; no blind repeats."""
-        if turn.maybe_sent and not self._may_repeat:
+        if turn.maybe_sent and not turn.may_repeat:
             known = await self._looked_up(turn, _left_over())
             if known is not None:
                 return known
@@ -189,7 +202,7 @@ class _Calls(Generic[T]):
             response = await call
         except OutcomeUnknownError as error:
             turn.attempts += getattr(error, "attempts", 1)
-            turn.is_final = not self._may_repeat
+            turn.is_final = not turn.may_repeat
             return turn.unknown(error)
         except TikTokShopError as error:
             turn.maybe_sent = maybe_sent_before
@@ -228,8 +241,10 @@ class _Calls(Generic[T]):
 class _Turn(Generic[T]):
     """One request at its turn: what is known of it so far."""
 
-    def __init__(self, index: int, key: str | None, request: Request) -> None:
+    def __init__(self, index: int, key: str | None, request: Request, *, may_repeat: bool) -> None:
         self.request = self.arguments = request
+        self.may_repeat = may_repeat
+        """Whether it can be sent again with an unknown outcome: a read, or with the same key."""
         self.maybe_sent = False
         """Whether it may have taken effect, now or in an earlier run."""
         self.is_final = False
@@ -242,10 +257,12 @@ class _Turn(Generic[T]):
         self._began = time.monotonic()
 
     def use(self, idempotency_key: str) -> None:
-        """Have it sent with a key."""
-        options = self.request.get("options") or RequestOptions()
+        """Have it sent with this key, and with no other that the request has."""
+        options = without_extra_key(self.request.get("options") or RequestOptions())
         options = attrs.evolve(options, idempotency_key=idempotency_key)
         self.arguments = {**self.request, "options": options}
+        if KEY_ARGUMENT in self.arguments:
+            self.arguments[KEY_ARGUMENT] = idempotency_key
 
     def succeeded(self, response: T) -> Outcome[T]:
         self.attempts += getattr(response, "attempts", 1)
@@ -291,8 +308,8 @@ def operation_of(call: Callable[..., Any]) -> Operation | None:
     return operation(f"{group}.{call.__name__}")
 
 
-def _key_in(request: Request) -> str | None:
-    """Return the idempotency key that the user chose."""
-    options: RequestOptions | None = request.get("options")
-    key: str | None = request.get("idempotency_key")
-    return key or (options.idempotency_key if options else None)
+def _own_key(request: Request) -> str | None:
+    """Return the idempotency key that the user chose; two that differ are rejected when sent."""
+    given = given_keys(request, request.get("options"))
+    key = next(iter(given.values()), None)
+    return key if isinstance(key, str) and key else None
