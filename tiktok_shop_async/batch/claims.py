@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
+from .._sql.place import place_of
 from ..errors import InvalidArgumentError, JournalError
 from ..pipeline.transport import check_before_sending
 from .driver import Driver
@@ -131,7 +131,7 @@ async def opened(
     elif isinstance(journal, str | PathLike):
         from .sql_journal import SQLJournal
 
-        async with SQLJournal(_url_of(journal)) as of_our_own, of_our_own.open() as session:
+        async with SQLJournal(place_of(journal)) as of_our_own, of_our_own.open() as session:
             yield session
     else:
         async with journal.open() as session:
@@ -145,9 +145,3 @@ def _check_key(key: object) -> None:
             argument="key",
             hint="A key is a text that is not empty and has no NUL.",
         )
-
-
-def _url_of(place: str | PathLike[str]) -> Any:
-    if isinstance(place, str) and "://" in place:
-        return place
-    return f"sqlite:///{Path(place)}"
