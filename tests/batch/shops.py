@@ -34,7 +34,7 @@ async def a_shop(
     *,
     clock: Callable[[], float] | None = None,
     faults: Faults | None = None,
-    latency: float = 0.0,
+    latency: float | Callable[[], float] = 0.0,
     **options: Any,
 ) -> AsyncIterator[Sandbox]:
     """A sandbox on a port, or one in this process: its transport does no real I/O."""

@@ -11,7 +11,6 @@ from typing import Any
 
 from .._sql.place import place_of
 from ..errors import InvalidArgumentError, JournalError
-from ..pipeline.transport import check_before_sending
 from .driver import Driver
 from .journal import Busy, Claim, Claimed, Journal, JournalSession, Record
 
@@ -55,14 +54,9 @@ class Claims:
         """Let another item have this one's place for the time of a long wait."""
         return self._driver.aside()
 
-    @contextmanager
-    def checked(self, key: str) -> Iterator[None]:
-        """Let no call of this task go out unless the claim surely holds: `LeaseLostError`."""
-        token = check_before_sending.set(lambda: self.journal.check(key))
-        try:
-            yield
-        finally:
-            check_before_sending.reset(token)
+    def check(self, key: str) -> None:
+        """Raise `LeaseLostError` unless the claim surely holds right now; takes no time."""
+        self.journal.check(key)
 
     async def finish(self, record: Record) -> bool:
         """Make a claimed request final; False if another process has it by now.
