@@ -33,6 +33,7 @@ from redis.asyncio import Redis
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
+from sqlalchemy import URL
 
 from tiktok_shop_async import AsyncTikTokShop
 from tiktok_shop_async.batch import SQLJournal
@@ -136,7 +137,7 @@ def everything_here(orders: int) -> Iterator[Mapping[str, str]]:
                 **environment,
                 "QUEUE": name,
                 "REDIS_URL": REDIS_URL,
-                "JOURNAL_URL": f"sqlite:///{Path(folder, 'journal.db')}",
+                "JOURNAL_URL": str(URL.create("sqlite", database=str(Path(folder, "journal.db")))),
             }
         finally:
             asyncio.run(forget(name))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeAlias
 
 import attrs
 import httpx
 
+from ._callbacks import check_callable, reject_coroutine_function
 from .client_options import check_retrying
 
 Timeout: TypeAlias = float | httpx.Timeout
@@ -37,6 +38,14 @@ class RequestOptions:
     """Fields to add to a JSON body, or to replace in it; None is sent as null."""
     idempotency_key: str | None = None
     """Up to 255 characters, for the operations that take one; made for each call if left out."""
+    before_sending: Callable[[], None] | None = attrs.field(default=None, repr=False)
+    """Called right before each attempt is sent, when it has its token and its slot.
+
+    An exception that it raises keeps that attempt from being sent, and ends the call.
+    """
 
     def __attrs_post_init__(self) -> None:
         check_retrying(self.max_retries, self.deadline)
+        if self.before_sending is not None:
+            check_callable("before_sending", self.before_sending)
+            reject_coroutine_function("before_sending", self.before_sending)

@@ -1,16 +1,20 @@
-"""A sandbox over HTTP whose time runs ahead, so that no test waits."""
+"""Sandboxes for batches: on a port or in this process, with time that may run ahead."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx
+
 from tiktok_shop_async.batch import CancelOutcome
-from tiktok_shop_async.clock import MovableClock
-from tiktok_shop_async.sandbox import Sandbox, Shop, run_sandbox
+from tiktok_shop_async.clock import MovableClock, movable
+from tiktok_shop_async.sandbox import Sandbox, Shop, create_app, demo_market, run_sandbox
+from tiktok_shop_async.sandbox.faults import Faults
 
 CANCEL = "return_refund.cancel_order"
 DETAIL = "order.get_order_detail"
@@ -18,6 +22,33 @@ SEARCH = "return_refund.search_cancellations"
 ELIGIBILITY = "return_refund.get_aftersale_eligibility"
 PAID = "seller_cancel_reason_out_of_stock"
 BUYERS = "ecom_order_to_ship_canceled_reason_no_longer_needed"
+
+
+IN_PROCESS = False
+"""Whether the sandboxes of a test are in its process; see the fixture ``transport``."""
+
+
+@asynccontextmanager
+async def a_shop(
+    orders: int = 300,
+    *,
+    clock: Callable[[], float] | None = None,
+    faults: Faults | None = None,
+    latency: float | Callable[[], float] = 0.0,
+    **options: Any,
+) -> AsyncIterator[Sandbox]:
+    """A sandbox on a port, or one in this process: its transport does no real I/O."""
+    clock = movable(clock or time.time)
+    if not IN_PROCESS:
+        async with run_sandbox(
+            orders=orders, clock=clock, faults=faults, latency=latency, **options
+        ) as sandbox:
+            yield sandbox
+        return
+    market = demo_market(orders=orders, seed=1, clock=clock, **options)
+    app = create_app(market=market, clock=clock, faults=faults, latency=latency)
+    transport = httpx.ASGITransport(app)
+    yield Sandbox.of(app, base_url="http://sandbox.local", clock=clock, transport=transport)
 
 
 @asynccontextmanager
@@ -30,7 +61,7 @@ async def shop_in_a_hurry(orders: int = 300, **options: Any) -> AsyncIterator[Sa
             await asyncio.sleep(0.02)
             clock.advance(1.0)
 
-    async with run_sandbox(orders=orders, clock=clock, **options) as sandbox:
+    async with a_shop(orders, clock=clock, **options) as sandbox:
         hurrying = asyncio.create_task(hurry())
         try:
             yield sandbox

@@ -34,6 +34,8 @@ from tiktok_shop_async.errors import (
 from tiktok_shop_async.sandbox import DEMO_ORDERS_ONLY_TOKEN, FaultRule, Sandbox
 from tiktok_shop_async.sandbox.orders import Order
 
+pytestmark = pytest.mark.usefixtures("transport")
+
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
@@ -185,7 +187,9 @@ async def test_a_used_up_quota_is_not_waited_for(sandbox: Sandbox, tmp_path: Pat
 async def test_no_connection_is_no_outcome(sandbox: Sandbox, tmp_path: Path) -> None:
     """Nothing was sent, and nothing is noted."""
     order_id, journal = order_ids(sandbox)[0], tmp_path / "cancellations.db"
-    async with sandbox.client(base_url="http://127.0.0.1:9", max_retries=0) as client:
+    async with sandbox.client(
+        base_url="http://127.0.0.1:9", transport=None, max_retries=0
+    ) as client:
         batch = cancel_orders(client, [order_id], reason=PAID, patience=5, journal=journal)
         (outcome,) = [each async for each in batch]
     assert outcome.status == "not_done"
@@ -534,3 +538,14 @@ async def test_bad_input_is_refused_before_anything_is_sent(
         with pytest.raises(InvalidArgumentError) as caught:
             cancel_orders(client, orders, **{"reason": PAID, **options})
     assert caught.value.argument == argument
+
+
+@pytest.mark.parametrize("count", [2, 3, 50])
+async def test_orders_whose_first_answer_is_lost_do_not_hang(sandbox: Sandbox, count: int) -> None:
+    """All are looked up at once; in process the look-ups of one end as the next one asks."""
+    sandbox.faults.add("lost_answer", operation=CANCEL, times=count)
+    async with asyncio.timeout(20):
+        outcomes = await run(sandbox, order_ids(sandbox)[:count])
+    assert {each.status for each in outcomes} == {"confirmed"}
+    assert untruths(sandbox, outcomes) == []
+    assert calls(sandbox)[CANCEL] == count

@@ -14,6 +14,8 @@ from tiktok_shop_async.batch import CancelOutcome, Claim, Record, cancel_orders
 from tiktok_shop_async.errors import LeaseLostError
 from tiktok_shop_async.sandbox import Sandbox
 
+pytestmark = pytest.mark.usefixtures("transport")
+
 
 @attrs.define
 class Told:

@@ -12,13 +12,15 @@ from tiktok_shop_async.batch import CancelOutcome, OrderToCancel, cancel_orders
 from tiktok_shop_async.sandbox import Sandbox
 from tiktok_shop_async.sandbox.orders import Order
 
+pytestmark = pytest.mark.usefixtures("transport")
+
 
 class SlowWay(httpx.AsyncBaseTransport):
     """Keeps the first cancellation back, and delivers it around the second one."""
 
-    def __init__(self, *, arrives_first: bool) -> None:
+    def __init__(self, way: httpx.AsyncBaseTransport | None, *, arrives_first: bool) -> None:
         self._arrives_first = arrives_first
-        self._way = httpx.AsyncHTTPTransport()
+        self._way = way or httpx.AsyncHTTPTransport()
         self._kept: httpx.Request | None = None
         self.cancellations = 0
 
@@ -89,7 +91,9 @@ async def test_a_request_that_arrives_after_all_cancels_nothing_twice(
         case "SKUs":
             skus = {order.lines[0].sku.id: 1}
     wanted = OrderToCancel(order.id, None, lines, skus)
-    outcome = await cancelled(sandbox, wanted, SlowWay(arrives_first=arrives_first))
+    outcome = await cancelled(
+        sandbox, wanted, SlowWay(sandbox.transport, arrives_first=arrives_first)
+    )
     (made,) = order.cancellations
     assert (outcome.status, outcome.cancel_id) == ("confirmed", made.id)
     assert sum(line.cancelled for line in order.lines) == expected

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from batch.shops import DETAIL, PAID, SEARCH, calls, order_ids
+from batch.shops import DETAIL, PAID, SEARCH, a_shop, calls, order_ids
 from support import envelope, new_client
 
 from tiktok_shop_async import AsyncTikTokShop
@@ -18,7 +18,8 @@ from tiktok_shop_async.errors import (
     PermissionDeniedError,
     TikTokShopError,
 )
-from tiktok_shop_async.sandbox import run_sandbox
+
+pytestmark = pytest.mark.usefixtures("transport")
 
 
 class Shop:
@@ -57,7 +58,7 @@ async def client(shop: Shop) -> AsyncIterator[AsyncTikTokShop]:
 
 async def test_what_is_asked_together_is_looked_up_together() -> None:
     """50 orders a call; each asker gets its own order and cancellations."""
-    async with run_sandbox(orders=300, pending_share=0.0) as sandbox, sandbox.client() as client:
+    async with a_shop(orders=300, pending_share=0.0) as sandbox, sandbox.client() as client:
         ids = order_ids(sandbox)[:120]
         for order_id in ids[:60]:
             sandbox.shop.cancel(order_id, PAID)
@@ -140,3 +141,39 @@ async def test_whoever_waits_when_it_is_closed_is_told(shop: Shop, client: Async
     await lookup.aclose()
     with pytest.raises(ClientClosedError):
         await asker
+
+
+async def test_who_asks_when_all_calls_have_just_ended_gets_an_answer(
+    shop: Shop, client: AsyncTikTokShop
+) -> None:
+    """In the very step of the event loop in which those before got theirs."""
+
+    async def ask_twice() -> None:
+        await lookup.order("1")
+        assert await lookup.order("3") is not None
+
+    shop.open.clear()
+    async with OrderLookup(client) as lookup, asyncio.timeout(5):
+        asking = [asyncio.create_task(ask_twice())]
+        await shop.arrived.acquire()
+        asking.append(asyncio.create_task(lookup.order("2")))
+        await shop.arrived.acquire()
+        shop.open.set()
+        await asyncio.gather(*asking)
+
+
+async def test_whoever_waits_when_the_tasks_that_ask_are_cancelled_is_told(
+    shop: Shop, client: AsyncTikTokShop
+) -> None:
+    """Those whose call is not under way yet, too."""
+    shop.open.clear()
+    me, before = asyncio.current_task(), asyncio.all_tasks()
+    async with OrderLookup(client) as lookup, asyncio.timeout(5):
+        askers = []
+        for number in range(4):
+            askers.append(asyncio.create_task(lookup.order(str(number))))
+            await asyncio.sleep(0.01)
+        for task in asyncio.all_tasks() - before - {me, *askers}:
+            task.cancel()
+        results = await asyncio.gather(*askers, return_exceptions=True)
+    assert {type(each) for each in results} == {ClientClosedError}

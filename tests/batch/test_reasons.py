@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from batch.shops import CANCEL, ELIGIBILITY, calls, order_ids, order_ids_of
+from batch.shops import CANCEL, ELIGIBILITY, a_shop, calls, order_ids, order_ids_of
 
 from tiktok_shop_async.batch import CancelOutcome, CancelReason, cancel_orders
 from tiktok_shop_async.batch.reasons import checked_reason, fitting, is_exact, usual_reasons
@@ -16,15 +16,16 @@ from tiktok_shop_async.sandbox import (
     Faults,
     Sandbox,
     Shop,
-    run_sandbox,
 )
+
+pytestmark = pytest.mark.usefixtures("transport")
 
 STATUSES = ("UNPAID", "ON_HOLD", "AWAITING_SHIPMENT", "AWAITING_COLLECTION")
 
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
-    async with run_sandbox(orders=200, pending_share=0.0) as sandbox:
+    async with a_shop(orders=200, pending_share=0.0) as sandbox:
         yield sandbox
 
 
@@ -96,7 +97,7 @@ class PaidAtTheLastMoment(Faults):
 async def test_an_order_whose_status_has_changed_gets_another_reason() -> None:
     """Nothing was processed when a reason did not fit, so the order's own are asked for."""
     faults = PaidAtTheLastMoment()
-    async with run_sandbox(orders=200, pending_share=0.0, faults=faults) as sandbox:
+    async with a_shop(orders=200, pending_share=0.0, faults=faults) as sandbox:
         faults.shop = sandbox.shop
         order_id = order_ids(sandbox, "UNPAID")[0]
         outcome = (await outcomes_of(sandbox, [order_id], "out_of_stock"))[order_id]

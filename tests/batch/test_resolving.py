@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from batch.shops import CANCEL, DETAIL, PAID, SEARCH, order_ids
+from batch.shops import CANCEL, DETAIL, PAID, SEARCH, a_shop, order_ids
 
 from tiktok_shop_async import AsyncTikTokShop
 from tiktok_shop_async.batch import resolve_cancellation
 from tiktok_shop_async.errors import OutcomeUnknownError, RateLimitError
-from tiktok_shop_async.sandbox import Sandbox, run_sandbox
+from tiktok_shop_async.sandbox import Sandbox
+
+pytestmark = pytest.mark.usefixtures("transport")
 
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
-    async with run_sandbox(orders=60, pending_share=0.0) as sandbox:
+    async with a_shop(orders=60, pending_share=0.0) as sandbox:
         yield sandbox
 
 

@@ -6,10 +6,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
+from random import Random
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
+from batch.shops import CANCEL, PAID, calls, order_ids, shop_in_a_hurry
+from sqlalchemy import URL
 from support import FakeShop, envelope, new_client
 
 from tiktok_shop_async import (
@@ -21,7 +25,16 @@ from tiktok_shop_async import (
     RequestOptions,
     TikTokShopError,
 )
-from tiktok_shop_async.batch import Batch, Outcome, Progress, Verdict, run_batch
+from tiktok_shop_async.batch import (
+    Batch,
+    OrderLookup,
+    Outcome,
+    Progress,
+    SQLJournal,
+    Verdict,
+    resolve_cancellation,
+    run_batch,
+)
 from tiktok_shop_async.batch.sql_session import SQLSession
 
 Answer = Callable[[str], httpx.Response]
@@ -364,6 +377,116 @@ async def test_an_idempotency_key_is_kept_over_runs(
     assert await run() == (["succeeded"] * 3, {})
 
 
+def own_key(place: str, key: str) -> dict[str, Any]:
+    """Return the arguments that give an idempotency key in some place."""
+    if place == "argument":
+        return {"idempotency_key": key}
+    if place == "options":
+        return {"options": RequestOptions(idempotency_key=key)}
+    return {"options": RequestOptions(**{place: {"idempotency_key": key}})}
+
+
+def key_sent(request: httpx.Request) -> str:
+    """Return the one idempotency key of a request; assert that it is nowhere else."""
+    body = json.loads(request.content) if request.content else {}
+    keys = [*request.url.params.get_list("idempotency_key"), body.get("idempotency_key")]
+    (key,) = [each for each in keys if each]
+    return str(key)
+
+
+PRODUCT = {"category_id": "1", "description": "", "main_images": [], "skus": [], "title": "x"}
+PLACES = ["argument", "options", "extra_query", "extra_body"]
+
+
+@pytest.mark.parametrize("first", PLACES)
+@pytest.mark.parametrize("later", PLACES)
+@pytest.mark.parametrize("operation", ["create_return", "approve_return", "create_product"])
+async def test_the_journals_idempotency_key_wins_over_a_new_one(
+    client: AsyncTikTokShop, journal: Path, service: Service, operation: str, first: str, later: str
+) -> None:
+    """Whatever the place, the user's key of the first run is sent again, and no other."""
+    call, request = {
+        "create_return": (
+            client.return_refund.create_return,
+            {"order_id": "1", "return_reason": "broken", "return_type": "REFUND"},
+        ),
+        "approve_return": (
+            client.return_refund.approve_return,
+            {"return_id": "1", "decision": "APPROVE_RETURN"},
+        ),
+        "create_product": (client.product.create_product, PRODUCT),
+    }[operation]
+    service.order_id = lambda _: ""  # type: ignore[method-assign]
+    service.answers[""] = httpx.ReadError("reset")
+
+    async def run(place: str) -> list[str]:
+        requests = [request | own_key(place, uuid4().hex)]
+        batch = run_batch(call, requests, key=lambda _: "the one", journal=journal)
+        return [outcome.status async for outcome in batch]
+
+    assert await run(first) == ["unknown"]
+    sent = service.sent[0]
+    kept = first_key_in(sent)
+    service.answers.clear()
+    assert await run(later) == ["succeeded"]
+    assert len(service.sent) == 2
+    assert key_sent(service.sent[1]) == kept
+
+
+def first_key_in(request: httpx.Request) -> str:
+    """Return the key of a request, which may have it in the place that is not used, too."""
+    body = json.loads(request.content) if request.content else {}
+    found = {*request.url.params.get_list("idempotency_key"), body.get("idempotency_key")}
+    (key,) = found - {None}
+    return str(key)
+
+
+async def test_two_keys_in_a_request_are_rejected_and_the_journal_keeps_neither(
+    client: AsyncTikTokShop, journal: Path, service: Service
+) -> None:
+    request = {
+        "return_id": "1",
+        "decision": "APPROVE_RETURN",
+        "idempotency_key": "one",
+        "options": RequestOptions(idempotency_key="other"),
+    }
+
+    async def run(*requests: dict[str, Any]) -> list[Outcome[Any]]:
+        call = client.return_refund.approve_return
+        batch = run_batch(call, requests, key=lambda each: each["return_id"], journal=journal)
+        return [outcome async for outcome in batch]
+
+    (outcome,) = await run(request)
+    assert outcome.status == "failed"
+    assert "'one'" in outcome.message
+    assert "'other'" in outcome.message
+    assert service.sent == []
+    service.order_id = lambda _: ""  # type: ignore[method-assign]
+    (outcome,) = await run(request | {"options": None, "idempotency_key": "third"})
+    assert outcome.succeeded
+    assert key_sent(service.sent[0]) == "third"
+    (outcome,) = await run(request)  # now it is known what became of it
+    assert (outcome.status, outcome.resumed) == ("succeeded", True)
+
+
+async def test_what_an_earlier_run_sent_without_a_key_is_not_repeated_with_a_new_one(
+    client: AsyncTikTokShop, journal: Path, service: Service
+) -> None:
+    """Its journal has no key, so the first request may have had any."""
+    url = URL.create("sqlite", database=str(journal))
+    async with SQLJournal(url) as one, one.open() as session:
+        await session.claim("1")
+        await session.let_go("1")
+    batch = run_batch(
+        client.return_refund.approve_return,
+        [{"return_id": "1", "decision": "APPROVE_RETURN"}],
+        key=lambda each: each["return_id"],
+        journal=journal,
+    )
+    assert [outcome.status async for outcome in batch] == ["unknown"]
+    assert service.sent == []
+
+
 async def test_cancelled_at_any_step_the_journal_knows(
     service: Service, client: AsyncTikTokShop, tmp_path: Path
 ) -> None:
@@ -437,3 +560,123 @@ async def test_outside_of_a_batch_nothing_is_checked(
         async for _ in batch:
             await cancel(order_id="3", cancel_reason="sold out")
     assert sorted(service.order_ids) == ["1", "2", "3", "3"]
+
+
+# What was sent, and what was not ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", ["aclose", "cancel", "break"])
+async def test_what_was_never_sent_is_sent_by_the_next_run(
+    service: Service, journal: Path, end: str
+) -> None:
+    """Closed early, a batch releases what waited for its slot; only what was sent is unknown."""
+    gate = asyncio.Event()
+    ids = [str(number) for number in range(12)]
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        if service.order_id(request) != "0":
+            service.sent.append(request)
+            await gate.wait()
+        return await service(request)
+
+    async with new_client(httpx.MockTransport(answer), max_in_flight=2) as client:
+        cancel = client.return_refund.cancel_order
+        batch = run_batch(
+            cancel, orders(*ids), concurrency=8, key=order_id, journal=journal, drain=0
+        )
+
+        async def take() -> None:
+            async with batch:
+                async for _ in batch:
+                    if end == "break":
+                        break
+
+        if end == "aclose":
+            await anext(batch)
+            await until(lambda: len(service.sent) == 3)
+            await batch.aclose()
+        else:
+            taking = asyncio.create_task(take())
+            await until(lambda: len(service.sent) == 3)
+            if end == "cancel":
+                taking.cancel()
+            await asyncio.wait([taking])
+        sent = {*service.order_ids}
+        begun = {each.key for each in batch.unfinished}
+        assert len(sent) == 3
+        assert begun >= sent - {"0"}
+        assert len(begun) > len(sent)
+        gate.set()
+        service.sent.clear()
+        told = await outcomes(run_batch(cancel, orders(*ids), key=order_id, journal=journal))
+    assert {each for each in told if told[each].status == "unknown"} == sent - {"0"}
+    assert {*service.order_ids} == {*ids} - sent
+    assert all(told[each].succeeded for each in {*ids} - sent | {"0"})
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - nothing tells when
+            await asyncio.sleep(0.001)
+
+
+async def test_another_function_is_not_called_without_its_claim(
+    journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And options that its request carries check it again right before each attempt."""
+    called: list[RequestOptions | None] = []
+    looks: list[str] = []
+    check = SQLSession.check
+
+    def lost_once(session: SQLSession, key: str) -> None:
+        looks.append(key)
+        if len(looks) == 1:
+            raise LeaseLostError("away for too long")
+        check(session, key)
+
+    async def call(*, order_id: str, options: RequestOptions | None = None) -> None:
+        called.append(options)
+        if options is not None:
+            assert options.before_sending is not None
+            options.before_sending()
+            own.append(len(looks))
+
+    own: list[int] = []
+    monkeypatch.setattr(SQLSession, "check", lost_once)
+    options = RequestOptions(max_retries=7, before_sending=lambda: own.append(0))
+    requests = [{"order_id": "1"}, {"order_id": "2", "options": options}]
+    batch = run_batch(call, requests, key=order_id, journal=journal, concurrency=1)
+    assert [outcome.status async for outcome in batch] == ["succeeded", "succeeded"]
+    assert looks == ["1", "1", "2", "2"]
+    assert called[0] is None
+    assert called[1] is not None
+    assert called[1].max_retries == 7
+    assert own == [0, 4]
+
+
+async def test_calls_that_a_resolver_shares_are_not_checked_for_one_request(
+    journal: Path,
+) -> None:
+    """A look-up that one order began serves others when that order's claim is over."""
+    chance = Random(1)  # noqa: S311 - nothing secret
+    async with (
+        shop_in_a_hurry(500, pending_share=0.0, latency=lambda: chance.random() * 5) as sandbox,
+        sandbox.client() as client,
+    ):
+        sandbox.faults.add("lost_answer", operation=CANCEL, probability=0.5, seed=1)
+        ids = order_ids(sandbox)[:150]
+        async with OrderLookup(client) as lookup:
+
+            async def look(request: Mapping[str, Any]) -> Verdict:
+                found = await resolve_cancellation(client, request["order_id"], lookup=lookup)
+                status: Any = {"confirmed": "succeeded"}.get(found.status, found.status)
+                return Verdict(status=status, message=found.evidence)
+
+            requests = [{"order_id": each, "cancel_reason": PAID} for each in ids]
+            cancel = client.return_refund.cancel_order
+            batch = run_batch(
+                cancel, requests, key=order_id, journal=journal, resolve=look, concurrency=50
+            )
+            told = await outcomes(batch)
+        assert {each.status for each in told.values()} == {"succeeded"}
+        assert calls(sandbox)[CANCEL] == len(ids)

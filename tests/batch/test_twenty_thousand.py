@@ -9,6 +9,8 @@ from batch.shops import CANCEL, shop_in_a_hurry, untruths
 
 from tiktok_shop_async.batch import cancel_orders
 
+pytestmark = pytest.mark.usefixtures("transport")
+
 ORDERS = 20_000
 
 

@@ -18,6 +18,7 @@ from tiktok_shop_async import (
     ConnectError,
     InvalidArgumentError,
     InvalidRequestError,
+    LeaseLostError,
     OutcomeUnknownError,
     RateLimitError,
     RequestOptions,
@@ -477,3 +478,50 @@ async def test_a_service_that_keeps_failing_is_given_up(shop: FakeShop) -> None:
     async with client_of(shop) as client:
         with pytest.raises(ServiceUnavailableError, match="3 attempts"):
             await read(client)
+
+
+async def test_before_sending_is_called_right_before_each_attempt(shop: FakeShop) -> None:
+    """When the attempt has its token and its slot, and not for attempts that are not made."""
+    seen: list[int] = []
+    answers = asyncio.Event()
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        response = await shop.handle_async_request(request)
+        await answers.wait()
+        return response
+
+    shop.answer(**THROTTLED)
+    async with new_client(
+        httpx.MockTransport(answer), max_in_flight=1, max_retries=2, sleep=Patience()
+    ) as client:
+        options = {"before_sending": lambda: seen.append(len(shop.requests))}
+        calls = [asyncio.create_task(cancel(client, **options)) for _ in range(2)]
+        await asyncio.sleep(0.01)
+        assert seen == [0], "the second one waits for its slot"
+        answers.set()
+        results = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(each) for each in results] == [RateLimitError, RateLimitError]
+    assert seen == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("error", [LeaseLostError("late"), ZeroDivisionError()])
+async def test_what_before_sending_raises_keeps_the_attempt_from_being_sent(
+    shop: FakeShop, error: Exception
+) -> None:
+    def stop() -> None:
+        raise error
+
+    shop.answer({})
+    async with client_of(shop) as client:
+        with pytest.raises(type(error)):
+            await cancel(client, before_sending=stop)
+        assert shop.requests == []
+        assert (await cancel(client)).attempts == 1, "its slot is free again"
+
+
+async def test_before_sending_must_be_a_plain_function() -> None:
+    async def check() -> None: ...
+
+    for wrong in (check, 5):
+        with pytest.raises(InvalidArgumentError, match="before_sending"):
+            RequestOptions(before_sending=wrong)  # type: ignore[arg-type]

@@ -221,3 +221,46 @@ async def test_an_idempotency_key_goes_where_the_operation_takes_it(
         await client.return_refund.approve_cancellation(
             cancel_id="1", options=RequestOptions(idempotency_key="x" * 256)
         )
+
+
+@pytest.mark.parametrize(
+    ("argument", "options"),
+    [
+        ("", {}),
+        ("a" * 256, {}),
+        (5, {}),
+        (None, {"idempotency_key": ""}),
+        (None, {"extra_query": {"idempotency_key": ""}}),
+        (None, {"extra_query": {"idempotency_key": None}}),
+        (None, {"extra_body": {"idempotency_key": None}}),
+    ],
+)
+async def test_an_idempotency_key_that_is_not_valid_is_rejected_wherever_it_is_given(
+    client: AsyncTikTokShop, shop: FakeShop, argument: Any, options: dict[str, Any]
+) -> None:
+    """It would be sent as it is, and the call be repeated as if it had a key."""
+    with pytest.raises(InvalidArgumentError, match=r"idempotency_key|extra_"):
+        await client.return_refund.approve_cancellation(
+            cancel_id="1", idempotency_key=argument, options=RequestOptions(**options)
+        )
+    assert not shop.requests
+
+
+async def test_idempotency_keys_that_differ_are_rejected_before_sending(
+    client: AsyncTikTokShop, shop: FakeShop
+) -> None:
+    shop.answer({})
+    options = RequestOptions(idempotency_key="one", extra_query={"idempotency_key": "other"})
+    approve = client.return_refund.approve_cancellation
+    with pytest.raises(InvalidArgumentError) as caught:
+        await approve(cancel_id="1", options=options)
+    for part in ("'one' in options.idempotency_key", "'other' in options.extra_query"):
+        assert part in str(caught.value)
+    with pytest.raises(InvalidArgumentError, match="differ"):
+        await approve(
+            cancel_id="1", idempotency_key="two", options=RequestOptions(idempotency_key="one")
+        )
+    assert not shop.requests
+    same = RequestOptions(idempotency_key="one", extra_query={"idempotency_key": "one"})
+    await approve(cancel_id="1", idempotency_key="one", options=same)
+    assert shop.last.url.params.get_list("idempotency_key") == ["one"]

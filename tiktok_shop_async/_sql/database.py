@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from os import PathLike
 from typing import Any
 
 from sqlalchemy import URL
@@ -27,7 +28,7 @@ class Database:
 
     def __init__(
         self,
-        database: str | URL | AsyncEngine,
+        database: str | PathLike[str] | URL | AsyncEngine,
         tables: VersionedTables,
         steps: Sequence[Step[Any]],
         *,

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
+from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
+from urllib.parse import parse_qsl
 
 from sqlalchemy import URL, NullPool, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from ..errors import InvalidArgumentError
+
+Place: TypeAlias = str | PathLike[str] | URL
+"""Where a database is: a URL, or the path of a SQLite file."""
 
 ASYNC_DRIVERS = {
     "postgres": "postgresql+asyncpg",
@@ -21,8 +28,20 @@ EXTRA_OF = {"aiosqlite": "sql", "asyncpg": "postgresql"}
 BUSY_TIMEOUT = 20
 """Seconds that SQLite waits for another process to finish writing."""
 
+_FILE_OPTIONS = frozenset(
+    {
+        "uri",
+        "timeout",
+        "isolation_level",
+        "detect_types",
+        "check_same_thread",
+        "cached_statements",
+    }
+)
+"""Options that the URL of a SQLite file may have; SQLAlchemy ignores others."""
 
-def new_engine(database: str | URL) -> AsyncEngine:
+
+def new_engine(database: Place) -> AsyncEngine:
     """Return an engine of our own."""
     url = _async_url(database)
     options: dict[str, Any] = {"pool_pre_ping": True}
@@ -43,14 +62,18 @@ def new_engine(database: str | URL) -> AsyncEngine:
 
 def is_in_memory(url: URL) -> bool:
     """Tell whether a SQLite database is no file."""
-    return url.database in {None, "", ":memory:"} or url.query.get("mode") == "memory"
+    name = url.database or ":memory:"
+    return name == ":memory:" or (
+        "uri" in url.query
+        and (name.startswith("file::memory:") or url.query.get("mode") == "memory")
+    )
 
 
 def make_private(url: URL) -> None:
     """Create a SQLite file that only its owner may read, if there is none yet."""
     assert url.database is not None, "it is a file"
     path = Path(url.database)
-    if not url.database.startswith("file:") and not path.exists():
+    if "uri" not in url.query and not path.exists():
         path.touch(mode=0o600)
 
 
@@ -60,7 +83,11 @@ def shown(url: URL) -> str:
     return f"{url.drivername}://{url.host or ''}{port}/{url.database or ''}"
 
 
-def _async_url(database: str | URL) -> URL:
+def _async_url(database: Place) -> URL:
+    if isinstance(database, PathLike):
+        # Not pasted into text: in a URL a question mark would end the name.
+        path = str(Path(os.fsdecode(database)).absolute())
+        return URL.create(ASYNC_DRIVERS["sqlite"], database=path)
     try:
         url = make_url(database)
     except (ArgumentError, ValueError):
@@ -71,4 +98,23 @@ def _async_url(database: str | URL) -> URL:
             argument="database",
             hint="Write it as sqlite:///file.db or postgresql://user:password@host/database.",
         )
+    if url.get_backend_name() == "sqlite" and "uri" not in url.query:
+        _check_options(_options(database))
     return url.set(drivername=ASYNC_DRIVERS.get(url.drivername, url.drivername))
+
+
+def _options(database: str | URL) -> Iterable[str]:
+    if isinstance(database, URL):
+        return database.query
+    return [name for name, _ in parse_qsl(database.partition("?")[2], keep_blank_values=True)]
+
+
+def _check_options(names: Iterable[str]) -> None:
+    """Reject what would be ignored: two files whose names have a question mark would be one."""
+    unknown = set(names) - _FILE_OPTIONS
+    if unknown:
+        raise InvalidArgumentError(
+            f"the URL of a SQLite file has no option {', '.join(sorted(unknown))}.",
+            argument="database",
+            hint="If the name of the file has a question mark, give it as a pathlib.Path.",
+        )

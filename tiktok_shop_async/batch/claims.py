@@ -7,11 +7,10 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
+from .._sql.place import place_of
 from ..errors import InvalidArgumentError, JournalError
-from ..pipeline.transport import check_before_sending
 from .driver import Driver
 from .journal import Busy, Claim, Claimed, Journal, JournalSession, Record
 
@@ -55,14 +54,9 @@ class Claims:
         """Let another item have this one's place for the time of a long wait."""
         return self._driver.aside()
 
-    @contextmanager
-    def checked(self, key: str) -> Iterator[None]:
-        """Let no call of this task go out unless the claim surely holds: `LeaseLostError`."""
-        token = check_before_sending.set(lambda: self.journal.check(key))
-        try:
-            yield
-        finally:
-            check_before_sending.reset(token)
+    def check(self, key: str) -> None:
+        """Raise `LeaseLostError` unless the claim surely holds right now; takes no time."""
+        self.journal.check(key)
 
     async def finish(self, record: Record) -> bool:
         """Make a claimed request final; False if another process has it by now.
@@ -131,7 +125,7 @@ async def opened(
     elif isinstance(journal, str | PathLike):
         from .sql_journal import SQLJournal
 
-        async with SQLJournal(_url_of(journal)) as of_our_own, of_our_own.open() as session:
+        async with SQLJournal(place_of(journal)) as of_our_own, of_our_own.open() as session:
             yield session
     else:
         async with journal.open() as session:
@@ -145,9 +139,3 @@ def _check_key(key: object) -> None:
             argument="key",
             hint="A key is a text that is not empty and has no NUL.",
         )
-
-
-def _url_of(place: str | PathLike[str]) -> Any:
-    if isinstance(place, str) and "://" in place:
-        return place
-    return f"sqlite:///{Path(place)}"

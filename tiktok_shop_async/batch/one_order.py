@@ -18,7 +18,6 @@ from ..errors import (
     TikTokShopError,
 )
 from ..options import RequestOptions
-from ..pipeline.transport import check_before_sending
 from ..resources.return_refund import CANCEL_ORDER
 from .cancel_outcome import (
     ALREADY_CANCELLED,
@@ -212,21 +211,17 @@ class OneOrder:
         if self._first_sent_at is None:
             self._first_sent_at = self._session.clock()
         sent_as = self._sent_as
-        token = check_before_sending.set(self._before_sending)
-        try:
-            return await self._batch.client.return_refund.cancel_order(
-                order_id=sent_as.order_id,
-                cancel_reason=self._names_tried[-1],
-                order_line_item_ids=sent_as.order_line_item_ids or None,
-                skus=[{"sku_id": sku, "quantity": count} for sku, count in sent_as.skus.items()]
-                or None,
-                options=URGENT,
-            )
-        finally:
-            check_before_sending.reset(token)
+        return await self._batch.client.return_refund.cancel_order(
+            order_id=sent_as.order_id,
+            cancel_reason=self._names_tried[-1],
+            order_line_item_ids=sent_as.order_line_item_ids or None,
+            skus=[{"sku_id": sku, "quantity": count} for sku, count in sent_as.skus.items()]
+            or None,
+            options=attrs.evolve(URGENT, before_sending=self._before_sending),
+        )
 
     def _before_sending(self) -> None:
-        self._claims.journal.check(self._wanted.key)
+        self._claims.check(self._wanted.key)
         self._attempts += 1
         self._is_on_its_way = True
 

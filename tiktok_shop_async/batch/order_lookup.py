@@ -126,10 +126,17 @@ class _Gatherer(Generic[V]):
         self._asked.clear()
 
     async def _run(self) -> None:
-        await asyncio.sleep(_LINGER)
-        while self._asked:
-            keys = list(itertools.islice(self._asked, MOST_AT_ONCE))
-            await self._answer({key: self._asked.pop(key) for key in keys})
+        try:
+            await asyncio.sleep(_LINGER)
+            while self._asked:
+                keys = list(itertools.islice(self._asked, MOST_AT_ONCE))
+                await self._answer({key: self._asked.pop(key) for key in keys})
+        finally:
+            # Here, not in a callback, which comes later: who asks meanwhile needs a new runner.
+            self._runners.discard(asyncio.current_task())  # type: ignore[arg-type]
+            if not self._runners:  # it was cancelled: nobody else answers those who wait
+                _refuse(self._asked, _closed())
+                self._asked.clear()
 
     async def _answer(self, taken: Mapping[str, list[asyncio.Future[V | None]]]) -> None:
         keys = [key for key, askers in taken.items() if not all(each.done() for each in askers)]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+from functools import partial
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 from uuid import uuid4
 
@@ -16,11 +16,9 @@ from ..errors import (
     OutcomeUnknownError,
     TikTokShopError,
 )
-from ..options import RequestOptions
 from ..pipeline.operation import Operation
 from ..resource import Resource
 from ..resources._lookup import operation
-from ..response import APIResponse
 from .batch import Batch, JournalPlace
 from .claims import Claims
 from .driver import DRAIN
@@ -28,10 +26,9 @@ from .journal import Claim, Record, record_of
 from .outcome import FAILED, SUCCEEDED, UNKNOWN, Outcome, facts_of
 from .progress import OnProgress
 from .refusals import is_about_the_request
+from .request_state import Request, RequestState, own_key
 
 T = TypeVar("T")
-
-Request: TypeAlias = Mapping[str, Any]
 
 CONCURRENCY = 20
 MOST_SENDS = 3
@@ -74,7 +71,9 @@ def run_batch(
 
     Args:
         call: A method of a resource such as ``client.order.get_order_detail`` (of a paged one
-            the first page is taken), or any coroutine function.
+            the first page is taken), or any coroutine function. A method sends nothing once its
+            claim in the journal is lost, not even a retry. Another function is not called then;
+            if its request has ``options``, their ``before_sending`` checks the claim as well.
         requests: Keyword arguments for each call, ``options`` among them. They are read as there
             is room, so a generator of millions will do.
         concurrency: How many are in flight at once.
@@ -110,6 +109,10 @@ def run_batch(
     )
 
 
+def _nothing_to_check() -> None:
+    """Do nothing: without a claim nobody else can have the request."""
+
+
 class _Calls(Generic[T]):
     """Turns a request into its outcome."""
 
@@ -123,17 +126,18 @@ class _Calls(Generic[T]):
         self._key = key
         self._resolve = resolve
         operation = operation_of(call)
+        self._is_method = operation is not None
         self._takes_key = operation is not None and operation.idempotency_key is not None
         self._is_read = operation is not None and operation.effect == "read"
-        self._may_repeat = self._takes_key or self._is_read
 
     async def carry_out(self, index: int, request: Request, claims: Claims) -> Outcome[T]:
         if self._key is None:
-            return await self._sent_until_known(_Turn(index, None, request))
+            return await self._sent_until_known(self._turn(index, None, request))
         key = self._key(request)
-        proposed = (_key_in(request) or uuid4().hex) if self._takes_key else None
+        own = own_key(request) if self._takes_key else None
+        proposed = own or uuid4().hex if self._takes_key else None
         while True:
-            turn: _Turn[T] = _Turn(index, key, request)
+            turn = self._turn(index, key, request, partial(claims.check, key))
             try:
                 claimed = await claims.claim(key, idempotency_key=proposed)
             except InvalidArgumentError as error:
@@ -144,14 +148,15 @@ class _Calls(Generic[T]):
             if outcome is not None:
                 return outcome
 
-    async def _carried_out(self, turn: _Turn[T], claim: Claim, claims: Claims) -> Outcome[T] | None:
+    async def _carried_out(
+        self, turn: RequestState[T], claim: Claim, claims: Claims
+    ) -> Outcome[T] | None:
         """Return the outcome of a claim, and note it; None if another process has it by now."""
         turn.maybe_sent = claim.maybe_sent
-        if claim.idempotency_key is not None:
-            turn.use(claim.idempotency_key)
+        if self._takes_key:
+            self._use_key(turn, claim)
         try:
-            with claims.checked(claim.key):
-                outcome = await self._sent_until_known(turn)
+            outcome = await self._sent_until_known(turn)
         except BaseException as error:
             await claims.give_back(claim.key, maybe_sent=turn.maybe_sent)
             if isinstance(error, LeaseLostError):
@@ -163,9 +168,28 @@ class _Calls(Generic[T]):
             return None
         return outcome
 
-    async def _sent_until_known(self, turn: _Turn[T]) -> Outcome[T]:
+    def _turn(
+        self,
+        index: int,
+        key: str | None,
+        request: Request,
+        check: Callable[[], None] = _nothing_to_check,
+    ) -> RequestState[T]:
+        return RequestState(
+            index, key, request, check, is_read=self._is_read, takes_key=self._takes_key
+        )
+
+    def _use_key(self, turn: RequestState[T], claim: Claim) -> None:
+        """Have it sent with the journal's key, whatever key the request has in this run."""
+        key = claim.idempotency_key
+        if key is None:  # of an earlier run without keys: nobody knows one that was sent
+            turn.may_repeat = not claim.maybe_sent
+        elif claim.maybe_sent or key != own_key(turn.request):
+            turn.use(key)
+
+    async def _sent_until_known(self, turn: RequestState[T]) -> Outcome[T]:
         """Send it, and look where that leaves open what happened; no blind repeats."""
-        if turn.maybe_sent and not self._may_repeat:
+        if turn.maybe_sent and not turn.may_repeat:
             known = await self._looked_up(turn, _left_over())
             if known is not None:
                 return known
@@ -180,16 +204,15 @@ class _Calls(Generic[T]):
                 message = f"it was sent {turn.sends} times, and surely not done."
                 return turn.outcome(FAILED, error=outcome.error, message=message)
 
-    async def _sent(self, turn: _Turn[T]) -> Outcome[T]:
-        call = self._call(**turn.arguments)  # wrong names are found here, before anything is sent
+    async def _sent(self, turn: RequestState[T]) -> Outcome[T]:
         maybe_sent_before = turn.maybe_sent
-        turn.maybe_sent = not self._is_read
+        call = self._begun(turn)  # wrong names are found here, before anything is sent
         turn.sends += 1
         try:
             response = await call
         except OutcomeUnknownError as error:
             turn.attempts += getattr(error, "attempts", 1)
-            turn.is_final = not self._may_repeat
+            turn.is_final = not turn.may_repeat
             return turn.unknown(error)
         except TikTokShopError as error:
             turn.maybe_sent = maybe_sent_before
@@ -202,7 +225,16 @@ class _Calls(Generic[T]):
         turn.is_final = True
         return turn.succeeded(response)
 
-    async def _looked_up(self, turn: _Turn[T], error: TikTokShopError) -> Outcome[T] | None:
+    def _begun(self, turn: RequestState[T]) -> Awaitable[T]:
+        """Return the call, which is sent only while the claim holds."""
+        if self._is_method:
+            return self._call(**turn.arguments_of_method())
+        turn.check()
+        call = self._call(**turn.arguments_of_function())
+        turn.maybe_sent = True  # nobody knows what it does, and when
+        return call
+
+    async def _looked_up(self, turn: RequestState[T], error: TikTokShopError) -> Outcome[T] | None:
         """Return what a look at the service says; None if the request was surely not done."""
         turn.is_final = True
         if self._resolve is None:
@@ -225,56 +257,6 @@ class _Calls(Generic[T]):
         )
 
 
-class _Turn(Generic[T]):
-    """One request at its turn: what is known of it so far."""
-
-    def __init__(self, index: int, key: str | None, request: Request) -> None:
-        self.request = self.arguments = request
-        self.maybe_sent = False
-        """Whether it may have taken effect, now or in an earlier run."""
-        self.is_final = False
-        """Whether a later run would find out, or do, nothing more."""
-        self.sends = 0
-        self._index = index
-        self._key = key
-        self.attempts = 0
-        """How often it was sent in all these sends, or was about to be."""
-        self._began = time.monotonic()
-
-    def use(self, idempotency_key: str) -> None:
-        """Have it sent with a key."""
-        options = self.request.get("options") or RequestOptions()
-        options = attrs.evolve(options, idempotency_key=idempotency_key)
-        self.arguments = {**self.request, "options": options}
-
-    def succeeded(self, response: T) -> Outcome[T]:
-        self.attempts += getattr(response, "attempts", 1)
-        # Another function than the service's may return anything.
-        facts = facts_of(response) if isinstance(response, APIResponse) else {}
-        return self.outcome(SUCCEEDED, response=response, **facts)
-
-    def failed(self, error: TikTokShopError) -> Outcome[T]:
-        return self.outcome(FAILED, error=error, **facts_of(error))
-
-    def unknown(self, error: TikTokShopError) -> Outcome[T]:
-        return self.outcome(UNKNOWN, error=error, **facts_of(error))
-
-    def resumed(self, record: Record) -> Outcome[T]:
-        self.attempts = record.attempts
-        return self.outcome(record.status, resumed=True, **facts_of(record))
-
-    def outcome(self, status: str, **facts: Any) -> Outcome[T]:
-        return Outcome(
-            index=self._index,
-            key=self._key,
-            request=self.request,
-            status=status,
-            attempts=self.attempts,
-            elapsed=time.monotonic() - self._began,
-            **facts,
-        )
-
-
 def _left_over() -> OutcomeUnknownError:
     return OutcomeUnknownError(
         "an earlier run was about to send this when it ended.",
@@ -289,10 +271,3 @@ def operation_of(call: Callable[..., Any]) -> Operation | None:
         return None
     group = type(resource).__module__.rpartition(".")[2]
     return operation(f"{group}.{call.__name__}")
-
-
-def _key_in(request: Request) -> str | None:
-    """Return the idempotency key that the user chose."""
-    options: RequestOptions | None = request.get("options")
-    key: str | None = request.get("idempotency_key")
-    return key or (options.idempotency_key if options else None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from os import PathLike
 from typing import Self
 
 try:
@@ -42,7 +43,7 @@ class SQLJournal(ClosedOnExit):
 
     def __init__(
         self,
-        database: str | URL | AsyncEngine,
+        database: str | PathLike[str] | URL | AsyncEngine,
         *,
         table: str = "tiktok_shop_journal",
         batch: str = "default",
@@ -51,8 +52,8 @@ class SQLJournal(ClosedOnExit):
         """Make the journal; nothing is connected before it is used.
 
         Args:
-            database: A URL such as ``sqlite:///batch.db`` or ``postgresql://…``, or an engine,
-                which is borrowed and never closed.
+            database: A URL such as ``sqlite:///batch.db`` or ``postgresql://…``, the
+                `pathlib.Path` of a SQLite file, or an engine, which is borrowed and never closed.
             table: Name of its table; a second one, of its version, ends in ``_schema``.
             batch: Keeps batches in one table apart; the same key may be in each.
             lease: Seconds that a request belongs to a process that says nothing any more. All

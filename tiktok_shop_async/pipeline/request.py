@@ -16,6 +16,7 @@ import httpx
 from ..errors import InvalidArgumentError
 from ..options import RequestOptions
 from .files import MultipartBody, multipart_body
+from .idempotency import given_keys, single_key
 from .operation import Operation
 from .values import ValueConverter, argument_name
 
@@ -42,24 +43,26 @@ class Call:
 
     @property
     def idempotency_key(self) -> str | None:
-        """With it the call happens once, however often it is sent."""
-        place, options = self.operation.idempotency_key, self.options
-        if place is None:
-            return None
-        arguments, extra = (
-            (self.query, options.extra_query)
-            if place == "query"
-            else (self.body, options.extra_body)
-        )
-        key: str | None = (extra or {}).get("idempotency_key") or arguments.get("idempotency_key")
-        return key or options.idempotency_key
+        """The key with which it happens once, however often it is sent; see `with_key`."""
+        return self.options.idempotency_key if self.operation.idempotency_key else None
 
     def with_key(self) -> Call:
-        """Return it with an idempotency key, if its operation takes one: one for all attempts."""
-        if self.operation.idempotency_key is None or self.idempotency_key is not None:
+        """Return it with an idempotency key, if its operation takes one: one for all attempts.
+
+        Raise `InvalidArgumentError` if the caller gives keys that differ.
+        """
+        place = self.operation.idempotency_key
+        if place is None:
             return self
-        options = attrs.evolve(self.options, idempotency_key=uuid4().hex)
-        return attrs.evolve(self, options=options)
+        given = given_keys(self.query if place == "query" else self.body, self.options)
+        try:
+            key = single_key(given) or uuid4().hex
+        except InvalidArgumentError as error:
+            error.operation = self.operation.id
+            raise
+        if self.options.idempotency_key == key:
+            return self
+        return attrs.evolve(self, options=attrs.evolve(self.options, idempotency_key=key))
 
     @property
     def repeatable(self) -> bool:
@@ -242,14 +245,9 @@ class _Builder:
             )
 
     def _key_place(self) -> str:
-        key = self._call.options.idempotency_key or ""
         if self._operation.idempotency_key is None:
             raise InvalidArgumentError(
                 "the operation takes no idempotency key.", argument="idempotency_key"
-            )
-        if not 0 < len(key) <= 255:
-            raise InvalidArgumentError(
-                "an idempotency key has 1 to 255 characters.", argument="idempotency_key"
             )
         return self._operation.idempotency_key
 

@@ -136,7 +136,7 @@ class Pipeline:
         )
         if isinstance(unsigned.body, bytes):
             request.read()  # so that transports and hooks can look at request.content
-        return await send(self._session.http_client, request, signing)
+        return await send(self._session.http_client, request, signing, call.options.before_sending)
 
     def _version(self, call: Call) -> str:
         operation = call.operation

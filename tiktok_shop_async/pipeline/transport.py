@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 import attrs
@@ -30,11 +29,6 @@ _REPORT_FAITHFULLY = (
     httpx.MockTransport,
 )
 """Transports whose connect errors mean that nothing was sent."""
-
-check_before_sending: ContextVar[Callable[[], None] | None] = ContextVar(
-    "check_before_sending", default=None
-)
-"""Called right before each attempt of a task's calls; what it raises keeps them from being sent."""
 
 TransportOf = Callable[[httpx.URL], httpx.AsyncBaseTransport]
 
@@ -62,17 +56,19 @@ async def receive(response: httpx.Response) -> Answer:
 
 
 async def send(
-    http_client: httpx.AsyncClient, request: httpx.Request, signing: SigningAuth
+    http_client: httpx.AsyncClient,
+    request: httpx.Request,
+    signing: SigningAuth,
+    before_sending: Callable[[], None] | None = None,
 ) -> httpx.Response:
-    """Sign and send ``request``; the answer's body is still to come.
+    """Call ``before_sending``, then sign and send ``request``; the response's body is not read yet.
 
     ``AsyncClient.send`` keeps cookies, looks for redirects and logs URLs with their ciphers. None
     of that is wanted here, and it takes as long as all the rest, so the request goes straight to
     the client's transport where the client is an ordinary one.
     """
-    check = check_before_sending.get()
-    if check is not None:
-        check()
+    if before_sending is not None:
+        before_sending()
     transport_of, delivery = _direct_way(http_client), delivery_of(request)
     if transport_of is None:
         delivery.maybe_sent = True

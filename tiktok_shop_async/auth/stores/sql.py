@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -65,7 +66,7 @@ class SQLTokenStore(ClosedOnExit):
 
     def __init__(
         self,
-        database: str | URL | AsyncEngine,
+        database: str | PathLike[str] | URL | AsyncEngine,
         *,
         table_prefix: str = "tiktok_shop_",
         lock_timeout: float = 30.0,
@@ -73,8 +74,8 @@ class SQLTokenStore(ClosedOnExit):
         """Make the store; nothing is connected before it is used.
 
         Args:
-            database: A URL such as ``sqlite:///tokens.db``, or an engine, which is borrowed and
-                never closed.
+            database: A URL such as ``sqlite:///tokens.db``, the `pathlib.Path` of a SQLite file,
+                or an engine, which is borrowed and never closed.
             table_prefix: Begins the names of its three tables.
             lock_timeout: Seconds to wait for a lock that somebody else has.
         """

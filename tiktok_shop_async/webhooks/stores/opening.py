@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from os import PathLike
-from pathlib import Path
 
+from ..._sql.place import place_of
 from .base import WebhookStore
 from .memory import MemoryWebhookStore
 
@@ -18,11 +18,10 @@ def open_store(place: WebhookStore | str | PathLike[str] | None) -> tuple[Webhoo
         return MemoryWebhookStore(), True
     if not isinstance(place, str | PathLike):
         return place, False
-    url = str(place)
-    if url.startswith(("redis://", "rediss://", "unix://")):
+    if isinstance(place, str) and place.startswith(("redis://", "rediss://", "unix://")):
         from .redis import RedisWebhookStore
 
-        return RedisWebhookStore(url), True
+        return RedisWebhookStore(place), True
     from .sql import SQLWebhookStore
 
-    return SQLWebhookStore(url if "://" in url else f"sqlite:///{Path(url)}"), True
+    return SQLWebhookStore(place_of(place)), True

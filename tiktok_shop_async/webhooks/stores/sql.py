@@ -7,6 +7,7 @@ import itertools
 import json
 import uuid
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from os import PathLike
 from typing import Any
 
 try:
@@ -53,7 +54,7 @@ class SQLWebhookStore(ClosedOnExit):
 
     def __init__(
         self,
-        database: str | URL | AsyncEngine,
+        database: str | PathLike[str] | URL | AsyncEngine,
         *,
         table_prefix: str = "tiktok_shop_webhook_",
         remember: float = DEFAULT_MEMORY,
@@ -61,8 +62,8 @@ class SQLWebhookStore(ClosedOnExit):
         """Make the store; nothing is connected before it is used.
 
         Args:
-            database: A URL such as ``sqlite:///webhooks.db`` or ``postgresql://…``, or an engine,
-                which is borrowed and never closed.
+            database: A URL such as ``sqlite:///webhooks.db`` or ``postgresql://…``, the
+                `pathlib.Path` of a SQLite file, or an engine, which is borrowed and never closed.
             table_prefix: Begins the names of its four tables.
             remember: Seconds that an id is remembered, a day at least.
         """
