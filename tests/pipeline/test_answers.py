@@ -223,3 +223,25 @@ async def test_errors_survive_pickling(client: AsyncTikTokShop, shop: FakeShop) 
         await read(client)
     copy = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 - our own bytes
     assert (str(copy), copy.retry_after) == (str(caught.value), 7.0)
+
+
+async def test_errors_quote_no_personal_data(client: AsyncTikTokShop, shop: FakeShop) -> None:
+    """As of a body that was cut off: only the envelope's own fields are shown with their values."""
+    order = {"buyer_email": "ana@example.com", "recipient_address": {"name": "Ana", "zip": 10115}}
+    body = json.dumps(envelope({"orders": [order] * 3})).encode()
+    for cut in range(20, len(body) - 1):
+        shop.answers.clear()
+        shop.answer_raw(body[:cut])
+        with pytest.raises(ResponseDecodeError) as caught:
+            await read(client)
+        shown = str(caught.value) + caught.value.excerpt
+        assert '"code": 0' in shown
+        assert not any(secret in shown for secret in ("ana", "Ana", "10115", "101"))
+    assert '"recipient_address": {"name": "***", "zip": ***' in shown
+
+
+async def test_what_is_no_text_is_not_quoted(client: AsyncTikTokShop, shop: FakeShop) -> None:
+    shop.answer_raw(bytes(range(256)))
+    with pytest.raises(ResponseDecodeError, match="256 bytes that are not text") as caught:
+        await read(client)
+    assert caught.value.excerpt == ""
