@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
+import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support import ACCESS_TOKEN, SHOP_CIPHER, FakeShop, envelope, new_client
 
 from tiktok_shop_async import (
@@ -182,6 +187,90 @@ async def test_a_successful_write_stays_one_however_odd_its_answer(
     assert response.data is not None
     assert response.raw == body
     assert response.json()["code"] in (0, "0")
+
+
+LATER = {
+    "7": 7.0,
+    "1.5": 1.5,
+    ".5": 0.5,
+    "0": 0.0,
+    " 7 ": 7.0,
+    "-1": None,
+    "+7": None,
+    "1e3": None,
+    "nan": None,
+    "inf": None,
+    "9" * 5000: None,
+    "0.1" + "9" * 5000: 0.2,
+    "7, 9": None,
+    "\u0667": None,
+    "Sun, 04 May 2031 12:01:00 GMT": 60.0,
+    "Sun, 04 May 2031 12:01:00 -0000": 60.0,
+    "Sun, 04 May 2031 14:01:00 +0200": 60.0,
+    "Sun May  4 12:01:00 2031": 60.0,
+    "Sunday, 04-May-31 12:01:00 GMT": 60.0,
+    "Sun, 04 May 1931 12:01:00 GMT": 0.0,
+    "Thu, 01 Jan 0001 00:00:00 +2300": 0.0,
+    "Fri, 31 Dec 9999 23:59:59 GMT": 251_466_638_399.0,
+    "Fri, 31 Dec 99999 23:59:59 GMT": None,
+    "Sun, 04 May 2031 12:01:00 +9999": None,
+    "tomorrow": None,
+}
+
+
+@pytest.mark.parametrize("local", ["UTC", "America/Los_Angeles"])
+@pytest.mark.parametrize("status", [429, 503, 500, 408])
+async def test_every_retryable_error_tells_how_long_to_wait(
+    shop: FakeShop, status: int, local: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seconds may have fractions, dates are UTC, and what is neither counts as absent."""
+    monkeypatch.setenv("TZ", local)
+    time.tzset()
+    try:
+        async with new_client(shop, clock=datetime(2031, 5, 4, 12, tzinfo=UTC).timestamp) as client:
+            for body in (b"", b'{"code":36009002}', b'{"code":36009003}'):
+                waits = {}
+                for value in LATER:
+                    shop.answers.clear()
+                    headers = [("retry-after", value.encode())]
+                    shop.answers.append(httpx.Response(status, headers=headers, content=body))
+                    with pytest.raises((RateLimitError, ServiceUnavailableError)) as caught:
+                        await read(client)
+                    waits[value] = caught.value.retry_after
+                assert waits == pytest.approx(LATER)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.parametrize(("status", "code"), [(503, None), (503, 1), (500, 36009003), (429, None)])
+async def test_a_call_waits_as_long_as_the_service_asks(
+    shop: FakeShop, status: int, code: int | None
+) -> None:
+    body = b"" if code is None else json.dumps(envelope(code=code)).encode()
+    shop.answer_raw(body, status, retry_after="7.5")
+    shop.answer({})
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    async with new_client(shop, max_retries=1, sleep=sleep) as client:
+        await read(client)
+    assert len(waits) == 1
+    assert 7.5 <= waits[0] <= 8.5
+
+
+@given(value=st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=60))
+async def test_any_retry_after_header_is_read_or_ignored(value: str) -> None:
+    shop = FakeShop()
+    headers = [(b"retry-after", value.encode("latin-1"))]
+    shop.answers.append(httpx.Response(503, headers=headers))
+    async with new_client(shop) as client:
+        with pytest.raises(ServiceUnavailableError) as caught:
+            await read(client)
+    asked = caught.value.retry_after
+    assert asked is None or 0 <= asked < math.inf
 
 
 async def test_wait_times_are_read_from_seconds_and_dates(shop: FakeShop) -> None:

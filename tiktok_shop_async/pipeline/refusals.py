@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import attrs
 
 from ..errors import (
-    RateLimitError,
     ResponseDecodeError,
     ServiceUnavailableError,
     TikTokAPIError,
@@ -100,7 +100,10 @@ def refused(context: Context, code: int, message: str) -> TikTokAPIError:
     if code == 0:
         # Success in the body, failure in the status: something in between answered for the service.
         return ServiceUnavailableError(
-            f"code 0, but HTTP {status}: {message}", code=code, **context.facts
+            f"code 0, but HTTP {status}: {message}",
+            code=code,
+            retry_after=_retry_after(context),
+            **context.facts,
         )
     return _meant(meaning_of_code(code, message, status), message, context, code=code)
 
@@ -124,23 +127,31 @@ def unexpected(context: Context) -> TikTokAPIError | ResponseDecodeError:
 
 
 def _meant(meaning: Meaning, message: str, context: Context, *, code: int | None) -> TikTokAPIError:
-    facts = {
-        "code": code,
-        "retryable": meaning.retryable,
-        "hint": meaning.hint,
+    return meaning.error(
+        message,
+        code=code,
+        retryable=meaning.retryable,
+        retry_after=_retry_after(context),
+        hint=meaning.hint,
         **context.facts,
-    }
-    if issubclass(meaning.error, RateLimitError):
-        facts["retry_after"] = _retry_after(context)
-    return meaning.error(message, **facts)
+    )
+
+
+_SECONDS = re.compile(r"[0-9]{1,10}(?:\.[0-9]*)?|\.[0-9]+")
 
 
 def _retry_after(context: Context) -> float | None:
-    """Return the seconds of a Retry-After header, which holds them or a date."""
+    """Return the seconds of a Retry-After header, which holds them or a date.
+
+    What is neither counts as absent: negative numbers, ``nan``, hundreds of digits.
+    """
     value = context.answer.headers.get("retry-after", "").strip()
-    if value.isdecimal() and value.isascii():
+    if _SECONDS.fullmatch(value):
         return float(value)
     try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - context.clock())
-    except (ValueError, OverflowError):
+        date = parsedate_to_datetime(value)
+        if date.tzinfo is None:  # "-0000", or no zone at all: in HTTP, all dates are UTC
+            date = date.replace(tzinfo=UTC)
+        return max(0.0, date.timestamp() - context.clock())
+    except (ValueError, OverflowError, TypeError, IndexError):
         return None
