@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import ACCESS_TOKEN, SHOP_CIPHER, FakeShop, envelope, new_client
 
+from catalogue import operations
 from tiktok_shop_async import (
     AccessTokenExpiredError,
     AsyncTikTokShop,
@@ -23,12 +24,14 @@ from tiktok_shop_async import (
     OutcomeUnknownError,
     PermissionDeniedError,
     RateLimitError,
+    ReauthorizationRequiredError,
     ResponseDecodeError,
     ServiceUnavailableError,
     SignatureError,
     TikTokAPIError,
     TikTokShopError,
 )
+from tiktok_shop_async.pipeline.service_codes import meaning_of_code
 
 
 async def read(client: AsyncTikTokShop) -> Any:
@@ -43,6 +46,7 @@ async def write(client: AsyncTikTokShop) -> Any:
     ("code", "message", "status", "error", "retryable"),
     [
         (105002, "Expired credentials", 401, AccessTokenExpiredError, True),
+        (105001, "Access token is invalid", 401, ReauthorizationRequiredError, False),
         (105005, "Access denied, no scope", 403, PermissionDeniedError, False),
         (101000, "Wrong user type", 200, PermissionDeniedError, False),
         (106001, "Signature is invalid", 401, SignatureError, False),
@@ -55,6 +59,12 @@ async def write(client: AsyncTikTokShop) -> Any:
         (36009004, "Invalid app_key", 400, SignatureError, False),
         (36009004, "Invalid x-tts-access-token header", 400, SignatureError, False),
         (36009004, "shop_cipher is not expected", 400, InvalidRequestError, False),
+        (36009004, "consignee must be an object", 400, InvalidRequestError, False),
+        (36009004, "end_timestamp is required", 400, InvalidRequestError, False),
+        (36009004, "sign is required", 400, SignatureError, False),
+        (36009004, "Signature mismatch.", 400, SignatureError, False),
+        (36009004, "access_token is required", 401, SignatureError, False),
+        (98001004, "page_size is out of range", 200, InvalidRequestError, False),
         (36009010, "No such method", 405, InvalidRequestError, False),
         (36009033, "IP not allowed", 403, PermissionDeniedError, False),
         (36009043, "Shop inactive", 401, PermissionDeniedError, False),
@@ -84,6 +94,79 @@ async def test_a_service_code_raises_the_error_it_means(
     assert caught.value.operation == "order.get_order_detail"
     assert caught.value.retryable is retryable
     assert str(caught.value).startswith(f"order.get_order_detail: {message} (code {code}, HTTP ")
+
+
+HINTS = [
+    (105001, 401, "have the seller authorize the app again"),
+    (98001004, 200, "page_size"),
+    (25001014, 200, "return_refund.get_aftersale_eligibility"),
+    (25001021, 200, "return_refund.get_aftersale_eligibility"),
+    (106001, 401, "without spaces or line breaks"),
+    (99999999, 401, "Check the access token"),
+    (None, 401, "Check the access token"),
+]
+
+
+@pytest.mark.parametrize(("code", "status", "hint"), HINTS)
+async def test_what_newcomers_meet_first_says_what_to_do(
+    client: AsyncTikTokShop, shop: FakeShop, code: int | None, status: int, hint: str
+) -> None:
+    body = b"" if code is None else json.dumps(envelope(code=code, message="no")).encode()
+    shop.answer_raw(body, status)
+    with pytest.raises(TikTokAPIError) as caught:
+        await write(client)
+    assert hint in (caught.value.hint or "")
+    assert hint in str(caught.value)
+
+
+def field_names() -> set[str]:
+    """Return the names of all arguments in the catalogue."""
+    names: set[str] = set()
+
+    def collect(fields: dict[str, Any]) -> None:
+        for name, node in fields.items():
+            names.add(name)
+            collect(node.get("fields", {}))
+            collect({name: node["items"]} if "items" in node else {})
+
+    for operation in operations().values():
+        for part in ("path_params", "query", "body"):
+            collect(operation.get(part) or {})
+    return names
+
+
+FIELD_NAMES = sorted(field_names())
+MESSAGES = (
+    "{} is required",
+    "Invalid {}.",
+    "{} must be an object",
+    "'{}' is not expected",
+    "body.{}[0] must be a string",
+    "{}: unexpected",
+    "parameter {} invalid, please check",
+)
+
+
+@given(name=st.sampled_from(FIELD_NAMES), message=st.sampled_from(MESSAGES))
+def test_no_argument_of_the_catalogue_makes_a_signature_error(name: str, message: str) -> None:
+    """36009004 is told apart by the gateway's own parameters alone, as whole words."""
+    assert meaning_of_code(36009004, message.format(name), 400).error is InvalidRequestError
+
+
+@pytest.mark.parametrize("message", MESSAGES)
+def test_each_argument_of_the_catalogue_is_told_from_the_gateways(message: str) -> None:
+    wrong = [
+        name
+        for name in FIELD_NAMES
+        if meaning_of_code(36009004, message.format(name), 400).error is not InvalidRequestError
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", [name for name in FIELD_NAMES if "_" in name][::20])
+def test_an_argument_that_should_be_a_timestamp_is_not_the_gateways(name: str) -> None:
+    message = f"{name} is not a valid timestamp"
+    assert meaning_of_code(36009004, message, 400).error is InvalidRequestError
 
 
 PASSING = [
