@@ -12,7 +12,12 @@ import httpx
 
 from ._closing import ClosedOnExit
 from ._not_pickled import NotPickled
-from .client_options import DEFAULT_BASE_URL, ClientOptions, from_environment
+from .client_options import (
+    DEFAULT_BASE_URL,
+    DEFAULT_MAX_RESPONSE_BYTES,
+    ClientOptions,
+    from_environment,
+)
 from .errors import InvalidArgumentError
 from .pipeline.connections import ConnectionStackTransport
 from .pipeline.session import Session
@@ -54,6 +59,7 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
         retry_policy: RetryPolicy | None = None,
         limiter: Limiter | None = None,
         max_in_flight: int = 100,
+        max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES,
         api_versions: Mapping[str, str] | None = None,
         proxy: str | httpx.Proxy | None = None,
         verify: ssl.SSLContext | bool = True,
@@ -75,6 +81,8 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
             retry_policy: Says when; `ExponentialBackoff` by default.
             limiter: Says when a call may go, as a `LearningLimiter` does; may serve many clients.
             max_in_flight: Calls under way at once; further ones wait, before anything is encoded.
+            max_response_bytes: A larger response is not read to its end, and is an error; counted
+                both before and after decompression.
             api_versions: Version by operation, ``{"return_refund.cancel_order": "202309"}``.
             proxy: As httpx takes it; without one, the environment's proxies are honoured.
             verify: False switches certificate checks off.
@@ -96,6 +104,7 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
             deadline=deadline,
             max_retries=max_retries,
             max_in_flight=max_in_flight,
+            max_response_bytes=max_response_bytes,
             api_versions=dict(api_versions or {}),
         )
         self._owns_http_client = http_client is None

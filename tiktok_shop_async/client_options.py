@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .options import Timeout
 
 DEFAULT_BASE_URL = "https://open-api.tiktokglobalshop.com"
+DEFAULT_MAX_RESPONSE_BYTES = 100_000_000
 
 
 class ClientOptions:
@@ -33,12 +34,14 @@ class ClientOptions:
         max_in_flight: int,
         api_versions: Mapping[str, str],
         deadline: float | None = None,
+        max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES,
     ) -> None:
         for name, value in {"app_key": app_key, "app_secret": app_secret}.items():
             if not value:
                 raise InvalidArgumentError(f"{name} is empty.", argument=name)
         if max_in_flight < 1:
             raise InvalidArgumentError("max_in_flight is below 1.", argument="max_in_flight")
+        _check_max_response_bytes(max_response_bytes)
         check_retrying(max_retries, deadline)
         _check_base_url(base_url)
         self.app_key = app_key
@@ -48,6 +51,7 @@ class ClientOptions:
         self.deadline = deadline
         self.max_retries = max_retries
         self.max_in_flight = max_in_flight
+        self.max_response_bytes = max_response_bytes
         self.api_versions = api_versions
 
 
@@ -57,6 +61,14 @@ def check_retrying(max_retries: int | None, deadline: float | None) -> None:
         raise InvalidArgumentError("max_retries is below 0.", argument="max_retries")
     if deadline is not None and not deadline > 0:
         raise InvalidArgumentError("deadline is not above 0.", argument="deadline")
+
+
+def _check_max_response_bytes(value: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InvalidArgumentError(
+            f"max_response_bytes must be a positive integer, not {value!r}.",
+            argument="max_response_bytes",
+        )
 
 
 def _check_base_url(base_url: str) -> None:

@@ -99,13 +99,21 @@ class TikTokAPIError(TikTokShopError):
     """The service answered and refused the call."""
 
     def __init__(
-        self, message: str, *, code: int | None = None, retryable: bool = False, **facts: Any
+        self,
+        message: str,
+        *,
+        code: int | None = None,
+        retryable: bool = False,
+        retry_after: float | None = None,
+        **facts: Any,
     ) -> None:
         super().__init__(message, **facts)
         self.code = code
         """The service's code; None where the answer had none, as from a proxy in between."""
         self.retryable = retryable
         """Whether the same call may succeed later without any change."""
+        self.retry_after = retry_after
+        """Seconds to wait at least, as the service or a limiter asks for them, if it does."""
 
     def _facts(self) -> list[str]:
         return ([f"code {self.code}"] if self.code is not None else []) + super()._facts()
@@ -143,11 +151,6 @@ class SignatureError(TikTokAPIError):
 
 class RateLimitError(TikTokAPIError):
     """The call was throttled before it was processed."""
-
-    def __init__(self, message: str, *, retry_after: float | None = None, **facts: Any) -> None:
-        super().__init__(message, **facts)
-        self.retry_after = retry_after
-        """Seconds that the service asks to wait at least, if it said so."""
 
 
 class InvalidRequestError(TikTokAPIError):

@@ -9,6 +9,7 @@ import attrs
 import httpx
 
 from .documents import load_document
+from .errors import ResponseDecodeError
 
 T = TypeVar("T")
 
@@ -20,8 +21,9 @@ class DecodingIssue:
     path: str
     """Where, from ``data`` on: ``orders[0].line_items[2].quantity``; empty for ``data`` itself."""
     expected: str
+    """JSON type that was promised, or a limit that was exceeded."""
     found: str
-    """JSON type that was there instead; the value is still in ``json()``."""
+    """JSON type that was there instead, or ``NaN`` and the like; it is still in ``json()``."""
 
 
 @attrs.frozen(kw_only=True)
@@ -46,17 +48,33 @@ class APIResponse(Generic[T]):
     """How often the call was sent until this answer came."""
 
     def json(self) -> Any:
-        """Return the whole answer as plain Python values, envelope included."""
-        return load_document(self.raw)
+        """Return the whole response as plain Python values, envelope included.
+
+        `ResponseDecodeError` if it is nested too deeply for Python, or is not JSON; ``raw`` has it.
+        An integer of thousands of digits is a float whose ``text`` has them.
+        """
+        try:
+            return load_document(self.raw)
+        except RecursionError:
+            problem = "the response is nested too deeply for Python"
+        except ValueError:
+            problem = "the response is not JSON"
+        raise ResponseDecodeError(
+            f"{problem}.",
+            operation=self.operation,
+            request_id=self.request_id,
+            http_status=self.http_status,
+            hint="`raw` has its bytes.",
+        )
 
 
 @attrs.frozen(kw_only=True)
 class FileResponse(APIResponse[T]):
-    """An answer that carries a file."""
+    """A response with a file."""
 
     content: bytes | None = attrs.field(default=None, repr=False)
     """The file's bytes; None where they went to ``path``."""
     path: Path | None = None
     """The file that was written, if ``save_to`` was given."""
     media_type: str | None = None
-    """Content type of the file, if the service named it."""
+    """Content type of the file, if the service names it; it does not so far."""

@@ -13,6 +13,7 @@ from support import FakeShop, new_client
 
 from tiktok_shop_async import AsyncTikTokShop, TikTokShopError
 from tiktok_shop_async._model import model, wire_name
+from tiktok_shop_async.pipeline import leniency
 from tiktok_shop_async.pipeline.decoding import decode_data, read_envelope
 
 
@@ -103,6 +104,41 @@ def test_data_of_another_kind_is_an_empty_model_and_an_issue(text: str, found: s
 
 def test_a_list_where_an_object_stands_is_left_empty() -> None:
     assert decoded(Order, '{"lines":{"id":"1"}}') == (Order(), [("lines", "array", "object")])
+
+
+@pytest.mark.parametrize(
+    ("number", "read"),
+    [("3.0", 3), ("9007199254740993.0", 9007199254740993), ("9007199254740991.4", None),
+     ("1e3", 1000), ("1e308", None), ("1e999", None), ("-0.0", 0), ("0e999999999999", 0)],
+)  # fmt: skip
+def test_a_number_becomes_an_integer_if_it_is_one(number: str, read: int | None) -> None:
+    order, issues = decoded(Order, f'{{"lines":[{{"quantity":{number}}}]}}')
+    assert order.lines[0].quantity == read
+    assert bool(issues) is (read is None)
+
+
+def test_values_that_are_not_json_are_issues_inside_of_free_form_objects() -> None:
+    order, issues = decoded(Order, '{"extra":{"a":[1.5,NaN],"b":{"c":-Infinity}}}')
+    assert order.extra == {"a": [1.5, None], "b": {"c": None}}
+    assert issues == [("extra.a[1]", "number", "NaN"), ("extra.b.c", "number", "-Infinity")]
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), OverflowError(), RecursionError()])
+def test_a_hook_that_fails_costs_its_own_part_alone(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A response that says success does not fail for what a user's hook makes of it."""
+    fresh = leniency._new_converter()
+
+    def fail(value: Any, _: Any) -> Any:
+        raise error
+
+    fresh.register_structure_hook(Line, fail)
+    monkeypatch.setattr(leniency, "converter", fresh)
+    order, issues = decoded(Order, '{"id":1,"lines":[{"id":"1"}]}')
+    assert (order.id, order.lines) == ("1", [])
+    assert issues == [("lines[0]", "Line", "object")]
+    assert "a structure hook failed" in caplog.text
 
 
 def test_renamed_fields_are_read_by_their_wire_names() -> None:

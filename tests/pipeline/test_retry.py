@@ -102,6 +102,12 @@ failures = st.builds(
             retryable=st.just(True),
             retry_after=st.none() | seconds,
         ),
+        st.builds(
+            ServiceUnavailableError,
+            st.just("x"),
+            retryable=st.just(True),
+            retry_after=st.none() | seconds,
+        ),
     ),
     attempt=st.integers(1, 100_000),
     elapsed=seconds,
@@ -122,7 +128,7 @@ def test_every_wait_is_within_its_bounds(
 ) -> None:
     """Not above the ceiling, not below Retry-After, and over before it is time to give up."""
     wait = backoff(failed)
-    asked = failed.error.retry_after if isinstance(failed.error, RateLimitError) else None
+    asked = getattr(failed.error, "retry_after", None)
     if wait is None:
         least = 0.0 if asked is None else asked
         most = least + min(backoff.base, backoff.longest) + backoff.longest

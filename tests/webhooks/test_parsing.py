@@ -273,3 +273,19 @@ def test_a_cancellation_has_its_class() -> None:
     event = parse(type=11, data={"cancel_id": "1", "cancellations_role": "BUYER"})
     assert isinstance(event, CancellationStatusChange)
     assert event.data.cancellations_role == "BUYER"
+
+
+@pytest.mark.parametrize("odd", [b"9" * 5000, b"[" * 980 + b"]" * 980, b"[" * 9999 + b"]" * 9999])
+@pytest.mark.parametrize("number", [1, 999])
+def test_no_event_is_turned_away_for_what_python_cannot_read(number: int, odd: bytes) -> None:
+    body = b'{"type":%d,"shop_id":"1","odd":%s,"data":{"order_id":"1","odd":%s}}' % (
+        number, odd, odd,
+    )  # fmt: skip
+    event = WEBHOOKS.parse(body)
+    assert (event.type, event.shop_id, event.raw) == (number, "1", body)
+    assert (event.data["order_id"] if number == 999 else event.data.order_id) == "1"
+    assert "order_id" in repr(event)
+    try:
+        assert event.json()["type"] == number
+    except WebhookBodyError as error:
+        assert "nested" in error.message  # noqa: PT017 - either is right, by the stack's depth

@@ -26,8 +26,9 @@ from ..errors import (
 from ..pipeline.connections import ConnectionStackTransport
 from ..pipeline.decoding import decode_data
 from ..pipeline.envelope import Success, open_envelope
+from ..pipeline.receiving import receive
 from ..pipeline.session import Session
-from ..pipeline.transport import receive, reports_faithfully, translated_errors
+from ..pipeline.transport import reports_faithfully, translated_errors
 from .token import Token
 
 if TYPE_CHECKING:
@@ -231,7 +232,7 @@ class TikTokShopOAuth(ClosedOnExit, NotPickled):
     async def _answer(self, request: _TokenRequest, operation: str) -> Success:
         secrets = tuple(request.secrets())
         with translated_errors(operation, faithful=self._faithful, secrets=secrets):
-            answer = await receive(await self._transport.handle_async_request(request))
+            answer = await receive(await self._transport.handle_async_request(request), operation)
         return open_envelope(answer, None, operation, secrets, self._session.clock, quotable=False)
 
 

@@ -166,11 +166,12 @@ class Refresher(NotPickled):
                         operation="oauth.refresh",
                     )
                 return token
-            except (TransportError, ServiceUnavailableError, ResponseDecodeError):
-                if pause is None:
+            except (TransportError, ServiceUnavailableError, ResponseDecodeError) as error:
+                wanted = getattr(error, "retry_after", None) or 0.0
+                if pause is None or wanted > LONGEST_THROTTLING:
                     raise
                 begun = begun or self._now()
-                await self._policy.sleep(pause)
+                await self._policy.sleep(max(pause, wanted))
             except RateLimitError as error:
                 wanted = error.retry_after or 0.0
                 if pause is None or wanted > LONGEST_THROTTLING:

@@ -6,12 +6,13 @@ msgspec cannot read, takes the second path (`leniency`), which loses nothing but
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from .._model import has_wire_names
-from ..documents import load_document
+from ..documents import load_document, load_shallow
 from ..response import DecodingIssue
 
 M = TypeVar("M")
@@ -68,7 +69,7 @@ def _typed_envelopes_of(model: type[Any] | None) -> msgspec.json.Decoder[Any]:
 def _odd_envelope(body: bytes) -> Envelope | None:
     """Read what msgspec refuses and Python's own parser takes: half a surrogate pair, a BOM."""
     try:
-        document = load_document(body)
+        document = load_in_part(body)
     except (ValueError, RecursionError):
         return None
     if not isinstance(document, dict):
@@ -76,24 +77,38 @@ def _odd_envelope(body: bytes) -> Envelope | None:
     return Envelope(*(document.get(field) for field in Envelope.__struct_fields__))
 
 
-def decode_data(model: type[M] | None, data: Any) -> tuple[M, tuple[DecodingIssue, ...]]:
-    """Return an envelope's data as a ``model``, and what of it could not be coerced.
+def load_in_part(body: bytes) -> Any:
+    """Return a document's values, with `TOO_DEEP` in those that are nested too deeply for Python.
 
-    Without a model, data is plain values, whatever they are.
+    Raises `ValueError` if it is not JSON.
     """
-    if model is None:
-        return _plain(data), ()
-    if isinstance(data, model):
-        return data, ()
-    if data is None or (isinstance(data, msgspec.Raw) and _is_null(data)):
-        return model(), ()
-    # cattrs takes a while to import, and most programs never need it.
-    from .leniency import structure_leniently
-
     try:
-        return structure_leniently(model, _plain(data))
+        return load_document(body)
+    except RecursionError:
+        return load_shallow(body)
+
+
+def decode_data(model: type[M] | None, data: Any) -> tuple[M, tuple[DecodingIssue, ...]]:
+    """Return an envelope's data as a ``model``, and what of it could not be read.
+
+    Without a model, data is plain values, whatever they are. Nothing raises: the call succeeded.
+    """
+    if model is not None:
+        if isinstance(data, model):
+            return data, ()
+        if data is None or (isinstance(data, msgspec.Raw) and _is_null(data)):
+            return model(), ()
+    try:
+        if model is None:
+            return _plain_and_issues(data)
+        plain = _plain(data)
+        # cattrs takes a while to import, and most programs never need it.
+        from .leniency import structure_leniently
+
+        return structure_leniently(model, plain)
     except (ValueError, RecursionError):
-        return model(), (DecodingIssue(path="", expected="object", found="unreadable"),)
+        nothing: Any = model and model()
+        return nothing, (DecodingIssue(path="", expected="object", found="unreadable"),)
 
 
 def _is_null(raw: msgspec.Raw) -> bool:
@@ -104,5 +119,24 @@ def _is_null(raw: msgspec.Raw) -> bool:
 def _plain(data: Any) -> Any:
     if not isinstance(data, msgspec.Raw):
         return data
+    return _document_of(data, load_in_part)
+
+
+def _plain_and_issues(data: Any) -> tuple[Any, tuple[DecodingIssue, ...]]:
+    """Return plain values, and what in them is not JSON."""
+    if isinstance(data, msgspec.Raw):  # which msgspec found to be JSON
+        try:
+            return _document_of(data, load_document), ()
+        except RecursionError:
+            data = _document_of(data, load_shallow)
+    from .plain_values import expected_in_place_of, issues_within, json_type
+
+    expected = expected_in_place_of(data)
+    if expected is not None:
+        return None, (DecodingIssue(path="", expected=expected, found=json_type(data)),)
+    return data, tuple(issues_within(data))
+
+
+def _document_of(data: msgspec.Raw, load: Callable[[bytes], Any]) -> Any:
     raw = bytes(data)
-    return load_document(raw) if raw else None
+    return load(raw) if raw else None

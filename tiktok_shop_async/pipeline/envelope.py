@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
 
+from ..documents import NumberAsWritten
 from .decoding import read_envelope
-from .transport import Answer
-
-_REQUEST_ID_HEADERS = ("x-tts-logid", "x-tt-logid", "x-request-id")
+from .receiving import RawResponse
 
 
 @attrs.frozen(kw_only=True)
@@ -24,7 +25,7 @@ class Success:
 
 
 def open_envelope(
-    answer: Answer,
+    answer: RawResponse,
     model: type[Any] | None,
     operation: str,
     secrets: Iterable[str],
@@ -41,7 +42,7 @@ def open_envelope(
     if envelope is not None and code == 0 and answer.status < 300:
         return Success(
             message=_text(envelope.message),
-            request_id=_text(envelope.request_id) or _request_id(answer) or "",
+            request_id=_text(envelope.request_id) or answer.request_id or "",
             data=envelope.data,
         )
     # What errors mean takes a while to import, and most programs meet none at their start.
@@ -51,7 +52,7 @@ def open_envelope(
         answer=answer,
         operation=operation,
         secrets=tuple(secrets),
-        request_id=(_text(envelope.request_id) if envelope else "") or _request_id(answer),
+        request_id=(_text(envelope.request_id) if envelope else "") or answer.request_id,
         clock=clock,
         quotable=quotable,
     )
@@ -60,21 +61,30 @@ def open_envelope(
     raise refused(context, code, _text(envelope.message))
 
 
-def _request_id(answer: Answer) -> str | None:
-    headers = answer.headers
-    return next((headers[name] for name in _REQUEST_ID_HEADERS if headers.get(name)), None)
-
-
 def _integer(code: Any) -> int | None:
-    if isinstance(code, int) and not isinstance(code, bool):
-        return code
     if isinstance(code, str):
-        try:
-            return int(code)
-        except ValueError:
-            return None
-    return None
+        digits = code.strip()
+        return int(digits) if re.fullmatch(r"-?[0-9]{1,18}", digits) else None
+    if isinstance(code, float):  # 0.0, say
+        return int(code) if code.is_integer() and abs(code) < _MAX_CODE else None
+    return code if isinstance(code, int) and not isinstance(code, bool) else None
+
+
+_MAX_CODE = 1e15
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else "" if value is None else str(value)
+    """Return a message or an id as text, whatever the service made of it."""
+    match value:
+        case str():
+            return value
+        case NumberAsWritten():
+            return value.text
+        case None:
+            return ""
+        case float() if not math.isfinite(value):
+            return ""
+    try:
+        return str(value)
+    except RecursionError:
+        return ""

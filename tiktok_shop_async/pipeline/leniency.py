@@ -1,14 +1,16 @@
 """The second path of decoding: a document that does not fit its model, by cattrs.
 
 What loses nothing is coerced: a number where text was promised, text that is a number. What cannot
-be is left out and reported with its path. Nothing raises.
+be is left out and reported with its path. Nothing raises, not even a hook that a user registered.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable
 from contextvars import ContextVar
+from decimal import Decimal
 from typing import Any, TypeVar, get_args
 
 import attrs
@@ -16,6 +18,9 @@ import cattrs
 
 from ..documents import NumberAsWritten
 from ..response import DecodingIssue
+from .plain_values import expected_in_place_of, is_not_finite, issues_within, json_type
+
+logger = logging.getLogger("tiktok_shop_async.decoding")
 
 M = TypeVar("M")
 Hook = Callable[[Any, Any], Any]
@@ -39,6 +44,9 @@ def structure_leniently(model: type[M], document: Any) -> tuple[M, tuple[Decodin
         structured = converter.structure(document, model)
     except _MismatchError as mismatch:
         return model(), (_issue("", mismatch, document),)
+    except Exception:  # of a hook that was registered on `converter`
+        logger.exception("a structure hook failed on %s", model)
+        return model(), (_issue("", _MismatchError(_name_of(model)), document),)
     finally:
         _issues.reset(reset)
     return structured, tuple(issues)
@@ -51,7 +59,7 @@ def _text(value: Any, _type: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, NumberAsWritten):
         return value.text
-    if isinstance(value, (int, float)):
+    if isinstance(value, (int, float)) and not is_not_finite(value):
         return str(value)
     raise _MismatchError("string")
 
@@ -59,14 +67,20 @@ def _text(value: Any, _type: Any) -> str:
 def _integer(value: Any, _type: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
+    if isinstance(value, float) and value.is_integer() and abs(value) < _MAX_WHOLE:
+        exact = Decimal(value.text if isinstance(value, NumberAsWritten) else value)
+        if exact == exact.to_integral_value():
+            return int(exact)
     if isinstance(value, str):
         try:
             return int(value)
         except ValueError:
             pass
     raise _MismatchError("integer")
+
+
+_MAX_WHOLE = 1e18
+"""No count or time is larger, and ``1e308`` is not to become an integer of 309 digits."""
 
 
 def _number(value: Any, _type: Any) -> float:
@@ -93,8 +107,17 @@ def _boolean(value: Any, _type: Any) -> bool:
 
 def _mapping(value: Any, _type: Any) -> dict[str, Any]:
     if isinstance(value, dict):
+        _issues.get().extend(issues_within(value))
         return value
     raise _MismatchError("object")
+
+
+def _anything(value: Any, _type: Any) -> Any:
+    expected = expected_in_place_of(value)
+    if expected is not None:
+        raise _MismatchError(expected)
+    _issues.get().extend(issues_within(value))
+    return value
 
 
 def _model_hook(model: type[Any], converter: cattrs.Converter) -> Hook:
@@ -143,23 +166,26 @@ def _structure_part(
     try:
         found[key] = converter.structure(value, promised)
     except _MismatchError as mismatch:
-        issues.append(_issue(step, mismatch, value))
+        issues[before:] = [_issue(step, mismatch, value)]
+    except Exception:  # of a hook that was registered on `converter`
+        logger.exception("a structure hook failed on %s", promised)
+        issues[before:] = [_issue(step, _MismatchError(_name_of(promised)), value)]
     else:
         issues[before:] = [
             attrs.evolve(issue, path=_joined(step, issue.path)) for issue in issues[before:]
         ]
 
 
+def _name_of(promised: Any) -> str:
+    return getattr(promised, "__name__", str(promised))
+
+
 def _joined(step: str, path: str) -> str:
     return step + path if path.startswith("[") else f"{step}.{path}"
 
 
-_JSON_TYPES = {str: "string", bool: "boolean", dict: "object", list: "array", type(None): "null"}
-
-
 def _issue(path: str, mismatch: _MismatchError, value: Any) -> DecodingIssue:
-    found = _JSON_TYPES.get(type(value), "number")
-    return DecodingIssue(path=path, expected=mismatch.expected, found=found)
+    return DecodingIssue(path=path, expected=mismatch.expected, found=json_type(value))
 
 
 def _new_converter() -> cattrs.Converter:
@@ -169,6 +195,7 @@ def _new_converter() -> cattrs.Converter:
     converter.register_structure_hook_factory(attrs.has, _model_hook)
     converter.register_structure_hook_factory(_is_list, _list_hook)
     converter.register_structure_hook_func(_is_mapping, _mapping)
+    converter.register_structure_hook_func(lambda promised: promised is Any, _anything)
     return converter
 
 

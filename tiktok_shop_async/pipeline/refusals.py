@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import attrs
 
 from ..errors import (
-    RateLimitError,
     ResponseDecodeError,
     ServiceUnavailableError,
     TikTokAPIError,
 )
 from ..redaction import excerpt, redact
+from .receiving import RawResponse, content_encodings
 from .service_codes import Meaning, meaning_of_code, meaning_of_status
-from .transport import Answer
 
 
 @attrs.frozen(kw_only=True)
 class Context:
     """What the errors about one answer have in common."""
 
-    answer: Answer
+    answer: RawResponse
     operation: str
     secrets: tuple[str, ...] = attrs.field(repr=False)
     request_id: str | None
@@ -40,14 +41,56 @@ class Context:
         }
 
     def excerpt(self) -> str:
-        """Return the beginning of the body, with secrets masked."""
-        return excerpt(self.answer.body, self.secrets) if self.quotable else ""
+        """Return the beginning of the body, with secrets and the values of JSON masked."""
+        if not self.quotable or not _is_text(self.answer.body):
+            return ""
+        return excerpt(_without_values(self.answer.body), self.secrets)
 
     def what_came(self) -> str:
         """Return how to speak of the body."""
-        if self.answer.body and not self.quotable:
+        body = self.answer.body
+        if not body:
+            return "an empty body"
+        if not self.quotable:
             return "a body that is not shown, since it may hold secrets"
-        return self.excerpt() or "an empty body"
+        shown = self.excerpt() or f"{len(body)} bytes that are not text"
+        encodings = ", ".join(content_encodings(self.answer.headers))
+        return f"{shown} (Content-Encoding: {encodings})" if encodings else shown
+
+
+def _is_text(body: bytes) -> bool:
+    text = body[:_LOOKED_AT].decode("utf-8", "replace")
+    odd = sum(not (character.isprintable() or character.isspace()) for character in text)
+    return odd + text.count("\ufffd") <= len(text) // 10
+
+
+_LOOKED_AT = 2400
+_STRING = rb'"(?:[^"\\]|\\.)*(?:"|\Z)'
+_MEMBER = re.compile(
+    rb"(?P<name>%s\s*:\s*)?(?P<value>%s|-?[0-9][0-9.eE+-]*)?" % (_STRING, _STRING), re.DOTALL
+)
+_QUOTED = re.compile(
+    rb'"(?:code|error|error_code|error_message|message|msg|request_id|status)"', re.IGNORECASE
+)
+
+
+def _without_values(body: bytes) -> bytes:
+    """Return the beginning of a JSON document, without values that may be personal data."""
+    beginning = body[:_LOOKED_AT]
+    if not beginning.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[", b'"')):
+        return beginning
+    envelope, begins, data = beginning.partition(b'"data"')
+    return _MEMBER.sub(_quoted_or_masked, envelope) + _MEMBER.sub(_masked, begins + data)
+
+
+def _quoted_or_masked(found: re.Match[bytes]) -> bytes:
+    return found[0] if _QUOTED.match(found["name"] or b"") else _masked(found)
+
+
+def _masked(found: re.Match[bytes]) -> bytes:
+    value = found["value"] or b""
+    mask = b'"***"' if value.startswith(b'"') else b"***" if value else b""
+    return (found["name"] or b"") + mask
 
 
 def refused(context: Context, code: int, message: str) -> TikTokAPIError:
@@ -58,7 +101,10 @@ def refused(context: Context, code: int, message: str) -> TikTokAPIError:
     if code == 0:
         # Success in the body, failure in the status: something in between answered for the service.
         return ServiceUnavailableError(
-            f"code 0, but HTTP {status}: {message}", code=code, **context.facts
+            f"code 0, but HTTP {status}: {message}",
+            code=code,
+            retry_after=_retry_after(context),
+            **context.facts,
         )
     return _meant(meaning_of_code(code, given, status), message, context, code=code)
 
@@ -67,12 +113,12 @@ def unexpected(context: Context) -> TikTokAPIError | ResponseDecodeError:
     """Return the error of an answer that the service's gateway did not give."""
     status = context.answer.status
     if status >= 400:
-        reason = f"no answer of the service itself: {context.what_came()}"
+        reason = f"not a response of the service itself: {context.what_came()}"
         return _meant(meaning_of_status(status), reason, context, code=None)
     if status >= 300:
         message = "redirected, and redirects are not followed: a signature is for one URL."
     else:
-        message = f"the answer has no envelope with an integer code: {context.what_came()}"
+        message = f"the response has no envelope with an integer code: {context.what_came()}"
     return ResponseDecodeError(
         message,
         excerpt=context.excerpt(),
@@ -82,23 +128,31 @@ def unexpected(context: Context) -> TikTokAPIError | ResponseDecodeError:
 
 
 def _meant(meaning: Meaning, message: str, context: Context, *, code: int | None) -> TikTokAPIError:
-    facts = {
-        "code": code,
-        "retryable": meaning.retryable,
-        "hint": meaning.hint,
+    return meaning.error(
+        message,
+        code=code,
+        retryable=meaning.retryable,
+        retry_after=_retry_after(context),
+        hint=meaning.hint,
         **context.facts,
-    }
-    if issubclass(meaning.error, RateLimitError):
-        facts["retry_after"] = _retry_after(context)
-    return meaning.error(message, **facts)
+    )
+
+
+_SECONDS = re.compile(r"[0-9]{1,10}(?:\.[0-9]*)?|\.[0-9]+")
 
 
 def _retry_after(context: Context) -> float | None:
-    """Return the seconds of a Retry-After header, which holds them or a date."""
+    """Return the seconds of a Retry-After header, which holds them or a date.
+
+    What is neither counts as absent: negative numbers, ``nan``, hundreds of digits.
+    """
     value = context.answer.headers.get("retry-after", "").strip()
-    if value.isdecimal() and value.isascii():
+    if _SECONDS.fullmatch(value):
         return float(value)
     try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - context.clock())
-    except (ValueError, OverflowError):
+        date = parsedate_to_datetime(value)
+        if date.tzinfo is None:  # "-0000", or no zone at all: in HTTP, all dates are UTC
+            date = date.replace(tzinfo=UTC)
+        return max(0.0, date.timestamp() - context.clock())
+    except (ValueError, OverflowError, TypeError, IndexError):
         return None

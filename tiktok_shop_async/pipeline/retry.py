@@ -12,6 +12,7 @@ from ..errors import (
     InvalidArgumentError,
     RateLimitError,
     ServiceUnavailableError,
+    TikTokAPIError,
     TikTokShopError,
     TransportError,
 )
@@ -68,7 +69,7 @@ class ExponentialBackoff:
         # Past 2**60 nothing is any longer, and a float overflows at 2**1024.
         ceiling = min(self.longest, self.base * 2.0 ** min(failed.attempt - 1, 60))
         wait = ceiling * self.chance()
-        asked = failed.error.retry_after if isinstance(failed.error, RateLimitError) else None
+        asked = failed.error.retry_after if isinstance(failed.error, TikTokAPIError) else None
         if asked is not None:
             if asked > self.longest_retry_after:
                 return None

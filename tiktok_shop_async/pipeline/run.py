@@ -8,7 +8,6 @@ from functools import partial
 from os import PathLike
 from typing import Any, TypeVar
 
-import attrs
 import httpx
 
 from .._version import __version__
@@ -19,10 +18,11 @@ from .attempts import Attempts
 from .decoding import decode_data
 from .delivery import DELIVERY, Delivery
 from .envelope import open_envelope
+from .receiving import MAX_INLINE_BYTES, RawResponse, off_the_loop, receive
 from .request import Call, build_request
 from .session import Session
 from .signing import AppCredentials, SigningAuth
-from .transport import receive, reports_faithfully, send, translated_errors
+from .transport import reports_faithfully, send, translated_errors
 
 M = TypeVar("M")
 
@@ -50,14 +50,15 @@ class Pipeline:
         attempts = self._attempts(call, auth)
         return attempts.make(partial(self._attempt, attempts.call, attempts.version, auth, model))
 
-    def download(
+    async def download(
         self, call: Call, model: type[M], auth: AuthState, save_to: str | PathLike[str] | None
-    ) -> Awaitable[FileResponse[M]]:
-        """Send ``call``, whose answer is a file, and keep that in memory or in ``save_to``."""
-        attempts = self._attempts(call, auth)
-        return attempts.make(
-            partial(self._attempt_download, call, attempts.version, auth, model, save_to)
-        )
+    ) -> FileResponse[M]:
+        """Send ``call``, whose response has a file; keep that in memory or in ``save_to``."""
+        from .downloads import check_path, file_of
+
+        path = check_path(save_to)
+        response = await self.run(call, model, auth)
+        return await file_of(response, call.operation.download or "", path)
 
     def _attempts(self, call: Call, auth: AuthState) -> Attempts:
         self._session.check_usable()
@@ -74,7 +75,23 @@ class Pipeline:
     ) -> APIResponse[M]:
         operation = call.operation.id
         with ExitStack() as files, self._translated_errors(operation, auth, delivery):
-            answer = await receive(await self._send(call, version, auth, files, delivery))
+            answer = await receive(
+                await self._send(call, version, auth, files, delivery),
+                operation,
+                self._session.options.max_response_bytes,
+            )
+        if len(answer.body) > MAX_INLINE_BYTES:
+            return await off_the_loop(self._read, answer, operation, model, auth, number)
+        return self._read(answer, operation, model, auth, number)
+
+    def _read(
+        self,
+        answer: RawResponse,
+        operation: str,
+        model: type[M] | None,
+        auth: AuthState,
+        number: int,
+    ) -> APIResponse[M]:
         success = open_envelope(answer, model, operation, self._secrets(auth), self._session.clock)
         data, issues = decode_data(model, success.data)
         return APIResponse(
@@ -88,29 +105,6 @@ class Pipeline:
             operation=operation,
             attempts=number,
         )
-
-    async def _attempt_download(
-        self,
-        call: Call,
-        version: str,
-        auth: AuthState,
-        model: type[M],
-        save_to: str | PathLike[str] | None,
-        number: int,
-        delivery: Delivery,
-    ) -> FileResponse[M]:
-        from .downloads import receive_file
-
-        operation = call.operation
-        with ExitStack() as files, self._translated_errors(operation.id, auth, delivery):
-            response = await self._send(call, version, auth, files, delivery)
-            try:
-                file = await receive_file(
-                    response, operation, model, save_to, self._secrets(auth), self._session.clock
-                )
-            finally:
-                await response.aclose()
-        return attrs.evolve(file, attempts=number)
 
     async def _send(
         self, call: Call, version: str, auth: AuthState, files: ExitStack, delivery: Delivery

@@ -28,11 +28,17 @@ class Meaning:
 
 
 _CHECK_SIGNING = (
-    "Check that app key and app secret belong to one app, "
-    "and that nothing on the way changes the request."
+    "Check that app key and app secret belong to one app and were copied whole, without spaces or "
+    "line breaks, and that nothing on the way changes the request."
+)
+_CHECK_ACCESS = (
+    "Check the access token: it must be complete, of this app, and not replaced by a later refresh."
 )
 _CHECK_CLOCK = "The timestamp must be at most 5 minutes old and 30 seconds ahead: check the clock."
-_FETCH_REASONS = "Reasons depend on the order's status and region: fetch the current ones again."
+_FETCH_REASONS = (
+    "Cancel reasons depend on the order's status and region: "
+    "return_refund.get_aftersale_eligibility lists the current ones."
+)
 
 HOURLY_QUOTA = 36009037
 """The development shop's quota of the hour is used up."""
@@ -40,6 +46,11 @@ HOURLY_QUOTA = 36009037
 _MEANINGS = {
     101000: Meaning(
         PermissionDeniedError, "The token's kind of user or its shop does not fit the operation."
+    ),
+    # Not AccessTokenExpiredError: no document says that a refresh helps, or that nothing was done.
+    105001: Meaning(
+        ReauthorizationRequiredError,
+        f"{_CHECK_ACCESS} If it is right, have the seller authorize the app again.",
     ),
     105002: Meaning(
         AccessTokenExpiredError, "Refresh the access token and repeat the call.", retryable=True
@@ -76,20 +87,36 @@ _MEANINGS = {
     36009043: Meaning(PermissionDeniedError, "The shop is inactive; a new token does not help."),
     36009044: Meaning(PermissionDeniedError, "The seller is inactive; a new token does not help."),
     45101004: Meaning(RateLimitError, "The quota of creator searches is used up for today."),
+    98001004: Meaning(
+        InvalidRequestError,
+        "A value is outside of its range, often page_size: the message says which, and the "
+        "operation's page in Partner Center has the limits.",
+    ),
 }
 
-_VALIDATION_FAULTS = (
+_GATEWAY_FAULTS = (
     ("timestamp", Meaning(SignatureError, _CHECK_CLOCK)),
-    ("app_key", Meaning(SignatureError, _CHECK_SIGNING)),
-    ("app key", Meaning(SignatureError, _CHECK_SIGNING)),
-    ("x-tts-access-token", Meaning(SignatureError, "Set client.auth.access_token.")),
-    ("access token", Meaning(SignatureError, "Set client.auth.access_token.")),
-    ("sign", Meaning(SignatureError, _CHECK_SIGNING)),
+    ("app[_ ]key", Meaning(SignatureError, _CHECK_SIGNING)),
+    (
+        "x-tts-access-token|access[_ ]token",
+        Meaning(SignatureError, "Set client.auth.access_token."),
+    ),
+    ("sign|signature", Meaning(SignatureError, _CHECK_SIGNING)),
 )
-"""Words of the message that tell the faults behind 36009004 apart, in order of precedence."""
+"""The gateway's own parameters, which tell the faults behind 36009004 apart; the first counts."""
+
+_GATEWAY_PARAMETERS = tuple(
+    # Whole words, and no part of a longer name or of a path into the body.
+    (re.compile(rf"(?<![\w.$\[-])(?:{names})(?![\w\[-]|\.\w)", re.IGNORECASE), meaning)
+    for names, meaning in _GATEWAY_FAULTS
+)
+_OTHER_PARAMETER = re.compile(
+    r"(?!(?:app_key|app_secret|access_token|shop_cipher|request_id)\b)\b[a-z]\w*_\w+", re.IGNORECASE
+)
+"""A name with an underscore that is not the gateway's: ``update_time_ge is no valid timestamp``."""
 
 _BY_HTTP_STATUS = {
-    401: Meaning(PermissionDeniedError),
+    401: Meaning(PermissionDeniedError, _CHECK_ACCESS),
     403: Meaning(PermissionDeniedError),
     408: Meaning(ServiceUnavailableError, retryable=True),
     429: Meaning(RateLimitError, "Wait, then repeat the call.", retryable=True),
@@ -122,16 +149,16 @@ def names_internal_failure(message: str) -> bool:
 
 def meaning_of_code(code: int, message: str, http_status: int) -> Meaning:
     """Return what a service's error means; status and message decide on a code not listed here."""
-    if code == 36009004:
-        words = message.lower()
-        return next((found for word, found in _VALIDATION_FAULTS if word in words), _MEANINGS[code])
+    if code == 36009004 and not _OTHER_PARAMETER.search(message):
+        faults = (fault for name, fault in _GATEWAY_PARAMETERS if name.search(message))
+        return next(faults, _MEANINGS[code])
     if code in _MEANINGS:
         return _MEANINGS[code]
     if http_status >= 500 or http_status in (408, 429):
         return meaning_of_status(http_status)
     if http_status not in (401, 403) and names_internal_failure(message):
         return Meaning(ServiceUnavailableError, retryable=True)
-    return Meaning(TikTokAPIError)
+    return Meaning(TikTokAPIError, _CHECK_ACCESS if http_status == 401 else None)
 
 
 def meaning_of_status(http_status: int) -> Meaning:

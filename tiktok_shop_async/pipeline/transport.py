@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import attrs
 import httpx
 
 from ..errors import (
@@ -31,28 +30,6 @@ _REPORT_FAITHFULLY = (
 """Transports whose connect errors mean that nothing was sent."""
 
 TransportOf = Callable[[httpx.URL], httpx.AsyncBaseTransport]
-
-
-@attrs.frozen
-class Answer:
-    """An answer, read to its end."""
-
-    status: int
-    headers: httpx.Headers
-    body: bytes
-
-
-async def receive(response: httpx.Response) -> Answer:
-    """Read ``response`` to its end, and close it in any case."""
-    try:
-        if "content-encoding" in response.headers:
-            body = await response.aread()
-        else:  # the same, without httpx's four layers of iterators
-            assert isinstance(response.stream, httpx.AsyncByteStream)
-            body = b"".join([part async for part in response.stream])
-    finally:
-        await response.aclose()
-    return Answer(response.status_code, response.headers, body)
 
 
 async def send(

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import attrs
 
 from ..documents import load_document
+from ..errors import WebhookBodyError
 from ..response import DecodingIssue
 
 
@@ -52,8 +53,15 @@ class WebhookEvent:
             return None
 
     def json(self) -> Any:
-        """Return the whole delivery as plain Python values, envelope included."""
-        return load_document(self.raw)
+        """Return the whole delivery as plain Python values, envelope included.
+
+        `WebhookBodyError` if it is nested too deeply for Python; ``raw`` has it.
+        """
+        try:
+            return load_document(self.raw)
+        except RecursionError:
+            problem = "the delivery's body is nested too deeply for Python."
+        raise WebhookBodyError(problem, hint="`raw` has its bytes.")
 
 
 @attrs.frozen(kw_only=True)

@@ -10,9 +10,8 @@ import attrs
 import msgspec
 
 from .._model import has_wire_names
-from ..documents import load_document
 from ..errors import WebhookBodyError
-from ..pipeline.decoding import decode_data
+from ..pipeline.decoding import decode_data, load_in_part
 from ..response import DecodingIssue
 from .event import UnknownEvent, WebhookEvent
 from .kinds import data_class, event_class
@@ -60,10 +59,10 @@ def parse_event(body: bytes, *, id: str | None, app_key: str | None) -> WebhookE
     envelope, issues = _envelope_of(delivery)
     kind = None if envelope.type is None else event_class(envelope.type)
     if kind is None:
-        kind, data = UnknownEvent, _plain(delivery.data)
+        kind, (data, found) = UnknownEvent, decode_data(None, delivery.data)
     else:
         data, found = _data_of(data_class(kind), delivery.data)
-        issues += tuple(attrs.evolve(each, path=_below("data", each.path)) for each in found)
+    issues += tuple(attrs.evolve(each, path=_below("data", each.path)) for each in found)
     return kind(
         id=id or _id(envelope.tts_notification_id, body),
         type=envelope.type,
@@ -92,7 +91,7 @@ def _read(body: bytes) -> _Delivery:
     except (ValueError, RecursionError):
         pass  # as half a surrogate pair, which Python's own parser takes
     try:
-        document = load_document(body)
+        document = load_in_part(body)
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
@@ -124,7 +123,7 @@ def _data_of(model: type[Any], data: Any) -> tuple[Any, Issues]:
     plain = _plain(data)
     if isinstance(plain, str):  # an object that was encoded twice
         with suppress(ValueError, RecursionError):
-            plain = load_document(plain.encode("utf-8", "surrogatepass"))
+            plain = load_in_part(plain.encode("utf-8", "surrogatepass"))
     return decode_data(model, plain)
 
 
@@ -139,10 +138,7 @@ def _plain(data: Any) -> Any:
     if not isinstance(data, msgspec.Raw):
         return data
     raw = bytes(data)
-    try:
-        return load_document(raw) if raw else None
-    except RecursionError:  # still there in ``raw``
-        return None
+    return load_in_part(raw) if raw else None
 
 
 def _below(step: str, path: str) -> str:
