@@ -147,7 +147,10 @@ class LearningLimiter:
         account = gate.account
         refusal = account.refusal(self._clock(), priority, waiting=account.waiting)
         if refusal is not None:
-            raise refusal
+            try:
+                raise refusal
+            finally:
+                del refusal  # or the error would hold this frame, and this frame the error
         if not gate.lanes and self._take(gate, backlog=False):
             return self._let_go(gate)
         waiter = gate.lanes.join(priority)
@@ -164,6 +167,8 @@ class LearningLimiter:
                 if not gate.lanes:
                     self._arm(gate)
             raise
+        finally:
+            del waiter  # it may hold the error that is raised, which holds this frame
 
     def _take(self, gate: _Gate, *, backlog: bool) -> bool:
         """Take a turn, if there is one now."""

@@ -176,6 +176,8 @@ class RedisLimiter(ClosedOnExit):
             else:
                 gate.lanes.leave(waiter)
             raise
+        finally:
+            del waiter  # it may hold the error that is raised, which holds this frame
 
     def is_current(self, permit: Permit) -> bool:
         """Whether this process knows of no throttle since; if it does, acquire again."""

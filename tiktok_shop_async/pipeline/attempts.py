@@ -91,12 +91,15 @@ class Attempts:
         try:
             async with timer:
                 return await self._repeated(attempt)
-        except TimeoutError as error:
+        except TimeoutError:
             if not timer.expired():
                 raise
-            if self._is_unknown(error):
-                raise self._outcome_unknown(self._deadline_passed(deadline)) from error
-            raise self._deadline_passed(deadline) from error
+        finally:
+            del timer
+        # Not chained from asyncio's error: that holds the task, as the task holds what is raised.
+        if self._is_unknown:
+            raise self._outcome_unknown(self._deadline_passed(deadline))
+        raise self._deadline_passed(deadline)
 
     # One coroutine for all of it, and none to begin it: a call that waits holds their frames.
     async def _repeated(self, attempt: Attempt[R]) -> R:
@@ -126,7 +129,8 @@ class Attempts:
                         await session.sleep(wait)
         except BaseException as error:
             self._note_end(error)
-            if self._is_unknown(error):
+            # A cancellation, or the end of the program, stays what it is.
+            if self._is_unknown and isinstance(error, Exception):
                 raise self._outcome_unknown(error) from error
             raise
 
@@ -274,16 +278,10 @@ class Attempts:
         self._session.tell_of_delay(TokenReplaced(call=self._info, attempt=self._made))
         return True
 
-    def _is_unknown(self, error: BaseException) -> bool:
-        """Return whether an outcome is unknown: a write's, if any attempt may have been processed.
-
-        A cancellation, or the end of the program, stays what it is.
-        """
-        return (
-            self._maybe_processed
-            and self.call.operation.effect == "write"
-            and isinstance(error, Exception)
-        )
+    @property
+    def _is_unknown(self) -> bool:
+        """Whether the outcome is: that of a write, if any attempt may have been processed."""
+        return self._maybe_processed and self.call.operation.effect == "write"
 
     def _outcome_unknown(self, error: BaseException) -> OutcomeUnknownError:
         call, ours = self.call, error if isinstance(error, TikTokShopError) else None
@@ -297,6 +295,7 @@ class Attempts:
             hint=_what_to_check(call),
         )
         unknown.attempts = self._made
+        unknown.__cause__ = error
         return unknown
 
     def _deadline_passed(self, deadline: float) -> RequestTimeoutError:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -117,7 +118,9 @@ class _Builder:
         self._operation = call.operation
         self._version = version
         self._values = ValueConverter(
-            call.operation.milliseconds, self._check_version if call.operation.only_in else None
+            call.operation.milliseconds,
+            # Not a method of this builder, which would make the two a reference cycle.
+            partial(_check_version, call.operation, version) if call.operation.only_in else None,
         )
 
     def build(self, files: ExitStack) -> UnsignedRequest:
@@ -218,7 +221,7 @@ class _Builder:
                 f"{name} takes a sequence.", argument=name, hint=f"Pass [{value!r}]."
             )
         if self._operation.only_in:
-            self._check_version(path)
+            _check_version(self._operation, self._version, path)
 
     def _is_elsewhere(self, place: str, name: str) -> bool:
         """Whether this version takes the argument, but in another place than this one."""
@@ -227,22 +230,9 @@ class _Builder:
         )
         return (
             name in arguments
-            and not self._is_known(f"{place}.{name}")
-            and self._is_known(f"{other}.{name}")
+            and not _is_known(self._operation, self._version, f"{place}.{name}")
+            and _is_known(self._operation, self._version, f"{other}.{name}")
         )
-
-    def _is_known(self, path: str) -> bool:
-        versions = self._operation.only_in.get(path)
-        return versions is None or self._version in versions
-
-    def _check_version(self, path: str) -> None:
-        if not self._is_known(path):
-            name, versions = argument_name(path), self._operation.only_in[path]
-            raise InvalidArgumentError(
-                f"version {self._version} has no {name}.",
-                argument=name,
-                hint=f"Leave it out, or choose api_version={versions[-1]!r}.",
-            )
 
     def _key_place(self) -> str:
         if self._operation.idempotency_key is None:
@@ -264,6 +254,21 @@ class _Builder:
                 )
             headers.append((name.encode("ascii"), value.encode("latin-1")))
         return headers
+
+
+def _is_known(operation: Operation, version: str, path: str) -> bool:
+    versions = operation.only_in.get(path)
+    return versions is None or version in versions
+
+
+def _check_version(operation: Operation, version: str, path: str) -> None:
+    if not _is_known(operation, version, path):
+        name, versions = argument_name(path), operation.only_in[path]
+        raise InvalidArgumentError(
+            f"version {version} has no {name}.",
+            argument=name,
+            hint=f"Leave it out, or choose api_version={versions[-1]!r}.",
+        )
 
 
 def _content_length(content: bytes) -> tuple[bytes, bytes]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 import httpx
@@ -13,9 +12,10 @@ from ..client_options import ClientOptions
 from ..errors import ClientClosedError
 
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop, Timeout
+    from asyncio import AbstractEventLoop
 
     from ..events import CallEvent, Observer
+    from .closing import UntilClosed
     from .limiter import Limiter, LimitKey, Permit
     from .operation import Operation
     from .retry import RetryBudget, RetryPolicy
@@ -53,7 +53,7 @@ class Session:
         self._given_policy = retry_policy
         self._limit_keys: dict[tuple[str, str], LimitKey] = {}
         self._loop: AbstractEventLoop | None = None
-        self._waits: set[Timeout] = set()
+        self._waits: set[UntilClosed] = set()
 
     def check_open(self) -> None:
         """Raise `ClientClosedError` if the client is closed."""
@@ -97,27 +97,15 @@ class Session:
         self.closed = True
         if self._loop is get_running_loop():  # in another one nothing waits
             self.slots.close()
-            waits, self._waits = self._waits, set()
-            for timer in waits:
-                timer.reschedule(self._loop.time())
+            for wait in tuple(self._waits):
+                wait.end()
 
-    @asynccontextmanager
-    async def until_closed(self) -> AsyncIterator[None]:
-        """Raise `ClientClosedError` instead of waiting on when the client is closed."""
-        from asyncio import timeout
+    def until_closed(self) -> UntilClosed:
+        """Return a context in which waiting ends with `ClientClosedError` at a close."""
+        from .closing import UntilClosed
 
         self.check_open()
-        timer = timeout(None)
-        self._waits.add(timer)
-        try:
-            async with timer:
-                yield
-        except TimeoutError:
-            if timer.expired():
-                raise ClientClosedError("the client was closed while the call waited.") from None
-            raise
-        finally:
-            self._waits.discard(timer)
+        return UntilClosed(self._waits)
 
     async def sleep(self, seconds: float) -> None:
         """Wait before a call is repeated."""
