@@ -15,13 +15,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from .._failures import reported_as
 from .._waiting import GRACE, to_the_end
 from ..errors import TikTokShopError
+from .lost_connections import is_aborted, is_lost
 
 MOST_IN_ONE = 500
 """Rows of a transaction."""
 ANSWER_TIMEOUT = 30
 """Seconds after which a database that does not answer is given up."""
-_ABORTED = {"40001", "40P01"}
-"""PostgreSQL chose this transaction to make way for others; nothing of it was done."""
+RECOVERY = 30.0
+"""Seconds for which a transaction whose connection was lost is repeated on new connections."""
+MIN_PAUSE, MAX_PAUSE = 0.05, 2.0
+"""Seconds between two such attempts; the pause doubles."""
 
 V = TypeVar("V")
 
@@ -38,8 +41,12 @@ class Wish(Generic[V]):
 
 Wishes = Mapping[V, Sequence[Wish[V]]]
 Answers = dict[V, dict[str, Any]]
-Statements = Callable[[AsyncConnection, Wishes[V]], Awaitable[Answers[V]]]
-"""Does what is wished in a transaction, and returns the answers by verb and by the row's ``id``."""
+Statements = Callable[[AsyncConnection, Wishes[V], bool], Awaitable[Answers[V]]]
+"""Does what is wished in a transaction, and returns the answers by verb and by the row's ``id``.
+
+The last argument says whether it is repeated: an earlier transaction of the same wishes may have
+been committed, and its response was lost.
+"""
 
 
 class GroupCommit(Generic[V]):
@@ -55,6 +62,7 @@ class GroupCommit(Generic[V]):
         hint: str,
         standstill: float = 10.0,
         droppable: Collection[V] = (),
+        repeatable: Collection[V] = (),
         unwanted: Callable[[V, Any], object] = lambda verb, answer: None,
     ) -> None:
         """Make it; it begins with `start`.
@@ -65,6 +73,8 @@ class GroupCommit(Generic[V]):
             standstill: Seconds after which PostgreSQL ends a transaction in which nothing goes on:
                 a process that is stopped in the middle of one must not hold up all others.
             droppable: Verbs that are not carried out if nobody waits for the answer any more.
+            repeatable: Verbs that are carried out again when the connection was lost; the others
+                fail then.
             unwanted: Hears of an answer that nobody waited for in the end.
         """
         self._name = name
@@ -77,6 +87,7 @@ class GroupCommit(Generic[V]):
             f"SET LOCAL idle_in_transaction_session_timeout = {int(standstill * 1000)}"
         )
         self._droppable = droppable
+        self._repeatable = repeatable
         self._unwanted = unwanted
         self._wishes: list[Wish[V]] = []
         self._carried_out: Sequence[Wish[V]] = ()
@@ -135,37 +146,59 @@ class GroupCommit(Generic[V]):
             await self._disconnect()
 
     async def _carry_out(self, group: Sequence[Wish[V]]) -> None:
-        try:
-            with reported_as(self._error, self._name, "a transaction"):
-                answers = await self._transaction(group)
-        except TikTokShopError as error:
-            await self._disconnect()
-            for wish in group:
-                if not wish.answer.done():
-                    wish.answer.set_exception(error)
-                elif wish.verb not in self._droppable:
-                    self.unheard = error
-            return
+        """Carry wishes out, and notify those who wait; repeat it if the connection is lost."""
+        timer = asyncio.get_running_loop().time
+        until, pause, repeated = timer() + RECOVERY, MIN_PAUSE, False
+        while group:
+            try:
+                with reported_as(self._error, self._name, "a transaction"):
+                    answers = await self._transaction(group, repeated)
+            except TikTokShopError as error:
+                await self._disconnect()
+                may_repeat = is_lost(error.__cause__) and timer() + pause < until
+                group = self._carried_out = self._left_after(error, group, may_repeat)
+                if group:
+                    await asyncio.sleep(pause)
+                pause, repeated = min(2 * pause, MAX_PAUSE), True
+            else:
+                self._deliver(group, answers)
+                return
+
+    def _left_after(
+        self, error: TikTokShopError, group: Sequence[Wish[V]], may_repeat: bool
+    ) -> Sequence[Wish[V]]:
+        """Return the wishes that are repeated after an error; the others fail with it."""
+        left = [wish for wish in group if may_repeat and wish.verb in self._repeatable]
+        for wish in group:
+            if wish in left:
+                continue
+            if not wish.answer.done():
+                wish.answer.set_exception(error)
+            elif wish.verb not in self._droppable:
+                self.unheard = error
+        return left
+
+    def _deliver(self, group: Sequence[Wish[V]], answers: Sequence[Any]) -> None:
         for wish, answer in zip(group, answers, strict=True):
             if not wish.answer.done():
                 wish.answer.set_result(answer)
             else:
                 self._unwanted(wish.verb, answer)
 
-    async def _transaction(self, group: Sequence[Wish[V]]) -> list[Any]:
+    async def _transaction(self, group: Sequence[Wish[V]], repeated: bool) -> list[Any]:
         wishes: dict[V, list[Wish[V]]] = {}
         for wish in group:
             wishes.setdefault(wish.verb, []).append(wish)
         while True:
             try:
                 async with asyncio.timeout(ANSWER_TIMEOUT):
-                    answers = await self._attempt(wishes)
+                    answers = await self._attempt(wishes, repeated)
                 return [answers[wish.verb].get(wish.row["id"]) for wish in group]
             except DBAPIError as error:
-                if getattr(error.orig, "sqlstate", None) not in _ABORTED:
+                if not is_aborted(error):
                     raise
 
-    async def _attempt(self, wishes: Wishes[V]) -> Answers[V]:
+    async def _attempt(self, wishes: Wishes[V], repeated: bool) -> Answers[V]:
         is_sqlite = self._connections.dialect.name == "sqlite"
         connection = self._connection
         if connection is None:
@@ -175,12 +208,13 @@ class GroupCommit(Generic[V]):
         if not is_sqlite:
             async with connection.begin():
                 await connection.execute(self._no_standstill)
-                return await self._statements(connection, wishes)
+                return await self._statements(connection, wishes, repeated)
         await connection.execute(text("BEGIN IMMEDIATE"))
         try:
-            answers = await self._statements(connection, wishes)
+            answers = await self._statements(connection, wishes, repeated)
         except BaseException:
-            await connection.execute(text("ROLLBACK"))
+            with suppress(DBAPIError):  # after some errors SQLite has done so already
+                await connection.execute(text("ROLLBACK"))
             raise
         await connection.execute(text("COMMIT"))
         return answers

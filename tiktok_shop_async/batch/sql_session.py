@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -23,6 +23,8 @@ SHORTEST_STANDSTILL, LONGEST_STANDSTILL = 2, 10
 MARGIN = 0.1
 """Part of a lease that is left when a request goes out at the latest."""
 _NO_LEASE_LEFT = 0.0
+
+Rows: TypeAlias = Sequence[Mapping[str, Any]]
 
 
 class SQLSession:
@@ -45,6 +47,7 @@ class SQLSession:
             hint="Run the batch again: it finds out.",
             standstill=min(max(lease / 2, SHORTEST_STANDSTILL), LONGEST_STANDSTILL),
             droppable={Verb.CLAIM},
+            repeatable=set(Verb),  # see `_statements_for`
             unwanted=self._undo,
         )
         self._ask = self._group_commit.ask
@@ -93,8 +96,7 @@ class SQLSession:
 
     async def finish(self, record: Record) -> bool:
         """Make a request final; False if it is ours no longer."""
-        self._held.pop(record.key, None)
-        done: bool = await self._ask(
+        done: bool = await self._give_up(
             Verb.FINISH,
             record.key,
             state=record.status,
@@ -109,15 +111,20 @@ class SQLSession:
 
     async def release(self, key: str) -> None:
         """Take a claim back."""
-        self._held.pop(key, None)
-        await self._ask(Verb.RELEASE, key)
+        await self._give_up(Verb.RELEASE, key)
 
     async def let_go(self, key: str) -> None:
         """Give a claim up that may have been sent."""
-        self._held.pop(key, None)
-        await self._ask(Verb.LET_GO, key)
+        await self._give_up(Verb.LET_GO, key)
 
     # How it is done -------------------------------------------------------------------------------
+
+    async def _give_up(self, verb: Verb, key: str, **row: Any) -> Any:
+        """End a claim; until that is done, or if it fails, it can neither be sent nor claimed."""
+        self._held[key] = _NO_LEASE_LEFT
+        answer = await self._ask(verb, key, **row)
+        self._held.pop(key, None)
+        return answer
 
     def _undo(self, verb: Verb, answer: Any) -> None:
         if isinstance(answer, Claim):  # whoever asked for it is gone
@@ -135,8 +142,14 @@ class SQLSession:
                         self._held[key] = now + self._lease if is_ours else _NO_LEASE_LEFT
 
     async def _statements_for(
-        self, connection: AsyncConnection, wishes: Wishes[Verb]
+        self, connection: AsyncConnection, wishes: Wishes[Verb], repeated: bool
     ) -> Answers[Verb]:
+        """Carry wishes out; a repeated one has the answer that the first attempt would have had.
+
+        - CLAIM: what the first attempt has claimed is found by its owner, which is this session.
+        - FINISH: so is what the first attempt has made final.
+        - RELEASE, LET_GO and RENEW change nothing when they are repeated.
+        """
         answers: Answers[Verb] = {}
         for verb in Verb:
             asked = wishes.get(verb, ())
@@ -144,29 +157,65 @@ class SQLSession:
                 continue
             # In one order everywhere: transactions that lock the same rows must not cross.
             rows = sorted((wish.row for wish in asked), key=lambda row: str(row["id"]))
-            values = {"batch": self._batch, "owner": self._owner, "rows": json.dumps(rows)}
-            if verb in {Verb.CLAIM, Verb.RENEW}:
-                values["lease"] = self._lease  # type: ignore[assignment]
-            done = await connection.execute(self._statements.of[verb], values)
-            keys = [row["id"] for row in rows]
             if verb is Verb.CLAIM:
-                answers[verb] = {row.key: _claim(row) for row in done}
-                missing = [key for key in keys if key not in answers[verb]]
-                if missing:
-                    answers[verb] |= await self._taken(connection, missing)
-            elif verb in {Verb.FINISH, Verb.RENEW}:
-                found = {row.key for row in done}
-                answers[verb] = {key: key in found for key in keys}
+                answers[verb] = await self._claimed(connection, rows, repeated)
+            elif verb is Verb.FINISH:
+                answers[verb] = await self._finished(connection, rows, repeated)
             else:
-                answers[verb] = {}
+                found = {row.key for row in await self._execute(connection, verb, rows)}
+                answers[verb] = {row["id"]: row["id"] in found for row in rows}
         return answers
 
-    async def _taken(self, connection: AsyncConnection, keys: list[str]) -> dict[str, Claimed]:
+    async def _claimed(
+        self, connection: AsyncConnection, rows: Rows, repeated: bool
+    ) -> dict[str, Any]:
+        claimed: dict[str, Any] = {}
+        if repeated:
+            claimed |= await self._claimed_before(connection, rows)
+        for row in await self._execute(connection, Verb.CLAIM, _left(rows, claimed)):
+            claimed[row.key] = _claim(row)
+        if repeated:  # once more: the insertion has waited for a transaction that was under way
+            claimed |= await self._claimed_before(connection, _left(rows, claimed))
+        left = _left(rows, claimed)
+        return claimed | await self._taken(connection, left) if left else claimed
+
+    async def _claimed_before(self, connection: AsyncConnection, rows: Rows) -> dict[str, Claim]:
+        """Renew, and return, the claims of this session."""
+        return {row.key: _claim(row) for row in await self._execute(connection, Verb.RENEW, rows)}
+
+    async def _finished(
+        self, connection: AsyncConnection, rows: Rows, repeated: bool
+    ) -> dict[str, bool]:
+        done = {row.key for row in await self._execute(connection, Verb.FINISH, rows)}
+        left = [row for row in rows if row["id"] not in done]
+        if repeated and left:
+            states = {row["id"]: row["state"] for row in left}
+            for row in await self._read(connection, left):
+                if row.owner == self._owner and row.state == states[row.key]:
+                    done.add(row.key)
+        return {row["id"]: row["id"] in done for row in rows}
+
+    async def _execute(self, connection: AsyncConnection, verb: Verb, rows: Rows) -> Sequence[Any]:
+        """Execute a verb's statement for rows, and return those that it returns."""
+        if not rows:
+            return ()
+        values = {"batch": self._batch, "owner": self._owner, "rows": json.dumps(list(rows))}
+        if verb in {Verb.CLAIM, Verb.RENEW}:
+            values["lease"] = self._lease  # type: ignore[assignment]
+        done = await connection.execute(self._statements.of[verb], values)
+        return done.all() if done.returns_rows else ()
+
+    async def _read(self, connection: AsyncConnection, rows: Rows) -> Sequence[Any]:
+        keys = json.dumps([{"id": row["id"]} for row in rows])
+        done = await connection.execute(self._statements.read, {"batch": self._batch, "rows": keys})
+        return done.all()
+
+    async def _taken(self, connection: AsyncConnection, rows: Rows) -> dict[str, Claimed]:
         """Return what is known of requests that could not be claimed."""
-        values = {"batch": self._batch, "rows": json.dumps([{"id": key} for key in keys])}
-        rows = await connection.execute(self._statements.read, values)
-        known: dict[str, Claimed] = {key: Busy(key=key, seconds_left=0.0) for key in keys}
-        for row in rows:
+        known: dict[str, Claimed] = {
+            row["id"]: Busy(key=row["id"], seconds_left=0.0) for row in rows
+        }
+        for row in await self._read(connection, rows):
             is_own = row.owner == self._owner
             if row.state == SENDING:
                 left = max(0.0, row.seconds_left)
@@ -174,6 +223,10 @@ class SQLSession:
             else:
                 known[row.key] = record_in(row, is_own=is_own)
         return known
+
+
+def _left(rows: Rows, answers: Mapping[str, Any]) -> Rows:
+    return [row for row in rows if row["id"] not in answers]
 
 
 def timer() -> float:

@@ -111,7 +111,7 @@ class Statements:
             ),
             Verb.RENEW: text(
                 f"UPDATE {table} SET lease_until = {now} + {cast} WHERE {ours} AND {keys}"
-                " RETURNING key"
+                " RETURNING key, claims, first_claimed_at, idempotency_key"
             ),
         }
         self.read = text(

@@ -170,11 +170,11 @@ class SQLWebhookStore(ClosedOnExit):
 
     async def replay(self, *ids: str) -> int:
         """Let dead letters be due again."""
-        return len(await self._run(self._statements.replay, **_these(ids)))
+        return len(await self._run(self._statements.replay, Verb.RUN_ONCE, **_these(ids)))
 
     async def discard(self, *ids: str) -> int:
         """Throw dead letters away."""
-        return len(await self._run(self._statements.discard, **_these(ids)))
+        return len(await self._run(self._statements.discard, Verb.RUN_ONCE, **_these(ids)))
 
     async def counts(self) -> StoredCounts:
         """Return how many events there are."""
@@ -200,8 +200,8 @@ class SQLWebhookStore(ClosedOnExit):
 
     # How it is done -------------------------------------------------------------------------------
 
-    async def _run(self, statement: TextClause, **values: Any) -> list[Any]:
-        rows: list[Any] = await self._ask(Verb.RUN, statement=statement, values=values)
+    async def _run(self, statement: TextClause, verb: Verb = Verb.RUN, **values: Any) -> list[Any]:
+        rows: list[Any] = await self._ask(verb, statement=statement, values=values)
         return rows
 
     async def _ask(self, verb: Verb, **row: Any) -> Any:
@@ -219,6 +219,7 @@ class SQLWebhookStore(ClosedOnExit):
                 error=WebhookStoreError,
                 hint="What was acknowledged is kept, and will be handled.",
                 droppable={Verb.ADD, Verb.CLAIM},
+                repeatable={*Verb} - {Verb.RUN_ONCE},
                 unwanted=self._undo,
             )
             self._commit.start()
@@ -237,7 +238,15 @@ class SQLWebhookStore(ClosedOnExit):
                     uncounted=1,
                 )
 
-    async def _carry_out(self, connection: AsyncConnection, wishes: Wishes[Verb]) -> Answers[Verb]:
+    async def _carry_out(
+        self, connection: AsyncConnection, wishes: Wishes[Verb], repeated: bool
+    ) -> Answers[Verb]:
+        """Carry wishes out; all but RUN_ONCE may be repeated after a lost response.
+
+        - ADD: what the first attempt has added counts as known: it is kept, and will be handled.
+        - CLAIM: what the first attempt has taken is found by its claim.
+        - FINISH, PUT_BACK, BURY, RENEW and RUN change nothing more when they are repeated.
+        """
         answers: Answers[Verb] = {verb: {} for verb in wishes}
         for verb in Verb:
             asked = wishes.get(verb, ())
@@ -247,8 +256,10 @@ class SQLWebhookStore(ClosedOnExit):
                 answers[verb] = await self._added(connection, asked)
             elif verb is Verb.CLAIM:
                 for wish in asked:
-                    answers[verb][wish.row["id"]] = await self._claimed(connection, wish.row)
-            elif verb is Verb.RUN:
+                    answers[verb][wish.row["id"]] = await self._claimed(
+                        connection, wish.row, repeated
+                    )
+            elif verb in {Verb.RUN, Verb.RUN_ONCE}:
                 for wish in asked:
                     rows = await connection.execute(wish.row["statement"], wish.row["values"])
                     answers[verb][wish.row["id"]] = list(rows)
@@ -293,8 +304,16 @@ class SQLWebhookStore(ClosedOnExit):
         winners = {candidates[id_].row["id"] for id_ in fresh}
         return {wish.row["id"]: wish.row["id"] in winners for wish in asked}
 
-    async def _claimed(self, connection: AsyncConnection, row: Any) -> list[ClaimedEvent]:
+    async def _claimed(
+        self, connection: AsyncConnection, row: Any, repeated: bool
+    ) -> list[ClaimedEvent]:
         values = {name: row[name] for name in ("most", "seconds", "claim")}
+        rows: Sequence[Any] = ()
+        if repeated:
+            before = {name: row[name] for name in ("seconds", "claim")}
+            rows = (await connection.execute(self._statements.claimed_before, before)).all()
+        if not rows:
+            rows = (await connection.execute(self._statements.claim, values)).all()
         found = [
             ClaimedEvent(
                 id=each.id,
@@ -304,7 +323,7 @@ class SQLWebhookStore(ClosedOnExit):
                 received_at=moment(each.received_at),
                 claim=row["claim"],
             )
-            for each in await connection.execute(self._statements.claim, values)
+            for each in rows
         ]
         return sorted(found, key=lambda event: event.received_at)
 

@@ -40,6 +40,8 @@ class Verb(StrEnum):
     CLAIM = "claim"
     RUN = "run"
     """Any statement of those below, whose rows are the answer."""
+    RUN_ONCE = "run_once"
+    """The same, where a repetition would return fewer rows than were changed."""
 
 
 class Tables:
@@ -126,6 +128,11 @@ class Statements:
             f"UPDATE {events} SET attempts = attempts + 1, claim = :claim, due = {now} + {_SECONDS}"
             f" WHERE id IN (SELECT id FROM {events} WHERE state = '{WAITING}' AND due <= {now}"
             f" ORDER BY due LIMIT :most{_SKIP_LOCKED[dialect]})"
+            " RETURNING id, body, app_key, attempts, received_at"
+        )
+        self.claimed_before: TextClause = text(
+            f"UPDATE {events} SET due = {now} + {_SECONDS}"
+            f" WHERE claim = :claim AND state = '{WAITING}'"
             " RETURNING id, body, app_key, attempts, received_at"
         )
         self.of: dict[Verb, TextClause] = {
