@@ -53,6 +53,34 @@ async def test_a_repeated_token_ends_the_walk(client: AsyncTikTokShop, shop: Fak
     assert len(shop.requests) == 2
 
 
+@pytest.mark.parametrize(
+    ("token", "reason"), [("again", "an earlier page had too"), (["again"], "cannot be read")]
+)
+async def test_a_walk_that_ends_early_is_logged_without_the_token(
+    client: AsyncTikTokShop,
+    shop: FakeShop,
+    caplog: pytest.LogCaptureFixture,
+    token: Any,
+    reason: str,
+) -> None:
+    shop.answer(page(1, "again")).answer(page(2, token))
+    assert len([order async for order in client.order.get_order_list(page_size=2)]) == 4
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert record.getMessage() == (
+        f"order.get_order_list: the walk ends at page 2, whose next_page_token {reason}; "
+        "items may be missing (request id req-2026)"
+    )
+
+
+async def test_a_walk_that_ends_as_it_should_is_not_logged(
+    client: AsyncTikTokShop, shop: FakeShop, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.answer(page(1, "a")).answer(page(2, ""))
+    assert len([order async for order in client.order.get_order_list(page_size=2)]) == 4
+    assert caplog.records == []
+
+
 async def test_pages_without_items_do_not_end_the_walk(
     client: AsyncTikTokShop, shop: FakeShop
 ) -> None:

@@ -39,6 +39,7 @@ from .errors import (
 )
 
 if TYPE_CHECKING:
+    from ._personal_data import show_personal_data
     from .auth import AuthState, TikTokShopOAuth, Token
     from .options import RequestOptions
     from .pagination import Pager
@@ -89,6 +90,7 @@ __all__ = [
     "WebhookStoreError",
     "WebhookStoreFullError",
     "__version__",
+    "show_personal_data",
 ]
 
 # No program needs these before its first call, and they take a while to import.
@@ -106,5 +108,6 @@ _, __getattr__, __dir__ = lazy_exports(
         "RetryPolicy": "pipeline.retry",
         "TikTokShopOAuth": "auth",
         "Token": "auth",
+        "show_personal_data": "_personal_data",
     },
 )

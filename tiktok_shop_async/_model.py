@@ -98,15 +98,23 @@ def _hashed(self: Any) -> int:
 
 
 def _shown(self: Any) -> str:
-    shown = [
-        f"{field.name}={getattr(self, field.name)!r}"
-        for field in attrs.fields(type(self))
-        if field.repr
-    ]
+    shown = [f"{name}={value!r}" for name, value in _fields_shown(self)]
     return f"{type(self).__name__}({', '.join(shown)})"
 
 
-_SHARED_METHODS = {"__eq__": _equal, "__hash__": _hashed, "__repr__": _shown}
+def _fields_shown(self: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what `repr` shows: rich prints it on many lines."""
+    from ._personal_data import fields_shown  # seldom needed
+
+    return fields_shown(self)
+
+
+_SHARED_METHODS = {
+    "__eq__": _equal,
+    "__hash__": _hashed,
+    "__repr__": _shown,
+    "__rich_repr__": _fields_shown,
+}
 
 
 @model

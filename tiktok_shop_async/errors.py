@@ -188,12 +188,12 @@ class OutcomeUnknownError(TikTokShopError):
 
 
 class ResponseDecodeError(TikTokShopError):
-    """The answer is not what the service sends: no JSON, no envelope, or a redirect."""
+    """The response cannot be read: no envelope, a redirect, damaged, or larger than is allowed."""
 
     def __init__(self, message: str, *, excerpt: str = "", **facts: Any) -> None:
         super().__init__(message, **facts)
         self.excerpt = excerpt
-        """Beginning of the body, with secrets masked."""
+        """Beginning of the body, with secrets and the values of its JSON masked."""
 
 
 class AuthorizationError(TikTokShopError):

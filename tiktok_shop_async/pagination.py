@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from itertools import count
 from operator import attrgetter
 from typing import Any, Generic, TypeVar, cast
 
@@ -21,7 +23,7 @@ class Pager(Generic[P, T]):
 
     ``await pager`` returns the first page, ``async for item in pager`` walks the items of all
     pages and ``async for page in pager.pages()`` the pages. Each walk starts anew, one request a
-    page. A token that is empty, or was there before, ends it.
+    page. A token that is empty ends it, and so does one that was there before, with a warning.
     """
 
     __slots__ = ("_fetch", "_pagination")
@@ -39,20 +41,37 @@ class Pager(Generic[P, T]):
                 yield item
 
     async def pages(self) -> AsyncIterator[APIResponse[P]]:
-        """Yield the answers, first page to last."""
+        """Yield the responses, first page to last."""
         seen: set[str] = set()
         token: str | None = None
-        while True:
+        for number in count(1):
             page = await self._fetch(token)
             yield page
             token = _dig(page.data, self._pagination.next_token)
-            if not token or token in seen:
+            if not token:
+                if any(issue.path == self._pagination.next_token for issue in page.issues):
+                    _warn_of_early_end(page, number, "cannot be read")
+                return
+            if token in seen:
+                _warn_of_early_end(page, number, "an earlier page had too")
                 return
             seen.add(token)
 
     def _items(self, data: P) -> list[T]:
         lists = [_dig(data, path) for path in self._pagination.items]
         return [cast("T", item) for found in lists if found for item in found]
+
+
+def _warn_of_early_end(page: APIResponse[Any], number: int, reason: str) -> None:
+    # Without the token, which may hold what was searched for.
+    logging.getLogger("tiktok_shop_async.pagination").warning(
+        "%s: the walk ends at page %d, whose next_page_token %s; items may be missing"
+        " (request id %s)",
+        page.operation,
+        number,
+        reason,
+        page.request_id,
+    )
 
 
 def _dig(data: Any, path: str) -> Any:

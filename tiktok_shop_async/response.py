@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import attrs
 import httpx
 
+from ._personal_data import fields_shown, shown
 from .documents import load_document
 from .errors import ResponseDecodeError
 
@@ -30,7 +32,7 @@ class DecodingIssue:
 class APIResponse(Generic[T]):
     """An answer of the service, decoded."""
 
-    data: T
+    data: T = attrs.field(repr=shown)
     """The operation's model; a field that the answer lacks is None, a list empty."""
     code: int = 0
     message: str = ""
@@ -66,6 +68,9 @@ class APIResponse(Generic[T]):
             http_status=self.http_status,
             hint="`raw` has its bytes.",
         )
+
+    def __rich_repr__(self) -> Iterator[tuple[str, Any]]:
+        return fields_shown(self)
 
 
 @attrs.frozen(kw_only=True)

@@ -358,6 +358,23 @@ class TestService:
             await a_call(client)
             assert world.slept == [7.0]
 
+    @pytest.mark.parametrize(("asked", "waited"), [("7.5", 7.5), ("0", 1.0), ("soon", 1.0)])
+    async def test_unavailable_it_waits_as_long_as_it_is_asked_to(
+        self, world: World, asked: str, waited: float
+    ) -> None:
+        async with started(world) as (process, client):
+            world.clock.advance(WEEK)
+            oauth = process.authorizations.oauth
+            real = oauth._transport
+
+            def unavailable(_: httpx.Request) -> httpx.Response:
+                oauth._transport = real
+                return httpx.Response(503, headers={"retry-after": asked})
+
+            oauth._transport = httpx.MockTransport(unavailable)
+            await a_call(client)
+            assert world.slept == [waited]
+
     @pytest.mark.parametrize("seconds", [300, 10**9])
     async def test_but_not_for_minutes(self, world: World, seconds: int) -> None:
         async with started(world) as (_, client):

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import ACCESS_TOKEN, SHOP_CIPHER, FakeShop, envelope, new_client
 
@@ -344,6 +344,7 @@ async def test_a_call_waits_as_long_as_the_service_asks(
     assert 7.5 <= waits[0] <= 8.5
 
 
+@settings(deadline=None)
 @given(value=st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=60))
 async def test_any_retry_after_header_is_read_or_ignored(value: str) -> None:
     shop = FakeShop()
@@ -417,3 +418,10 @@ async def test_what_is_no_text_is_not_quoted(client: AsyncTikTokShop, shop: Fake
     with pytest.raises(ResponseDecodeError, match="256 bytes that are not text") as caught:
         await read(client)
     assert caught.value.excerpt == ""
+
+
+async def test_a_message_of_megabytes_is_cut(client: AsyncTikTokShop, shop: FakeShop) -> None:
+    shop.answer(code=25001001, message="x" * 3_000_000)
+    with pytest.raises(TikTokAPIError) as caught:
+        await read(client)
+    assert caught.value.message == "x" * 2000 + "…"

@@ -243,6 +243,23 @@ async def test_a_damaged_content_encoding_leaves_a_write_unknown(
     assert "\\x" not in str(cause) and "\x00" not in str(cause)  # noqa: PT018 - no binary noise
 
 
+@pytest.mark.parametrize("error", [httpx.ReadError("reset"), OSError(9, "closed"), ValueError()])
+async def test_a_response_that_cannot_be_closed_is_a_response(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It has been read by then."""
+
+    class Unclosable(Parts):
+        async def aclose(self) -> None:
+            raise error
+
+    shop = RawShop()
+    shop.body = Unclosable(SUCCESS)
+    async with new_client(shop) as client:
+        assert (await cancel(client)).raw == SUCCESS
+    assert "could not be closed" in caplog.text
+
+
 async def test_a_hook_may_have_read_the_response() -> None:
     async def read(response: httpx.Response) -> None:
         await response.aread()

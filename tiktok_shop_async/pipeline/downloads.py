@@ -33,7 +33,7 @@ async def file_of(response: APIResponse[M], field: str, path: Path | None) -> Fi
 
     With a ``path``, the file is written to it, and appears there only when it is complete.
     """
-    content: bytes | None = await in_thread(_decoded, response, field)
+    content = await in_thread(_decoded, response, field)
     if path is not None:
         try:
             await in_thread(_write, path, content)
@@ -44,11 +44,10 @@ async def file_of(response: APIResponse[M], field: str, path: Path | None) -> Fi
                 operation=response.operation,
                 request_id=response.request_id,
             ) from error
-        content = None
     same: dict[str, Any] = {
         each.name: getattr(response, each.name) for each in attrs.fields(APIResponse)
     }
-    return FileResponse(**same, content=content, path=path)
+    return FileResponse(**same, content=content if path is None else None, path=path)
 
 
 def _decoded(response: APIResponse[Any], field: str) -> bytes:

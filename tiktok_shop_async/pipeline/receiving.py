@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Final, ParamSpec, TypeVar
 
@@ -12,6 +13,8 @@ from ..client_options import DEFAULT_MAX_RESPONSE_BYTES
 from ..errors import ResponseDecodeError
 from .content_encoding import ContentDamagedError, ContentTooLargeError, decode_content
 from .threads import in_thread
+
+logger = logging.getLogger("tiktok_shop_async.transport")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -67,8 +70,16 @@ async def receive(
     except (ContentTooLargeError, ContentDamagedError) as error:
         raise _unreadable(error, response, operation, limit) from None
     finally:
-        await response.aclose()
+        await _close(response)
     return RawResponse(response.status_code, response.headers, body)
+
+
+async def _close(response: httpx.Response) -> None:
+    """Close ``response``; a failure of that changes nothing about what was received."""
+    try:
+        await response.aclose()
+    except Exception:
+        logger.warning("a response could not be closed", exc_info=True)
 
 
 async def _read(response: httpx.Response, limit: int) -> bytes:

@@ -93,11 +93,17 @@ def _masked(found: re.Match[bytes]) -> bytes:
     return (found["name"] or b"") + mask
 
 
+_MAX_MESSAGE = 2000
+"""Characters of the service's message that an error shows."""
+
+
 def refused(context: Context, code: int, message: str) -> TikTokAPIError:
     """Return the error of an envelope that is no success."""
     status = context.answer.status
-    given = redact(message, context.secrets)
-    message = given or "the service gave no reason"
+    # A secret that straddles the limit must still be found, so the second cut comes last.
+    given = redact(message[: _MAX_MESSAGE * 8], context.secrets)
+    cut = given if len(given) <= _MAX_MESSAGE else f"{given[:_MAX_MESSAGE]}…"
+    message = cut or "the service gave no reason"
     if code == 0:
         # Success in the body, failure in the status: something in between answered for the service.
         return ServiceUnavailableError(

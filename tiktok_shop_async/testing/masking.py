@@ -7,38 +7,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from .._personal_data import PERSONAL_FIELDS, SECRET_FIELDS, names_of
 
-def names_of(*lines: str) -> frozenset[str]:
-    """Return the words of all ``lines``."""
-    return frozenset(name for line in lines for name in line.split())
-
-
-SECRET_FIELDS = names_of(
-    "access_token app_secret auth_code category_asset_cipher cipher payment_auth_code",
-    "refresh_token shop_cipher sign token tokenized_email upload_token verification_code",
-)
-"""Names whose text is masked, and then also wherever else the same text turns up."""
-
-PERSONAL_FIELDS = names_of(
-    # people
-    "avatar avatar_url buyer_avatar buyer_email buyer_emails buyer_nickname consignee contact_info",
-    "contact_name contact_person cpf cpf_name customer_name email first_name",
-    "first_name_local_script full_name last_name last_name_local_script logistics_picker_name",
-    "logistics_picker_phone middle_name nick_name nickname phone phone_number phone_tail_number",
-    "receiver_contact reviewer_display_name seller_contact_info seller_name sender_contact",
-    "user_name username warehouse_contact",
-    # places
-    "address address_detail address_line1 address_line2 address_line3 address_line4",
-    "address_line_1 address_line_2 address_line_3 address_line_4 addresses city city_name",
-    "delivery_address district district_info district_name district_or_county full_address",
-    "latitude location longitude postal_code postcode recipient_address return_warehouse_address",
-    "sender_address standardized_address street street2 street_address_line1",
-    "street_address_line2 town town_name zip_code zipcode",
-    # what they wrote, and documents about them
-    "buyer_comments buyer_message buyer_note content custom_message doc_url document_url",
-    "download_url file_url message_body note proof_url return_qr_code review_text upload_url",
-)
-"""Names whose text is masked; where an object stands, all text in it but ids and regions."""
+__all__ = ["MASK", "PERSONAL_FIELDS", "SECRET_FIELDS", "Masking", "json_in", "names_of", "stays"]
 
 _KEPT = names_of("address_level address_level_name iso_code region region_code")
 MASK = re.compile(r"masked-\d+(@example\.invalid)?")

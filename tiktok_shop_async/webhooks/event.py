@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import attrs
 
+from .._personal_data import fields_shown, shown
 from ..documents import load_document
 from ..errors import WebhookBodyError
 from ..response import DecodingIssue
@@ -36,7 +38,7 @@ class WebhookEvent:
     """In place of ``shop_id``, where the event is about a creator."""
     timestamp: int | None = None
     """When the event was first sent, in Unix seconds."""
-    data: Any
+    data: Any = attrs.field(repr=shown)
     app_key: str | None = None
     """The app whose secret signed it; None if the signature was not checked."""
     issues: tuple[DecodingIssue, ...] = ()
@@ -62,6 +64,9 @@ class WebhookEvent:
         except RecursionError:
             problem = "the delivery's body is nested too deeply for Python."
         raise WebhookBodyError(problem, hint="`raw` has its bytes.")
+
+    def __rich_repr__(self) -> Iterator[tuple[str, Any]]:
+        return fields_shown(self)
 
 
 @attrs.frozen(kw_only=True)

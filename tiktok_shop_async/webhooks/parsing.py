@@ -58,6 +58,7 @@ def parse_event(body: bytes, *, id: str | None, app_key: str | None) -> WebhookE
     delivery = _read(body)
     envelope, issues = _envelope_of(delivery)
     kind = None if envelope.type is None else event_class(envelope.type)
+    data: Any
     if kind is None:
         kind, (data, found) = UnknownEvent, decode_data(None, delivery.data)
     else:
