@@ -274,7 +274,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 def test_a_proxy_of_the_environment_that_cannot_be_used_is_named_when_the_client_is_made(
     environment: pytest.MonkeyPatch, make: Any, variable: str, value: str, words: str
 ) -> None:
-    environment.setattr("tiktok_shop_async.pipeline.environment.find_spec", lambda name: None)
+    environment.setattr("importlib.util.find_spec", lambda name: None)
     environment.setenv(variable, value)
     with pytest.raises(InvalidArgumentError) as caught:
         make()
@@ -289,7 +289,7 @@ def test_a_proxy_of_the_environment_that_cannot_be_used_is_named_when_the_client
 def test_a_socks_proxy_needs_its_package_when_the_client_is_made(
     environment: pytest.MonkeyPatch,
 ) -> None:
-    environment.setattr("tiktok_shop_async.pipeline.environment.find_spec", lambda name: None)
+    environment.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(InvalidArgumentError, match="further package") as caught:
         client(proxy="socks5://proxy.example:1080")
     assert "pip install 'httpx[socks]'" in (caught.value.hint or "")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from urllib.request import getproxies
 
@@ -142,12 +141,18 @@ def _check_scheme(scheme: str, source: str, argument: str, hint: str) -> None:
             argument=argument,
             hint=hint,
         )
-    if scheme.startswith("socks") and find_spec("socksio") is None:
+    if scheme.startswith("socks") and not _is_installed("socksio"):
         raise InvalidArgumentError(
             f"{source} is a SOCKS proxy, which needs a further package.",
             argument=argument,
             hint=f"Install it: pip install 'httpx[socks]'. {hint}",
         )
+
+
+def _is_installed(package: str) -> bool:
+    from importlib.util import find_spec  # a slow import, for few
+
+    return find_spec(package) is not None
 
 
 def _variable_of(scheme: str) -> str:
