@@ -1,22 +1,75 @@
-"""What a driver raises, as the one error that callers expect."""
+"""Errors of other libraries, made safe to chain to ours."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from types import TracebackType
 
 from .errors import TikTokShopError
+from .redaction import redact
+
+_MAX_DEPTH = 8
 
 
-@contextmanager
-def reported_as(kind: type[TikTokShopError], who: object, what: str) -> Iterator[None]:
-    """Raise whatever goes wrong below ``who`` as an error of this kind, without quoting it."""
-    try:
-        yield
-    except TikTokShopError:
-        raise
-    except Exception as error:  # a driver has many, and raises those of the system too
-        raise kind(
-            f"{who}: {what} failed ({type(error).__name__}).",
+class reported_as:  # noqa: N801 - a context manager, used like a function
+    """Raise whatever goes wrong below ``who`` as an error of this kind, without quoting it.
+
+    The frames below are dropped, from our errors too: their local variables hold what is stored.
+    """
+
+    def __init__(self, kind: type[TikTokShopError], who: object, what: str) -> None:
+        self._kind = kind
+        self._who = who
+        self._what = what
+
+    def __enter__(self) -> None:
+        """Do nothing before the block."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Raise our error for one of a driver, which has many, and raises the system's too."""
+        del traceback
+        if error is None or not isinstance(error, Exception):
+            return
+        without_frames(error)
+        if isinstance(error, TikTokShopError):
+            return
+        raise self._kind(
+            f"{self._who}: {self._what} failed ({type(error).__name__}).",
             hint="Its cause, chained to this error, says why.",
         ) from error
+
+
+def without_frames(error: BaseException | None) -> None:
+    """Drop the frames of an error and of what it came from; its texts stay."""
+    for _ in range(_MAX_DEPTH):
+        if error is None:
+            return
+        error.__traceback__ = None
+        if error.__cause__ is not None:
+            error.__context__ = None
+        error = error.__cause__ or error.__context__
+
+
+def bare_cause(
+    error: BaseException | None, secrets: Iterable[str] = (), depth: int = _MAX_DEPTH
+) -> BaseException | None:
+    """Return an error of the same type to chain to ours, with its text redacted and no frames.
+
+    The error itself has a request as an attribute, and frames that hold headers and signature.
+    """
+    if error is None or not depth:
+        return None
+    if isinstance(error, OSError):  # the system's: no secret is in them, and their numbers help
+        bare: BaseException = error
+    else:
+        bare = type(error).__new__(type(error))
+        bare.args = (redact(str(error), secrets),)
+    below = error.__cause__ or error.__context__
+    bare.__traceback__ = bare.__context__ = None
+    bare.__cause__ = bare_cause(below, secrets, depth - 1)
+    return bare

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, KeysView, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -12,14 +12,18 @@ import httpx
 
 from ._closing import ClosedOnExit
 from ._not_pickled import NotPickled
+from .argument_checks import check_parts, checked_observers, invalid
 from .client_options import (
     DEFAULT_BASE_URL,
     DEFAULT_MAX_RESPONSE_BYTES,
+    DEFAULT_TIMEOUT,
     ClientOptions,
     from_environment,
 )
-from .errors import InvalidArgumentError
+from .credentials import Secret, problem_of
+from .errors import InvalidArgumentError, ResponseDecodeError
 from .pipeline.connections import ConnectionStackTransport
+from .pipeline.environment import check_certificate_files, check_network_settings
 from .pipeline.session import Session
 from .pipeline.threads import in_thread
 from .resources._groups import ResourceGroups
@@ -53,7 +57,7 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
         http_client: httpx.AsyncClient | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         base_url: str = DEFAULT_BASE_URL,
-        timeout: Timeout | None = 30.0,
+        timeout: Timeout | None = DEFAULT_TIMEOUT,
         deadline: float | None = None,
         max_retries: int = 2,
         retry_policy: RetryPolicy | None = None,
@@ -75,7 +79,8 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
             auth: An auth state to share with other clients.
             http_client: Borrowed, and never closed. Its own limits, proxies and hooks apply.
             transport: Sends in place of our connections; closed with the client.
-            timeout: Seconds for each of connecting, sending and waiting for bytes; None for ever.
+            timeout: Seconds for each of connecting, sending and waiting for bytes; None waits
+                without limit. A borrowed ``http_client`` keeps its own timeout unless one is given.
             deadline: Seconds that a whole call may take, with all its attempts and waits.
             max_retries: How often a call is sent again where that is safe; 0 switches it off.
             retry_policy: Says when; `ExponentialBackoff` by default.
@@ -91,33 +96,54 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
             clock: Returns Unix seconds: for timestamps, and for a Retry-After that is a date.
             sleep: Waits before a call is repeated; tests need not wait.
         """
-        _refuse_together("auth", auth, access_token, shop_cipher, category_asset_cipher)
+        secret = Secret(app_secret)
+        credentials = {
+            "access_token": Secret(access_token),
+            "shop_cipher": Secret(shop_cipher),
+            "category_asset_cipher": Secret(category_asset_cipher),
+        }
+        del app_secret, access_token, shop_cipher, category_asset_cipher  # tracebacks show locals
+        is_given = any(each.is_given for each in credentials.values())
+        _refuse_together("auth", auth, is_given or None)
         _refuse_together("http_client", http_client, transport, proxy)
         _refuse_together("transport", transport, proxy)
-        if api_versions:
-            _check_versions(api_versions)
+        check_parts(
+            http_client=http_client,
+            transport=transport,
+            retry_policy=retry_policy,
+            limiter=limiter,
+            clock=clock,
+            sleep=sleep,
+        )
+        observers = checked_observers(observers)
+        check_network_settings(verify, trust_env)
+        _check_auth(auth)
         options = ClientOptions(
             app_key=app_key,
-            app_secret=app_secret,
-            base_url=base_url.rstrip("/"),
+            app_secret=secret,
+            base_url=base_url,
             timeout=timeout,
             deadline=deadline,
             max_retries=max_retries,
             max_in_flight=max_in_flight,
             max_response_bytes=max_response_bytes,
-            api_versions=dict(api_versions or {}),
+            api_versions=api_versions,
+            is_borrowed=http_client is not None,
         )
+        if api_versions:
+            _check_versions(api_versions)
+        self._given_auth: AuthState | dict[str, Any] = auth or {
+            name: each.optional(name) for name, each in credentials.items()
+        }
         self._owns_http_client = http_client is None
         if http_client is None:
-            http_client = httpx.AsyncClient(
-                transport=transport
-                or ConnectionStackTransport(proxy=proxy, verify=verify, trust_env=trust_env)
-            )
-        self._given_auth: AuthState | dict[str, Any] = auth or {
-            "access_token": access_token,
-            "shop_cipher": shop_cipher,
-            "category_asset_cipher": category_asset_cipher,
-        }
+            if transport is None:
+                if options.base_url.startswith("https:"):
+                    check_certificate_files(verify, trust_env)
+                transport = ConnectionStackTransport(
+                    proxy=proxy, verify=verify, trust_env=trust_env
+                )
+            http_client = httpx.AsyncClient(transport=transport)
         self._is_view = False
         self._session = Session(
             http_client,
@@ -136,7 +162,9 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
         Also read: ``TIKTOK_ACCESS_TOKEN`` (or ``TIKTOK_APP_ACCESS_KEY``), ``TIKTOK_SHOP_CIPHER``,
         ``TIKTOK_BASE_URL``. Arguments given here win.
         """
-        return cls(**{**from_environment(skip=arguments), **arguments})
+        names, given = frozenset(arguments), _HiddenArguments(arguments)
+        del arguments  # tracebacks can show local variables
+        return cls(**_HiddenArguments({**from_environment(skip=names), **given}))
 
     @cached_property
     def _auth(self) -> AuthState:
@@ -173,29 +201,36 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
             access_token: Another authorization's.
             auth: Another authorization's state; with ``shop_id`` or ``shop_code``, for its shop.
         """
-        _refuse_together("auth", auth, shop_cipher, access_token)
-        _refuse_together("shop_id", shop_id, shop_cipher, shop_code)
-        _refuse_together("shop_code", shop_code, shop_cipher)
-        if all(each is None for each in (auth, shop_cipher, shop_id, shop_code, access_token)):
+        cipher, token = Secret(shop_cipher), Secret(access_token)
+        del shop_cipher, access_token  # tracebacks can show local variables
+        has_cipher, has_token = cipher.is_given or None, token.is_given or None
+        _refuse_together("auth", auth, has_cipher, has_token)
+        _refuse_together("shop_id", shop_id, has_cipher, shop_code)
+        _refuse_together("shop_code", shop_code, has_cipher)
+        if all(each is None for each in (auth, has_cipher, shop_id, shop_code, has_token)):
             raise InvalidArgumentError(
                 "for_shop needs a shop, an access_token or an auth state.", argument="shop_id"
             )
+        _check_auth(auth)
         view = type(self).__new__(type(self))
         view._owns_http_client = False
         view._is_view = True
         view._session = self._session
         view._pipeline = self._pipeline
-        if access_token is not None:
+        if has_token:
             from .auth import AuthState
 
             # Another token is another authorization: the ciphers here are not its own.
-            auth = AuthState(access_token=access_token, shop_cipher=shop_cipher)
-        elif shop_cipher is not None:
-            auth = self._auth.for_shop(shop_cipher)
+            auth = AuthState(
+                access_token=token.optional("access_token"),
+                shop_cipher=cipher.optional("shop_cipher"),
+            )
+        elif has_cipher:
+            auth = self._auth.for_shop(cipher.optional("shop_cipher"))
         if shop_id is not None:
-            auth = self._named_shop(auth or self._auth, "id", shop_id)
+            auth = self._named_shop(auth or self._auth, "id", _shop_name(shop_id, "shop_id"))
         elif shop_code is not None:
-            auth = self._named_shop(auth or self._auth, "code", shop_code)
+            auth = self._named_shop(auth or self._auth, "code", _shop_name(shop_code, "shop_code"))
         assert auth is not None, "one of the arguments led to a state"
         view._given_auth = auth
         return view
@@ -209,17 +244,24 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
 
         async def fetch() -> list[AuthorizedShop]:
             response = await asking.authorization.get_authorized_shops()
+            usable = [shop for shop in response.data.shops if shop.id and shop.cipher]
+            problems = [problem for shop in usable if (problem := problem_of(shop.cipher))]
+            if problems:
+                del response, usable  # tracebacks can show local variables
+                raise ResponseDecodeError(
+                    f"the service returned a shop_cipher that {problems[0]}.",
+                    operation="authorization.get_authorized_shops",
+                )
             return [
                 AuthorizedShop(
-                    id=shop.id,
-                    cipher=shop.cipher,
+                    id=shop.id or "",
+                    cipher=shop.cipher or "",
                     code=shop.code or "",
                     name=shop.name or "",
                     region=shop.region or "",
                     seller_type=shop.seller_type or "",
                 )
-                for shop in response.data.shops
-                if shop.id and shop.cipher
+                for shop in usable
             ]
 
         return auth.for_shop(shop=ShopReference(field, value, auth, fetch))
@@ -245,7 +287,7 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
         """
         from attrs import evolve
 
-        from .options import RequestOptions
+        from .options import RequestOptions, checked_options
         from .pipeline.request import Call
         from .raw import raw_operation
 
@@ -257,7 +299,7 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
             cipher=cipher,
             has_shop=self._auth.names_shop,
         )
-        options = options or RequestOptions()
+        options = RequestOptions() if options is None else checked_options(options)
         # What is written out here is sent as it is, an explicit None as null.
         extra = {**(body or {}), **(options.extra_body or {})}
         call = Call(
@@ -266,6 +308,7 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
             body=files or {},
             options=evolve(options, extra_body=extra),
         )
+        del query, body, files, extra  # tracebacks can show locals, and a cipher may be in these
         return await self._pipeline.run(call, None, self._auth)
 
     async def aclose(self) -> None:
@@ -286,9 +329,42 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
         return self
 
     def __repr__(self) -> str:
+        if "_session" not in vars(self):  # as tracebacks see a client with a rejected argument
+            return f"<{type(self).__name__}>"
         state = "closed" if self._session.closed else "open"
         kind = "view of " if self._is_view else ""
         return f"<{kind}{type(self).__name__} app_key={self._session.options.app_key!r} {state}>"
+
+
+class _HiddenArguments:
+    """Keyword arguments to pass on, secrets among them, with a repr that shows none."""
+
+    def __init__(self, arguments: Mapping[str, Any]) -> None:
+        self._arguments = arguments
+
+    def keys(self) -> KeysView[str]:
+        return self._arguments.keys()
+
+    def __getitem__(self, name: str) -> Any:
+        return self._arguments[name]
+
+
+def _check_auth(auth: object) -> None:
+    if auth is None:
+        return
+    from .auth import AuthState
+
+    if not isinstance(auth, AuthState):
+        raise invalid("auth", "an AuthState or None", auth)
+
+
+def _shop_name(value: object, argument: str) -> str:
+    """Return a shop's id or code as the service writes it; an id may be given as a number."""
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return str(value)
+    if not isinstance(value, str) or not value:
+        raise invalid(argument, "text that is not empty", value)
+    return value
 
 
 def _check_versions(api_versions: Mapping[str, str]) -> None:

@@ -6,8 +6,11 @@ import os
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
+import httpx
+
+from .argument_checks import check_integer, check_mapping, check_seconds, check_timeout, invalid
+from .credentials import Secret
 from .errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -15,6 +18,16 @@ if TYPE_CHECKING:
 
 DEFAULT_BASE_URL = "https://open-api.tiktokglobalshop.com"
 DEFAULT_MAX_RESPONSE_BYTES = 100_000_000
+
+
+class DefaultTimeout(float):
+    """The default of ``timeout``, which is distinct from the same number given by a caller.
+
+    A borrowed ``http_client`` keeps its own timeout unless one is given.
+    """
+
+
+DEFAULT_TIMEOUT = DefaultTimeout(30.0)
 
 
 class ClientOptions:
@@ -27,58 +40,77 @@ class ClientOptions:
         self,
         *,
         app_key: str,
-        app_secret: str,
+        app_secret: Secret,
         base_url: str,
         timeout: Timeout | None,
         max_retries: int,
         max_in_flight: int,
-        api_versions: Mapping[str, str],
+        api_versions: Mapping[str, str] | None = None,
         deadline: float | None = None,
         max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES,
+        is_borrowed: bool = False,
     ) -> None:
-        for name, value in {"app_key": app_key, "app_secret": app_secret}.items():
-            if not value:
-                raise InvalidArgumentError(f"{name} is empty.", argument=name)
-        if max_in_flight < 1:
-            raise InvalidArgumentError("max_in_flight is below 1.", argument="max_in_flight")
-        _check_max_response_bytes(max_response_bytes)
-        check_retrying(max_retries, deadline)
-        _check_base_url(base_url)
-        self.app_key = app_key
-        self.app_secret = app_secret
-        self.base_url = base_url
+        check_timeout(timeout, "None waits without limit.")
+        check_integer(max_in_flight, "max_in_flight", 1)
+        check_integer(max_retries, "max_retries", 0)
+        check_integer(max_response_bytes, "max_response_bytes", 1)
+        check_seconds(deadline, "deadline")
+        _check_api_versions(api_versions)
+        self.app_key = Secret(app_key).required("app_key")
+        self.app_secret = app_secret.required("app_secret")
+        self.base_url = checked_base_url(base_url)
         self.timeout = timeout
+        self.follows_http_client = is_borrowed and isinstance(timeout, DefaultTimeout)
+        """Whether the timeout is that of the borrowed ``http_client``."""
         self.deadline = deadline
         self.max_retries = max_retries
         self.max_in_flight = max_in_flight
         self.max_response_bytes = max_response_bytes
-        self.api_versions = api_versions
+        self.api_versions = dict(api_versions or {})
 
 
-def check_retrying(max_retries: int | None, deadline: float | None) -> None:
-    """Refuse numbers that mean nothing; they are the same for a client and for a call."""
-    if max_retries is not None and max_retries < 0:
-        raise InvalidArgumentError("max_retries is below 0.", argument="max_retries")
-    if deadline is not None and not deadline > 0:
-        raise InvalidArgumentError("deadline is not above 0.", argument="deadline")
+def _check_api_versions(api_versions: Mapping[str, str] | None) -> None:
+    check_mapping(api_versions, "api_versions", 'a mapping such as {"order.get_order_detail": …}')
+    for operation_id, version in (api_versions or {}).items():
+        if not isinstance(version, str):
+            raise invalid(f"the version of {operation_id}", 'text such as "202309"', version)
 
 
-def _check_max_response_bytes(value: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InvalidArgumentError(
-            f"max_response_bytes must be a positive integer, not {value!r}.",
-            argument="max_response_bytes",
-        )
+def checked_base_url(base_url: object, source: str = "base_url") -> str:
+    """Return ``base_url`` without a slash at its end; reject what is no plain http(s) URL."""
+    if not isinstance(base_url, str):
+        raise invalid("base_url", f"text such as {DEFAULT_BASE_URL!r}", base_url)
+    problem = _problem_of_url(base_url)
+    if problem is None:
+        return base_url.rstrip("/")
+    # A user and password may stand before the @; the rest may be shown.
+    quoted = "" if "@" in base_url else f" {base_url[:200]!r}"
+    raise InvalidArgumentError(
+        f"{source}{quoted} {problem}.",
+        argument="base_url",
+        hint=f"It must be a plain http(s) URL such as {DEFAULT_BASE_URL!r}.",
+    )
 
 
-def _check_base_url(base_url: str) -> None:
-    parts = urlsplit(base_url)
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
-        raise InvalidArgumentError(
-            "base_url is not a plain http(s) URL.",
-            argument="base_url",
-            hint=f'It is one like "{DEFAULT_BASE_URL}".',
-        )
+def _problem_of_url(text: str) -> str | None:
+    if " " in text or not text.isprintable():
+        return "has whitespace or a control character"
+    try:
+        url = httpx.URL(text)
+        host, port = url.host, url.port
+    except (httpx.InvalidURL, ValueError, IndexError):  # the latter two for names IDNA rejects
+        return "is not a valid URL"
+    if url.scheme not in ("http", "https"):
+        return "does not begin with http:// or https://"
+    if not host or any(not 0 < len(label) < 64 for label in host.rstrip(".").split(".")):
+        return "has no valid host"
+    if port is not None and not 0 < port < 65536:
+        return "has a port that is not between 1 and 65535"
+    if url.userinfo:
+        return "has a user or password"
+    if "?" in text or "#" in text:
+        return "has a query or a fragment"
+    return None
 
 
 ENVIRONMENT = MappingProxyType(
@@ -98,19 +130,26 @@ REQUIRED_IN_ENVIRONMENT = ("app_key", "app_secret")
 def from_environment(*, skip: Collection[str] = ()) -> dict[str, str]:
     """Return the client's arguments that the environment sets; empty variables count as unset.
 
-    Those in ``skip`` are given otherwise and not looked for.
+    Those in ``skip`` are given otherwise and not looked for. A value that cannot be used is
+    rejected here, where the variable's name is known.
     """
-    found: dict[str, str] = {}
-    for argument, variables in ENVIRONMENT.items():
-        value = next((os.environ[name] for name in variables if os.environ.get(name)), None)
+    variables: dict[str, str] = {}
+    for argument, candidates in ENVIRONMENT.items():
+        variable = next((name for name in candidates if os.environ.get(name)), None)
         if argument in skip:
             continue
-        if value is not None:
-            found[argument] = value
+        if variable is not None:
+            variables[argument] = variable
         elif argument in REQUIRED_IN_ENVIRONMENT:
             raise InvalidArgumentError(
-                f"the environment variable {variables[0]} is not set.",
+                f"the environment variable {candidates[0]} is not set.",
                 argument=argument,
                 hint="Its value stands in Partner Center, on the page of your app.",
             )
-    return found
+    for argument, variable in variables.items():
+        source = f"the environment variable {variable}"
+        if argument == "base_url":
+            checked_base_url(os.environ[variable], source)
+        else:
+            Secret(os.environ[variable]).required(argument, source)
+    return {argument: os.environ[variable] for argument, variable in variables.items()}

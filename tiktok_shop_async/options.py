@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import attrs
 import httpx
 
 from ._callbacks import check_callable, reject_coroutine_function
-from .client_options import check_retrying
+from .argument_checks import (
+    check_integer,
+    check_mapping,
+    check_seconds,
+    check_text,
+    check_timeout,
+    invalid,
+    options_hint,
+)
 
 Timeout: TypeAlias = float | httpx.Timeout
 """Seconds for each of connecting, sending and waiting for bytes."""
@@ -31,10 +39,10 @@ class RequestOptions:
     priority: Priority = "normal"
     api_version: str | None = None
     """Six digits such as ``"202309"``: one of the operation's known versions."""
-    extra_query: Mapping[str, Any] | None = None
+    extra_query: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
     """Query parameters that the catalogue lacks; they are signed like the others."""
     extra_headers: Mapping[str, str] | None = attrs.field(default=None, repr=False)
-    extra_body: Mapping[str, Any] | None = None
+    extra_body: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
     """Fields to add to a JSON body, or to replace in it; None is sent as null."""
     idempotency_key: str | None = None
     """Up to 255 characters, for the operations that take one; made for each call if left out."""
@@ -45,7 +53,30 @@ class RequestOptions:
     """
 
     def __attrs_post_init__(self) -> None:
-        check_retrying(self.max_retries, self.deadline)
+        check_timeout(self.timeout, "httpx.Timeout(None) waits without limit.")
+        check_seconds(self.deadline, "deadline")
+        if self.max_retries is not None:
+            check_integer(self.max_retries, "max_retries", 0)
+        if self.priority not in _PRIORITIES:
+            raise invalid("priority", " or ".join(map(repr, _PRIORITIES)), self.priority)
+        check_text(self.api_version, "api_version", '"202309"')
+        check_text(self.idempotency_key, "idempotency_key", "uuid4().hex")
+        check_mapping(self.extra_query, "extra_query")
+        check_mapping(self.extra_body, "extra_body")
+        check_mapping(self.extra_headers, "extra_headers")
+        for name, value in (self.extra_headers or {}).items():
+            if not isinstance(value, str):
+                raise invalid(f"the header {name} in extra_headers", "text (str)", value)
         if self.before_sending is not None:
             check_callable("before_sending", self.before_sending)
             reject_coroutine_function("before_sending", self.before_sending)
+
+
+_PRIORITIES = get_args(Priority)
+
+
+def checked_options(options: object) -> RequestOptions:
+    """Return the options of a call; reject a mapping, which would be ignored or fail late."""
+    if isinstance(options, RequestOptions):
+        return options
+    raise invalid("options", "RequestOptions or None", options, options_hint(options))

@@ -4,25 +4,55 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
+from html.entities import codepoint2name
 
 MASK = "***"
 
+MIN_LENGTH = 8
+"""Shorter values are not masked: the service gives out none, and a test's would mangle words."""
+
+_NAMES = (
+    "app_secret",
+    "access_token",
+    "refresh_token",
+    "auth_code",
+    "shop_cipher",
+    "category_asset_cipher",
+    "cipher",
+    "x-tts-access-token",
+    "sign",
+)
+_WORDS = {*_NAMES, "app_key", "authorization", "signature", "timestamp", "service_id"}
+"""Words of the service's messages: no credential of its own, but perhaps one of a test."""
+
+# What ends a value may be escaped or percent-encoded, as the value itself is.
+_END = r"""["'&\s,}<>\\]|%(?:25)*(?:26|22|20|2C)|&quot;|&\#"""
 _NAMED_SECRET = re.compile(
-    r"""(?ix)
-    ( ["']? \b
-      (?: app_secret | access_token | refresh_token | auth_code | shop_cipher
-        | category_asset_cipher | cipher | x-tts-access-token | sign )
-      \b ["']? \s* [:=] \s* ["']? )
-    [^"'&\s,}<>]+
+    rf"""(?ix)
+    ( (?: (?<![a-z0-9_]) | (?<=26) | (?<=22) | (?<=27) | (?<=20) | (?<=3F) )  # %26: an ampersand
+      (?: {"|".join(map(re.escape, _NAMES))} ) (?![a-z0-9_-])
+      (?: \\* ["'] | %(?:25)*22 | &quot; )?
+      (?: \s* = \s* | %(?:25)*3D | \s* (?: : | %(?:25)*3A ) (?: \s | %(?:25)*20 )* )
+      (?: \\* ["'] | %(?:25)*22 | &quot; )?
+    )
+    ( (?: (?! {_END} ) . )+ )
     """
 )
+_WORD_OF_A_MESSAGE = re.compile(r"[A-Za-z]?[a-z]*[.:;!?]*")
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """Return ``text`` without ``secrets`` and without values that stand behind a secret's name."""
+    """Return ``text`` without ``secrets`` and without values that stand behind a secret's name.
+
+    A secret is found as it is, escaped by JSON, HTML or a Python ``repr``, and percent-encoded.
+    """
     for secret in secrets:
-        text = text.replace(secret, MASK)
-    return _NAMED_SECRET.sub(rf"\g<1>{MASK}", text)
+        if len(secret) < MIN_LENGTH or secret.lower() in _WORDS:
+            continue
+        if _longest_run(secret) in text:  # which no encoding changes, and is found in no time
+            text = _pattern(secret).sub(MASK, text)
+    return _NAMED_SECRET.sub(_masked, text)
 
 
 def excerpt(body: bytes, secrets: Iterable[str] = (), limit: int = 300) -> str:
@@ -31,3 +61,55 @@ def excerpt(body: bytes, secrets: Iterable[str] = (), limit: int = 300) -> str:
     text = redact(body[: limit * 8].decode("utf-8", "replace"), secrets)
     text = " ".join(text.split())
     return text if len(text) <= limit else text[:limit] + "…"
+
+
+def _masked(found: re.Match[str]) -> str:
+    name, value = found.group(1, 2)
+    # "sign: invalid" is a sentence. After an equals sign, and in quotes, there is a value.
+    if name[-1] in ": " and "=" not in name and _WORD_OF_A_MESSAGE.fullmatch(value):
+        return found[0]
+    return f"{name}{MASK}"
+
+
+@lru_cache(maxsize=256)
+def _longest_run(secret: str) -> str:
+    return max(re.findall(r"[A-Za-z0-9]*", secret), key=len)
+
+
+@lru_cache(maxsize=256)
+def _pattern(secret: str) -> re.Pattern[str]:
+    """Return what matches a secret in all its forms: encodings leave letters and digits alone."""
+    return re.compile("".join(_any_form(each) for each in secret))
+
+
+@lru_cache(maxsize=256)
+def _any_form(character: str) -> str:
+    if character.isascii() and character.isalnum():
+        return character
+    code = ord(character)
+    percent = "%(?:25)*".join(["", *(f"(?i:{byte:02x})" for byte in _utf8(character))])
+    forms = [
+        percent,
+        rf"\\+u(?i:{code:04x})",
+        rf"\\+U(?i:{code:08x})",
+        rf"&\#0*{code};",
+        rf"&\#[xX]0*(?i:{code:x});",
+    ]
+    if code < 256:
+        forms.append(rf"\\+x(?i:{code:02x})")
+    if code in codepoint2name:
+        forms.append(f"&{codepoint2name[code]};")
+    if character == " ":
+        forms.append(r"\+")
+    if character in _ESCAPES:
+        forms.append(rf"\\+{_ESCAPES[character]}")
+    # Last of all, since it may be the beginning of another form.
+    forms.append(r"\\+" if character == "\\" else rf"\\*{re.escape(character)}")
+    return f"(?:{'|'.join(forms)})"
+
+
+_ESCAPES = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
+
+
+def _utf8(character: str) -> bytes:
+    return character.encode("utf-8", "surrogatepass")

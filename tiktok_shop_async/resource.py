@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import attrs
 
 from .auth import AuthState
-from .options import RequestOptions
+from .options import RequestOptions, checked_options
 from .pagination import Pager
 from .pipeline.operation import Operation
 from .pipeline.request import Call
@@ -42,7 +42,11 @@ class Resource:
         options: RequestOptions | None,
     ) -> Awaitable[APIResponse[M]]:
         call = Call(
-            operation=operation, path=path, query=query, body=body, options=options or _NO_OPTIONS
+            operation=operation,
+            path=path,
+            query=query,
+            body=body,
+            options=_NO_OPTIONS if options is None else checked_options(options),
         )
         return self._pipeline.run(call, model, self._auth)
 
@@ -56,7 +60,12 @@ class Resource:
         save_to: str | PathLike[str] | None,
         options: RequestOptions | None,
     ) -> Awaitable[FileResponse[M]]:
-        call = Call(operation=operation, path=path, query=query, options=options or _NO_OPTIONS)
+        call = Call(
+            operation=operation,
+            path=path,
+            query=query,
+            options=_NO_OPTIONS if options is None else checked_options(options),
+        )
         return self._pipeline.download(call, model, self._auth, save_to)
 
     def _paged(
@@ -72,7 +81,11 @@ class Resource:
         pagination = operation.pagination
         assert pagination is not None
         first = Call(
-            operation=operation, path=path, query=query, body=body, options=options or _NO_OPTIONS
+            operation=operation,
+            path=path,
+            query=query,
+            body=body,
+            options=_NO_OPTIONS if options is None else checked_options(options),
         )
 
         def fetch(token: str | None) -> Awaitable[APIResponse[M]]:

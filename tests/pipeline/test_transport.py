@@ -15,6 +15,8 @@ from tiktok_shop_async import (
     TransportError,
 )
 
+PROTOCOL_ERRORS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL)
+
 
 def subclasses(kind: type[Exception]) -> set[type[Exception]]:
     return {kind}.union(*(subclasses(child) for child in kind.__subclasses__()))
@@ -47,7 +49,13 @@ async def test_no_httpx_exception_escapes(
         with pytest.raises(TikTokShopError) as caught:
             await call
         assert caught.value.operation in ("order.get_order_detail", "return_refund.cancel_order")
-        assert caught.value.__cause__ is not None
+        ours: BaseException = caught.value
+        while isinstance(ours.__cause__, TikTokShopError):
+            ours = ours.__cause__
+        # Errors about the request itself quote it, so they are not chained.
+        assert (ours.__cause__ is None) == issubclass(kind, PROTOCOL_ERRORS)
+        assert ours.__context__ is None
+        assert ours.__suppress_context__
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._closing import ClosedOnExit
 from .._not_pickled import NotPickled
+from ..credentials import Secret
 from ..errors import InvalidArgumentError
 from .authorization import Authorization
 from .events import Announcer, EventHandler
@@ -85,7 +86,11 @@ class Authorizations(ClosedOnExit, NotPickled):
 
     def auth(self, open_id: str, *, shop_cipher: str | None = None) -> AuthState:
         """Return the auth state of a user; its token is read from the store when it is needed."""
-        return AuthState(authorization=self._authorization(open_id), shop_cipher=shop_cipher)
+        cipher = Secret(shop_cipher)
+        del shop_cipher  # tracebacks can show local variables
+        return AuthState(
+            authorization=self._authorization(open_id), shop_cipher=cipher.optional("shop_cipher")
+        )
 
     async def auth_of_shop(self, shop_id: str) -> AuthState | None:
         """Return the auth state of the seller whose shop it is; None if that is not known yet.

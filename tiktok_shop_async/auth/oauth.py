@@ -7,14 +7,16 @@ import time
 from collections.abc import Callable, Iterator
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
-from urllib.parse import quote, quote_plus, urlencode
+from urllib.parse import quote, urlencode
 
 import httpx
 
 from .._closing import ClosedOnExit
 from .._not_pickled import NotPickled
 from .._version import __version__
+from ..argument_checks import check_function, check_transport
 from ..client_options import ClientOptions
+from ..credentials import Secret
 from ..errors import (
     InvalidArgumentError,
     OutcomeUnknownError,
@@ -26,9 +28,10 @@ from ..errors import (
 from ..pipeline.connections import ConnectionStackTransport
 from ..pipeline.decoding import decode_data
 from ..pipeline.envelope import Success, open_envelope
+from ..pipeline.environment import check_certificate_files, check_network_settings
 from ..pipeline.receiving import receive
 from ..pipeline.session import Session
-from ..pipeline.transport import reports_faithfully, translated_errors
+from ..pipeline.transport import ErrorBoundary, reports_faithfully
 from .token import Token
 
 if TYPE_CHECKING:
@@ -86,25 +89,31 @@ class TikTokShopOAuth(ClosedOnExit, NotPickled):
             trust_env: Whether proxies and certificates from the environment count.
             clock: Returns Unix seconds, for a Retry-After that is a date.
         """
+        secret = Secret(app_secret)
+        del app_secret  # tracebacks can show local variables
         if transport is not None and proxy is not None:
             raise InvalidArgumentError(
                 "transport is given together with a proxy, which it replaces.", argument="transport"
             )
+        check_transport(transport)
+        check_function(clock, "clock", "callable without arguments")
+        check_network_settings(verify, trust_env)
         options = ClientOptions(
             app_key=app_key,
-            app_secret=app_secret,
-            base_url=(base_url or TOKEN_HOST).rstrip("/"),
+            app_secret=secret,
+            base_url=TOKEN_HOST if base_url is None else base_url,
             timeout=timeout,
             max_retries=0,
             max_in_flight=100,
-            api_versions={},
         )
         self.app_key = app_key
-        self.service_id = service_id
-        self._authorize_host = options.base_url if base_url else None
-        self._transport = transport or ConnectionStackTransport(
-            proxy=proxy, verify=verify, trust_env=trust_env
-        )
+        self.service_id = Secret(service_id).optional("service_id")
+        self._authorize_host = options.base_url if base_url is not None else None
+        if transport is None:
+            if options.base_url.startswith("https:"):
+                check_certificate_files(verify, trust_env)
+            transport = ConnectionStackTransport(proxy=proxy, verify=verify, trust_env=trust_env)
+        self._transport = transport
         http_client = httpx.AsyncClient(transport=self._transport)
         self._faithful = reports_faithfully(http_client)
         self._session = Session(http_client, options, clock=clock)
@@ -153,9 +162,11 @@ class TikTokShopOAuth(ClosedOnExit, NotPickled):
         A code works once, for half an hour. `ReauthorizationRequiredError` if it does not any more;
         `OutcomeUnknownError` if that cannot be known, since the answer was lost.
         """
-        _check(code, "code")
-        request = self._request("/api/v2/token/get", "authorized_code", auth_code=code)
-        del code  # tracebacks may show the values of names
+        secret = Secret(code)
+        del code  # tracebacks can show local variables
+        request = self._request(
+            "/api/v2/token/get", "authorized_code", auth_code=_checked(secret, "code")
+        )
         return await self._token(request, "oauth.exchange", works_once=True)
 
     async def refresh(self, refresh_token: str) -> Token:
@@ -164,11 +175,13 @@ class TikTokShopOAuth(ClosedOnExit, NotPickled):
         `Authorizations` does this in time, and once for all tasks and processes.
         `ReauthorizationRequiredError` if only the user can renew the authorization.
         """
-        _check(refresh_token, "refresh_token")
-        request = self._request(
-            "/api/v2/token/refresh", "refresh_token", refresh_token=refresh_token
-        )
+        secret = Secret(refresh_token)
         del refresh_token
+        request = self._request(
+            "/api/v2/token/refresh",
+            "refresh_token",
+            refresh_token=_checked(secret, "refresh_token"),
+        )
         return await self._token(request, "oauth.refresh", works_once=False)
 
     async def aclose(self) -> None:
@@ -181,6 +194,8 @@ class TikTokShopOAuth(ClosedOnExit, NotPickled):
         return self
 
     def __repr__(self) -> str:
+        if "_session" not in vars(self):  # as tracebacks see one with a rejected argument
+            return f"<{type(self).__name__}>"
         state = "closed" if self._session.closed else "open"
         return f"<{type(self).__name__} app_key={self.app_key!r} {state}>"
 
@@ -230,10 +245,14 @@ class TikTokShopOAuth(ClosedOnExit, NotPickled):
         return _token_of(success, operation)
 
     async def _answer(self, request: _TokenRequest, operation: str) -> Success:
-        secrets = tuple(request.secrets())
-        with translated_errors(operation, faithful=self._faithful, secrets=secrets):
+        secrets = request.secrets  # not the values: tracebacks can show local variables
+        with ErrorBoundary(operation, faithful=self._faithful, secrets=secrets()):
             answer = await receive(await self._transport.handle_async_request(request), operation)
-        return open_envelope(answer, None, operation, secrets, self._session.clock, quotable=False)
+            clock = self._session.clock
+            return open_envelope(answer, None, operation, secrets(), clock, quotable=False)
+
+
+_SECRET_PARAMETERS = ("app_secret", "auth_code", "refresh_token")
 
 
 class _TokenRequest(httpx.Request):
@@ -243,24 +262,21 @@ class _TokenRequest(httpx.Request):
         return f"<{type(self).__name__} {self.url.path}>"
 
     def secrets(self) -> Iterator[str]:
-        """Yield the secrets in all forms in which a URL may have them."""
-        for name in ("app_secret", "auth_code", "refresh_token"):
-            if name in self.url.params:
-                value = self.url.params[name]
-                yield from (value, quote(value, safe=""), quote(value), quote_plus(value))
+        """Yield the values that must not be shown."""
+        params = self.url.params
+        return (params[name] for name in _SECRET_PARAMETERS if name in params)
 
 
-def _check(value: str, argument: str) -> None:
-    """Refuse what cannot be a code or a token: such a value was cut, or decoded once too often."""
-    if not isinstance(value, str) or not value:
-        problem = "is empty or no text"
-    elif " " in value:
-        problem = "has a space, as a plus sign has become that was decoded twice"
-    elif not (value.isascii() and value.isprintable()):
-        problem = "has characters that the service's have not"
-    else:
-        return
-    raise InvalidArgumentError(f"the {argument} {problem}.", argument=argument)
+def _checked(secret: Secret, argument: str) -> str:
+    """Return a code or refresh token; with a space it was cut, or decoded once too often."""
+    value = secret.required(argument)
+    if " " not in value:
+        return value
+    del value
+    raise InvalidArgumentError(
+        f"the {argument} has a space, as a plus sign has become that was decoded twice.",
+        argument=argument,
+    )
 
 
 def _token_of(success: Success, operation: str) -> Token:

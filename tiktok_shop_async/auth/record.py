@@ -9,6 +9,7 @@ from typing import Any, Self
 import attrs
 
 from .._not_pickled import NotPickled
+from ..credentials import problem_of
 from ..errors import TokenStoreError
 from .token import Token
 
@@ -58,29 +59,41 @@ class AuthorizationRecord(NotPickled):
     @classmethod
     def from_bytes(cls, value: bytes) -> Self:
         """Return what `to_bytes` wrote; `TokenStoreError` if it was something else."""
+        record = cls._read(value)
+        del value  # tracebacks can show local variables
+        if isinstance(record, cls):
+            return record
+        if record is not None:
+            raise TokenStoreError(
+                f"the store has an authorization in format {record}, "
+                f"and this version reads format {FORMAT}.",
+                hint="Run one version of tiktok-shop-async on all machines.",
+            )
+        raise TokenStoreError(
+            "the store has something under this key that is no authorization.",
+            hint="Use a table, or a key prefix, of its own; and one encryption key.",
+        )
+
+    @classmethod
+    def _read(cls, value: bytes) -> Self | str | None:
+        """Return the record, or its format if that is another one, or None for anything else."""
         try:
             document = json.loads(value)
             if document["format"] != FORMAT:
-                raise TokenStoreError(
-                    f"the store has an authorization in format {document['format']}, "
-                    f"and this version reads format {FORMAT}.",
-                    hint="Run one version of tiktok-shop-async on all machines.",
-                )
+                return str(document["format"])[:20]
+            shops = tuple(AuthorizedShop(**shop) for shop in document["shops"])
+            if any(problem_of(shop.cipher) for shop in shops):
+                return None
             return cls(
                 token=Token.from_document(document["token"]),
-                shops=tuple(AuthorizedShop(**shop) for shop in document["shops"]),
+                shops=shops,
                 refreshed_at=_moment(document["refreshed_at"]),
                 refresh_started_at=_moment(document["refresh_started_at"]),
                 ended=document["ended"],
                 withdrawn=document["withdrawn"],
             )
         except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, OSError):
-            pass
-        # Outside of the block: the exception there may quote what is secret here.
-        raise TokenStoreError(
-            "the store has something under this key that is no authorization.",
-            hint="Use a table, or a key prefix, of its own; and one encryption key.",
-        )
+            return None
 
 
 def _seconds(moment: datetime | None) -> float | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from .._not_pickled import NotPickled
+from ..credentials import Secret
 
 if TYPE_CHECKING:
     from .authorization import Authorization
@@ -26,12 +27,14 @@ def _inherited(name: str, doc: str) -> property:
         return value
 
     def set_(self: AuthState, value: str | None) -> None:
-        setattr(self, private, value)
+        secret = Secret(value)
+        del value  # tracebacks can show local variables
+        setattr(self, private, secret.optional(name))
 
     return property(get, set_, doc=doc)
 
 
-@attrs.define(kw_only=True, eq=False, slots=False)
+@attrs.define(kw_only=True, eq=False, slots=False, init=False)
 class AuthState(NotPickled):
     """Access token and ciphers; set them at any time, the next attempt signs with them.
 
@@ -48,6 +51,25 @@ class AuthState(NotPickled):
     _shop: ShopReference | None = attrs.field(default=None, init=False)
     _base: AuthState | None = attrs.field(default=None, init=False, repr=False)
     _directory: ShopDirectory | None = attrs.field(default=None, init=False, repr=False)
+
+    def __init__(
+        self,
+        *,
+        access_token: str | None = None,
+        shop_cipher: str | None = None,
+        category_asset_cipher: str | None = None,
+        authorization: Authorization | None = None,
+    ) -> None:
+        self.__attrs_init__(  # type: ignore[attr-defined]  # attrs makes it
+            access_token=access_token,
+            shop_cipher=shop_cipher,
+            category_asset_cipher=category_asset_cipher,
+            authorization=authorization,
+        )
+        # Not by validators: a traceback would show the values in the frame of `__attrs_init__`.
+        del access_token, shop_cipher, category_asset_cipher
+        for name in ("access_token", "shop_cipher", "category_asset_cipher"):
+            Secret(getattr(self, f"_{name}")).optional(name)
 
     shop_cipher = _inherited("shop_cipher", "Names the shop, for the operations that take it.")
     category_asset_cipher = _inherited(
@@ -66,7 +88,9 @@ class AuthState(NotPickled):
 
     @access_token.setter
     def access_token(self, value: str | None) -> None:
-        self._access_token = value
+        secret = Secret(value)
+        del value  # tracebacks can show local variables
+        self._access_token = secret.optional("access_token")
 
     @property
     def authorization(self) -> Authorization | None:
@@ -100,7 +124,9 @@ class AuthState(NotPickled):
 
         It goes on following the token of this one.
         """
-        derived = AuthState(shop_cipher=shop_cipher)
+        cipher = Secret(shop_cipher)
+        del shop_cipher  # tracebacks can show local variables
+        derived = AuthState(shop_cipher=cipher.optional("shop_cipher"))
         derived._shop = shop
         derived._base = self
         return derived

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .._not_pickled import NotPickled
+from ..credentials import Secret
 from ..errors import InvalidArgumentError, StateError, StateExpiredError
 
 try:
@@ -40,9 +41,11 @@ class StateSigner(NotPickled):
             secret: Yours, at least 16 characters, alike in all processes.
             clock: Returns Unix seconds.
         """
-        if len(secret) < 16:
+        hidden = Secret(secret)
+        del secret  # tracebacks can show local variables
+        if not isinstance(hidden.value, str) or len(hidden.value) < 16:
             raise InvalidArgumentError(
-                "the secret is shorter than 16 characters.",
+                "the secret must be text of at least 16 characters.",
                 argument="secret",
                 hint="python -c 'import secrets; print(secrets.token_urlsafe())' makes one.",
             )
@@ -52,7 +55,7 @@ class StateSigner(NotPickled):
                 return math.floor(clock())
 
         self._serializer = URLSafeTimedSerializer(
-            secret,
+            hidden.value,
             signer=Signer,
             signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
         )

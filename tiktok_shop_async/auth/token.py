@@ -10,6 +10,7 @@ from typing import Any, Self
 import attrs
 
 from .._not_pickled import NotPickled
+from ..credentials import Secret, problem_of
 
 
 class UserType(IntEnum):
@@ -20,7 +21,7 @@ class UserType(IntEnum):
     PARTNER = 3
 
 
-@attrs.frozen(kw_only=True, slots=False)
+@attrs.frozen(kw_only=True, slots=False, init=False)
 class Token(NotPickled):
     """An access token with its refresh token; the four values change together or not at all.
 
@@ -41,6 +42,35 @@ class Token(NotPickled):
     """A `UserType`, or a number that the service added since."""
     granted_scopes: tuple[str, ...] = ()
 
+    def __init__(
+        self,
+        *,
+        access_token: str,
+        refresh_token: str,
+        access_token_expires_at: datetime,
+        refresh_token_expires_at: datetime,
+        open_id: str = "",
+        seller_name: str = "",
+        seller_base_region: str = "",
+        user_type: int = UserType.SELLER,
+        granted_scopes: tuple[str, ...] = (),
+    ) -> None:
+        self.__attrs_init__(  # type: ignore[attr-defined]  # attrs makes it
+            access_token=access_token,
+            refresh_token=refresh_token,
+            access_token_expires_at=access_token_expires_at,
+            refresh_token_expires_at=refresh_token_expires_at,
+            open_id=open_id,
+            seller_name=seller_name,
+            seller_base_region=seller_base_region,
+            user_type=user_type,
+            granted_scopes=granted_scopes,
+        )
+        # Not by validators: a traceback would show the values in the frame of `__attrs_init__`.
+        del access_token, refresh_token
+        Secret(self.access_token).required("access_token")
+        Secret(self.refresh_token).required("refresh_token")
+
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
         """Return the token of the JSON that the service gives, or that `as_document` gave.
@@ -48,8 +78,8 @@ class Token(NotPickled):
         `ValueError` names the field that is missing or unreadable; there is no half a token.
         """
         return cls(
-            access_token=_text(document, "access_token"),
-            refresh_token=_text(document, "refresh_token"),
+            access_token=_credential(document, "access_token"),
+            refresh_token=_credential(document, "refresh_token"),
             access_token_expires_at=_moment(document, "access_token_expire_in"),
             refresh_token_expires_at=_moment(document, "refresh_token_expire_in"),
             open_id=_optional_text(document, "open_id"),
@@ -91,10 +121,13 @@ _EARLIEST = 1_000_000_000
 _LATEST = 253_402_300_799  # the end of the year 9999, as far as Python counts
 
 
-def _text(document: Mapping[str, Any], name: str) -> str:
+def _credential(document: Mapping[str, Any], name: str) -> str:
     value = document.get(name)
     if not isinstance(value, str) or not value:
         raise ValueError(f"{name} is missing")
+    problem = problem_of(value)
+    if problem is not None:
+        raise ValueError(f"{name} {problem}")
     return value
 
 

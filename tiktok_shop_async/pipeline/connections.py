@@ -14,11 +14,18 @@ from collections import defaultdict, deque
 from collections.abc import AsyncIterator
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
-from urllib.request import getproxies, proxy_bypass
+from urllib.request import proxy_bypass
 
 import httpx
 
 from .delivery import delivery_of, traced
+from .environment import (
+    ProxyConnectError,
+    checked_proxy,
+    environment_proxies,
+    is_about_certificates,
+    new_ssl_context,
+)
 from .threads import in_thread
 
 if TYPE_CHECKING:
@@ -42,8 +49,8 @@ class ConnectionStackTransport(httpx.AsyncBaseTransport):
         trust_env: bool = True,
         keepalive_expiry: float = KEEPALIVE_EXPIRY,
     ) -> None:
-        self._proxy = httpx.Proxy(proxy) if isinstance(proxy, str) else proxy
-        self._env_proxies = _environment_proxies() if trust_env and proxy is None else {}
+        self._proxy = checked_proxy(proxy)
+        self._env_proxies = environment_proxies() if trust_env and proxy is None else {}
         self._verify = verify
         self._trust_env = trust_env
         self._keepalive_expiry = keepalive_expiry
@@ -162,6 +169,7 @@ class _ProxiedConnection(httpx.AsyncHTTPTransport):
     def __init__(
         self, proxy: httpx.Proxy, context: ssl.SSLContext | None, keepalive_expiry: float
     ) -> None:
+        self._address = f"{proxy.url.scheme}://{proxy.url.netloc.decode()}"
         super().__init__(
             verify=context or _unused_ssl_context(),
             proxy=proxy,
@@ -170,7 +178,14 @@ class _ProxiedConnection(httpx.AsyncHTTPTransport):
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        return await super().handle_async_request(traced(request))
+        try:
+            return await super().handle_async_request(traced(request))
+        except httpx.ConnectError as error:
+            if is_about_certificates(error):
+                raise
+            raise ProxyConnectError(
+                f"the proxy {self._address} cannot be reached: {error}"
+            ) from error
 
     def is_usable(self) -> bool:
         return True  # it replaces a dead connection by itself
@@ -209,14 +224,6 @@ class _Body(httpx.AsyncByteStream):
         await self._transport.give_back(connection, self._idle)
 
 
-def _environment_proxies() -> dict[str, httpx.Proxy]:
-    return {
-        scheme: httpx.Proxy(address if "://" in address else f"http://{address}")
-        for scheme, address in getproxies().items()
-        if scheme in ("http", "https", "all") and address
-    }
-
-
 _ssl_contexts_lock = threading.Lock()
 
 
@@ -230,7 +237,7 @@ def shared_ssl_context(verify: ssl.SSLContext | bool, trust_env: bool) -> ssl.SS
 
 @cache
 def _new_ssl_context(verify: bool, trust_env: bool) -> ssl.SSLContext:
-    return httpx.create_ssl_context(verify=verify, trust_env=trust_env)
+    return new_ssl_context(verify, trust_env)
 
 
 @cache

@@ -30,8 +30,8 @@ class RawResponse:
     """A response, read to its end."""
 
     status: int
-    headers: httpx.Headers
-    body: bytes
+    headers: httpx.Headers = attrs.field(repr=False)
+    body: bytes = attrs.field(repr=False)
     """Content encoding undone."""
 
     @property

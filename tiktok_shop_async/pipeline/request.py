@@ -37,9 +37,9 @@ class Call:
     """One call as its caller wrote it: an operation and arguments by their wire names."""
 
     operation: Operation
-    path: Arguments = _NO_ARGUMENTS
-    query: Arguments = _NO_ARGUMENTS
-    body: Arguments = _NO_ARGUMENTS
+    path: Arguments = attrs.field(default=_NO_ARGUMENTS, repr=False)
+    query: Arguments = attrs.field(default=_NO_ARGUMENTS, repr=False)
+    body: Arguments = attrs.field(default=_NO_ARGUMENTS, repr=False)
     options: RequestOptions
 
     @property
@@ -78,13 +78,13 @@ class UnsignedRequest:
     method: str
     path: str
     """Decoded, as it is signed."""
-    query: tuple[tuple[str, str], ...]
+    query: tuple[tuple[str, str], ...] = attrs.field(repr=False)
     """Decoded, as it is signed."""
-    target: str
+    target: str = attrs.field(repr=False)
     """Path and query as they go over the wire, ready for more parameters."""
-    headers: Headers
+    headers: Headers = attrs.field(repr=False)
     """Those of the body, and the caller's own."""
-    body: bytes | MultipartBody
+    body: bytes | MultipartBody = attrs.field(repr=False)
 
     @property
     def signed_body(self) -> bytes:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Awaitable, Mapping
+from contextlib import ExitStack
 from functools import partial
 from os import PathLike
 from typing import Any, TypeVar
@@ -21,8 +21,8 @@ from .envelope import open_envelope
 from .receiving import MAX_INLINE_BYTES, RawResponse, off_the_loop, receive
 from .request import Call, build_request
 from .session import Session
-from .signing import AppCredentials, SigningAuth
-from .transport import reports_faithfully, send, translated_errors
+from .signing import APIRequest, AppCredentials, AttemptSecrets, SigningAuth
+from .transport import ErrorBoundary, reports_faithfully, send
 
 M = TypeVar("M")
 
@@ -74,25 +74,27 @@ class Pipeline:
         delivery: Delivery,
     ) -> APIResponse[M]:
         operation = call.operation.id
-        with ExitStack() as files, self._translated_errors(operation, auth, delivery):
-            answer = await receive(
-                await self._send(call, version, auth, files, delivery),
-                operation,
-                self._session.options.max_response_bytes,
-            )
-        if len(answer.body) > MAX_INLINE_BYTES:
-            return await off_the_loop(self._read, answer, operation, model, auth, number)
-        return self._read(answer, operation, model, auth, number)
+        secrets = AttemptSecrets(self._app, auth)
+        with self._boundary(operation, secrets, delivery):
+            with ExitStack() as files:
+                answer = await receive(
+                    await self._send(call, version, auth, files, secrets, delivery),
+                    operation,
+                    self._session.options.max_response_bytes,
+                )
+            if len(answer.body) > MAX_INLINE_BYTES:
+                return await off_the_loop(self._read, answer, operation, model, secrets, number)
+            return self._read(answer, operation, model, secrets, number)
 
     def _read(
         self,
         answer: RawResponse,
         operation: str,
         model: type[M] | None,
-        auth: AuthState,
+        secrets: AttemptSecrets,
         number: int,
     ) -> APIResponse[M]:
-        success = open_envelope(answer, model, operation, self._secrets(auth), self._session.clock)
+        success = open_envelope(answer, model, operation, secrets, self._session.clock)
         data, issues = decode_data(model, success.data)
         return APIResponse(
             data=data,
@@ -107,7 +109,13 @@ class Pipeline:
         )
 
     async def _send(
-        self, call: Call, version: str, auth: AuthState, files: ExitStack, delivery: Delivery
+        self,
+        call: Call,
+        version: str,
+        auth: AuthState,
+        files: ExitStack,
+        secrets: AttemptSecrets,
+        delivery: Delivery,
     ) -> httpx.Response:
         """Make one attempt: build, sign, send; the answer's body is still to come."""
         unsigned = build_request(call, version, files)
@@ -119,15 +127,14 @@ class Pipeline:
             auth=auth,
             clock=self._session.clock,
         )
-        given = call.options.timeout
-        timeout = self._timeout if given is None else _timeout_extension(given)
-        request = httpx.Request(
+        request = APIRequest(
             unsigned.method,
             self._base_url,  # a stand-in: signing sets the real one, and parsing a URL is not cheap
             headers=[*self._headers, *unsigned.headers],
             stream=unsigned.stream,
-            extensions={**timeout, DELIVERY: delivery},
+            extensions={**self._timeout_of(call), DELIVERY: delivery},
         )
+        secrets.request = request
         if isinstance(unsigned.body, bytes):
             request.read()  # so that transports and hooks can look at request.content
         return await send(self._session.http_client, request, signing, call.options.before_sending)
@@ -137,16 +144,18 @@ class Pipeline:
         chosen = call.options.api_version or self._session.options.api_versions.get(operation.id)
         return operation.versions[-1] if chosen is None else operation.check_version(chosen)
 
-    def _secrets(self, auth: AuthState) -> Iterator[str]:
-        yield self._app.app_secret
-        yield from auth.secrets()
+    def _boundary(
+        self, operation: str, secrets: AttemptSecrets, delivery: Delivery
+    ) -> ErrorBoundary:
+        return ErrorBoundary(operation, faithful=self._faithful, secrets=secrets, delivery=delivery)
 
-    def _translated_errors(
-        self, operation: str, auth: AuthState, delivery: Delivery
-    ) -> AbstractContextManager[None]:
-        return translated_errors(
-            operation, faithful=self._faithful, secrets=self._secrets(auth), delivery=delivery
-        )
+    def _timeout_of(self, call: Call) -> Mapping[str, Any]:
+        timeout = call.options.timeout
+        if timeout is not None:
+            return _timeout_extension(timeout)
+        if self._session.options.follows_http_client:
+            return _timeout_extension(self._session.http_client.timeout)
+        return self._timeout
 
 
 def _timeout_extension(timeout: Timeout | None) -> dict[str, Any]:

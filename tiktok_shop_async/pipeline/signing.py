@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 import attrs
 import httpx
@@ -15,6 +15,8 @@ from ..errors import InvalidArgumentError
 from .operation import Operation
 from .request import UnsignedRequest
 
+TOKEN_HEADER = "x-tts-access-token"  # noqa: S105 - the header's name
+_SECRET_PARAMETERS = frozenset({"sign", "shop_cipher", "category_asset_cipher"})
 UNSIGNED_PARAMETERS = frozenset({"sign", "access_token"})
 
 _HOW_TO_GET = {
@@ -60,6 +62,30 @@ class AppCredentials:
     app_secret: str = attrs.field(repr=False)
 
 
+class AttemptSecrets:
+    """The values that no error of an attempt may show; its repr shows none either.
+
+    Both those in force now and those that were sent: the caller may have set others since.
+    """
+
+    __slots__ = ("_app", "_auth", "request")
+
+    def __init__(self, app: AppCredentials, auth: AuthState) -> None:
+        self._app = app
+        self._auth = auth
+        self.request: httpx.Request | None = None
+
+    def __iter__(self) -> Iterator[str]:
+        yield self._app.app_secret
+        yield from self._auth.secrets()
+        if self.request is not None:
+            yield self.request.headers.get(TOKEN_HEADER, "")
+            query = self.request.url.raw_path.partition(b"?")[2]
+            for name, value in parse_qsl(query.decode("ascii", "replace")):
+                if name in _SECRET_PARAMETERS:
+                    yield value
+
+
 @attrs.frozen(kw_only=True)
 class SigningAuth(httpx.Auth):
     """Signs one request at the moment it is sent, with the credentials in force then."""
@@ -74,7 +100,7 @@ class SigningAuth(httpx.Auth):
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Give ``request`` its final URL and the token header."""
         request.url = _SignedURL(self.base_url, self.signed_target())
-        request.headers["x-tts-access-token"] = self._credential("access_token")
+        request.headers[TOKEN_HEADER] = self._credential("access_token")
         yield request
 
     def signed_target(self) -> str:
@@ -97,6 +123,39 @@ class SigningAuth(httpx.Auth):
         )
 
 
+class APIRequest(httpx.Request):
+    """A request whose repr shows neither its query, with cipher and signature, nor its token.
+
+    Transports get the real values: only what tracebacks and logs make of it is masked.
+    """
+
+    def __init__(
+        self,
+        method: str,
+        url: httpx.URL,
+        headers: Sequence[tuple[bytes, bytes]],
+        stream: httpx.AsyncByteStream | httpx.SyncByteStream,
+        extensions: Mapping[str, Any],
+    ) -> None:
+        # Not by httpx's own, which adds nothing here and takes longer.
+        self.method = method
+        self.url = url
+        self.headers = _MaskedHeaders(headers)
+        self.stream = stream
+        self.extensions = dict(extensions)
+
+    def __repr__(self) -> str:
+        path = self.url.raw_path.partition(b"?")[0].decode("ascii", "replace")
+        return f"<{type(self).__name__}({self.method!r}, '{self.url.host}{path}')>"
+
+
+class _MaskedHeaders(httpx.Headers):
+    """Headers whose repr shows only their names."""
+
+    def __repr__(self) -> str:
+        return f"<Headers {', '.join(self.keys())}>"
+
+
 class _SignedURL(httpx.URL):
     """A URL whose target is encoded already, and is parsed only if somebody asks for its parts.
 
@@ -106,6 +165,9 @@ class _SignedURL(httpx.URL):
     def __init__(self, base_url: httpx.URL, target: str) -> None:
         self._base_url = base_url
         self._target = base_url.raw_path.rstrip(b"/") + target.encode("ascii")
+
+    def __repr__(self) -> str:
+        return f"<URL of {self._base_url.host}, signed>"
 
     @property
     def scheme(self) -> str:

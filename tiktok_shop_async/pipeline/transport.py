@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from asyncio import CancelledError
+from collections.abc import Callable, Iterable
+from types import TracebackType
 from typing import Any
 
 import httpx
 
+from .._failures import bare_cause
 from ..errors import (
     ConnectError,
     InvalidArgumentError,
@@ -19,6 +21,7 @@ from ..errors import (
 from ..redaction import redact
 from .connections import ConnectionStackTransport
 from .delivery import Delivery, delivery_of, traced
+from .environment import ProxyConnectError, is_about_certificates
 from .signing import SigningAuth
 
 _REPORT_FAITHFULLY = (
@@ -28,6 +31,19 @@ _REPORT_FAITHFULLY = (
     httpx.MockTransport,
 )
 """Transports whose connect errors mean that nothing was sent."""
+
+_HTTPX_ERRORS = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL)
+_PROTOCOL_ERRORS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL)
+
+_PROXY_HINT = (
+    "It comes from proxy= or from the environment (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY); "
+    "trust_env=False ignores the latter, NO_PROXY excepts hosts."
+)
+_CERTIFICATE_HINT = (
+    "The server's certificate is not trusted here. Behind a proxy that inspects TLS, or with a "
+    "certificate authority of your own, pass verify=ssl.create_default_context(cafile=…) or set "
+    "SSL_CERT_FILE."
+)
 
 TransportOf = Callable[[httpx.URL], httpx.AsyncBaseTransport]
 
@@ -84,23 +100,59 @@ def reports_faithfully(http_client: httpx.AsyncClient) -> bool:
     return all(isinstance(transport, _REPORT_FAITHFULLY) for transport in transports)
 
 
-@contextmanager
-def translated_errors(
-    operation: str,
-    *,
-    faithful: bool,
-    secrets: Iterable[str] = (),
-    delivery: Delivery | None = None,
-) -> Iterator[None]:
-    """Raise our errors for httpx's, whose texts may have ``secrets``.
+class ErrorBoundary:
+    """Context manager around the stages of an attempt, which raises our errors for httpx's.
 
-    Without a ``delivery``, the request may have been sent.
+    No error takes out what the stages hold. Tracebacks can show the local variables of each frame,
+    and the frames in here, httpx's and httpcore's have headers, URLs and signatures in theirs.
     """
-    try:
-        yield
-    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
-        maybe_sent = delivery is None or delivery.maybe_sent
-        raise _translated(error, operation, faithful, secrets, maybe_sent) from error
+
+    __slots__ = ("_delivery", "_faithful", "_operation", "_secrets")
+
+    def __init__(
+        self,
+        operation: str,
+        *,
+        faithful: bool,
+        secrets: Iterable[str] = (),
+        delivery: Delivery | None = None,
+    ) -> None:
+        """Make it for one attempt; without a ``delivery``, the request may have been sent."""
+        self._operation = operation
+        self._faithful = faithful
+        self._secrets = secrets
+        self._delivery = delivery
+
+    def __enter__(self) -> None:
+        """Do nothing before the block."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Raise our error for one of httpx, whose text, request and frames have secrets."""
+        del traceback
+        if error is None:
+            return
+        if isinstance(error, (TikTokShopError, CancelledError)):
+            error.__traceback__ = None
+            if error.__suppress_context__ or isinstance(error, CancelledError):
+                error.__context__ = None
+            return
+        if not isinstance(error, _HTTPX_ERRORS):
+            return
+        secrets = tuple(self._secrets)
+        maybe_sent = self._delivery is None or self._delivery.maybe_sent
+        ours = _translated(error, self._operation, self._faithful, secrets, maybe_sent)
+        # What could not be sent is quoted by the error that says so.
+        cause = None if isinstance(error, _PROTOCOL_ERRORS) else bare_cause(error, secrets)
+        del error, secrets
+        try:
+            raise ours from cause
+        finally:
+            ours.__context__ = None  # Python sets it, to the error with all of its frames
 
 
 def _translated(
@@ -120,10 +172,14 @@ def _translated(
             return RequestTimeoutError("no connection could be made in time.", **unsent)
         case httpx.TimeoutException():
             return RequestTimeoutError("no answer came in time.", **facts)
+        case ProxyConnectError():
+            return ConnectError(f"{reason}.", hint=_PROXY_HINT, **unsent)
         case httpx.ConnectError():
-            return ConnectError(f"no connection could be made: {reason}.", **unsent)
+            hint = _CERTIFICATE_HINT if is_about_certificates(error) else None
+            return ConnectError(f"no connection could be made: {reason}.", hint=hint, **unsent)
         case httpx.ProxyError():
-            return ConnectError(f"the proxy made no connection: {reason}.", **unsent)
+            hint = f"Check the proxy's user and password. {_PROXY_HINT}"
+            return ConnectError(f"the proxy made no connection: {reason}.", hint=hint, **unsent)
         case httpx.DecodingError():
             return ResponseDecodeError(
                 f"the answer's content encoding is broken: {reason}.", operation=operation

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from .._not_pickled import NotPickled
+from ..credentials import Secret
 from ..errors import InvalidArgumentError
 
 
 class AppSecrets(NotPickled):
     """Signs and checks deliveries; the HMAC of each secret is prepared once."""
 
-    def __init__(self, secrets: Mapping[str, str | Sequence[str]]) -> None:
+    def __init__(self, secrets: Mapping[str, Sequence[Secret]]) -> None:
         """Take the secrets of each app by its key, the newest first."""
         self._prepared = [
-            (app_key, hmac.new(secret.encode(), app_key.encode(), hashlib.sha256))
-            for app_key, given in secrets.items()
-            for secret in _checked(app_key, given)
+            prepared for app_key, given in secrets.items() for prepared in _prepared(app_key, given)
         ]
 
     @property
@@ -30,11 +29,14 @@ class AppSecrets(NotPickled):
         """Return the signature by the first app's newest secret."""
         return _digest(self._prepared[0][1], body)
 
-    def signer_of(self, body: bytes, signature: bytes) -> str | None:
+    def signer_of(self, body: bytes, signature: Secret) -> str | None:
         """Return the app whose secret made the signature; all are tried, in constant time."""
+        given = signature.value or b""
+        if isinstance(given, str):
+            given = given.encode("utf-8", "surrogatepass")
         signer = None
         for app_key, prepared in self._prepared:
-            if hmac.compare_digest(_digest(prepared, body).encode(), signature):
+            if hmac.compare_digest(_digest(prepared, body).encode(), given):
                 signer = app_key
         return signer
 
@@ -45,14 +47,28 @@ def _digest(prepared: hmac.HMAC, body: bytes) -> str:
     return digest.hexdigest()
 
 
-def _checked(app_key: str, given: str | Sequence[str]) -> Sequence[str]:
-    secrets = [given] if isinstance(given, str) else list(given or ())
-    if not isinstance(app_key, str) or not app_key:
-        raise InvalidArgumentError("an app key is missing.", argument="app_key")
-    if not secrets or not all(isinstance(each, str) and each for each in secrets):
+def wrapped(given: object) -> list[Secret]:
+    """Return an app's secrets, one or several, so that no traceback shows them."""
+    if isinstance(given, (str, bytes)):
+        return [Secret(given)]
+    return [Secret(each) for each in given] if isinstance(given, Iterable) else []
+
+
+def _prepared(app_key: str, secrets: Sequence[Secret]) -> list[tuple[str, hmac.HMAC]]:
+    Secret(app_key).required("app_key")
+    if not secrets:
         raise InvalidArgumentError(
-            f"the app {app_key} has no secret, or an empty one.",
+            f"the app {app_key} has no secret.",
             argument="app_secret",
             hint="Partner Center shows it beside the app key.",
         )
-    return secrets
+    source = f"the app_secret of {app_key}"
+    return [
+        (
+            app_key,
+            hmac.new(
+                each.required("app_secret", source).encode(), app_key.encode(), hashlib.sha256
+            ),
+        )
+        for each in secrets
+    ]

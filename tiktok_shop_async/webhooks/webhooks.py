@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from .._not_pickled import NotPickled
+from ..credentials import Secret
 from ..errors import InvalidArgumentError, WebhookExpiredError, WebhookSignatureError
 from .event import WebhookEvent
 from .parsing import parse_event
-from .signatures import AppSecrets
+from .signatures import AppSecrets, wrapped
 
 
 class Webhooks(NotPickled):
@@ -36,13 +37,18 @@ class Webhooks(NotPickled):
                 repeats what was not acknowledged for about 16 hours: less turns repeats away.
             clock: Returns Unix seconds.
         """
+        others = {name: wrapped(each) for name, each in (other_apps or {}).items()}
+        secrets = {app_key: wrapped(app_secret), **others}
+        del app_secret, other_apps  # tracebacks can show local variables
         if max_age is not None and max_age <= 0:
             raise InvalidArgumentError("max_age is not positive.", argument="max_age")
-        self._secrets = AppSecrets({app_key: app_secret, **(other_apps or {})})
+        self._secrets = AppSecrets(secrets)
         self._max_age = max_age
         self._clock = clock
 
     def __repr__(self) -> str:
+        if "_secrets" not in vars(self):  # as tracebacks see one with a rejected argument
+            return "<Webhooks>"
         return f"<Webhooks of {', '.join(self._secrets.app_keys)}>"
 
     def verify(self, body: bytes, signature: str | bytes | None) -> str:
@@ -55,21 +61,9 @@ class Webhooks(NotPickled):
         Raises:
             WebhookSignatureError: None of the secrets did.
         """
-        given = (
-            signature.encode("utf-8", "surrogatepass")
-            if isinstance(signature, str)
-            else (signature or b"")
-        )
-        signer = self._secrets.signer_of(_raw(body), given)
-        if signer is not None:
-            return signer
-        raise WebhookSignatureError(
-            "the delivery's signature does not fit its body."
-            if given
-            else "the delivery has no signature.",
-            hint=f"If the platform sent it: are the secrets those of {self._apps}, and does "
-            "anything on the way change the body or drop the header Authorization?",
-        )
+        hidden = Secret(signature)
+        del signature  # tracebacks can show local variables
+        return self._signer(body, hidden)
 
     def parse(
         self,
@@ -100,7 +94,9 @@ class Webhooks(NotPickled):
             WebhookExpiredError: It was, longer than ``max_age`` ago.
             WebhookBodyError: It was, and its body is no JSON object.
         """
-        event = self.parse(body, app_key=self.verify(body, signature))
+        hidden = Secret(signature)
+        del signature
+        event = self.parse(body, app_key=self._signer(body, hidden))
         if self._max_age is not None and event.timestamp is not None:
             age = self._clock() - event.timestamp
             if age > self._max_age:
@@ -113,6 +109,18 @@ class Webhooks(NotPickled):
     def sign(self, body: bytes) -> str:
         """Return the signature that the platform would send, for tests of a receiver."""
         return self._secrets.sign(_raw(body))
+
+    def _signer(self, body: bytes, signature: Secret) -> str:
+        signer = self._secrets.signer_of(_raw(body), signature)
+        if signer is not None:
+            return signer
+        raise WebhookSignatureError(
+            "the delivery's signature does not fit its body."
+            if signature.value
+            else "the delivery has no signature.",
+            hint=f"If the platform sent it: are the secrets those of {self._apps}, and does "
+            "anything on the way change the body or drop the header Authorization?",
+        )
 
     @property
     def _apps(self) -> str:

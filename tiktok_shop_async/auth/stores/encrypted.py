@@ -14,6 +14,7 @@ except ImportError as error:
         name=error.name,
     ) from error
 
+from ...credentials import Secret
 from ...errors import InvalidArgumentError, TokenStoreError
 from .base import StoredValue, TokenStore
 
@@ -32,8 +33,10 @@ class EncryptedTokenStore:
             keys: Of ``Fernet.generate_key()``. The first one encrypts, and all of them decrypt; a
                 new key goes to the front, and an old one after `rotate` has seen all that is kept.
         """
+        hidden = [Secret(key) for key in ([keys] if isinstance(keys, (str, bytes)) else keys)]
+        del keys  # tracebacks can show local variables
         self._store = store
-        self._fernet = _fernet(keys)
+        self._fernet = _fernet(hidden)
 
     def __repr__(self) -> str:
         return f"<EncryptedTokenStore over {self._store!r}>"
@@ -82,11 +85,9 @@ def _mark(key: str) -> bytes:
     return hashlib.sha256(key.encode()).digest()
 
 
-def _fernet(keys: Sequence[str | bytes]) -> MultiFernet:
-    if isinstance(keys, (str, bytes)):
-        keys = [keys]
+def _fernet(keys: Sequence[Secret]) -> MultiFernet:
     try:
-        return MultiFernet([Fernet(key) for key in keys])
+        return MultiFernet([Fernet(key.value) for key in keys])
     except ValueError:
         pass
     # Outside of the block: the exception there may quote a key.

@@ -1,0 +1,179 @@
+"""Checks of arguments that clients, `TikTokShopOAuth` and `RequestOptions` have in common."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import httpx
+
+from .errors import InvalidArgumentError
+
+_MAX_SHOWN = 40
+
+
+def invalid(
+    argument: str, accepted: str, value: object, hint: str | None = None
+) -> InvalidArgumentError:
+    """Return the error for an argument that is of the wrong kind, or out of range."""
+    return InvalidArgumentError(
+        f"{argument} must be {accepted}, not {_shown(value)}.", argument=argument, hint=hint
+    )
+
+
+def check_timeout(timeout: object, hint: str | None = None) -> None:
+    """Reject a timeout that httpx would misread, or fail on in the middle of a call."""
+    if isinstance(timeout, httpx.Timeout):
+        return
+    accepted = "a positive number of seconds, an httpx.Timeout or None"
+    check_seconds(timeout, "timeout", accepted, hint)
+
+
+def check_seconds(
+    value: object,
+    argument: str,
+    accepted: str = "a positive number of seconds or None",
+    hint: str | None = None,
+) -> None:
+    """Reject what is neither None nor a positive, finite number."""
+    if value is None:
+        return
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not (0 < value < math.inf):  # type: ignore[operator]  # NaN fails it too
+        raise invalid(argument, accepted, value, hint)
+
+
+def check_integer(value: object, argument: str, minimum: int) -> None:
+    """Reject what is no integer of at least ``minimum``; a bool is none."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
+        accepted = "a positive integer" if minimum == 1 else f"an integer of at least {minimum}"
+        raise invalid(argument, accepted, value)
+
+
+def check_bool(value: object, argument: str) -> None:
+    """Reject what is neither True nor False: text such as "false" would count as true."""
+    if not isinstance(value, bool):
+        raise invalid(argument, "True or False", value)
+
+
+def check_function(value: object, argument: str, accepted: str) -> None:
+    """Reject what cannot be called."""
+    if not callable(value):
+        raise invalid(argument, accepted, value)
+
+
+def check_mapping(value: object, argument: str, accepted: str = "a mapping or None") -> None:
+    """Reject what is neither None nor a mapping with text as keys."""
+    if value is None:
+        return
+    if not isinstance(value, Mapping):
+        raise invalid(argument, accepted, value)
+    for key in value:
+        if not isinstance(key, str):
+            raise invalid(f"a key of {argument}", "text (str)", key)
+
+
+def check_text(value: object, argument: str, example: str) -> None:
+    """Reject what is neither None nor text."""
+    if value is not None and not isinstance(value, str):
+        raise invalid(argument, f"text such as {example}, or None", value)
+
+
+def check_parts(
+    *,
+    http_client: object,
+    transport: object,
+    retry_policy: object,
+    limiter: object,
+    clock: object,
+    sleep: object,
+) -> None:
+    """Reject parts of a client that lack what it calls."""
+    _check_http_client(http_client)
+    check_transport(transport)
+    _check_limiter(limiter)
+    check_function(clock, "clock", "callable without arguments")
+    for name, function in (("sleep", sleep), ("retry_policy", retry_policy)):
+        if function is not None:
+            check_function(function, name, "callable with one argument, or None")
+
+
+def _check_http_client(http_client: object) -> None:
+    """Reject what is no asynchronous client of httpx."""
+    if http_client is None or isinstance(http_client, httpx.AsyncClient):
+        return
+    hint = None
+    if isinstance(http_client, httpx.Client):
+        hint = "httpx.Client blocks the event loop; make an httpx.AsyncClient."
+    raise invalid("http_client", "an httpx.AsyncClient or None", http_client, hint)
+
+
+def check_transport(transport: object) -> None:
+    """Reject what cannot send requests asynchronously."""
+    if transport is None:
+        return
+    if callable(getattr(transport, "handle_async_request", None)) and not isinstance(
+        transport, type
+    ):
+        return
+    hint = None
+    if isinstance(transport, httpx.BaseTransport):
+        hint = "This one is synchronous; httpx.AsyncHTTPTransport is the asynchronous one."
+    raise invalid("transport", "an httpx.AsyncBaseTransport or None", transport, hint)
+
+
+def _check_limiter(limiter: object) -> None:
+    """Reject what lacks a method of the `Limiter` protocol."""
+    if limiter is None:
+        return
+    from .pipeline.limiter import Limiter
+
+    needed = [name for name in vars(Limiter) if not name.startswith("_")]
+    missing = [name for name in needed if not callable(getattr(limiter, name, None))]
+    if missing or isinstance(limiter, type):
+        raise invalid(
+            "limiter",
+            "a limiter such as LearningLimiter(), or None",
+            limiter,
+            f"It has no {', '.join(missing)}." if missing else "Make an instance of the class.",
+        )
+
+
+def checked_observers(observers: object) -> tuple[Any, ...]:
+    """Return observers as a tuple; reject what is no sequence of functions."""
+    if callable(observers):
+        raise invalid("observers", "a sequence of callables", observers, "Pass [observer].")
+    if isinstance(observers, (str, bytes, Mapping)) or not isinstance(observers, Iterable):
+        raise invalid("observers", "a sequence of callables", observers)
+    given = tuple(observers)
+    for observer in given:
+        check_function(observer, "an observer", "callable with one event")
+    return given
+
+
+def _shown(value: object) -> str:
+    """Return a value that says all by itself, or else its type: its repr may hold anything."""
+    if value is None or isinstance(value, (bool, int, float)):
+        return _short(repr(value))
+    if isinstance(value, str):
+        return _short(repr(value))
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
+
+
+def options_hint(options: Any) -> str:
+    """Return how to write what was given as options, as far as it holds plain numbers."""
+    if not isinstance(options, Mapping) or not options:
+        return "Pass options=RequestOptions(timeout=5)."
+    arguments = [
+        f"{name}={value!r}" if isinstance(value, (int, float)) else f"{name}=…"
+        for name, value in options.items()
+    ]
+    return f"Pass options=RequestOptions({', '.join(arguments)})."
