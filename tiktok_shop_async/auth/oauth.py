@@ -11,7 +11,7 @@ from urllib.parse import quote, quote_plus, urlencode
 
 import httpx
 
-from .._closing import ClosedOnExit
+from .._closing import ClosedOnExit, warn_unclosed
 from .._not_pickled import NotPickled
 from .._version import __version__
 from ..client_options import ClientOptions
@@ -179,6 +179,11 @@ class TikTokShopOAuth(ClosedOnExit, NotPickled):
     async def __aenter__(self) -> Self:
         self._session.check_usable()
         return self
+
+    def __del__(self) -> None:
+        session: Session | None = vars(self).get("_session")  # none if __init__ raised
+        if session is not None and session.is_left_open:
+            warn_unclosed(self)
 
     def __repr__(self) -> str:
         state = "closed" if self._session.closed else "open"

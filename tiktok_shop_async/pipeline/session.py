@@ -101,6 +101,15 @@ class Session:
             for timer in waits:
                 timer.reschedule(self._loop.time())
 
+    @property
+    def is_left_open(self) -> bool:
+        """Whether calls were made, and connections may be open that nobody has closed."""
+        if self._loop is None or self.closed or self.http_client.is_closed:
+            return False
+        transport = type(getattr(self.http_client, "_transport", None))
+        # One that inherits this method has nothing to close, such as `httpx.MockTransport`.
+        return getattr(transport, "aclose", None) is not httpx.AsyncBaseTransport.aclose
+
     @asynccontextmanager
     async def until_closed(self) -> AsyncIterator[None]:
         """Raise `ClientClosedError` instead of waiting on when the client is closed."""
