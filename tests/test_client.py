@@ -6,8 +6,13 @@ import asyncio
 import gc
 import logging
 import pickle
+import subprocess
+import sys
 import traceback
 import warnings
+from collections.abc import Awaitable
+from contextlib import suppress
+from functools import cached_property
 from typing import Any
 
 import httpx
@@ -20,6 +25,7 @@ from tiktok_shop_async import (
     ClientClosedError,
     InvalidArgumentError,
     TikTokShopError,
+    TikTokShopOAuth,
 )
 
 
@@ -233,6 +239,151 @@ class TestConcurrency:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
             assert client._session.slots.free == 2
+
+
+class NamedShop(AsyncTikTokShop):
+    """A subclass as users write them: with arguments, attributes and a cache of its own."""
+
+    def __init__(self, name: str, **options: Any) -> None:
+        super().__init__(APP_KEY, APP_SECRET, access_token=ACCESS_TOKEN, **options)
+        self.name = name
+
+    @cached_property
+    def described(self) -> str:
+        return f"{self.name} as {self.auth.shop_cipher}"
+
+    async def count(self) -> int:
+        shops = await self.authorization.get_authorized_shops()
+        return len(shops.data.shops)
+
+
+class StrangelyMade(NamedShop):
+    """One whose ``__new__`` and ``for_shop`` take other arguments than those of its base."""
+
+    def __new__(cls, name: str, **_: Any) -> StrangelyMade:
+        assert name
+        return super().__new__(cls)
+
+    def for_shop(self, shop: str) -> StrangelyMade:  # type: ignore[override]
+        return super().for_shop(shop_id=shop)
+
+
+class TestViewsOfSubclasses:
+    async def test_a_view_has_the_attributes_and_methods_of_its_client(
+        self, shop: FakeShop
+    ) -> None:
+        shop.answer({"shops": [{"id": "1"}]})
+        async with NamedShop("mine", transport=shop) as client:
+            view = client.for_shop(shop_cipher="other")
+            assert type(view) is NamedShop
+            assert view.name == "mine"
+            assert await view.count() == 1
+            assert await client.for_shop(shop_cipher="a").for_shop(shop_cipher="b").count() == 1
+            view.name = "the view's"
+            assert client.name == "mine"
+
+    async def test_nothing_that_was_cached_for_the_client_is_in_its_view(
+        self, shop: FakeShop
+    ) -> None:
+        shop.answer({})
+        async with NamedShop("mine", transport=shop, shop_cipher=SHOP_CIPHER) as client:
+            assert client.described == f"mine as {SHOP_CIPHER}"
+            await client.order.get_order_detail(ids=["1"])
+            view = client.for_shop(shop_cipher="other")
+            assert view.described == "mine as other"
+            assert view.order is not client.order
+            await view.order.get_order_detail(ids=["1"])
+            assert shop.last.url.params["shop_cipher"] == "other"
+            await client.order.get_order_detail(ids=["1"])
+            assert shop.last.url.params["shop_cipher"] == SHOP_CIPHER
+
+    async def test_a_subclass_may_be_made_in_its_own_way(self, shop: FakeShop) -> None:
+        shop.answer({"shops": [{"id": "7", "cipher": "of 7"}]}).answer({})
+        async with StrangelyMade("mine", transport=shop) as client:
+            view = client.for_shop("7")
+            assert view.name == "mine"
+            await view.order.get_order_detail(ids=["1"])
+            assert shop.last.url.params["shop_cipher"] == "of 7"
+
+
+class TestClientsThatNobodyCloses:
+    """A `ResourceWarning` names them, when connections may be open."""
+
+    @staticmethod
+    async def use(transport: httpx.AsyncBaseTransport | None = None, **options: Any) -> None:
+        client = new_client(transport, **options)
+        with suppress(TikTokShopError):
+            await client.for_shop(shop_cipher="other").order.get_order_detail(ids=["1"])
+
+    @staticmethod
+    async def use_oauth() -> None:
+        oauth = TikTokShopOAuth("app", "a-secret", transport=ClosableShop().answer(code=36004004))
+        with pytest.raises(TikTokShopError):
+            await oauth.exchange("a-code")
+
+    @staticmethod
+    async def warnings_after(use: Awaitable[None]) -> list[str]:
+        gc.collect()  # what other tests left
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            await use
+            gc.collect()
+        return [f"{each.category.__name__}: {each.message}" for each in caught]
+
+    async def test_the_warning_names_class_and_app_key_and_no_secret(self) -> None:
+        (text,) = await self.warnings_after(self.use(ClosableShop().answer({})))
+        assert text.startswith(f"ResourceWarning: <AsyncTikTokShop app_key='{APP_KEY}' open> was")
+        assert not [secret for secret in SECRETS if secret in text]
+
+    async def test_an_oauth_that_nobody_closes_is_named_too(self) -> None:
+        (text,) = await self.warnings_after(self.use_oauth())
+        assert text.startswith("ResourceWarning: <TikTokShopOAuth app_key='app' open> was")
+
+    async def test_a_default_client_that_was_used_is_named(self) -> None:
+        (text,) = await self.warnings_after(self.use(base_url="http://127.0.0.1:1"))
+        assert "never closed" in text
+
+    async def test_none_is_named_that_has_nothing_to_close(self) -> None:
+        """It was closed, never used, borrows its connections, is a view, or was not even made."""
+        shop = ClosableShop().answer({})
+
+        async def make_many() -> None:
+            new_client(ClosableShop())
+            new_client()
+            TikTokShopOAuth("app", "a-secret")
+            await self.use(FakeShop().answer({}))
+            async with httpx.AsyncClient(transport=shop) as borrowed:
+                await self.use(http_client=borrowed)
+            async with new_client(shop) as client:
+                await client.for_shop(shop_cipher="other").order.get_order_detail(ids=["1"])
+            for make in (AsyncTikTokShop, TikTokShopOAuth):
+                with pytest.raises(InvalidArgumentError):
+                    make("", "")
+
+        assert await self.warnings_after(make_many()) == []
+
+    def test_a_program_that_ends_is_not_bothered(self) -> None:
+        program = """
+import asyncio
+from tiktok_shop_async import AsyncTikTokShop, TikTokShopError
+
+client = AsyncTikTokShop("key", "secret", access_token="token", base_url="http://127.0.0.1:1")
+
+async def main():
+    try:
+        await client.authorization.get_authorized_shops()
+    except TikTokShopError:
+        pass
+
+asyncio.run(main())
+"""
+        run = subprocess.run(  # noqa: S603
+            [sys.executable, "-W", "error", "-c", program],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        assert run.stderr == ""
 
 
 async def test_secrets_show_nowhere(

@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from types import TracebackType
 from typing import Self
+
+
+def warn_unclosed(owner: object) -> None:
+    """Emit a `ResourceWarning` that names what was never closed; for use in ``__del__``."""
+    if not sys.is_finalizing():  # the process ends, and closes everything
+        warnings.warn(
+            f"{owner!r} was never closed; use it in an async with block, or await its aclose().",
+            ResourceWarning,
+            stacklevel=2,
+            source=owner,
+        )
 
 
 class ClosedOnExit:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import httpx
 
-from ._closing import ClosedOnExit
+from ._closing import ClosedOnExit, warn_unclosed
 from ._not_pickled import NotPickled
 from .argument_checks import check_parts, checked_observers, invalid
 from .client_options import (
@@ -212,11 +212,7 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
                 "for_shop needs a shop, an access_token or an auth state.", argument="shop_id"
             )
         _check_auth(auth)
-        view = type(self).__new__(type(self))
-        view._owns_http_client = False
-        view._is_view = True
-        view._session = self._session
-        view._pipeline = self._pipeline
+        view = self._new_view()
         if has_token:
             from .auth import AuthState
 
@@ -235,12 +231,30 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
         view._given_auth = auth
         return view
 
+    def _new_view(self) -> Self:
+        """Return a copy without an auth state, and without what was cached for this client.
+
+        A subclass may have attributes that its ``__init__`` sets, and arguments of its own.
+        """
+        kind = type(self)
+        view = object.__new__(kind)
+        vars(view).update(
+            (name, value)
+            for name, value in vars(self).items()
+            if not isinstance(getattr(kind, name, None), cached_property)
+        )
+        view._owns_http_client = False
+        view._is_view = True
+        view._pipeline = self._pipeline
+        return view
+
     def _named_shop(self, auth: AuthState, field: Literal["id", "code"], value: str) -> AuthState:
         """Return the state of a shop whose cipher is looked up when it is needed."""
         from .auth.record import AuthorizedShop
         from .auth.shops import ShopReference
 
-        asking = self.for_shop(auth=auth)
+        asking = self._new_view()
+        asking._given_auth = auth
 
         async def fetch() -> list[AuthorizedShop]:
             response = await asking.authorization.get_authorized_shops()
@@ -327,6 +341,11 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
         self._session.check_usable()
         await in_thread(getattr, self, "_pipeline")  # what calls need, off the event loop
         return self
+
+    def __del__(self) -> None:
+        session: Session | None = vars(self).get("_session")  # none if __init__ raised
+        if session is not None and self._owns_http_client and session.is_left_open:
+            warn_unclosed(self)
 
     def __repr__(self) -> str:
         if "_session" not in vars(self):  # as tracebacks see a client with a rejected argument

@@ -231,6 +231,48 @@ async def test_a_file_is_its_owner_s_alone(sqlite: str, tmp_path: Path) -> None:
         assert file.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
+async def test_no_lock_file_is_left(sqlite: str, tmp_path: Path) -> None:
+    """Also where a lock was waited for, and where its holder failed."""
+    folder = tmp_path / "tokens.db.locks"
+
+    async def use(store: SQLTokenStore, key: str) -> None:
+        with suppress(ZeroDivisionError):
+            async with store.lock(key):
+                assert len(list(folder.iterdir())) >= 1
+                await asyncio.sleep(0)
+                raise ZeroDivisionError
+
+    async with SQLTokenStore(sqlite) as one, SQLTokenStore(sqlite) as other:
+        await asyncio.gather(*(use(store, f"key {n}") for n in range(20) for store in (one, other)))
+    assert list(folder.iterdir()) == []
+
+
+COUNTS = """
+import asyncio, sys
+from pathlib import Path
+from tiktok_shop_async._sql.locked_file import locked_file
+
+async def main(database, counter, times):
+    for _ in range(times):
+        async with locked_file(database, "counter"):
+            before = int(counter.read_text())
+            await asyncio.sleep(0)
+            counter.write_text(str(before + 1))
+
+asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])))
+"""
+
+
+async def test_a_lock_file_that_is_removed_still_keeps_processes_apart(tmp_path: Path) -> None:
+    counter, processes, times = tmp_path / "counter", 4, 150
+    counter.write_text("0")
+    command = [sys.executable, "-c", COUNTS, tmp_path / "a.db", counter, str(times)]
+    running = [await asyncio.create_subprocess_exec(*command) for _ in range(processes)]
+    assert [await each.wait() for each in running] == [0] * processes
+    assert int(counter.read_text()) == processes * times
+    assert list((tmp_path / "a.db.locks").iterdir()) == []
+
+
 def test_a_file_serves_one_event_loop_after_another(sqlite: str) -> None:
     store = SQLTokenStore(sqlite)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from filelock import AsyncFileLock, Timeout
@@ -14,7 +14,10 @@ from .._waiting import until
 
 @asynccontextmanager
 async def locked_file(database: Path, name: str) -> AsyncIterator[None]:
-    """Hold a file's lock, which the system frees when the process ends, however it ends."""
+    """Hold a file's lock, which the system frees when the process ends, however it ends.
+
+    The file is removed afterwards: there may be one for each shop.
+    """
     folder = database.with_name(f"{database.name}.locks")
     folder.mkdir(exist_ok=True)
     # Not in a thread: it would go on for a task that was cancelled. One attempt takes no time.
@@ -32,4 +35,8 @@ async def locked_file(database: Path, name: str) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        # While it is locked: whoever opened it before gets a lock of a file without a name, which
+        # filelock notices, and tries again. Windows keeps open files; filelock removes them there.
+        with suppress(OSError):
+            file.unlink()
         await lock.release()

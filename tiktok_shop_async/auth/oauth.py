@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from .._closing import ClosedOnExit
+from .._closing import ClosedOnExit, warn_unclosed
 from .._not_pickled import NotPickled
 from .._version import __version__
 from ..argument_checks import check_function, check_transport
@@ -192,6 +192,11 @@ class TikTokShopOAuth(ClosedOnExit, NotPickled):
     async def __aenter__(self) -> Self:
         self._session.check_usable()
         return self
+
+    def __del__(self) -> None:
+        session: Session | None = vars(self).get("_session")  # none if __init__ raised
+        if session is not None and session.is_left_open:
+            warn_unclosed(self)
 
     def __repr__(self) -> str:
         if "_session" not in vars(self):  # as tracebacks see one with a rejected argument

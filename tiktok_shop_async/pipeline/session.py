@@ -100,6 +100,15 @@ class Session:
             for wait in tuple(self._waits):
                 wait.end()
 
+    @property
+    def is_left_open(self) -> bool:
+        """Whether calls were made, and connections may be open that nobody has closed."""
+        if self._loop is None or self.closed or self.http_client.is_closed:
+            return False
+        transport = type(getattr(self.http_client, "_transport", None))
+        # One that inherits this method has nothing to close, such as `httpx.MockTransport`.
+        return getattr(transport, "aclose", None) is not httpx.AsyncBaseTransport.aclose
+
     def until_closed(self) -> UntilClosed:
         """Return a context in which waiting ends with `ClientClosedError` at a close."""
         from .closing import UntilClosed
