@@ -15,7 +15,7 @@ import httpx
 
 from ..errors import InvalidArgumentError
 from ..options import RequestOptions
-from .files import MultipartBody, multipart_body
+from .files import MultipartBody, can_be_read_again, multipart_body
 from .operation import Operation
 from .values import ValueConverter, argument_name
 
@@ -64,7 +64,7 @@ class Call:
     @property
     def repeatable(self) -> bool:
         """Whether it can be sent again: not with an open file that cannot be read twice."""
-        return all(not hasattr(value, "read") or value.seekable() for value in self.body.values())
+        return all(can_be_read_again(value) for value in self.body.values())
 
 
 @attrs.frozen(kw_only=True)

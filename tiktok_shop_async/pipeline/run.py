@@ -127,6 +127,8 @@ class Pipeline:
         )
         if isinstance(unsigned.body, bytes):
             request.read()  # so that transports and hooks can look at request.content
+        else:
+            await unsigned.body.check()
         return await send(self._session.http_client, request, signing)
 
     def _version(self, call: Call) -> str:
