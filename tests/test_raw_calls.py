@@ -111,3 +111,13 @@ def test_a_fixed_path_goes_before_one_with_an_id_in_its_place() -> None:
     found = operation_at("GET", "/product/202606/skpps/sum")
     assert found is not None
     assert found.id == "product.get_shop_skpp_summary"
+
+
+@pytest.mark.parametrize("name", ["sign", "timestamp", "app_key", "access_token"])
+async def test_a_raw_query_cannot_have_what_is_signed_anew_for_every_attempt(
+    client: AsyncTikTokShop, shop: FakeShop, name: str
+) -> None:
+    with pytest.raises(InvalidArgumentError, match=name) as caught:
+        await client.request("GET", "/new_group/203001/things", query={name: "1"})
+    assert caught.value.argument == "query"
+    assert not shop.requests

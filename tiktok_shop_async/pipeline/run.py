@@ -18,7 +18,7 @@ from ..response import APIResponse, FileResponse
 from .attempts import Attempts
 from .decoding import decode_data
 from .envelope import open_envelope
-from .request import Call, build_request
+from .request import Call, build_request, with_defaults
 from .session import Session
 from .signing import AppCredentials, SigningAuth
 from .transport import receive, reports_faithfully, send, translated_errors
@@ -121,7 +121,11 @@ class Pipeline:
         request = httpx.Request(
             unsigned.method,
             self._base_url,  # a stand-in: signing sets the real one, and parsing a URL is not cheap
-            headers=[*self._headers, *unsigned.headers],
+            headers=(
+                with_defaults(unsigned.headers, self._headers)
+                if call.options.extra_headers
+                else [*self._headers, *unsigned.headers]
+            ),
             stream=unsigned.stream,
             extensions=self._timeout if timeout is None else _timeout_extension(timeout),
         )
