@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import ExitStack
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from numbers import Integral
 from typing import Any
 
+import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support import FakeShop, new_client
 
 from tiktok_shop_async import AsyncTikTokShop, InvalidArgumentError, RequestOptions
 from tiktok_shop_async._model import model, wire_name
 from tiktok_shop_async.models.return_refund import OrderLine, Sku
 from tiktok_shop_async.pipeline.kinds import Time, convert
+from tiktok_shop_async.pipeline.operation import Operation
+from tiktok_shop_async.pipeline.request import Call, build_request
 from tiktok_shop_async.pipeline.values import plain
 from tiktok_shop_async.resources._groups import GROUPS
 from tiktok_shop_async.resources._lookup import operations
@@ -274,10 +282,10 @@ def test_these_operations_refuse_empty_selections() -> None:
 async def test_an_iterator_is_refused_since_a_retry_would_find_it_empty(
     client: AsyncTikTokShop, shop: FakeShop
 ) -> None:
-    for given in (iter(["2"]), (line for line in ["2"]), map(str, [2])):
+    for once in (iter(["2"]), (line for line in ["2"]), map(str, [2])):
         with pytest.raises(InvalidArgumentError, match=r"list\(") as caught:
             await client.return_refund.cancel_order(
-                order_id="1", cancel_reason="x", order_line_item_ids=given
+                order_id="1", cancel_reason="x", order_line_item_ids=once
             )
         assert caught.value.argument == "order_line_item_ids"
         with pytest.raises(InvalidArgumentError, match=r"list\("):
@@ -355,14 +363,30 @@ async def test_a_value_that_the_catalogue_does_not_know_passes(
     assert shop.last_json == {"order_status": "NEWER_THAN_THE_CATALOGUE"}
 
 
+async def test_integers_of_other_libraries_count_as_integers(
+    client: AsyncTikTokShop, shop: FakeShop
+) -> None:
+    """Such as numpy's, which register as `numbers.Integral`."""
+
+    class Int64:
+        def __int__(self) -> int:
+            return 7
+
+    Integral.register(Int64)
+    shop.answer({})
+    sku: Any = {"sku_id": Int64(), "quantity": Int64()}
+    await client.return_refund.cancel_order(order_id="1", cancel_reason="x", skus=[sku])
+    assert shop.last_json["skus"] == [{"sku_id": "7", "quantity": 7}]
+
+
 async def test_an_error_says_what_was_given_and_what_is_accepted(client: AsyncTikTokShop) -> None:
-    for given, accepted in {
+    for value, accepted in {
         1.5: "create_time_ge must be an aware datetime or Unix seconds as an integer, not 1.5.",
         date(2026, 11, 24): "as an integer, not datetime.date(2026, 11, 24).",
         datetime(2026, 11, 24): "must be an aware datetime, not datetime.datetime(2026, 11, 24",
     }.items():
         with pytest.raises(InvalidArgumentError) as caught:
-            await client.order.get_order_list(page_size=1, create_time_ge=given)
+            await client.order.get_order_list(page_size=1, create_time_ge=value)
         assert accepted in str(caught.value)
     with pytest.raises(InvalidArgumentError, match=r"Decimal\('9\.99'\) or text"):
         await client.return_refund.approve_return(
@@ -406,3 +430,72 @@ async def test_a_header_that_is_no_text_is_refused(client: AsyncTikTokShop) -> N
     options = RequestOptions(extra_headers={"X-Number": 7})  # type: ignore[dict-item]
     with pytest.raises(InvalidArgumentError, match="text"):
         await client.return_refund.cancel_order(order_id="1", cancel_reason="x", options=options)
+
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(), max_size=8)
+    | st.binary(max_size=4)
+    | st.decimals()
+    | st.dates()
+    | st.datetimes(timezones=st.none() | st.just(UTC))
+    | st.sampled_from([Reason.OUT_OF_STOCK, object()])
+    | st.just(5000).map(lambda digits: 10**digits)  # too long to be written out
+)
+ANYTHING = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.lists(inner, max_size=3).map(iter)
+        | st.lists(inner, max_size=3).map(tuple)
+        | st.dictionaries(
+            st.sampled_from(
+                ["sku_id", "quantity", "quantiy", "skuId", "order_line_item_id", 1, ""]
+            ),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=6,
+)
+
+
+@given(
+    operation=st.sampled_from(
+        [each for group in GROUPS for each in operations(group) if each.arguments]
+    ),
+    value=ANYTHING,
+    data=st.data(),
+)
+def test_anything_at_all_is_sent_as_json_or_rejected_and_never_read_twice(
+    operation: Operation, value: object, data: st.DataObject
+) -> None:
+    """A second attempt is made of the same arguments, and must be the same request."""
+    path = data.draw(st.sampled_from(sorted(operation.arguments)))
+    place, _, name = path.partition(".")
+    required = attrs.evolve(operation, required=frozenset())
+    template = {part[1:-1]: "1" for part in operation.path.split("/") if part[0:1] == "{"}
+    template.pop("version")
+    arguments: dict[str, dict[str, Any]] = {"path": template, "query": {}, "body": {}}
+    arguments[place][name] = value
+    call = Call(operation=required, options=RequestOptions(), **arguments)
+    version = operation.only_in.get(path, operation.versions)[-1]
+    with ExitStack() as files:
+        try:
+            first = build_request(call, version, files)
+        except InvalidArgumentError:
+            return
+        second = build_request(call, version, files)
+    assert (first.target, first.query) == (second.target, second.query)
+    if operation.body == "multipart":
+        return
+    assert first.body == second.body
+    if first.body:
+        body = json.loads(first.signed_body)
+        assert (name in body) is (place == "body" and value is not None)
+        kind = operation.arguments[path]
+        if isinstance(kind, type):
+            assert type(body.get(name, kind())) is kind

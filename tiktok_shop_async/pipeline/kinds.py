@@ -6,12 +6,14 @@ mapping of keys to kinds for an object; an empty mapping stands for an object of
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from difflib import get_close_matches
 from enum import Enum
+from numbers import Integral
 from typing import Any, TypeAlias
 
 import attrs
@@ -54,7 +56,7 @@ def convert(value: Any, kind: Kind, path: str, check: CheckPath | None = None) -
 
     Converted is only what loses nothing.
     """
-    if type(value) is kind:
+    if type(value) is kind and kind is not float:  # NaN is one
         return value  # type: ignore[no-any-return]
     if isinstance(value, Enum):
         return convert(value.value, kind, path, check)
@@ -118,14 +120,15 @@ def _folded(key: str) -> str:
 
 
 def _is_int(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    # numpy's integers are Integral too; its booleans are not.
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _text(value: Any, path: str) -> str:
     if isinstance(value, str):
         return value
     if _is_int(value):
-        return str(value)
+        return str(int(value))
     if isinstance(value, Decimal) and value.is_finite():
         return format(value, "f")
     hint = None
@@ -148,8 +151,10 @@ def _integer(value: Any, path: str, accepted: str = "an integer") -> int:
 
 
 def _number(value: Any, path: str) -> float:
-    if _is_int(value) or isinstance(value, float):
-        return value  # type: ignore[no-any-return]
+    if _is_int(value):
+        return int(value)
+    if isinstance(value, float) and math.isfinite(value):
+        return value
     raise rejected(value, path, "a number")
 
 
