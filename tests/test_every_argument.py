@@ -19,7 +19,9 @@ from test_every_operation import ENDPOINTS, OPERATIONS, RENAMED, method, query_t
 
 from catalogue import ROOT, example, in_version
 from tiktok_shop_async import InvalidArgumentError, RequestOptions
+from tiktok_shop_async.resources._lookup import operation as operation_of
 from tiktok_shop_async.sandbox.forms import parse_form
+from tiktok_shop_async.sandbox.validation import check_arguments
 
 NAIVE = datetime(2026, 11, 24, 12, 0)
 AWARE = datetime(2026, 11, 24, 12, 0, 0, 250_000, tzinfo=UTC)
@@ -190,6 +192,16 @@ async def test_each_accepted_kind_arrives_as_the_documents_say(
         key: query_text(value) for key, value in sent["query"].items()
     }
     assert body_of(request) == in_form(sent["body"], request)
+    check_in_sandbox(name, version, request)
+
+
+def check_in_sandbox(name: str, version: str, request: httpx.Request) -> None:
+    """Raise what the sandbox would refuse the arguments with: it and the client must agree."""
+    content_type = request.headers.get("content-type", "")
+    body, files = body_of(request), {}
+    if content_type.startswith("multipart/"):
+        body, files = parse_form(content_type, request.content)  # type: ignore[assignment]
+    check_arguments(operation_of(name), version, dict(request.url.params), body, files)
 
 
 def body_of(request: httpx.Request) -> dict[str, Any]:
