@@ -144,6 +144,8 @@ def load() -> list[OperationFacts]:
         raise CatalogueError(f"overrides name unknown operations: {', '.join(corrections)}")
     for doubt in overrides.get("doubt", []):
         _drop_doubtful_facts(found, doubt)
+    for fact in overrides.get("fact", []):
+        _add_missing_fact(found, fact)
     return found
 
 
@@ -158,6 +160,23 @@ def _drop_doubtful_facts(operations: list[OperationFacts], doubt: dict[str, Any]
     ]
     if not dropped or not doubt.get("reason"):
         raise CatalogueError(f"a doubt without effect or reason: {doubt}")
+
+
+def _add_missing_fact(operations: list[OperationFacts], fact: dict[str, Any]) -> None:
+    """Add the format of arguments where the catalogue has only an example of it."""
+    lacking = [
+        node
+        for operation in operations
+        if operation.group == fact["group"]
+        for nodes in operation.arguments.values()
+        for argument in nodes.values()
+        for node in argument.walk()
+        if node.name in fact["fields"] and node.type == fact["type"] and "format" not in node.facts
+    ]
+    if not fact.get("reason") or {node.name for node in lacking} != set(fact["fields"]):
+        raise CatalogueError(f"a fact without effect or reason: {fact}")
+    for node in lacking:
+        node.facts["format"] = fact["format"]
 
 
 def load_webhooks() -> list[dict[str, Any]]:
@@ -218,7 +237,7 @@ def _raw_operations() -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _operation(group: str, raw: dict[str, Any], correction: dict[str, Any]) -> OperationFacts:
     auth, renames = raw["auth"], correction.get("arguments", {})
-    return OperationFacts(
+    operation = OperationFacts(
         group=group,
         name=raw["name"],
         method=raw["method"],
@@ -243,6 +262,18 @@ def _operation(group: str, raw: dict[str, Any], correction: dict[str, Any]) -> O
         },
         response=_nodes(raw["response"]),
     )
+    for path in correction.get("refuse_empty", ()):
+        _refuse_empty(operation, path)
+    return operation
+
+
+def _refuse_empty(operation: OperationFacts, path: str) -> None:
+    """Mark an optional list of which the service takes none for all."""
+    place, _, name = path.partition(".")
+    node = operation.arguments.get(place, {}).get(name)
+    if node is None or not node.items or node.required:
+        raise CatalogueError(f"{operation.id}: {path} is no optional list")
+    node.facts["min_items"] = 1
 
 
 def _without_files(fields: dict[str, Any]) -> dict[str, Any]:

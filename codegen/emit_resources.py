@@ -9,7 +9,7 @@ from .catalogue import Argument, Node, OperationFacts
 from .classes import GroupClasses
 from .emit_models import HEADER
 from .text import docstring, identifier, pascal, singular
-from .types import input_type, is_used, literal_of
+from .types import input_type, is_used, kind_of, literal_of
 from .wording import Wording, operation_docstring
 
 _LONGEST_INLINE_LITERAL = 6
@@ -65,6 +65,8 @@ class _Emitter:
     def _runtime_imports(self, text: str, constants: str) -> Iterator[str]:
         if "NoData" in text:
             yield "from .._model import NoData"
+        if "Time." in constants:
+            yield "from ..pipeline.kinds import Time"
         names = ["Operation", *(["Paging"] if "Paging(" in constants else [])]
         yield f"from ..pipeline.operation import {', '.join(names)}"
         yield "from ..resource import Resource"
@@ -205,27 +207,37 @@ def _facts(operation: OperationFacts) -> Iterator[tuple[str, str]]:
 
 
 def _argument_facts(operation: OperationFacts) -> Iterator[tuple[str, str]]:
-    required, lists, only_in, milliseconds = set(), set(), {}, set()
+    required, only_in, refuse_empty = set(), {}, set()
     for argument in operation.all_arguments():
         for place, wire in argument.places.items():
             if argument.required and place != "path":
                 required.add(f"{place}.{wire}")
-            if place == "body" and argument.node.items:
-                lists.add(f"body.{wire}")
+            if argument.node.facts.get("min_items"):
+                refuse_empty.add(f"{place}.{wire}")
     for path, node in _all_nodes(operation):
         if node.versions is not None:
             only_in[path] = node.versions
-        if node.element.facts.get("format") == "unix-milliseconds":
-            milliseconds.add(path)
     if required:
         yield "required", _frozenset(required)
-    if lists:
-        yield "lists", _frozenset(lists)
+    kinds = _kinds(operation)
+    if kinds:
+        yield "arguments", kinds
+    if refuse_empty:
+        yield "refuse_empty", _frozenset(refuse_empty)
     if only_in:
         entries = [f"{_text(path)}: {_tuple(only_in[path])}" for path in sorted(only_in)]
         yield "only_in", "{" + ", ".join(entries) + "}"
-    if milliseconds:
-        yield "milliseconds", _frozenset(milliseconds)
+
+
+def _kinds(operation: OperationFacts) -> str:
+    """Return the kinds of the arguments as a display; path parameters are text unless named."""
+    kinds = [
+        f"{_text(f'{place}.{wire}')}: {kind_of(node)}"
+        for place, nodes in operation.arguments.items()
+        for wire, node in nodes.items()
+        if node.type != "file" and not (place == "path" and kind_of(node) == "str")
+    ]
+    return "{" + ", ".join(kinds) + "}" if kinds else ""
 
 
 def _all_nodes(operation: OperationFacts) -> Iterator[tuple[str, Node]]:

@@ -43,6 +43,25 @@ def input_type(node: Node, class_name: str | None, literal: str | None) -> str:
     return found
 
 
+_KINDS = {
+    ("integer", "unix-seconds"): "Time.SECONDS",
+    ("integer", "unix-milliseconds"): "Time.MILLISECONDS",
+    ("string", "unix-seconds"): "Time.SECONDS_AS_TEXT",
+    ("string", "unix-milliseconds"): "Time.MILLISECONDS_AS_TEXT",
+    ("string", "date"): "Time.DATE",
+}
+
+
+def kind_of(node: Node) -> str:
+    """Return the kind of an argument, as `Operation.arguments` has it."""
+    if node.items:
+        return f"[{kind_of(node.items)}]"
+    if node.type == "object":
+        fields = [f'"{name}": {kind_of(child)}' for name, child in node.fields.items()]
+        return "{" + ", ".join(fields) + "}"
+    return _KINDS.get((node.type, node.facts.get("format", "")), _SCALARS[node.type])
+
+
 def literal_of(node: Node) -> str | None:
     """Return the ``Literal`` of an argument's known values, if it has any."""
     values = node.element.facts.get("enum") or node.facts.get("enum")

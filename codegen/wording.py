@@ -138,6 +138,8 @@ def _limits(facts: dict[str, Any]) -> list[str]:
         found.append(f"At least {low}.")
     elif high is not None:
         found.append(f"At most {high}.")
+    if "min_items" in facts:
+        found.append("An empty list is rejected.")
     if "max_items" in facts:
         found.append(f"At most {facts['max_items']} of them.")
     if "max_length" in facts:

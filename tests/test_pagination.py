@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -113,3 +114,41 @@ async def test_a_failing_page_raises_where_it_is_reached(
     assert [(await anext(walk)).id for _ in range(2)] == ["1-0", "1-1"]
     with pytest.raises(RateLimitError):
         await anext(walk)
+
+
+@pytest.mark.parametrize("name", ["data", "code", "request_id", "raw", "json", "issues", "headers"])
+async def test_an_attribute_of_the_response_asked_of_the_pager_says_what_to_do(
+    client: AsyncTikTokShop, name: str
+) -> None:
+    pager = client.order.get_order_list(page_size=2)
+    assert not hasattr(pager, name)
+    with pytest.raises(AttributeError, match=rf"\(await pager\)\.{name}") as caught:
+        getattr(pager, name)
+    assert "async for" in str(caught.value)
+
+
+async def test_any_other_attribute_is_just_missing(client: AsyncTikTokShop) -> None:
+    with pytest.raises(AttributeError) as caught:
+        getattr(client.order.get_order_list(page_size=2), "dta")  # noqa: B009 - what mypy rejects
+    assert str(caught.value) == "'Pager' object has no attribute 'dta'"
+
+
+async def test_a_page_can_be_fetched_in_a_task(client: AsyncTikTokShop, shop: FakeShop) -> None:
+    shop.answer(page(1, None))
+    pager = client.order.get_order_list(page_size=2)
+    async with asyncio.TaskGroup() as group:
+        first = group.create_task(pager.first_page())
+        second = asyncio.create_task(pager.first_page())
+        third = asyncio.ensure_future(pager)
+    gathered = await asyncio.gather(pager, client.order.get_order_list(page_size=2))
+    pages = [first.result(), await second, await third, *gathered]
+    assert [found.data.orders[0].id for found in pages] == ["1-0"] * 5
+
+
+async def test_a_task_of_the_pager_itself_says_what_to_do(client: AsyncTikTokShop) -> None:
+    pager = client.order.get_order_list(page_size=2)
+    with pytest.raises(TypeError, match=r"first_page\(\)"):
+        asyncio.create_task(pager)  # type: ignore[arg-type]  # noqa: RUF006 - it raises
+    async with asyncio.TaskGroup() as group:
+        with pytest.raises(TypeError, match=r"first_page\(\)"):
+            group.create_task(pager)  # type: ignore[arg-type]

@@ -111,3 +111,27 @@ def test_a_fixed_path_goes_before_one_with_an_id_in_its_place() -> None:
     found = operation_at("GET", "/product/202606/skpps/sum")
     assert found is not None
     assert found.id == "product.get_shop_skpp_summary"
+
+
+@pytest.mark.parametrize("name", ["sign", "timestamp", "app_key", "access_token"])
+async def test_a_raw_query_cannot_have_what_is_signed_anew_for_every_attempt(
+    client: AsyncTikTokShop, shop: FakeShop, name: str
+) -> None:
+    with pytest.raises(InvalidArgumentError, match=name) as caught:
+        await client.request("GET", "/new_group/203001/things", query={name: "1"})
+    assert caught.value.argument == "query"
+    assert not shop.requests
+
+
+async def test_a_known_form_stays_one_without_a_file(
+    client: AsyncTikTokShop, shop: FakeShop
+) -> None:
+    shop.answer({})
+    await client.request(
+        "POST",
+        "/return_refund/202405/returns/shipping_documents",
+        query={"return_ids": ["1"]},
+        body={"return_provider_id": "1", "tracking_number": "2"},
+    )
+    assert shop.last.headers["content-type"].startswith("multipart/form-data; boundary=")
+    assert sent_signature(shop.last) == expected_signature(shop.last, APP_SECRET)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from itertools import count
 from operator import attrgetter
-from typing import Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from .pipeline.operation import Paging
 from .response import APIResponse
@@ -19,11 +19,13 @@ FetchPage = Callable[[str | None], Awaitable[APIResponse[P]]]
 
 
 class Pager(Generic[P, T]):
-    """Await it for one page, iterate it for all items.
+    """A paged call: await it for one page, iterate it for all items.
 
     ``await pager`` returns the first page, ``async for item in pager`` walks the items of all
     pages and ``async for page in pager.pages()`` the pages. Each walk starts anew, one request a
-    page. A token that is empty ends it, and so does one that was there before, with a warning.
+    page. A token that is empty ends it, and so does one that was there before, with a warning. It
+    is not a coroutine: give ``pager.first_page()`` to ``asyncio.create_task`` or
+    ``TaskGroup.create_task``.
     """
 
     __slots__ = ("_fetch", "_pagination")
@@ -34,6 +36,25 @@ class Pager(Generic[P, T]):
 
     def __await__(self) -> Generator[Any, Any, APIResponse[P]]:
         return self._fetch(None).__await__()
+
+    async def first_page(self) -> APIResponse[P]:
+        """Return the first page, as ``await pager`` does, for what takes only coroutines."""
+        return await self._fetch(None)
+
+    def __repr__(self) -> str:
+        # asyncio shows it in the TypeError that create_task raises for what is no coroutine.
+        return "<Pager: await it, iterate it with async for, or make a task of first_page()>"
+
+    if not TYPE_CHECKING:  # a type checker is to report attributes that are not here
+
+        def __getattr__(self, name: str) -> Any:
+            reason = f"{type(self).__name__!r} object has no attribute {name!r}"
+            if hasattr(APIResponse, name):
+                reason += (
+                    f": the response has it. Write (await pager).{name} for the first page, "
+                    "or iterate over the pager with async for."
+                )
+            raise AttributeError(reason, name=name, obj=self)
 
     async def __aiter__(self) -> AsyncIterator[T]:
         async for page in self.pages():

@@ -26,6 +26,7 @@ def raw_operation(
         chosen = known.cipher if known else "shop_cipher" if has_shop else None
     else:
         chosen = None if cipher == "none" else cipher
+    is_form = bool(files) or (known is not None and known.body == "multipart")
     return Operation(
         id=f"{method} {path}",
         method=method,
@@ -33,7 +34,7 @@ def raw_operation(
         versions=(version_in(path),),
         effect=known.effect if known else "read" if method == "GET" else "write",
         cipher=chosen,
-        body="multipart" if files else "json" if has_body else None,
+        body="multipart" if is_form else "json" if has_body else None,
         files=files,
         idempotency_key=known.idempotency_key if known else None,
     )

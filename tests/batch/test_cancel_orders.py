@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import attrs
 import pytest
 from batch.shops import (
     BUYERS,
@@ -525,6 +527,10 @@ async def test_a_closed_client_ends_the_batch(sandbox: Sandbox) -> None:
         ([{"order_id": "1", "skus": [{"id": "2"}]}], {}, "skus"),
         ([{"order_id": "1", "skus": {"2": 1}, "order_line_item_ids": ["3"]}], {}, "skus"),
         ([{"order_id": "1", "order_line_item_ids": "3"}], {}, "order_line_item_ids"),
+        ([{"order_id": "1", "order_line_item_ids": []}], {}, "order_line_item_ids"),
+        ([{"order_id": "1", "skus": {}}], {}, "skus"),
+        ([{"order_id": "1", "skus": []}], {}, "skus"),
+        ([{"order_id": "1", "skus": [{"sku_id": "2", "quantity": "3"}]}], {}, "skus"),
         (["1"], {"reason": None}, "reason"),
         (["1"], {"settle": -1}, "settle"),
         (["1"], {"concurrency": 0}, "concurrency"),
@@ -549,3 +555,18 @@ async def test_orders_whose_first_answer_is_lost_do_not_hang(sandbox: Sandbox, c
     assert {each.status for each in outcomes} == {"confirmed"}
     assert untruths(sandbox, outcomes) == []
     assert calls(sandbox)[CANCEL] == count
+
+
+@pytest.mark.parametrize("empty", [[], (), iter(())])
+def test_an_empty_selection_is_no_whole_order(empty: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match="must not be empty"):
+        OrderToCancel("1", order_line_item_ids=empty)
+    with pytest.raises(InvalidArgumentError, match="must not be empty"):
+        OrderToCancel("1", skus=empty)
+
+
+def test_an_order_without_a_selection_is_whole_and_can_be_changed_and_pickled() -> None:
+    whole = OrderToCancel("1", order_line_item_ids=None, skus=None)
+    assert whole == attrs.evolve(whole, reason=None) == pickle.loads(pickle.dumps(whole))  # noqa: S301 - our own
+    assert whole.is_whole
+    assert (whole.order_line_item_ids, whole.skus) == ((), {})

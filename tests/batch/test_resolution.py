@@ -115,7 +115,7 @@ def test_the_truth_is_found_whatever_else_happened(
     for step in history:
         world.do(step)
     world.clock.now += LONG_AGO
-    wanted = OrderToCancel(world.order.id, None, world.ids(part or ()))
+    wanted = OrderToCancel(world.order.id, None, world.ids(part) if part else None)
     sent_at = world.clock() + ahead
     truth = world.carry_out(Selection(wanted.order_line_item_ids)) if arrives else None
     for step in later:
@@ -150,7 +150,7 @@ def test_what_is_cancelled_already_is_so_whole(
     world = World(pending_share)
     for step in history:
         world.do(step)
-    wanted = OrderToCancel(world.order.id, None, world.ids(part or ()))
+    wanted = OrderToCancel(world.order.id, None, world.ids(part) if part else None)
     records = order_of(world.shop, world.order.id), cancellations_of(world.shop, world.order.id)
     found = judge(wanted, *records, sent_at=None)
     lines = [

@@ -168,6 +168,62 @@ def test_corrections_need_a_reason_and_an_operation(
         generate(operation("get_a", response=fields("x")), overrides=overrides)
 
 
+def test_an_optional_list_can_be_declared_dangerous_when_empty(generate: Generate) -> None:
+    """An empty list that the service takes for everything is rejected, and the docs say so."""
+    ids = {"type": "array", "items": {"type": "string"}}
+    one = operation("cancel_a", effect="write", body={"ids": ids})
+    correction = '[[correction]]\noperation = "shop.cancel_a"\nreason = "x"\nrefuse_empty = {}\n'
+    resource = generate(one, overrides=correction.format('["body.ids"]'))["resources/shop.py"]
+    assert 'refuse_empty=frozenset({"body.ids"}),' in resource
+    assert "ids: An empty list is rejected." in resource
+    for wrong in ("body.id", "query.ids"):
+        with pytest.raises(CatalogueError, match=wrong):
+            generate(one, overrides=correction.format(f'["{wrong}"]'))
+
+
+def test_a_format_that_the_documents_show_by_example_can_be_added(generate: Generate) -> None:
+    fact = """
+    correction = []
+    [[fact]]
+    group = "shop"
+    type = "integer"
+    fields = ["since"]
+    format = "unix-seconds"
+    reason = "{}"
+    """
+    one = operation("get_a", query={"since": {"type": "integer"}, "size": {"type": "integer"}})
+    resource = generate(one, overrides=fact.format("The example is."))["resources/shop.py"]
+    assert '"query.since": Time.SECONDS' in resource
+    assert '"query.size": int' in resource
+    for wrong in (fact.format(""), fact.format("x").replace("since", "until")):
+        with pytest.raises(CatalogueError, match="fact without effect or reason"):
+            generate(one, overrides=wrong)
+
+
+def test_kinds_of_arguments_are_written_as_types(generate: Generate) -> None:
+    one = operation(
+        "get_a",
+        body={
+            "text": {"type": "string"},
+            "until": {"type": "string", "format": "unix-seconds"},
+            "day": {"type": "string", "format": "date"},
+            "flags": {"type": "array", "items": {"type": "boolean"}},
+            "free": {"type": "object", "fields": {}},
+            "deep": objects({"list": objects(fields("id"))}),
+        },
+    )
+    resource = generate(one)["resources/shop.py"]
+    for expected in (
+        '"body.text": str',
+        '"body.until": Time.SECONDS_AS_TEXT',
+        '"body.day": Time.DATE',
+        '"body.flags": [bool]',
+        '"body.free": {}',
+        '"body.deep": [{"list": [{"id": str}]}]',
+    ):
+        assert expected in resource
+
+
 def test_locked_names_stay_when_more_operations_come(generate: Generate, tmp_path: Path) -> None:
     parts = fields("id", "name", "size")
     first = operation("get_a", response={"big_boxes": objects(parts)})
@@ -224,9 +280,9 @@ def test_methods_say_what_versions_units_and_limits_there_are(generate: Generate
         "Versions: 202309, 202602 (default).",
         "Source: https://partner.tiktokshop.com/docv2/page/search-things-202602",
         'only_in={"body.note": ("202602",), "body.skus.hint": ("202602",)},',
-        'milliseconds=frozenset({"query.since"}),',
+        '"query.since": Time.MILLISECONDS,',
+        '"body.skus": [{"hint": str}],',
         'required=frozenset({"query.page_size"}),',
-        'lists=frozenset({"body.skus"}),',
     ):
         assert expected in resource
 

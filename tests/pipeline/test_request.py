@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import ExitStack
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from numbers import Integral
 from typing import Any
 
+import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support import FakeShop, new_client
 
 from tiktok_shop_async import AsyncTikTokShop, InvalidArgumentError, RequestOptions
 from tiktok_shop_async._model import model, wire_name
-from tiktok_shop_async.pipeline.values import ValueConverter
+from tiktok_shop_async.models.return_refund import OrderLine, Sku
+from tiktok_shop_async.pipeline.kinds import Time, convert
+from tiktok_shop_async.pipeline.operation import Operation
+from tiktok_shop_async.pipeline.request import Call, build_request
+from tiktok_shop_async.pipeline.values import plain
+from tiktok_shop_async.resources._groups import GROUPS
+from tiktok_shop_async.resources._lookup import operations
 
 
 class Reason(StrEnum):
@@ -47,7 +59,7 @@ async def test_a_body_holds_what_was_given_and_nothing_else(
 
 
 @pytest.mark.parametrize(
-    ("value", "plain"),
+    ("value", "expected"),
     [
         (Whole(first="a", parts=[Part(sku_id="1"), {"sku_id": "2", "quantity": None}]),
          {"1st": "a", "parts": [{"sku_id": "1"}, {"sku_id": "2", "quantity": None}]}),
@@ -57,17 +69,17 @@ async def test_a_body_holds_what_was_given_and_nothing_else(
         (date(2026, 11, 24), "2026-11-24"),
         (datetime(2026, 11, 24, tzinfo=UTC), 1795478400),
         (Reason.OUT_OF_STOCK, "seller_cancel_reason_out_of_stock"),
-        ((number for number in (1, 2)), [1, 2]),
+        (range(1, 3), [1, 2]),
     ],
 )  # fmt: skip
-def test_models_mappings_and_sequences_become_json(value: Any, plain: Any) -> None:
-    assert ValueConverter(frozenset()).plain(value, "body.value") == plain
+def test_models_mappings_and_sequences_become_json(value: Any, expected: Any) -> None:
+    assert plain(value, "body.value") == expected
 
 
 def test_a_time_counts_milliseconds_where_the_api_does() -> None:
-    values = ValueConverter(frozenset({"body.filters.since"}))
     since = datetime(2026, 11, 24, 0, 0, 0, 250_000, tzinfo=UTC)
-    assert values.plain({"since": since}, "body.filters") == {"since": 1795478400250}
+    kind = {"since": Time.MILLISECONDS}
+    assert convert({"since": since}, kind, "body.filters") == {"since": 1795478400250}
 
 
 @pytest.mark.parametrize(
@@ -264,3 +276,269 @@ async def test_idempotency_keys_that_differ_are_rejected_before_sending(
     same = RequestOptions(idempotency_key="one", extra_query={"idempotency_key": "one"})
     await approve(cancel_id="1", idempotency_key="one", options=same)
     assert shop.last.url.params.get_list("idempotency_key") == ["one"]
+
+
+@pytest.mark.parametrize("empty", [[], (), {}.values(), set()])
+@pytest.mark.parametrize("argument", ["order_line_item_ids", "skus", "order_line_list"])
+async def test_an_empty_selection_never_cancels_a_whole_order(
+    client: AsyncTikTokShop, shop: FakeShop, argument: str, empty: Any
+) -> None:
+    with pytest.raises(InvalidArgumentError, match="must not be empty") as caught:
+        await client.return_refund.cancel_order(
+            order_id="1", cancel_reason="x", **{argument: empty}
+        )
+    assert caught.value.argument == argument
+    assert "Leave it out" in (caught.value.hint or "")
+    assert not shop.requests
+
+
+EMPTY_MEANS_ALL = {
+    "affiliate.remove_live_products": {"product_ids"},
+    "affiliate.remove_showcase_products": {"product_ids"},
+    "fbt.cancel_fbt_mcf_order": {"consign_orders"},
+    "fulfillment.create_packages": {"order_line_item_ids", "order_line_item", "order_list_ids"},
+    "fulfillment.mark_package_as_shipped": {"order_line_item_ids", "order_line_list"},
+    "fulfillment.schedule_package_handover": {"order_line_item_ids"},
+    "fulfillment.uncombine_packages": {"order_ids"},
+    "product.activate_products": {"listing_platforms"},
+    "product.deactivate_products": {"listing_platforms"},
+    "product.enable_strikethrough_prices": {"skus"},
+    "product.update_stock_operation_settings": {"sku_ids"},
+    "promotion.remove_activity_products": {
+        "product_ids", "sku_ids", "benefit_product_ids", "exclude_product_ids"},
+    "return_refund.calculate_refund": {"order_line_item_ids", "skus", "order_line_list"},
+    "return_refund.cancel_order": {"order_line_item_ids", "skus", "order_line_list"},
+    "return_refund.create_return": {"order_line_item_ids", "skus", "order_line_list"},
+}  # fmt: skip
+
+
+def test_these_operations_refuse_empty_selections() -> None:
+    """Each of them does something to everything if no selection is given."""
+    assert {
+        operation.id: {path.removeprefix("body.") for path in operation.refuse_empty}
+        for group in GROUPS
+        for operation in operations(group)
+        if operation.refuse_empty
+    } == EMPTY_MEANS_ALL
+
+
+async def test_an_iterator_is_refused_since_a_retry_would_find_it_empty(
+    client: AsyncTikTokShop, shop: FakeShop
+) -> None:
+    for once in (iter(["2"]), (line for line in ["2"]), map(str, [2])):
+        with pytest.raises(InvalidArgumentError, match=r"list\(") as caught:
+            await client.return_refund.cancel_order(
+                order_id="1", cancel_reason="x", order_line_item_ids=once
+            )
+        assert caught.value.argument == "order_line_item_ids"
+        with pytest.raises(InvalidArgumentError, match=r"list\("):
+            await client.request(
+                "POST",
+                "/return_refund/202309/cancellations",
+                body={"order_line_item_ids": iter(["2"])},
+            )
+    assert not shop.requests
+
+
+@pytest.mark.parametrize(
+    ("skus", "argument", "message"),
+    [
+        ([{"sku_id": "1", "quantity": 1.5}], "skus[0].quantity", "an integer, not 1.5"),
+        ([{"sku_id": "1"}, {"quantity": True}], "skus[1].quantity", "an integer, not True"),
+        ({"sku_id": "1", "quantity": 1}, "skus", "a list or another sequence, not"),
+        ([{"sku_id": "1", "quantiy": 1}], "skus[0].quantiy", "Did you mean quantity?"),
+        ([{"skuId": "1"}], "skus[0].skuId", "Did you mean sku_id?"),
+        ([{"sku-id": "1"}], "skus[0].sku-id", "Did you mean sku_id?"),
+        ([OrderLine(order_line_item_id="1")], "skus[0]", "sku_id, quantity, not"),
+        ([Sku(sku_id="1", quantity=2.0)], "skus[0].quantity", "an integer, not 2.0"),
+    ],
+)
+async def test_nested_input_is_checked_and_named_by_its_path(
+    client: AsyncTikTokShop, shop: FakeShop, skus: Any, argument: str, message: str
+) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        await client.return_refund.cancel_order(order_id="1", cancel_reason="x", skus=skus)
+    assert caught.value.argument == argument
+    assert message in caught.value.message
+    assert not shop.requests
+
+
+@pytest.mark.parametrize(
+    "sku",
+    [
+        {"sku_id": "1", "reason": "new"},  # resembles nothing
+        {"sku_id": "1", "quantity": 1, "quantity_2": 3},  # the known one is given too
+        {"sku_id": "1", "parts": [{"anything": [None, 1.5, True]}]},
+        {"sku_id": "1", "quantity": None},
+    ],
+)
+async def test_keys_that_the_catalogue_lacks_are_sent_as_given(
+    client: AsyncTikTokShop, shop: FakeShop, sku: dict[str, Any]
+) -> None:
+    """The service may be newer than the catalogue."""
+    shop.answer({})
+    await client.return_refund.cancel_order(order_id="1", cancel_reason="x", skus=[sku])
+    assert shop.last_json["skus"] == [sku]
+
+
+async def test_extra_parts_and_raw_calls_are_not_checked_against_the_catalogue(
+    client: AsyncTikTokShop, shop: FakeShop
+) -> None:
+    shop.answer({})
+    odd = {"skus": {"quantiy": 1.5}, "order_line_item_ids": [], "order_id": True}
+    await client.return_refund.cancel_order(
+        order_id="1", cancel_reason="x", options=RequestOptions(extra_body=odd)
+    )
+    assert shop.last_json == odd | {"cancel_reason": "x"}
+    await client.request("POST", "/return_refund/202309/cancellations", body=odd)
+    assert shop.last_json == odd
+    for value in (float("nan"), b"bytes", object(), datetime(2026, 1, 1)):
+        with pytest.raises(InvalidArgumentError):
+            await client.request("POST", "/return_refund/202309/cancellations", body={"x": value})
+    assert len(shop.requests) == 2
+
+
+async def test_a_value_that_the_catalogue_does_not_know_passes(
+    client: AsyncTikTokShop, shop: FakeShop
+) -> None:
+    shop.answer({})
+    await client.order.get_order_list(page_size=1, order_status="NEWER_THAN_THE_CATALOGUE")
+    assert shop.last_json == {"order_status": "NEWER_THAN_THE_CATALOGUE"}
+
+
+async def test_integers_of_other_libraries_count_as_integers(
+    client: AsyncTikTokShop, shop: FakeShop
+) -> None:
+    """Such as numpy's, which register as `numbers.Integral`."""
+
+    class Int64:
+        def __int__(self) -> int:
+            return 7
+
+    Integral.register(Int64)
+    shop.answer({})
+    sku: Any = {"sku_id": Int64(), "quantity": Int64()}
+    await client.return_refund.cancel_order(order_id="1", cancel_reason="x", skus=[sku])
+    assert shop.last_json["skus"] == [{"sku_id": "7", "quantity": 7}]
+
+
+async def test_an_error_says_what_was_given_and_what_is_accepted(client: AsyncTikTokShop) -> None:
+    for value, accepted in {
+        1.5: "create_time_ge must be an aware datetime or Unix seconds as an integer, not 1.5.",
+        date(2026, 11, 24): "as an integer, not datetime.date(2026, 11, 24).",
+        datetime(2026, 11, 24): "must be an aware datetime, not datetime.datetime(2026, 11, 24",
+    }.items():
+        with pytest.raises(InvalidArgumentError) as caught:
+            await client.order.get_order_list(page_size=1, create_time_ge=value)
+        assert accepted in str(caught.value)
+    with pytest.raises(InvalidArgumentError, match=r"Decimal\('9\.99'\) or text"):
+        await client.return_refund.approve_return(
+            return_id="1",
+            decision="OFFER_PARTIAL_REFUND",
+            partial_refund={"currency": "USD", "amount": 9.99},
+        )
+
+
+@pytest.mark.parametrize("name", ["user-agent", "User-Agent", "ACCEPT"])
+async def test_an_extra_header_replaces_ours(
+    client: AsyncTikTokShop, shop: FakeShop, name: str
+) -> None:
+    shop.answer({})
+    options = RequestOptions(extra_headers={"x-trace": "0", name: "mine", "X-Trace": "1"})
+    await client.return_refund.cancel_order(order_id="1", cancel_reason="x", options=options)
+    assert shop.last.headers.get_list(name) == ["mine"]
+    assert shop.last.headers.get_list("x-trace") == ["1"]
+    names = [header.lower() for header, _ in shop.last.headers.raw]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Accept-Encoding", "Connection", "Content-Encoding", "Content-Length", "Content-Type",
+        "Expect", "Host", "Keep-Alive", "TE", "Transfer-Encoding", "Upgrade", "X-TTS-Access-Token",
+    ],
+)  # fmt: skip
+async def test_a_header_that_frames_or_signs_the_request_cannot_be_replaced(
+    client: AsyncTikTokShop, shop: FakeShop, name: str
+) -> None:
+    options = RequestOptions(extra_headers={name: "identity"})
+    with pytest.raises(InvalidArgumentError, match=name) as caught:
+        await client.return_refund.cancel_order(order_id="1", cancel_reason="x", options=options)
+    assert caught.value.argument == "extra_headers"
+    assert not shop.requests
+
+
+async def test_a_header_that_is_no_text_is_refused(client: AsyncTikTokShop) -> None:
+    options = RequestOptions(extra_headers={"X-Number": 7})  # type: ignore[dict-item]
+    with pytest.raises(InvalidArgumentError, match="text"):
+        await client.return_refund.cancel_order(order_id="1", cancel_reason="x", options=options)
+
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(), max_size=8)
+    | st.binary(max_size=4)
+    | st.decimals()
+    | st.dates()
+    | st.datetimes(timezones=st.none() | st.just(UTC))
+    | st.sampled_from([Reason.OUT_OF_STOCK, object()])
+    | st.just(5000).map(lambda digits: 10**digits)  # too long to be written out
+)
+ANYTHING = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.lists(inner, max_size=3).map(iter)
+        | st.lists(inner, max_size=3).map(tuple)
+        | st.dictionaries(
+            st.sampled_from(
+                ["sku_id", "quantity", "quantiy", "skuId", "order_line_item_id", 1, ""]
+            ),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=6,
+)
+
+
+@given(
+    operation=st.sampled_from(
+        [each for group in GROUPS for each in operations(group) if each.arguments]
+    ),
+    value=ANYTHING,
+    data=st.data(),
+)
+def test_anything_at_all_is_sent_as_json_or_rejected_and_never_read_twice(
+    operation: Operation, value: object, data: st.DataObject
+) -> None:
+    """A second attempt is made of the same arguments, and must be the same request."""
+    path = data.draw(st.sampled_from(sorted(operation.arguments)))
+    place, _, name = path.partition(".")
+    required = attrs.evolve(operation, required=frozenset())
+    template = {part[1:-1]: "1" for part in operation.path.split("/") if part[0:1] == "{"}
+    template.pop("version")
+    arguments: dict[str, dict[str, Any]] = {"path": template, "query": {}, "body": {}}
+    arguments[place][name] = value
+    call = Call(operation=required, options=RequestOptions(), **arguments)
+    version = operation.only_in.get(path, operation.versions)[-1]
+    with ExitStack() as files:
+        try:
+            first = build_request(call, version, files)
+        except InvalidArgumentError:
+            return
+        second = build_request(call, version, files)
+    assert (first.target, first.query) == (second.target, second.query)
+    if operation.body == "multipart":
+        return
+    assert first.body == second.body
+    if first.body:
+        body = json.loads(first.signed_body)
+        assert (name in body) is (place == "body" and value is not None)
+        kind = operation.arguments[path]
+        if isinstance(kind, type):
+            assert type(body.get(name, kind())) is kind

@@ -216,3 +216,20 @@ async def test_what_the_client_refuses_reaches_neither(name: str, shop: Sandbox)
                 said.append((refused.type, str(refused.value)))
     assert said[: len(said) // 2] == said[len(said) // 2 :]
     assert not list(shop.requests)
+
+
+@pytest.mark.parametrize("argument", ["order_line_item_ids", "skus", "order_line_list"])
+async def test_an_empty_selection_is_refused_by_the_client_and_by_the_sandbox(
+    argument: str, shop: Sandbox
+) -> None:
+    """The sandbox also refuses it from other clients, whose requests nobody checked."""
+    order = next(iter(shop.shop.orders.values()))
+    given = {"order_id": order.id, "cancel_reason": "x", argument: []}
+    async with shop.client() as client:
+        with pytest.raises(InvalidArgumentError, match=f"{argument} must not be empty"):
+            await client.return_refund.cancel_order(**given)
+        assert not list(shop.requests)
+        with pytest.raises(TikTokAPIError, match=f"{argument} must not be empty") as refused:
+            await client.request("POST", CANCELLATIONS, body=given)
+    assert refused.value.code == 36009004
+    assert not order.cancellations

@@ -14,7 +14,7 @@ from test_every_operation import OPERATIONS
 
 from tiktok_shop_async.models.order import LineItem, Order, OrderDetail
 from tiktok_shop_async.pipeline.decoding import decode_data, read_envelope
-from tiktok_shop_async.pipeline.values import ValueConverter
+from tiktok_shop_async.pipeline.values import plain
 from tiktok_shop_async.resources._groups import GROUPS
 from tiktok_shop_async.testing import example_response, make
 
@@ -44,7 +44,7 @@ def test_an_example_of_an_answer_goes_over_the_wire_and_back(group: str) -> None
     for name in sorted(answers(group)):
         model = getattr(models, name)
         made = make(model)
-        data = ValueConverter(frozenset()).plain(made, "data")
+        data = plain(made, "data")
         envelope = read_envelope(json.dumps({"code": 0, "data": data}).encode(), model)
         assert envelope is not None
         again, issues = decode_data(model, envelope.data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -443,3 +444,19 @@ async def test_values_that_json_lacks_are_compared_as_they_are_sent(
     skus = [{"id": "1", "price": {"amount": Decimal("9.90"), "currency": "USD"}}]
     await client.product.update_price(product_id="1", skus=skus)
     mock.product.update_price.assert_called_once_with(product_id="1", skus=skus)
+
+
+async def test_arguments_are_compared_as_they_are_sent(
+    mock: MockTikTokShop, client: AsyncTikTokShop
+) -> None:
+    """An ``int`` for an id is text, and a datetime counts seconds or milliseconds as its field."""
+    mock.order.get_order_list.respond()
+    mock.return_refund.approve_return.respond()
+    given = {"page_size": "2", "create_time_ge": datetime(2026, 11, 24, tzinfo=UTC)}
+    await client.order.get_order_list(**given)
+    mock.order.get_order_list.assert_called_once_with(**given)
+    mock.order.get_order_list.assert_any_call(page_size=2, create_time_ge=1795478400)
+    await client.return_refund.approve_return(return_id=7, decision="APPROVE_REFUND")
+    mock.return_refund.approve_return.assert_called_with(return_id=7, decision="APPROVE_REFUND")
+    with pytest.raises(AssertionError, match="not with"):
+        mock.return_refund.approve_return.assert_called_with(return_id=8, decision="x")

@@ -42,7 +42,7 @@ def with_line_items(
         if len(free) < count:
             return wanted
         chosen += free[:count]
-    return attrs.evolve(wanted, order_line_item_ids=chosen, skus={})
+    return attrs.evolve(wanted, order_line_item_ids=chosen, skus=None)
 
 
 def _free(order: Order, sku: str, gone: Set[str]) -> Sequence[str]:

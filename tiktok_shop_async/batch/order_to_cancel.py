@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import attrs
 
@@ -15,31 +15,58 @@ from ..models.return_refund import Sku
 Skus: TypeAlias = Mapping[str, int] | Iterable[Sku | Mapping[str, Any]]
 """Units to cancel by SKU: ``{sku_id: quantity}``, or a list as `cancel_order` takes it."""
 
+S = TypeVar("S", tuple[str, ...], dict[str, int])
+
 _LONGEST_PART = 100
 _FIELDS = ("order_id", "reason", "order_line_item_ids", "skus")
 
 
+class _NoLineItems(tuple[str, ...]):
+    """Nothing was selected: None was given, not an empty selection."""
+
+    __slots__ = ()
+
+
+class _NoSkus(dict[str, int]):
+    """Nothing was selected: None was given, not an empty selection."""
+
+
 def _line_item_ids(ids: Iterable[str] | None) -> tuple[str, ...]:
+    if ids is None or isinstance(ids, _NoLineItems):
+        return _NoLineItems()
     if isinstance(ids, str):
         raise InvalidArgumentError(
             "order_line_item_ids is a text, not a list.", argument="order_line_item_ids"
         )
-    return tuple(dict.fromkeys(ids or ()))
+    return _not_empty("order_line_item_ids", tuple(dict.fromkeys(ids)))
 
 
 def _quantities(skus: Any) -> Mapping[str, int]:
+    if skus is None or isinstance(skus, _NoSkus):
+        return _NoSkus()
     if isinstance(skus, Mapping):
-        return dict(skus)
+        return _not_empty("skus", dict(skus))
     wanted: Counter[str] = Counter()
-    for given in skus or ():
+    for given in skus:
         try:
             sku = given if isinstance(given, Sku) else Sku(**given)
+            wanted[sku.sku_id] += sku.quantity
         except TypeError as error:
             raise InvalidArgumentError(
                 "skus has something else than a sku_id and a quantity.", argument="skus"
             ) from error
-        wanted[sku.sku_id] += sku.quantity
-    return dict(wanted)
+    return _not_empty("skus", dict(wanted))
+
+
+def _not_empty(argument: str, selection: S) -> S:
+    """Return ``selection``; an empty one, a mistake, would cancel the whole order."""
+    if selection:
+        return selection
+    raise InvalidArgumentError(
+        f"{argument} must not be empty.",
+        argument=argument,
+        hint="Leave it out to cancel the whole order.",
+    )
 
 
 @attrs.frozen
@@ -52,7 +79,7 @@ class OrderToCancel:
     order_id: str
     reason: str | None = None
     """In place of the batch's reason: an intent such as ``"out_of_stock"``, or an exact name."""
-    order_line_item_ids: tuple[str, ...] = attrs.field(default=(), converter=_line_item_ids)
+    order_line_item_ids: tuple[str, ...] = attrs.field(default=None, converter=_line_item_ids)
     """Units to cancel; each line item is one."""
     skus: Mapping[str, int] = attrs.field(default=None, converter=_quantities)
     """How many units of which SKU to cancel, in place of line items."""

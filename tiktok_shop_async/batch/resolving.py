@@ -34,7 +34,7 @@ async def resolve_cancellation(
     the request cannot be on its way any more.
 
     Args:
-        order_line_item_ids: As they were sent; with none, and no SKUs, the whole order.
+        order_line_item_ids: As they were sent; without them, and without SKUs, the whole order.
         skus: As they were sent.
         sent_at: Unix seconds when the request was first sent: tells it from older ones.
         settle: Seconds from now until the second look.

@@ -9,7 +9,9 @@ from typing import Literal
 import attrs
 
 from ..errors import InvalidArgumentError
+from .kinds import Kind
 
+_NO_KINDS: Mapping[str, Kind] = MappingProxyType({})
 _NOTHING: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
@@ -48,12 +50,13 @@ class Operation:
     """Path of attributes from ``data`` to the base64 text of a file, where the answer is one."""
     required: frozenset[str] = frozenset()
     """Argument paths (``body.order_id``) that must be given."""
-    lists: frozenset[str] = frozenset()
-    """Argument paths in the body that are lists; text there is a slip, not many letters."""
+    arguments: Mapping[str, Kind] = attrs.field(default=_NO_KINDS, eq=False, repr=False)
+    """Argument path (``query.page_size``) -> what it takes. Path parameters without one are text;
+    any other argument without one is a file, or unknown and sent as it is."""
+    refuse_empty: frozenset[str] = frozenset()
+    """Paths of lists that must not be empty: the service would take that for everything."""
     only_in: Mapping[str, tuple[str, ...]] = attrs.field(default=_NOTHING)
     """Argument path (``body.skus.sub_sku_ids``) -> the only versions that have it."""
-    milliseconds: frozenset[str] = frozenset()
-    """Argument paths whose times are Unix milliseconds; elsewhere they are seconds."""
 
     def check_version(self, version: str) -> str:
         """Return ``version``, or raise `InvalidArgumentError` if it is not known."""

@@ -16,18 +16,25 @@ import httpx
 
 from ..errors import InvalidArgumentError
 from ..options import RequestOptions
-from .files import MultipartBody, multipart_body
+from .files import MultipartBody, can_be_read_again, multipart_body
 from .idempotency import given_keys, single_key
+from .kinds import Kind, convert
 from .operation import Operation
-from .values import ValueConverter, argument_name
+from .values import argument_name, plain, query_text
 
 Arguments = Mapping[str, Any]
 
 _NO_ARGUMENTS: Arguments = {}
 _SIGNED_BY_US = frozenset({"app_key", "sign", "timestamp", "access_token"})
-_SET_BY_US = frozenset({"x-tts-access-token", "host", "content-length", "transfer-encoding"})
+_SET_BY_US = frozenset(
+    {"accept-encoding", "connection", "content-encoding", "content-length", "content-type"}
+    | {"expect", "host", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding"}
+    | {"upgrade", "x-tts-access-token"}
+)
+"""Headers that say how bytes are framed, signed and decoded: the client alone knows that."""
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_INDEX = re.compile(r"\[\d+\]")
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -68,7 +75,7 @@ class Call:
     @property
     def repeatable(self) -> bool:
         """Whether it can be sent again: not with an open file that cannot be read twice."""
-        return all(not hasattr(value, "read") or value.seekable() for value in self.body.values())
+        return all(can_be_read_again(value) for value in self.body.values())
 
 
 @attrs.frozen(kw_only=True)
@@ -117,10 +124,9 @@ class _Builder:
         self._call = call
         self._operation = call.operation
         self._version = version
-        self._values = ValueConverter(
-            call.operation.milliseconds,
-            # Not a method of this builder, which would make the two a reference cycle.
-            partial(_check_version, call.operation, version) if call.operation.only_in else None,
+        # Not a method of this builder, which would make the two a reference cycle.
+        self._check_nested = (
+            partial(_check_version, call.operation, version) if call.operation.only_in else None
         )
 
     def build(self, files: ExitStack) -> UnsignedRequest:
@@ -149,7 +155,9 @@ class _Builder:
         return template.format_map(texts), template.format_map(encoded)
 
     def _path_text(self, name: str, value: Any) -> str:
-        text = "" if value is None else self._values.query_text(value, f"path.{name}")
+        argument = f"path.{name}"
+        kind = self._operation.arguments.get(argument, str)
+        text = "" if value is None else query_text(convert(value, kind, argument), argument)
         # Dot segments would be resolved on the way and address another resource.
         if text in ("", ".", "..") or "/" in text:
             raise InvalidArgumentError(f"{name} is {text!r}, which is no id.", argument=name)
@@ -161,15 +169,9 @@ class _Builder:
         if options.idempotency_key is not None and self._key_place() == "query":
             arguments.setdefault("idempotency_key", options.idempotency_key)
         for name, value in (options.extra_query or {}).items():
-            if name in _SIGNED_BY_US:
-                raise InvalidArgumentError(
-                    f"{name} is set for every attempt and cannot be given.", argument="extra_query"
-                )
-            arguments[name] = value
-        return [
-            (name, self._values.query_text(value, f"query.{name}"))
-            for name, value in arguments.items()
-        ]
+            _check_not_signed_by_us(name, "extra_query")
+            arguments[name] = plain(value, f"extra_query.{name}")
+        return [(name, query_text(value, f"query.{name}")) for name, value in arguments.items()]
 
     def _body(self, files: ExitStack) -> tuple[bytes | MultipartBody, Headers]:
         options, operation = self._call.options, self._operation
@@ -177,51 +179,59 @@ class _Builder:
         if options.idempotency_key is not None and self._key_place() == "body":
             arguments.setdefault("idempotency_key", options.idempotency_key)
         if operation.body == "multipart":
-            form = self._form(arguments | dict(options.extra_body or {}), files)
+            extra = {
+                name: value if name in operation.files else plain(value, f"extra_body.{name}")
+                for name, value in (options.extra_body or {}).items()
+            }
+            form = self._form(arguments | extra, files)
             return form, form.headers
-        plain = {
-            name: self._values.plain(value, f"body.{name}") for name, value in arguments.items()
-        }
         for name, value in (options.extra_body or {}).items():
-            plain[name] = self._values.plain(value, f"extra_body.{name}")
-        if plain or (operation.body == "json" and operation.method != "GET"):
-            content = _JSON.encode(plain).encode()
+            arguments[name] = plain(value, f"extra_body.{name}")
+        if arguments or (operation.body == "json" and operation.method != "GET"):
+            content = _JSON.encode(arguments).encode()
             return content, ((b"content-type", b"application/json"), _content_length(content))
         return b"", () if operation.method == "GET" else (_content_length(b""),)
 
-    def _form(self, arguments: Arguments, files: ExitStack) -> MultipartBody:
+    def _form(self, arguments: Mapping[str, Any], files: ExitStack) -> MultipartBody:
         parts = {name: value for name, value in arguments.items() if name in self._operation.files}
         texts = {
-            name: self._form_text(value, f"body.{name}")
+            name: value if isinstance(value, str) else _JSON.encode(value)
             for name, value in arguments.items()
             if name not in parts
         }
         return multipart_body(texts, parts, files)
 
-    def _form_text(self, value: Any, path: str) -> str:
-        plain = self._values.plain(value, path)
-        return plain if isinstance(plain, str) else _JSON.encode(plain)
-
     def _given(self, place: str, arguments: Arguments) -> dict[str, Any]:
+        """Return the plain values of the arguments that were given; files are left as they are."""
         operation, given = self._operation, {}
         for name, value in arguments.items():
             path = f"{place}.{name}"
             if value is None:
                 if path in operation.required:
                     raise InvalidArgumentError(f"{name} is required.", argument=name)
-            elif not (operation.only_in and self._is_elsewhere(place, name)):
-                self._check(path, value)
-                given[name] = value
+                continue
+            if operation.only_in:
+                if self._is_elsewhere(place, name):
+                    continue
+                _check_version(self._operation, self._version, path)
+            kind = operation.arguments.get(path)
+            given[name] = value if type(value) is kind else self._converted(value, kind, path)
         return given
 
-    def _check(self, path: str, value: Any) -> None:
-        if isinstance(value, str) and path in self._operation.lists:
-            name = argument_name(path)
+    def _converted(self, value: Any, kind: Kind | None, path: str) -> Any:
+        place, _, name = path.partition(".")
+        if kind is None:
+            if place == "query":
+                _check_not_signed_by_us(name, "query")
+            return value if name in self._operation.files else plain(value, path)
+        converted = convert(value, kind, path, self._check_nested)
+        if not converted and path in self._operation.refuse_empty:
             raise InvalidArgumentError(
-                f"{name} takes a sequence.", argument=name, hint=f"Pass [{value!r}]."
+                f"{name} must not be empty: the service may take an empty list for everything.",
+                argument=name,
+                hint="Leave it out to mean everything.",
             )
-        if self._operation.only_in:
-            _check_version(self._operation, self._version, path)
+        return converted
 
     def _is_elsewhere(self, place: str, name: str) -> bool:
         """Whether this version takes the argument, but in another place than this one."""
@@ -241,19 +251,45 @@ class _Builder:
             )
         return self._operation.idempotency_key
 
-    def _extra_headers(self) -> list[tuple[bytes, bytes]]:
-        headers = []
-        for name, value in (self._call.options.extra_headers or {}).items():
-            if name.lower() in _SET_BY_US:
-                raise InvalidArgumentError(
-                    f"the header {name} is set by the client.", argument="extra_headers"
-                )
-            if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
-                raise InvalidArgumentError(
-                    f"the header {name!r} is not valid HTTP.", argument="extra_headers"
-                )
-            headers.append((name.encode("ascii"), value.encode("latin-1")))
-        return headers
+    def _extra_headers(self) -> Headers:
+        given = self._call.options.extra_headers
+        if not given:
+            return ()
+        headers = {}
+        for name, value in given.items():
+            header = _header(name, value)
+            headers[header[0].lower()] = header  # names that differ in case only are one header
+        return tuple(headers.values())
+
+
+def with_defaults(headers: Headers, defaults: Headers) -> list[tuple[bytes, bytes]]:
+    """Return ``headers``, and those of ``defaults`` that they do not replace."""
+    names = {name.lower() for name, _ in headers}
+    return [*(default for default in defaults if default[0] not in names), *headers]
+
+
+def _header(name: str, value: str) -> tuple[bytes, bytes]:
+    if not (isinstance(name, str) and isinstance(value, str)):
+        raise InvalidArgumentError(
+            f"the name and the value of the header {name!r} must be text.", argument="extra_headers"
+        )
+    if name.lower() in _SET_BY_US:
+        raise InvalidArgumentError(
+            f"the header {name} is set by the client and cannot be replaced.",
+            argument="extra_headers",
+        )
+    if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
+        raise InvalidArgumentError(
+            f"the header {name!r} is not valid HTTP.", argument="extra_headers"
+        )
+    return name.encode("ascii"), value.encode("latin-1")
+
+
+def _check_not_signed_by_us(name: str, argument: str) -> None:
+    if name in _SIGNED_BY_US:
+        raise InvalidArgumentError(
+            f"{name} is set for every attempt and cannot be given.", argument=argument
+        )
 
 
 def _is_known(operation: Operation, version: str, path: str) -> bool:
@@ -262,8 +298,9 @@ def _is_known(operation: Operation, version: str, path: str) -> bool:
 
 
 def _check_version(operation: Operation, version: str, path: str) -> None:
-    if not _is_known(operation, version, path):
-        name, versions = argument_name(path), operation.only_in[path]
+    plain_path = _INDEX.sub("", path) if "[" in path else path
+    if not _is_known(operation, version, plain_path):
+        name, versions = argument_name(path), operation.only_in[plain_path]
         raise InvalidArgumentError(
             f"version {version} has no {name}.",
             argument=name,

@@ -19,7 +19,7 @@ from .decoding import decode_data
 from .delivery import DELIVERY, Delivery
 from .envelope import open_envelope
 from .receiving import MAX_INLINE_BYTES, RawResponse, off_the_loop, receive
-from .request import Call, build_request
+from .request import Call, build_request, with_defaults
 from .session import Session
 from .signing import APIRequest, AppCredentials, AttemptSecrets, SigningAuth
 from .transport import ErrorBoundary, reports_faithfully, send
@@ -130,13 +130,19 @@ class Pipeline:
         request = APIRequest(
             unsigned.method,
             self._base_url,  # a stand-in: signing sets the real one, and parsing a URL is not cheap
-            headers=[*self._headers, *unsigned.headers],
+            headers=(
+                with_defaults(unsigned.headers, self._headers)
+                if call.options.extra_headers
+                else [*self._headers, *unsigned.headers]
+            ),
             stream=unsigned.stream,
             extensions={**self._timeout_of(call), DELIVERY: delivery},
         )
         secrets.request = request
         if isinstance(unsigned.body, bytes):
             request.read()  # so that transports and hooks can look at request.content
+        else:
+            await unsigned.body.check()
         return await send(self._session.http_client, request, signing, call.options.before_sending)
 
     def _version(self, call: Call) -> str:

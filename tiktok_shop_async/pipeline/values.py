@@ -1,8 +1,8 @@
-"""Arguments as Python has them -> values as the API takes them."""
+"""Python values -> the plain values of JSON and of a query."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -17,104 +17,133 @@ Plain: TypeAlias = str | int | float | bool | list["Plain"] | dict[str, "Plain"]
 _AS_THEY_ARE = frozenset({str, int, bool, float, type(None)})
 
 
-class ValueConverter:
-    """Turns the arguments of one operation into plain values.
+def plain(value: Any, path: str) -> Plain:
+    """Return ``value`` as JSON has it, whatever it is; ``path`` is its name in errors."""
+    if type(value) in _AS_THEY_ARE:
+        as_it_is: Plain = value
+        return as_it_is
+    if isinstance(value, Mapping):
+        return {text_key(key, path): plain(item, f"{path}.{key}") for key, item in value.items()}
+    if attrs.has(type(value)):
+        return {wire: plain(item, f"{path}.{wire}") for wire, item in model_items(value)}
+    if isinstance(value, datetime):
+        return int(aware(value, path).timestamp())
+    if isinstance(value, Enum):
+        return plain(value.value, path)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Decimal) and value.is_finite():
+        return format(value, "f")
+    if isinstance(value, (str, int, float)):  # subclasses
+        return value
+    if is_list(value):
+        return [plain(item, f"{path}[{at}]") for at, item in enumerate(value)]
+    raise InvalidArgumentError(
+        f"{argument_name(path)} cannot be sent: {shown(value)}.",
+        argument=argument_name(path),
+        hint=_hint_for_iterator(value),
+    )
 
-    ``milliseconds`` holds the paths whose times count in milliseconds. ``visit`` sees the path of
-    each argument that was given, nested ones too, before its value is read.
+
+def query_text(value: Plain, path: str) -> str:
+    """Return a plain value as text of the query; a list becomes one comma-joined value."""
+    if type(value) is str:
+        return value
+    if isinstance(value, list):
+        return ",".join([_scalar_text(item, path) for item in value])
+    return _scalar_text(value, path)
+
+
+def _scalar_text(value: Plain, path: str) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (str, int, float)):
+        return str(value)
+    raise InvalidArgumentError(
+        "a query takes text, numbers, booleans and sequences of them.",
+        argument=argument_name(path),
+    )
+
+
+def is_list(value: Any) -> bool:
+    """Return whether ``value`` can be sent as a list, as often as the call is sent.
+
+    An iterator cannot: a retry would find it empty, and an empty selection may mean everything.
     """
+    return (
+        isinstance(value, Iterable)
+        and not isinstance(value, (str, bytes, bytearray, memoryview, Mapping, Iterator))
+        and not attrs.has(type(value))
+    )
 
-    __slots__ = ("_milliseconds", "_visit")
 
-    def __init__(
-        self, milliseconds: frozenset[str], visit: Callable[[str], None] | None = None
-    ) -> None:
-        self._milliseconds = milliseconds
-        self._visit = visit
+def list_of(value: Any, path: str) -> Iterable[Any]:
+    """Return ``value`` if it can be sent as a list, else raise `InvalidArgumentError`."""
+    if is_list(value):
+        items: Iterable[Any] = value
+        return items
+    hint = f"Pass [{value!r}]." if isinstance(value, str) else _hint_for_iterator(value)
+    raise rejected(value, path, "a list or another sequence", hint)
 
-    def plain(self, value: Any, path: str) -> Plain:
-        """Return ``value`` as JSON has it; ``path`` is where it stands, as in ``body.skus``."""
-        if type(value) in _AS_THEY_ARE:
-            plain: Plain = value
-            return plain
-        if isinstance(value, Mapping):
-            return {
-                self._key(key, path): self._nested(item, f"{path}.{key}")
-                for key, item in value.items()
-            }
-        if attrs.has(type(value)):
-            return self._model(value, path)
-        if isinstance(value, datetime):
-            return self._timestamp(value, path)
-        if isinstance(value, Enum):
-            return self.plain(value.value, path)
-        if isinstance(value, date):
-            return value.isoformat()
-        if isinstance(value, Decimal):
-            return format(value, "f")
-        if isinstance(value, (str, int, float)):  # subclasses
-            return value
-        if isinstance(value, Iterable) and not isinstance(value, (bytes, bytearray, memoryview)):
-            return [self.plain(item, path) for item in value]
-        raise InvalidArgumentError(
-            f"a value of type {type(value).__name__} cannot be sent.", argument=argument_name(path)
-        )
 
-    def query_text(self, value: Any, path: str) -> str:
-        """Return ``value`` as text of the query; a sequence becomes one comma-joined value."""
-        if type(value) is str:
-            return value
-        plain = self.plain(value, path)
-        if isinstance(plain, list):
-            return ",".join([self._scalar_text(item, path) for item in plain])
-        return self._scalar_text(plain, path)
+def _hint_for_iterator(value: Any) -> str | None:
+    if isinstance(value, Iterator):
+        return "It can be read only once, and a call may be sent again: pass list(...)."
+    return None
 
-    def _scalar_text(self, plain: Plain, path: str) -> str:
-        if isinstance(plain, bool):
-            return "true" if plain else "false"
-        if isinstance(plain, (str, int, float)):
-            return str(plain)
-        raise InvalidArgumentError(
-            "a query takes text, numbers, booleans and sequences of them.",
-            argument=argument_name(path),
-        )
 
-    def _nested(self, value: Any, path: str) -> Plain:
-        if self._visit:
-            self._visit(path)
-        return self.plain(value, path)
+def text_key(key: Any, path: str) -> str:
+    """Return the key of a mapping if it is text, else raise `InvalidArgumentError`."""
+    if isinstance(key, str):
+        return key
+    raise InvalidArgumentError(
+        f"{argument_name(path)} has a key of type {type(key).__name__}; keys must be text.",
+        argument=argument_name(path),
+    )
 
-    def _key(self, key: Any, path: str) -> str:
-        if isinstance(key, str):
-            return key
-        raise InvalidArgumentError(
-            f"a key of type {type(key).__name__} cannot be sent.", argument=argument_name(path)
-        )
 
-    def _model(self, value: Any, path: str) -> Plain:
-        given: dict[str, Plain] = {}
-        for attribute, wire, is_list in _fields(type(value)):
-            item = getattr(value, attribute)
-            # Response models hold an empty list where nothing was given.
-            if item is None or (is_list and not item):
-                continue
-            given[wire] = self._nested(item, f"{path}.{wire}")
-        return given
+def model_items(value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of a model that are set, by wire name."""
+    for attribute, wire, is_response_list in _fields(type(value)):
+        item = getattr(value, attribute)
+        # Response models have an empty list where nothing was given.
+        if not (item is None or (is_response_list and not item)):
+            yield wire, item
 
-    def _timestamp(self, value: datetime, path: str) -> int:
-        if value.tzinfo is None:
-            raise InvalidArgumentError(
-                "a datetime without a time zone is ambiguous.",
-                argument=argument_name(path),
-                hint="Use an aware one, such as datetime.now(timezone.utc).",
-            )
-        seconds = value.timestamp()
-        return round(seconds * 1000) if path in self._milliseconds else int(seconds)
+
+def aware(value: datetime, path: str) -> datetime:
+    """Return ``value`` if it has a time zone, else raise `InvalidArgumentError`."""
+    if value.tzinfo is not None:
+        return value
+    raise InvalidArgumentError(
+        f"{argument_name(path)} must be an aware datetime, not {value!r}: "
+        "without a time zone it is ambiguous.",
+        argument=argument_name(path),
+        hint="Use an aware one, such as datetime.now(timezone.utc).",
+    )
 
 
 def argument_name(path: str) -> str:
     """Return the argument's name in ``path``, without the part of the request it goes to."""
     return path.partition(".")[2] or path
+
+
+def rejected(value: Any, path: str, accepted: str, hint: str | None = None) -> InvalidArgumentError:
+    """Return the error for a value of the wrong type; ``accepted`` completes "must be …"."""
+    name = argument_name(path)
+    return InvalidArgumentError(
+        f"{name} must be {accepted}, not {shown(value)}.", argument=name, hint=hint
+    )
+
+
+_SHORT = (bool, int, float, Decimal, date, type(None))
+
+
+def shown(value: Any) -> str:
+    """Return ``value`` for an error message, or its type if it may be long."""
+    if isinstance(value, _SHORT) or (isinstance(value, str) and len(value) <= 40):
+        return repr(value)
+    return f"a value of type {type(value).__name__}"
 
 
 _fields_of: dict[type[Any], tuple[tuple[str, str, bool], ...]] = {}

@@ -35,7 +35,7 @@ ADD_LIVE_PRODUCTS = Operation(
     versions=("202309",),
     effect="write",
     body="json",
-    lists=frozenset({"body.product_ids"}),
+    arguments={"body.product_ids": [str]},
 )
 ADD_SHOWCASE_PRODUCTS = Operation(
     id="affiliate.add_showcase_products",
@@ -44,7 +44,7 @@ ADD_SHOWCASE_PRODUCTS = Operation(
     versions=("202309",),
     effect="write",
     body="json",
-    lists=frozenset({"body.product_ids"}),
+    arguments={"body.product_ids": [str]},
 )
 CHECK_ANCHOR_CONTENT = Operation(
     id="affiliate.check_anchor_content",
@@ -53,6 +53,7 @@ CHECK_ANCHOR_CONTENT = Operation(
     versions=("202403",),
     effect="read",
     body="json",
+    arguments={"body.title": str},
 )
 CHECK_ANCHOR_PREREQUISITES = Operation(
     id="affiliate.check_anchor_prerequisites",
@@ -61,6 +62,7 @@ CHECK_ANCHOR_PREREQUISITES = Operation(
     versions=("202402",),
     effect="read",
     body="json",
+    arguments={"body.product_id": str},
 )
 GET_CREATOR_PROFILE = Operation(
     id="affiliate.get_creator_profile",
@@ -91,6 +93,13 @@ GET_SHOP_PRODUCTS = Operation(
     effect="read",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("products",)),
     required=frozenset({"query.page_size"}),
+    arguments={
+        "query.page_token": str,
+        "query.page_size": int,
+        "query.title_keyword": str,
+        "query.sort_field": str,
+        "query.sort_order": str,
+    },
 )
 GET_SHOWCASE_PRODUCTS = Operation(
     id="affiliate.get_showcase_products",
@@ -99,6 +108,7 @@ GET_SHOWCASE_PRODUCTS = Operation(
     versions=("202309",),
     effect="read",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("products",)),
+    arguments={"query.page_size": int, "query.page_token": str, "query.origin": str},
 )
 PIN_LIVE_PRODUCT = Operation(
     id="affiliate.pin_live_product",
@@ -114,7 +124,8 @@ REMOVE_LIVE_PRODUCTS = Operation(
     versions=("202309",),
     effect="write",
     body="json",
-    lists=frozenset({"body.product_ids"}),
+    arguments={"body.product_ids": [str]},
+    refuse_empty=frozenset({"body.product_ids"}),
 )
 REMOVE_SHOWCASE_PRODUCTS = Operation(
     id="affiliate.remove_showcase_products",
@@ -123,7 +134,8 @@ REMOVE_SHOWCASE_PRODUCTS = Operation(
     versions=("202309",),
     effect="write",
     body="json",
-    lists=frozenset({"body.product_ids"}),
+    arguments={"body.product_ids": [str]},
+    refuse_empty=frozenset({"body.product_ids"}),
 )
 TOP_LIVE_PRODUCTS = Operation(
     id="affiliate.top_live_products",
@@ -132,7 +144,7 @@ TOP_LIVE_PRODUCTS = Operation(
     versions=("202309",),
     effect="write",
     body="json",
-    lists=frozenset({"body.product_ids"}),
+    arguments={"body.product_ids": [str]},
 )
 TOP_SHOWCASE_PRODUCTS = Operation(
     id="affiliate.top_showcase_products",
@@ -141,7 +153,7 @@ TOP_SHOWCASE_PRODUCTS = Operation(
     versions=("202309",),
     effect="write",
     body="json",
-    lists=frozenset({"body.product_ids"}),
+    arguments={"body.product_ids": [str]},
 )
 UNPIN_LIVE_PRODUCT = Operation(
     id="affiliate.unpin_live_product",
@@ -379,7 +391,8 @@ class AffiliateResource(Resource):
         Nothing beyond success; `get_live_products` shows what is left.
 
         Args:
-            product_ids: Products of the live room, as listed by `get_live_products`.
+            product_ids: Products of the live room, as listed by `get_live_products`. An empty list
+                is rejected.
 
         Source: https://partner.tiktokshop.com/docv2/page/remove-live-products-202309
         """
@@ -399,7 +412,8 @@ class AffiliateResource(Resource):
         `affiliate_creator.remove_showcase_products` is the newer form.
 
         Args:
-            product_ids: Products of the showcase, as listed by `get_showcase_products`.
+            product_ids: Products of the showcase, as listed by `get_showcase_products`. An empty
+                list is rejected.
 
         Source: https://partner.tiktokshop.com/docv2/page/remove-showcase-productsold-202309
         """

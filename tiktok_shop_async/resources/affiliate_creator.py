@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..pipeline.kinds import Time
 from ..pipeline.operation import Operation, Paging
 from ..resource import Resource
 
@@ -100,7 +101,7 @@ ADD_SHOWCASE_PRODUCTS = Operation(
     effect="write",
     body="json",
     required=frozenset({"body.add_type"}),
-    lists=frozenset({"body.product_ids"}),
+    arguments={"body.add_type": str, "body.product_ids": [str], "body.product_link": str},
 )
 CHECK_CREATOR_SAMPLE_ELIGIBILITY = Operation(
     id="affiliate_creator.check_creator_sample_eligibility",
@@ -109,6 +110,7 @@ CHECK_CREATOR_SAMPLE_ELIGIBILITY = Operation(
     versions=("202412",),
     effect="read",
     required=frozenset({"query.product_id"}),
+    arguments={"query.product_id": str},
 )
 CREATE_VIDEO_PRECHECK_TASK = Operation(
     id="affiliate_creator.create_video_precheck_task",
@@ -118,6 +120,10 @@ CREATE_VIDEO_PRECHECK_TASK = Operation(
     effect="write",
     body="json",
     required=frozenset({"body.product_link_info", "body.video_info"}),
+    arguments={
+        "body.product_link_info": {"product_id": str, "title": str},
+        "body.video_info": {"file_id": str},
+    },
 )
 GENERATE_AFFILIATE_SHARING_LINKS = Operation(
     id="affiliate_creator.generate_affiliate_sharing_links",
@@ -129,7 +135,11 @@ GENERATE_AFFILIATE_SHARING_LINKS = Operation(
     ),
     effect="write",
     body="json",
-    lists=frozenset({"body.tags"}),
+    arguments={
+        "body.channel": str,
+        "body.material": {"campaign_url": str, "id": str, "type": str},
+        "body.tags": [str],
+    },
     only_in={"body.material.campaign_url": ("202501",)},
 )
 GENERATE_GENERAL_SHARING_LINKS = Operation(
@@ -140,6 +150,11 @@ GENERATE_GENERAL_SHARING_LINKS = Operation(
     effect="write",
     body="json",
     required=frozenset({"body.material"}),
+    arguments={
+        "body.campaign_id": str,
+        "body.link_type": str,
+        "body.material": {"ids": [str], "type": str, "promotion_campaign_schema": str},
+    },
 )
 GENERATE_PUBLISHER_SHARING_LINKS_IN_BATCH = Operation(
     id="affiliate_creator.generate_publisher_sharing_links_in_batch",
@@ -149,6 +164,11 @@ GENERATE_PUBLISHER_SHARING_LINKS_IN_BATCH = Operation(
     effect="write",
     body="json",
     required=frozenset({"body.material"}),
+    arguments={
+        "body.campaign_id": str,
+        "body.link_type": str,
+        "body.material": {"ids": [str], "type": str, "promotion_campaign_schema": str},
+    },
 )
 GET_CREATOR_PROFILE = Operation(
     id="affiliate_creator.get_creator_profile",
@@ -168,6 +188,12 @@ GET_CREATOR_SAMPLE_APPLICATION_DETAIL = Operation(
     effect="read",
     body="json",
     required=frozenset({"body.application_type", "body.product_id"}),
+    arguments={
+        "body.application_id": str,
+        "body.application_type": str,
+        "body.main_order_id": str,
+        "body.product_id": str,
+    },
 )
 GET_OPEN_COLLABORATION_PRODUCT_LIST_BY_PRODUCT_IDS = Operation(
     id="affiliate_creator.get_open_collaboration_product_list_by_product_ids",
@@ -176,6 +202,7 @@ GET_OPEN_COLLABORATION_PRODUCT_LIST_BY_PRODUCT_IDS = Operation(
     versions=("202509",),
     effect="read",
     body="json",
+    arguments={"query.product_ids": [str]},
 )
 GET_SAMPLE_REQUEST_DEEPLINK = Operation(
     id="affiliate_creator.get_sample_request_deeplink",
@@ -184,6 +211,13 @@ GET_SAMPLE_REQUEST_DEEPLINK = Operation(
     versions=("202512",),
     effect="read",
     required=frozenset({"query.product_id", "query.sku_id"}),
+    arguments={
+        "query.product_id": str,
+        "query.sku_id": str,
+        "query.redirect_schema": str,
+        "query.campaign_id": str,
+        "query.collaboration_id": str,
+    },
 )
 GET_SHOP_PRODUCTS = Operation(
     id="affiliate_creator.get_shop_products",
@@ -193,6 +227,13 @@ GET_SHOP_PRODUCTS = Operation(
     effect="read",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("products",)),
     required=frozenset({"query.page_size"}),
+    arguments={
+        "query.title_keyword": str,
+        "query.sort_field": str,
+        "query.sort_order": str,
+        "query.page_size": int,
+        "query.page_token": str,
+    },
 )
 GET_SHOPPABLE_VIDEO_PRECHECK_RESULT = Operation(
     id="affiliate_creator.get_shoppable_video_precheck_result",
@@ -219,6 +260,7 @@ GET_SHOWCASE_PRODUCTS = Operation(
     effect="read",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("products",)),
     required=frozenset({"query.origin", "query.page_size"}),
+    arguments={"query.page_size": int, "query.page_token": str, "query.origin": str},
 )
 GET_TOKOPEDIA_AND_TIKTOK_SHOP_PRODUCT_ID_MAPPINGS = Operation(
     id="affiliate_creator.get_tokopedia_and_tiktok_shop_product_id_mappings",
@@ -227,7 +269,7 @@ GET_TOKOPEDIA_AND_TIKTOK_SHOP_PRODUCT_ID_MAPPINGS = Operation(
     versions=("202607",),
     effect="read",
     body="json",
-    lists=frozenset({"body.toko_pids"}),
+    arguments={"body.toko_pids": [int]},
 )
 MAP_TOKOPEDIA_TO_TIKTOK_SHOP_PRODUCT_IDS = Operation(
     id="affiliate_creator.map_tokopedia_to_tiktok_shop_product_ids",
@@ -236,7 +278,7 @@ MAP_TOKOPEDIA_TO_TIKTOK_SHOP_PRODUCT_IDS = Operation(
     versions=("202606",),
     effect="read",
     body="json",
-    lists=frozenset({"body.toko_pids"}),
+    arguments={"body.toko_pids": [int]},
 )
 MOVE_SHOWCASE_PRODUCTS_TO_THE_TOP = Operation(
     id="affiliate_creator.move_showcase_products_to_the_top",
@@ -246,7 +288,7 @@ MOVE_SHOWCASE_PRODUCTS_TO_THE_TOP = Operation(
     effect="write",
     body="json",
     required=frozenset({"body.product_ids"}),
-    lists=frozenset({"body.product_ids"}),
+    arguments={"body.product_ids": [str]},
 )
 POST_SHOPPABLE_PHOTOS = Operation(
     id="affiliate_creator.post_shoppable_photos",
@@ -256,7 +298,17 @@ POST_SHOPPABLE_PHOTOS = Operation(
     effect="write",
     body="json",
     required=frozenset({"body.photos_info"}),
-    lists=frozenset({"body.photos_info"}),
+    arguments={
+        "body.photos_info": [{"photo_file_uris": str}],
+        "body.music_id": str,
+        "body.title": str,
+        "body.link_info": {
+            "post_type": str,
+            "shop_info": {"shop_id": str, "group_type": str, "group_id": str},
+            "links": [{"product_id": str, "link_title": str}],
+        },
+        "body.is_ai_generated": bool,
+    },
 )
 POST_SHOPPABLE_VIDEO = Operation(
     id="affiliate_creator.post_shoppable_video",
@@ -269,6 +321,16 @@ POST_SHOPPABLE_VIDEO = Operation(
     effect="write",
     body="json",
     required=frozenset({"body.product_link_info", "body.video_info"}),
+    arguments={
+        "body.video_info": {
+            "file_id": str,
+            "title": str,
+            "cover_uri": str,
+            "cover_timestamp_ms": int,
+            "music_id": str,
+        },
+        "body.product_link_info": {"product_id": str, "title": str},
+    },
     only_in={
         "body.video_info.cover_timestamp_ms": ("202603",),
         "body.video_info.cover_uri": ("202603",),
@@ -283,7 +345,7 @@ REMOVE_SHOWCASE_PRODUCTS = Operation(
     effect="write",
     body="json",
     required=frozenset({"body.product_ids"}),
-    lists=frozenset({"body.product_ids"}),
+    arguments={"body.product_ids": [str]},
 )
 SEARCH_AFFILIATE_ORDERS_BY_CREATOR = Operation(
     id="affiliate_creator.search_affiliate_orders_by_creator",
@@ -294,7 +356,13 @@ SEARCH_AFFILIATE_ORDERS_BY_CREATOR = Operation(
     body="json",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("orders",)),
     required=frozenset({"body.time_ge", "body.time_lt", "query.page_size"}),
-    milliseconds=frozenset({"body.time_ge", "body.time_lt"}),
+    arguments={
+        "query.page_token": str,
+        "query.page_size": int,
+        "body.time_ge": Time.MILLISECONDS,
+        "body.time_lt": Time.MILLISECONDS,
+        "body.time_type": str,
+    },
 )
 SEARCH_CREATOR_AFFILIATE_ORDERS = Operation(
     id="affiliate_creator.search_creator_affiliate_orders",
@@ -308,6 +376,12 @@ SEARCH_CREATOR_AFFILIATE_ORDERS = Operation(
     body="json",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("orders",)),
     required=frozenset({"query.page_size"}),
+    arguments={
+        "query.page_token": str,
+        "query.page_size": int,
+        "body.create_time_ge": Time.SECONDS,
+        "body.create_time_lt": Time.SECONDS,
+    },
     only_in={"body.create_time_ge": ("202410",), "body.create_time_lt": ("202410",)},
 )
 SEARCH_CREATOR_SAMPLE_APPLICATIONS = Operation(
@@ -320,7 +394,7 @@ SEARCH_CREATOR_SAMPLE_APPLICATIONS = Operation(
     pagination=Paging(
         token_in="query", next_token="next_page_token", items=("sample_applications",)
     ),
-    lists=frozenset({"body.application_statuses"}),
+    arguments={"query.page_token": str, "query.page_size": int, "body.application_statuses": [str]},
 )
 SEARCH_CREATOR_TARGET_COLLABORATIONS = Operation(
     id="affiliate_creator.search_creator_target_collaborations",
@@ -333,6 +407,13 @@ SEARCH_CREATOR_TARGET_COLLABORATIONS = Operation(
         token_in="query", next_token="next_page_token", items=("target_collaborations",)
     ),
     required=frozenset({"body.shop_id", "query.page_size"}),
+    arguments={
+        "query.page_token": str,
+        "query.page_size": int,
+        "body.keyword": str,
+        "body.keyword_type": str,
+        "body.shop_id": str,
+    },
 )
 SEARCH_OPEN_COLLABORATION_PRODUCTS = Operation(
     id="affiliate_creator.search_open_collaboration_products",
@@ -343,7 +424,16 @@ SEARCH_OPEN_COLLABORATION_PRODUCTS = Operation(
     body="json",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("products",)),
     required=frozenset({"query.page_size"}),
-    lists=frozenset({"body.title_keywords"}),
+    arguments={
+        "query.page_token": str,
+        "query.page_size": int,
+        "query.sort_field": str,
+        "query.sort_order": str,
+        "body.category": {"id": str},
+        "body.commission_rate_range": {"rate_ge": int, "rate_lt": int},
+        "body.sales_price_range": {"amount_ge": str, "amount_lt": str},
+        "body.title_keywords": [str],
+    },
 )
 SEARCH_SAMPLE_APPLICATION_FULFILLMENTS = Operation(
     id="affiliate_creator.search_sample_application_fulfillments",
@@ -353,7 +443,11 @@ SEARCH_SAMPLE_APPLICATION_FULFILLMENTS = Operation(
     effect="read",
     body="json",
     required=frozenset({"body.fulfillment_statuses"}),
-    lists=frozenset({"body.fulfillment_statuses"}),
+    arguments={
+        "query.sort_order": str,
+        "query.sort_field": str,
+        "body.fulfillment_statuses": [str],
+    },
 )
 SEARCH_SELECTION_PRODUCTS = Operation(
     id="affiliate_creator.search_selection_products",
@@ -363,6 +457,21 @@ SEARCH_SELECTION_PRODUCTS = Operation(
     effect="read",
     body="json",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("products",)),
+    arguments={
+        "query.page_token": str,
+        "query.page_size": int,
+        "body.filter_params": {
+            "category_ids": [str],
+            "commission_rate_range": {"rate_ge": int, "rate_le": int},
+            "pool_ids": [str],
+            "price_range": {"price_ge": str, "price_le": str},
+            "product_ids": [str],
+            "shop_rating_range": {"rating_ge": int, "rating_le": int},
+            "sold_quantity_range": {"quantity_ge": int, "quantity_le": int},
+            "title_keyword": str,
+        },
+        "body.sort_params": {"sort_type": str},
+    },
 )
 UPLOAD_SHOPPABLE_PHOTO_FILE = Operation(
     id="affiliate_creator.upload_shoppable_photo_file",

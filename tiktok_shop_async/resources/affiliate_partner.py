@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._model import NoData
+from ..pipeline.kinds import Time
 from ..pipeline.operation import Operation, Paging
 from ..resource import Resource
 
@@ -62,7 +63,25 @@ CREATE_AFFILIATE_PARTNER_CAMPAIGN = Operation(
             "body.registration_start_time",
         }
     ),
-    lists=frozenset({"body.target_seller_types", "body.target_shop_codes"}),
+    arguments={
+        "body.campaign_end_time": Time.SECONDS,
+        "body.campaign_start_time": Time.SECONDS,
+        "body.commission_rate": int,
+        "body.contact_info": {
+            "email": str,
+            "whatsapp": str,
+            "phone": str,
+            "zalo": str,
+            "viber": str,
+            "line": str,
+        },
+        "body.description": str,
+        "body.name": str,
+        "body.registration_end_time": Time.SECONDS,
+        "body.registration_start_time": Time.SECONDS,
+        "body.target_seller_types": [str],
+        "body.target_shop_codes": [str],
+    },
 )
 EDIT_AFFILIATE_PARTNER_CAMPAIGN = Operation(
     id="affiliate_partner.edit_affiliate_partner_campaign",
@@ -72,7 +91,25 @@ EDIT_AFFILIATE_PARTNER_CAMPAIGN = Operation(
     effect="write",
     cipher="category_asset_cipher",
     body="json",
-    lists=frozenset({"body.target_seller_types", "body.target_shop_codes"}),
+    arguments={
+        "body.campaign_end_time": Time.SECONDS,
+        "body.campaign_start_time": Time.SECONDS,
+        "body.commission_rate": int,
+        "body.contact_info": {
+            "whatsapp": str,
+            "email": str,
+            "phone": str,
+            "zalo": str,
+            "viber": str,
+            "line": str,
+        },
+        "body.description": str,
+        "body.name": str,
+        "body.registration_end_time": Time.SECONDS,
+        "body.registration_start_time": Time.SECONDS,
+        "body.target_seller_types": [str],
+        "body.target_shop_codes": [str],
+    },
 )
 GENERATE_AFFILIATE_PARTNER_CAMPAIGN_PRODUCT_LINK = Operation(
     id="affiliate_partner.generate_affiliate_partner_campaign_product_link",
@@ -83,6 +120,7 @@ GENERATE_AFFILIATE_PARTNER_CAMPAIGN_PRODUCT_LINK = Operation(
     cipher="category_asset_cipher",
     body="json",
     required=frozenset({"body.creator_commission_rate"}),
+    arguments={"body.creator_commission_rate": int},
 )
 GENERATE_CAMPAIGN_PRODUCT_PROMOTION_LINKS_IN_BATCH = Operation(
     id="affiliate_partner.generate_campaign_product_promotion_links_in_batch",
@@ -92,7 +130,7 @@ GENERATE_CAMPAIGN_PRODUCT_PROMOTION_LINKS_IN_BATCH = Operation(
     effect="write",
     cipher="category_asset_cipher",
     body="json",
-    lists=frozenset({"body.product_ids"}),
+    arguments={"body.product_ids": [str]},
 )
 GET_AFFILIATE_CAMPAIGN_CREATOR_PRODUCT_CONTENT_STATISTICS = Operation(
     id="affiliate_partner.get_affiliate_campaign_creator_product_content_statistics",
@@ -105,6 +143,7 @@ GET_AFFILIATE_CAMPAIGN_CREATOR_PRODUCT_CONTENT_STATISTICS = Operation(
     effect="read",
     cipher="category_asset_cipher",
     required=frozenset({"query.affiliate_product_id"}),
+    arguments={"query.affiliate_product_id": str, "query.content_type": str},
 )
 GET_AFFILIATE_CAMPAIGN_CREATOR_PRODUCT_SAMPLE_STATUS = Operation(
     id="affiliate_partner.get_affiliate_campaign_creator_product_sample_status",
@@ -134,6 +173,13 @@ GET_AFFILIATE_PARTNER_CAMPAIGN_LIST = Operation(
     cipher="category_asset_cipher",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("campaigns",)),
     required=frozenset({"query.page_size"}),
+    arguments={
+        "query.page_size": int,
+        "query.page_token": str,
+        "query.status": str,
+        "query.type": str,
+        "query.query_type_filter": str,
+    },
 )
 GET_AFFILIATE_PARTNER_CAMPAIGN_PRODUCT_LIST = Operation(
     id="affiliate_partner.get_affiliate_partner_campaign_product_list",
@@ -144,6 +190,15 @@ GET_AFFILIATE_PARTNER_CAMPAIGN_PRODUCT_LIST = Operation(
     cipher="category_asset_cipher",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("products",)),
     required=frozenset({"query.page_size"}),
+    arguments={
+        "query.page_size": int,
+        "query.page_token": str,
+        "query.review_status": str,
+        "query.product_name": str,
+        "query.product_id": str,
+        "query.shop_name": str,
+        "query.category_id": str,
+    },
 )
 GET_CAMPAIGN_PRODUCT_PERFORMANCE_LIST = Operation(
     id="affiliate_partner.get_campaign_product_performance_list",
@@ -155,6 +210,7 @@ GET_CAMPAIGN_PRODUCT_PERFORMANCE_LIST = Operation(
     pagination=Paging(
         token_in="query", next_token="next_page_token", items=("campaign_product_statistics",)
     ),
+    arguments={"query.page_size": int, "query.page_token": str},
 )
 GET_CREATOR_PERFORMANCE_FOR_CAMPAIGN_PRODUCT = Operation(
     id="affiliate_partner.get_creator_performance_for_campaign_product",
@@ -169,6 +225,7 @@ GET_CREATOR_PERFORMANCE_FOR_CAMPAIGN_PRODUCT = Operation(
     pagination=Paging(
         token_in="query", next_token="next_page_token", items=("promotion_creators",)
     ),
+    arguments={"query.page_size": int, "query.page_token": str},
 )
 PUBLISH_AFFILIATE_PARTNER_CAMPAIGN = Operation(
     id="affiliate_partner.publish_affiliate_partner_campaign",
@@ -188,7 +245,7 @@ REVIEW_AFFILIATE_PARTNER_CAMPAIGN_PRODUCT = Operation(
     cipher="category_asset_cipher",
     body="json",
     required=frozenset({"body.review_result"}),
-    lists=frozenset({"body.reject_reasons"}),
+    arguments={"body.reject_reasons": [str], "body.review_result": str},
 )
 SEARCH_CAP_AFFILIATE_ORDERS = Operation(
     id="affiliate_partner.search_cap_affiliate_orders",
@@ -210,6 +267,16 @@ SEARCH_CAP_AFFILIATE_ORDERS = Operation(
         ),
     ),
     required=frozenset({"query.page_size"}),
+    arguments={
+        "query.page_token": str,
+        "query.page_size": int,
+        "body.order_id": str,
+        "body.product_id": str,
+        "body.settle_status": int,
+        "body.create_time_ge": Time.SECONDS,
+        "body.create_time_lt": Time.SECONDS,
+        "body.order_status": int,
+    },
     only_in={"body.order_status": ("202504",), "body.settle_status": ("202603",)},
 )
 SEARCH_TAP_AFFILIATE_ORDERS = Operation(
@@ -232,6 +299,13 @@ SEARCH_TAP_AFFILIATE_ORDERS = Operation(
         ),
     ),
     required=frozenset({"query.page_size"}),
+    arguments={
+        "query.page_token": str,
+        "query.page_size": int,
+        "body.create_time_ge": Time.SECONDS,
+        "body.create_time_lt": Time.SECONDS,
+        "body.campaign_id": str,
+    },
 )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._model import NoData
+from ..pipeline.kinds import Time
 from ..pipeline.operation import Operation, Paging
 from ..resource import Resource
 
@@ -136,7 +137,7 @@ CHECK_CREATOR_OUTREACH_ELIGIBILITY = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.creator_infos"}),
-    lists=frozenset({"body.creator_infos"}),
+    arguments={"body.creator_infos": [{"creator_open_id": str}]},
 )
 CHECK_TARGET_COLLABORATION_CONFLICTS = Operation(
     id="affiliate_seller.check_target_collaboration_conflicts",
@@ -147,7 +148,7 @@ CHECK_TARGET_COLLABORATION_CONFLICTS = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.creator_open_id_list", "body.product_id_list"}),
-    lists=frozenset({"body.creator_open_id_list", "body.product_id_list"}),
+    arguments={"body.creator_open_id_list": [str], "body.product_id_list": [str]},
 )
 CREATE_COMPASS_OFFLINE_EXPORT_TASK = Operation(
     id="affiliate_seller.create_compass_offline_export_task",
@@ -157,6 +158,12 @@ CREATE_COMPASS_OFFLINE_EXPORT_TASK = Operation(
     effect="write",
     cipher="shop_cipher",
     body="json",
+    arguments={
+        "body.module_type": str,
+        "body.window_type": str,
+        "body.end_day": int,
+        "body.plan_type": str,
+    },
 )
 CREATE_OPEN_COLLABORATION = Operation(
     id="affiliate_seller.create_open_collaboration",
@@ -170,6 +177,11 @@ CREATE_OPEN_COLLABORATION = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.commission_rate", "body.product_id"}),
+    arguments={
+        "body.commission_rate": int,
+        "body.product_id": str,
+        "body.require_seller_approve_creator": bool,
+    },
     only_in={"body.require_seller_approve_creator": ("202405",)},
 )
 CREATE_TARGET_COLLABORATION = Operation(
@@ -192,7 +204,25 @@ CREATE_TARGET_COLLABORATION = Operation(
             "body.seller_contact_info",
         }
     ),
-    lists=frozenset({"body.creator_user_ids", "body.creator_user_open_ids", "body.products"}),
+    arguments={
+        "body.creator_user_open_ids": [str],
+        "body.end_time": Time.SECONDS_AS_TEXT,
+        "body.free_sample_rule": {"has_free_sample": bool, "is_sample_approval_exempt": bool},
+        "body.message": str,
+        "body.name": str,
+        "body.products": [
+            {"id": str, "target_commission_rate": int, "shop_ads_commission_rate": int}
+        ],
+        "body.seller_contact_info": {
+            "email": str,
+            "phone_number": str,
+            "whatsapp": str,
+            "telegram": str,
+            "line": str,
+        },
+        "body.preferred_content_type": str,
+        "body.creator_user_ids": [str],
+    },
     only_in={
         "body.creator_user_ids": ("202405",),
         "body.creator_user_open_ids": ("202508",),
@@ -222,6 +252,23 @@ EDIT_OPEN_COLLABORATION_SAMPLE_RULE = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.product_id"}),
+    arguments={
+        "body.product_id": str,
+        "body.sample_rule": {
+            "activate_status": str,
+            "sample_quota": int,
+            "is_sample_time_unlimited": bool,
+            "start_time": Time.SECONDS,
+            "end_time": Time.SECONDS,
+            "thresholds": {
+                "minimum_follower_count": int,
+                "minimum_gmv": int,
+                "avg_ec_video_views": int,
+                "category_ids": [str],
+                "predicted_fulfillment_rank": str,
+            },
+        },
+    },
 )
 EDIT_OPEN_COLLABORATION_SETTINGS = Operation(
     id="affiliate_seller.edit_open_collaboration_settings",
@@ -231,6 +278,7 @@ EDIT_OPEN_COLLABORATION_SETTINGS = Operation(
     effect="write",
     cipher="shop_cipher",
     body="json",
+    arguments={"body.auto_add_product": {"enable": bool, "commission_rate": int}},
 )
 GENERATE_AFFILIATE_PRODUCT_PROMOTION_LINK = Operation(
     id="affiliate_seller.generate_affiliate_product_promotion_link",
@@ -258,6 +306,7 @@ GET_COMPASS_TASK_LIST = Operation(
     effect="read",
     cipher="shop_cipher",
     required=frozenset({"query.doc_type"}),
+    arguments={"query.doc_type": str},
 )
 GET_CONVERSATION_LIST = Operation(
     id="affiliate_seller.get_conversation_list",
@@ -272,6 +321,13 @@ GET_CONVERSATION_LIST = Operation(
     body="json",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("conversations",)),
     required=frozenset({"query.page_size"}),
+    arguments={
+        "query.page_size": int,
+        "query.page_token": str,
+        "query.only_need_conversation_id": bool,
+        "query.conversation_status": str,
+        "body.only_need_conversation_id": bool,
+    },
     only_in={"query.conversation_status": ("202412",)},
 )
 GET_CREATOR_CONVERSATION_MESSAGES = Operation(
@@ -283,6 +339,7 @@ GET_CREATOR_CONVERSATION_MESSAGES = Operation(
     cipher="shop_cipher",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("messages",)),
     required=frozenset({"query.page_size"}),
+    arguments={"query.page_size": int, "query.page_token": str},
 )
 GET_CREATOR_MARKETPLACE_ADVANCED_SEARCH_FILTERS = Operation(
     id="affiliate_seller.get_creator_marketplace_advanced_search_filters",
@@ -295,7 +352,7 @@ GET_CREATOR_MARKETPLACE_ADVANCED_SEARCH_FILTERS = Operation(
     effect="read",
     cipher="shop_cipher",
     body="json",
-    lists=frozenset({"body.options"}),
+    arguments={"body.options": [{"option_type": str}]},
     only_in={"body.options": ("202608",)},
 )
 GET_INBOX_CATEGORY_COUNTS = Operation(
@@ -326,6 +383,7 @@ GET_MARKETPLACE_CREATOR_PERFORMANCE = Operation(
     ),
     effect="read",
     cipher="shop_cipher",
+    arguments={"query.data_groups": [str]},
     only_in={"query.data_groups": ("202608",)},
 )
 GET_OPEN_COLLABORATION_CREATOR_CONTENT_DETAILS = Operation(
@@ -342,6 +400,7 @@ GET_OPEN_COLLABORATION_CREATOR_CONTENT_DETAILS = Operation(
         token_in="query", next_token="next_page_token", items=("creator_content_details",)
     ),
     required=frozenset({"query.page_size", "query.product_id"}),
+    arguments={"query.page_token": str, "query.page_size": int, "query.product_id": str},
 )
 GET_OPEN_COLLABORATION_SAMPLE_RULES = Operation(
     id="affiliate_seller.get_open_collaboration_sample_rules",
@@ -351,6 +410,7 @@ GET_OPEN_COLLABORATION_SAMPLE_RULES = Operation(
     effect="read",
     cipher="shop_cipher",
     required=frozenset({"query.product_ids"}),
+    arguments={"query.product_ids": [str]},
 )
 GET_OPEN_COLLABORATION_SETTINGS = Operation(
     id="affiliate_seller.get_open_collaboration_settings",
@@ -371,6 +431,11 @@ GET_OR_CREATE_CREATOR_CONVERSATION = Operation(
     effect="write",
     cipher="shop_cipher",
     body="json",
+    arguments={
+        "body.creator_open_id": str,
+        "body.only_need_conversation_id": bool,
+        "body.creator_id": str,
+    },
     only_in={"body.creator_id": ("202412",), "body.creator_open_id": ("202508",)},
 )
 GET_SAMPLE_REQUEST_DEEPLINK = Operation(
@@ -381,6 +446,13 @@ GET_SAMPLE_REQUEST_DEEPLINK = Operation(
     effect="read",
     cipher="shop_cipher",
     required=frozenset({"query.product_id", "query.sku_id"}),
+    arguments={
+        "query.product_id": str,
+        "query.sku_id": str,
+        "query.campaign_id": str,
+        "query.collaboration_id": str,
+        "query.valid_days": int,
+    },
 )
 GET_WEEKLY_CREATOR_OUTREACH_QUOTA = Operation(
     id="affiliate_seller.get_weekly_creator_outreach_quota",
@@ -399,6 +471,7 @@ GET_WEEKLY_CREATOR_OUTREACH_RECORDS = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.page_index", "body.page_size"}),
+    arguments={"body.page_index": int, "body.page_size": int},
 )
 MARK_CONVERSATIONS_AS_READ = Operation(
     id="affiliate_seller.mark_conversations_as_read",
@@ -409,7 +482,7 @@ MARK_CONVERSATIONS_AS_READ = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.conversation_ids"}),
-    lists=frozenset({"body.conversation_ids"}),
+    arguments={"body.conversation_ids": [str]},
 )
 QUERY_CREATOR_PROMOTION_DETAILS_IN_TARGET_COLLABORATION = Operation(
     id="affiliate_seller.query_creator_promotion_details_in_target_collaboration",
@@ -420,6 +493,14 @@ QUERY_CREATOR_PROMOTION_DETAILS_IN_TARGET_COLLABORATION = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.creator_user_open_id", "body.invitation_group_id"}),
+    arguments={
+        "body.creator_user_open_id": str,
+        "body.invitation_group_id": str,
+        "body.query": str,
+        "body.query_type": str,
+        "body.invitation_id": str,
+        "body.product_filter": {"added_types": [str]},
+    },
 )
 QUERY_TARGET_COLLABORATION_DETAIL = Operation(
     id="affiliate_seller.query_target_collaboration_detail",
@@ -445,6 +526,11 @@ REMOVE_CREATOR_FROM_OPEN_COLLABORATION_PRODUCT = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.product_id"}),
+    arguments={
+        "body.creator_user_open_id": str,
+        "body.product_id": str,
+        "body.creator_user_id": str,
+    },
     only_in={"body.creator_user_id": ("202405",), "body.creator_user_open_id": ("202508",)},
 )
 REMOVE_OPEN_COLLABORATION = Operation(
@@ -474,7 +560,7 @@ RESOLVE_TARGET_COLLABORATION_CONFLICTS = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.conflict_items"}),
-    lists=frozenset({"body.conflict_items"}),
+    arguments={"body.conflict_items": [{"existing_collaboration_id": str, "creator_open_id": str}]},
 )
 REVIEW_SAMPLE_APPLICATION = Operation(
     id="affiliate_seller.review_sample_application",
@@ -488,6 +574,7 @@ REVIEW_SAMPLE_APPLICATION = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.review_result"}),
+    arguments={"body.reject_reason": str, "body.review_result": str},
 )
 SEARCH_CREATORS_IN_CREATOR_MARKETPLACE = Operation(
     id="affiliate_seller.search_creators_in_creator_marketplace",
@@ -504,9 +591,52 @@ SEARCH_CREATORS_IN_CREATOR_MARKETPLACE = Operation(
     body="json",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("creators",)),
     required=frozenset({"query.page_size"}),
-    lists=frozenset(
-        {"body.category", "body.data_groups", "body.gmv_ranges", "body.units_sold_ranges"}
-    ),
+    arguments={
+        "query.page_token": str,
+        "query.page_size": int,
+        "body.search_key": str,
+        "body.keyword": str,
+        "body.follower_demographics": {
+            "age_ranges": [str],
+            "count_range": {"count_ge": int, "count_le": int},
+            "gender_distribution": {"gender": str, "percentage_ge": int},
+        },
+        "body.gmv_ranges": [str],
+        "body.units_sold_ranges": [str],
+        "body.category": [{"parent_category_id": str, "child_category_id_list": [str]}],
+        "body.content_performance": {
+            "avg_video_views": str,
+            "avg_shoppable_video_views": str,
+            "avg_engagement_rate": str,
+            "avg_shopable_engagement_rate": str,
+            "avg_live_avg_viewers_ge": str,
+            "avg_shoppable_live_avg_viewers_ge": str,
+        },
+        "body.affiliate_data": {
+            "avg_commission_rate": str,
+            "post_rate": str,
+            "creator_agency_staus": str,
+            "is_fast_growing": bool,
+            "not_invited_l90_days": bool,
+        },
+        "body.advanced_filters": {
+            "content_preference_type": [str],
+            "eligible_flat_fee": bool,
+            "option_list": [
+                {
+                    "options": [
+                        {"id": str, "name": str, "option_children": [{"id": str, "name": str}]}
+                    ],
+                    "option_type": str,
+                }
+            ],
+            "sorter_algorithm_id": str,
+            "category_pro": [str],
+            "creator_level": [str],
+            "language": [str],
+        },
+        "body.data_groups": [str],
+    },
     only_in={
         "body.advanced_filters": (
             "202508",
@@ -544,7 +674,16 @@ SEARCH_OPEN_COLLABORATION_PRODUCTS = Operation(
     body="json",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("products",)),
     required=frozenset({"query.page_size"}),
-    lists=frozenset({"body.title_keywords"}),
+    arguments={
+        "query.sort_order": str,
+        "query.sort_field": str,
+        "query.page_token": str,
+        "query.page_size": int,
+        "body.category": {"id": str},
+        "body.commission_rate_range": {"rate_ge": int, "rate_lt": int},
+        "body.sales_price_range": {"amount_ge": str, "amount_lt": str},
+        "body.title_keywords": [str],
+    },
 )
 SEARCH_OPEN_COLLABORATIONS = Operation(
     id="affiliate_seller.search_open_collaborations",
@@ -561,6 +700,15 @@ SEARCH_OPEN_COLLABORATIONS = Operation(
         token_in="query", next_token="next_page_token", items=("open_collaborations",)
     ),
     required=frozenset({"query.page_size"}),
+    arguments={
+        "query.page_token": str,
+        "query.page_size": int,
+        "query.sort_order": str,
+        "query.sort_field": str,
+        "body.keyword": str,
+        "body.keyword_type": str,
+        "body.top_level_category_id": str,
+    },
 )
 SEARCH_SAMPLE_APPLICATION_FULFILLMENTS = Operation(
     id="affiliate_seller.search_sample_application_fulfillments",
@@ -570,6 +718,7 @@ SEARCH_SAMPLE_APPLICATION_FULFILLMENTS = Operation(
     effect="read",
     cipher="shop_cipher",
     body="json",
+    arguments={"body.content_format": str},
 )
 SEARCH_SAMPLE_APPLICATIONS = Operation(
     id="affiliate_seller.search_sample_applications",
@@ -586,6 +735,18 @@ SEARCH_SAMPLE_APPLICATIONS = Operation(
     pagination=Paging(
         token_in="query", next_token="next_page_token", items=("sample_applications",)
     ),
+    arguments={
+        "query.page_token": str,
+        "query.page_size": int,
+        "body.creator_user_oepn_id": str,
+        "body.order_id": str,
+        "body.product_id": str,
+        "body.status": str,
+        "body.target_collabration_id": str,
+        "body.title": str,
+        "body.username": str,
+        "body.creator_user_id": str,
+    },
     only_in={
         "body.creator_user_id": (
             "202409",
@@ -607,6 +768,13 @@ SEARCH_SELLER_AFFILIATE_ORDERS = Operation(
     body="json",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("orders",)),
     required=frozenset({"query.page_size"}),
+    arguments={
+        "query.page_token": str,
+        "query.page_size": int,
+        "body.create_time_ge": Time.SECONDS,
+        "body.create_time_lt": Time.SECONDS,
+        "body.program_id": str,
+    },
     only_in={
         "body.create_time_ge": ("202410",),
         "body.create_time_lt": ("202410",),
@@ -628,6 +796,16 @@ SEARCH_TARGET_COLLABORATIONS = Operation(
         token_in="query", next_token="next_page_token", items=("target_collaborations",)
     ),
     required=frozenset({"body.collaboration_status"}),
+    arguments={
+        "query.page_size": int,
+        "query.page_token": str,
+        "body.collaboration_status": str,
+        "body.creator_accept_status": str,
+        "body.creator_user_open_id": str,
+        "body.free_sample_setting": str,
+        "body.search_param": {"keyword_type": str, "keyword": str},
+        "body.creator_user_id": str,
+    },
     only_in={"body.creator_user_id": ("202409",), "body.creator_user_open_id": ("202508",)},
 )
 SEND_IM_MESSAGE = Operation(
@@ -639,6 +817,7 @@ SEND_IM_MESSAGE = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.content", "body.msg_type"}),
+    arguments={"body.content": str, "body.msg_type": str},
 )
 UPDATE_CONVERSATION_STATUS = Operation(
     id="affiliate_seller.update_conversation_status",
@@ -649,6 +828,7 @@ UPDATE_CONVERSATION_STATUS = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.action"}),
+    arguments={"body.action": str},
 )
 UPDATE_TARGET_COLLABORATION = Operation(
     id="affiliate_seller.update_target_collaboration",
@@ -670,7 +850,21 @@ UPDATE_TARGET_COLLABORATION = Operation(
             "body.seller_contact_info",
         }
     ),
-    lists=frozenset({"body.creator_user_ids", "body.creator_user_open_ids", "body.products"}),
+    arguments={
+        "body.creator_user_open_ids": [str],
+        "body.end_time": Time.SECONDS_AS_TEXT,
+        "body.free_sample_rule": {"has_free_sample": bool, "is_sample_approval_exempt": bool},
+        "body.name": str,
+        "body.products": [{"id": str, "commission_rate": int, "target_ad_commission_rate": int}],
+        "body.seller_contact_info": {
+            "email": str,
+            "phone_number": str,
+            "whatsapp": str,
+            "telegram": str,
+            "line": str,
+        },
+        "body.creator_user_ids": [str],
+    },
     only_in={
         "body.creator_user_ids": ("202409",),
         "body.creator_user_open_ids": ("202508",),

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..pipeline.kinds import Time
 from ..pipeline.operation import Operation, Paging
 from ..resource import Resource
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
+    from datetime import date, datetime
     from typing import Literal
 
     from ..models.analytics import (
@@ -110,6 +111,12 @@ GET_BESTSELLING_CREATORS = Operation(
     effect="read",
     cipher="shop_cipher",
     required=frozenset({"query.author_type", "query.date", "query.time_slot"}),
+    arguments={
+        "query.date": Time.DATE,
+        "query.time_slot": str,
+        "query.author_type": str,
+        "query.currency": str,
+    },
 )
 GET_BESTSELLING_LIVE_SESSIONS = Operation(
     id="analytics.get_bestselling_live_sessions",
@@ -118,6 +125,7 @@ GET_BESTSELLING_LIVE_SESSIONS = Operation(
     versions=("202511",),
     effect="read",
     cipher="shop_cipher",
+    arguments={"query.date": Time.DATE, "query.time_slot": str, "query.currency": str},
 )
 GET_BESTSELLING_PRODUCTS = Operation(
     id="analytics.get_bestselling_products",
@@ -127,6 +135,12 @@ GET_BESTSELLING_PRODUCTS = Operation(
     effect="read",
     cipher="shop_cipher",
     required=frozenset({"query.date", "query.time_slot"}),
+    arguments={
+        "query.category_id": str,
+        "query.date": Time.DATE,
+        "query.time_slot": str,
+        "query.currency": str,
+    },
 )
 GET_BESTSELLING_VIDEOS = Operation(
     id="analytics.get_bestselling_videos",
@@ -136,6 +150,7 @@ GET_BESTSELLING_VIDEOS = Operation(
     effect="read",
     cipher="shop_cipher",
     required=frozenset({"query.date", "query.time_slot"}),
+    arguments={"query.date": Time.DATE, "query.time_slot": str, "query.currency": str},
 )
 GET_LIVE_ROOM_CORE_STATS = Operation(
     id="analytics.get_live_room_core_stats",
@@ -217,6 +232,7 @@ GET_SHOP_LIVE_MINUTE_PERFORMANCE = Operation(
     pagination=Paging(
         token_in="query", next_token="next_page_token", items=("performance.intervals",)
     ),
+    arguments={"query.page_token": str, "query.currency": str},
 )
 GET_SHOP_LIVE_PERFORMANCE_LIST = Operation(
     id="analytics.get_shop_live_performance_list",
@@ -233,6 +249,16 @@ GET_SHOP_LIVE_PERFORMANCE_LIST = Operation(
         token_in="query", next_token="next_page_token", items=("live_stream_sessions",)
     ),
     required=frozenset({"query.account_type", "query.end_date_lt", "query.start_date_ge"}),
+    arguments={
+        "query.start_date_ge": Time.DATE,
+        "query.end_date_lt": Time.DATE,
+        "query.account_type": str,
+        "query.page_size": int,
+        "query.sort_field": str,
+        "query.sort_order": str,
+        "query.currency": str,
+        "query.page_token": str,
+    },
 )
 GET_SHOP_LIVE_PERFORMANCE_OVERVIEW = Operation(
     id="analytics.get_shop_live_performance_overview",
@@ -246,6 +272,15 @@ GET_SHOP_LIVE_PERFORMANCE_OVERVIEW = Operation(
     effect="read",
     cipher="shop_cipher",
     required=frozenset({"query.end_date_lt", "query.start_date_ge"}),
+    arguments={
+        "query.start_date_ge": Time.DATE,
+        "query.end_date_lt": Time.DATE,
+        "query.today": bool,
+        "query.granularity": str,
+        "query.currency": str,
+        "query.account_type": str,
+        "query.with_comparison": bool,
+    },
     only_in={
         "query.today": (
             "202509",
@@ -261,6 +296,7 @@ GET_SHOP_LIVE_PRODUCTS_PERFORMANCE_LIST = Operation(
     versions=("202512",),
     effect="read",
     cipher="shop_cipher",
+    arguments={"query.sort_order": str, "query.sort_field": str, "query.currency": str},
 )
 GET_SHOP_PERFORMANCE = Operation(
     id="analytics.get_shop_performance",
@@ -274,6 +310,13 @@ GET_SHOP_PERFORMANCE = Operation(
     effect="read",
     cipher="shop_cipher",
     required=frozenset({"query.end_date_lt", "query.start_date_ge"}),
+    arguments={
+        "query.start_date_ge": Time.DATE,
+        "query.end_date_lt": Time.DATE,
+        "query.granularity": str,
+        "query.currency": str,
+        "query.with_comparison": bool,
+    },
     only_in={"query.with_comparison": ("202405",)},
 )
 GET_SHOP_PERFORMANCE_PER_HOUR = Operation(
@@ -283,6 +326,7 @@ GET_SHOP_PERFORMANCE_PER_HOUR = Operation(
     versions=("202510",),
     effect="read",
     cipher="shop_cipher",
+    arguments={"path.date": Time.DATE, "query.currency": str},
 )
 GET_SHOP_PRODUCT_PERFORMANCE_DETAIL = Operation(
     id="analytics.get_shop_product_performance_detail",
@@ -295,6 +339,13 @@ GET_SHOP_PRODUCT_PERFORMANCE_DETAIL = Operation(
     effect="read",
     cipher="shop_cipher",
     required=frozenset({"query.end_date_lt", "query.start_date_ge"}),
+    arguments={
+        "query.start_date_ge": Time.DATE,
+        "query.end_date_lt": Time.DATE,
+        "query.granularity": str,
+        "query.currency": str,
+        "query.with_comparison": bool,
+    },
     only_in={"query.with_comparison": ("202405",)},
 )
 GET_SHOP_PRODUCT_PERFORMANCE_LIST = Operation(
@@ -310,6 +361,17 @@ GET_SHOP_PRODUCT_PERFORMANCE_LIST = Operation(
     cipher="shop_cipher",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("products",)),
     required=frozenset({"query.end_date_lt", "query.start_date_ge"}),
+    arguments={
+        "query.start_date_ge": Time.DATE,
+        "query.end_date_lt": Time.DATE,
+        "query.page_size": int,
+        "query.page_token": str,
+        "query.sort_field": str,
+        "query.sort_order": str,
+        "query.currency": str,
+        "query.category_filter": [str],
+        "query.product_status_filter": str,
+    },
     only_in={
         "query.category_filter": (
             "202509",
@@ -332,6 +394,13 @@ GET_SHOP_SKU_PERFORMANCE_DETAIL = Operation(
     effect="read",
     cipher="shop_cipher",
     required=frozenset({"query.end_date_lt", "query.start_date_ge"}),
+    arguments={
+        "query.start_date_ge": Time.DATE,
+        "query.end_date_lt": Time.DATE,
+        "query.granularity": str,
+        "query.currency": str,
+        "query.with_comparison": bool,
+    },
     only_in={"query.with_comparison": ("202406",)},
 )
 GET_SHOP_SKU_PERFORMANCE_LIST = Operation(
@@ -346,6 +415,19 @@ GET_SHOP_SKU_PERFORMANCE_LIST = Operation(
     cipher="shop_cipher",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("skus",)),
     required=frozenset({"query.end_date_lt", "query.start_date_ge"}),
+    arguments={
+        "query.start_date_ge": Time.DATE,
+        "query.end_date_lt": Time.DATE,
+        "query.page_size": int,
+        "query.page_token": str,
+        "query.sort_field": str,
+        "query.sort_order": str,
+        "query.category_filter": [str],
+        "query.product_status_filter": str,
+        "query.product_ids": [str],
+        "query.currency": str,
+        "query.product_id": str,
+    },
     only_in={
         "query.category_filter": ("202509",),
         "query.product_id": ("202406",),
@@ -364,6 +446,13 @@ GET_SHOP_VIDEO_PERFORMANCE_DETAILS = Operation(
     effect="read",
     cipher="shop_cipher",
     required=frozenset({"query.end_date_lt", "query.start_date_ge"}),
+    arguments={
+        "query.start_date_ge": Time.DATE,
+        "query.end_date_lt": Time.DATE,
+        "query.granularity": str,
+        "query.currency": str,
+        "query.with_comparison": bool,
+    },
     only_in={"query.with_comparison": ("202409",)},
 )
 GET_SHOP_VIDEO_PERFORMANCE_LIST = Operation(
@@ -379,6 +468,16 @@ GET_SHOP_VIDEO_PERFORMANCE_LIST = Operation(
     cipher="shop_cipher",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("videos",)),
     required=frozenset({"query.end_date_lt", "query.start_date_ge"}),
+    arguments={
+        "query.start_date_ge": Time.DATE,
+        "query.end_date_lt": Time.DATE,
+        "query.page_size": int,
+        "query.sort_field": str,
+        "query.sort_order": str,
+        "query.currency": str,
+        "query.page_token": str,
+        "query.account_type": str,
+    },
 )
 GET_SHOP_VIDEO_PERFORMANCE_OVERVIEW = Operation(
     id="analytics.get_shop_video_performance_overview",
@@ -392,6 +491,15 @@ GET_SHOP_VIDEO_PERFORMANCE_OVERVIEW = Operation(
     effect="read",
     cipher="shop_cipher",
     required=frozenset({"query.end_date_lt", "query.start_date_ge"}),
+    arguments={
+        "query.start_date_ge": Time.DATE,
+        "query.end_date_lt": Time.DATE,
+        "query.today": bool,
+        "query.granularity": str,
+        "query.currency": str,
+        "query.account_type": str,
+        "query.with_comparison": bool,
+    },
     only_in={
         "query.today": (
             "202509",
@@ -412,6 +520,15 @@ GET_SHOP_VIDEO_PRODUCT_PERFORMANCE_LIST = Operation(
     cipher="shop_cipher",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("products",)),
     required=frozenset({"query.end_date_lt", "query.start_date_ge"}),
+    arguments={
+        "query.end_date_lt": Time.DATE,
+        "query.page_size": int,
+        "query.sort_field": str,
+        "query.sort_order": str,
+        "query.currency": str,
+        "query.page_token": str,
+        "query.start_date_ge": Time.DATE,
+    },
 )
 GET_SHOP_VIDEOS_PERFORMANCE_DETAILS = Operation(
     id="analytics.get_shop_videos_performance_details",
@@ -421,6 +538,13 @@ GET_SHOP_VIDEOS_PERFORMANCE_DETAILS = Operation(
     effect="read",
     cipher="shop_cipher",
     required=frozenset({"query.end_date_lt", "query.start_date_ge", "query.video_ids"}),
+    arguments={
+        "query.video_ids": [int],
+        "query.start_date_ge": Time.DATE,
+        "query.end_date_lt": Time.DATE,
+        "query.granularity": str,
+        "query.currency": str,
+    },
 )
 GET_SPS_METRIC_DIAGNOSIS = Operation(
     id="analytics.get_sps_metric_diagnosis",
@@ -429,6 +553,7 @@ GET_SPS_METRIC_DIAGNOSIS = Operation(
     versions=("202606",),
     effect="read",
     cipher="shop_cipher",
+    arguments={"query.locale": str, "query.trend_duration_days": int},
 )
 GET_SPS_METRIC_PROBLEM_DETAILS = Operation(
     id="analytics.get_sps_metric_problem_details",
@@ -449,6 +574,7 @@ GET_SPS_METRIC_PROBLEM_DETAILS = Operation(
             "sfcr_problem_order_items",
         ),
     ),
+    arguments={"query.locale": str, "query.page_token": str, "query.page_size": int},
 )
 GET_SPS_METRIC_TOP_ITEMS = Operation(
     id="analytics.get_sps_metric_top_items",
@@ -457,6 +583,7 @@ GET_SPS_METRIC_TOP_ITEMS = Operation(
     versions=("202606",),
     effect="read",
     cipher="shop_cipher",
+    arguments={"query.locale": str},
 )
 GET_SPS_METRICS = Operation(
     id="analytics.get_sps_metrics",
@@ -465,6 +592,7 @@ GET_SPS_METRICS = Operation(
     versions=("202606",),
     effect="read",
     cipher="shop_cipher",
+    arguments={"query.locale": str},
 )
 GET_SPS_OVERVIEW = Operation(
     id="analytics.get_sps_overview",
@@ -473,6 +601,7 @@ GET_SPS_OVERVIEW = Operation(
     versions=("202606",),
     effect="read",
     cipher="shop_cipher",
+    arguments={"query.locale": str},
 )
 GET_VIDEO_PERFORMANCES = Operation(
     id="analytics.get_video_performances",
@@ -481,6 +610,11 @@ GET_VIDEO_PERFORMANCES = Operation(
     versions=("202403",),
     effect="read",
     required=frozenset({"query.end_time_le", "query.start_time_ge", "query.video_ids"}),
+    arguments={
+        "query.video_ids": str,
+        "query.start_time_ge": Time.SECONDS,
+        "query.end_time_le": Time.SECONDS,
+    },
 )
 SEARCH_SHOP_LIVE_PERFORMANCE = Operation(
     id="analytics.search_shop_live_performance",
@@ -493,6 +627,16 @@ SEARCH_SHOP_LIVE_PERFORMANCE = Operation(
         token_in="query", next_token="next_page_token", items=("live_stream_sessions",)
     ),
     required=frozenset({"query.end_date_lt", "query.start_date_ge"}),
+    arguments={
+        "query.start_date_ge": Time.DATE,
+        "query.end_date_lt": Time.DATE,
+        "query.page_size": int,
+        "query.sort_field": str,
+        "query.sort_order": str,
+        "query.currency": str,
+        "query.page_token": str,
+        "query.account_type": str,
+    },
 )
 SEARCH_SHOP_LIVE_PERFORMANCE_OVERVIEW = Operation(
     id="analytics.search_shop_live_performance_overview",
@@ -502,6 +646,14 @@ SEARCH_SHOP_LIVE_PERFORMANCE_OVERVIEW = Operation(
     effect="read",
     cipher="shop_cipher",
     required=frozenset({"query.end_date_lt", "query.start_date_ge"}),
+    arguments={
+        "query.start_date_ge": Time.DATE,
+        "query.end_date_lt": Time.DATE,
+        "query.with_comparison": bool,
+        "query.granularity": str,
+        "query.currency": str,
+        "query.account_type": str,
+    },
 )
 
 
@@ -1002,7 +1154,7 @@ class AnalyticsResource(Resource):
     async def get_shop_performance_per_hour(
         self,
         *,
-        date: str,
+        date: str | date,
         currency: Literal["LOCAL", "USD"] | str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[ShopPerformancePerHour]:
@@ -1011,7 +1163,7 @@ class AnalyticsResource(Resource):
         The day as a whole and one interval per hour, counted up to `latest_available_timestamp`.
 
         Args:
-            date: The day, written as in 2025-09-18.
+            date: The day, written as in 2025-09-18. A date, as ``2026-11-24``.
             currency: The service's default is LOCAL.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-shop-performance-per-hour-202510
@@ -1617,8 +1769,8 @@ class AnalyticsResource(Resource):
         self,
         *,
         video_ids: str,
-        start_time_ge: int,
-        end_time_le: int,
+        start_time_ge: int | datetime,
+        end_time_le: int | datetime,
         options: RequestOptions | None = None,
     ) -> APIResponse[VideoPerformances]:
         """Return sales and click figures of given videos, without naming a shop.
@@ -1628,8 +1780,8 @@ class AnalyticsResource(Resource):
 
         Args:
             video_ids: Ids joined by commas, in one text.
-            start_time_ge: Unix seconds.
-            end_time_le: Unix seconds; this end counts.
+            start_time_ge: Unix seconds. Unix seconds.
+            end_time_le: Unix seconds; this end counts. Unix seconds.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-video-performances-202403
         """
@@ -1649,8 +1801,8 @@ class AnalyticsResource(Resource):
     def search_shop_live_performance(
         self,
         *,
-        start_date_ge: str,
-        end_date_lt: str,
+        start_date_ge: str | date,
+        end_date_lt: str | date,
         page_size: int | None = None,
         sort_field: str | None = None,
         sort_order: Literal["ASC", "DESC"] | str | None = None,
@@ -1665,7 +1817,8 @@ class AnalyticsResource(Resource):
         `get_shop_live_performance_list`, which is the one to prefer.
 
         Args:
-            end_date_lt: The day after the last one to count.
+            start_date_ge: A date, as ``2026-11-24``.
+            end_date_lt: The day after the last one to count. A date, as ``2026-11-24``.
             page_size: The service's default is 10.
             sort_field: The service's default is gmv.
             sort_order: The service's default is DESC.
@@ -1695,8 +1848,8 @@ class AnalyticsResource(Resource):
     async def search_shop_live_performance_overview(
         self,
         *,
-        start_date_ge: str,
-        end_date_lt: str,
+        start_date_ge: str | date,
+        end_date_lt: str | date,
         with_comparison: bool | None = None,
         granularity: str | None = None,
         currency: Literal["USD", "LOCAL"] | str | None = None,
@@ -1713,7 +1866,8 @@ class AnalyticsResource(Resource):
         to prefer.
 
         Args:
-            end_date_lt: The day after the last one to count.
+            start_date_ge: A date, as ``2026-11-24``.
+            end_date_lt: The day after the last one to count. A date, as ``2026-11-24``.
             with_comparison: True also fills `comparison_intervals`. The service's default is false.
             granularity: `1D` gives one interval per day, `ALL` a single one. The service's default
                 is ALL.

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..pipeline.kinds import Time
 from ..pipeline.operation import Operation
 from ..resource import Resource
 
@@ -39,7 +40,15 @@ CREATE_CUSTOM_ENGAGEMENT_TASK = Operation(
     required=frozenset(
         {"body.channel", "body.end_time", "body.task_name", "query.idempotency_key"}
     ),
-    lists=frozenset({"body.coupon_ids", "body.product_ids"}),
+    arguments={
+        "query.idempotency_key": str,
+        "body.channel": str,
+        "body.coupon_ids": [str],
+        "body.custom_message": {"title": str, "body": str},
+        "body.end_time": Time.SECONDS,
+        "body.product_ids": [str],
+        "body.task_name": str,
+    },
 )
 CREATE_ENGAGEMENT_TASK = Operation(
     id="customer_engagement.create_engagement_task",
@@ -59,7 +68,15 @@ CREATE_ENGAGEMENT_TASK = Operation(
             "query.idempotency_key",
         }
     ),
-    lists=frozenset({"body.coupon_ids", "body.product_ids"}),
+    arguments={
+        "query.idempotency_key": str,
+        "body.channel": str,
+        "body.coupon_ids": [str],
+        "body.end_time": Time.SECONDS,
+        "body.product_ids": [str],
+        "body.task_name": str,
+        "body.template_id": str,
+    },
 )
 GET_CUSTOMER_TAB_VISIBILITY = Operation(
     id="customer_engagement.get_customer_tab_visibility",
@@ -86,7 +103,7 @@ GET_ENGAGEMENT_TASK_PERFORMANCES = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.task_ids"}),
-    lists=frozenset({"body.task_ids"}),
+    arguments={"body.task_ids": [str]},
 )
 GET_MESSAGE_TEMPLATES = Operation(
     id="customer_engagement.get_message_templates",
@@ -96,6 +113,7 @@ GET_MESSAGE_TEMPLATES = Operation(
     effect="read",
     cipher="shop_cipher",
     required=frozenset({"query.locale"}),
+    arguments={"query.locale": str},
 )
 SEND_ENGAGEMENT_MESSAGE = Operation(
     id="customer_engagement.send_engagement_message",
@@ -106,7 +124,7 @@ SEND_ENGAGEMENT_MESSAGE = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.buyer_emails"}),
-    lists=frozenset({"body.buyer_emails"}),
+    arguments={"body.buyer_emails": [str], "body.task_id": str},
 )
 
 

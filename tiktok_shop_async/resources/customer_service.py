@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._model import NoData
+from ..pipeline.kinds import Time
 from ..pipeline.operation import Operation, Paging
 from ..resource import Resource
 
@@ -81,6 +82,7 @@ CREATE_CONVERSATION = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.buyer_user_id"}),
+    arguments={"body.buyer_user_id": str},
 )
 END_SESSION = Operation(
     id="customer_service.end_session",
@@ -106,6 +108,7 @@ GET_CONVERSATION = Operation(
     versions=("202601",),
     effect="read",
     cipher="shop_cipher",
+    arguments={"query.need_session_id": bool, "query.need_session_info": bool},
 )
 GET_CONVERSATION_MESSAGES = Operation(
     id="customer_service.get_conversation_messages",
@@ -116,6 +119,16 @@ GET_CONVERSATION_MESSAGES = Operation(
     cipher="shop_cipher",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("messages",)),
     required=frozenset({"query.page_size"}),
+    arguments={
+        "query.page_token": str,
+        "query.page_size": int,
+        "query.locale": str,
+        "query.sort_order": str,
+        "query.sort_field": str,
+        "query.need_data": bool,
+        "query.need_plaintext": bool,
+        "query.time_zone": str,
+    },
 )
 GET_CONVERSATIONS = Operation(
     id="customer_service.get_conversations",
@@ -126,6 +139,13 @@ GET_CONVERSATIONS = Operation(
     cipher="shop_cipher",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("conversations",)),
     required=frozenset({"query.page_size"}),
+    arguments={
+        "query.page_token": str,
+        "query.page_size": int,
+        "query.locale": str,
+        "query.need_session_id": bool,
+        "query.need_session_info": bool,
+    },
 )
 GET_CUSTOMER_SERVICE_PERFORMANCE = Operation(
     id="customer_service.get_customer_service_performance",
@@ -135,6 +155,7 @@ GET_CUSTOMER_SERVICE_PERFORMANCE = Operation(
     effect="read",
     cipher="shop_cipher",
     required=frozenset({"query.support_date_ge", "query.support_date_lt"}),
+    arguments={"query.support_date_ge": Time.DATE, "query.support_date_lt": Time.DATE},
 )
 MARK_BUYER_MESSAGES_AS_READ = Operation(
     id="customer_service.mark_buyer_messages_as_read",
@@ -155,6 +176,14 @@ SEARCH_SESSIONS = Operation(
     body="json",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("sessions",)),
     required=frozenset({"body.begin_time_ge", "body.begin_time_lt", "query.page_size"}),
+    arguments={
+        "query.page_size": int,
+        "query.page_token": str,
+        "query.locale": str,
+        "body.begin_time_ge": Time.SECONDS,
+        "body.begin_time_lt": Time.SECONDS,
+        "body.buyer_nickname": str,
+    },
 )
 SEND_MESSAGE = Operation(
     id="customer_service.send_message",
@@ -168,6 +197,7 @@ SEND_MESSAGE = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.content", "body.type"}),
+    arguments={"body.type": str, "body.content": str, "body.sender_role": str},
     only_in={"body.sender_role": ("202606",)},
 )
 UPDATE_AGENT_SETTINGS = Operation(
@@ -179,6 +209,7 @@ UPDATE_AGENT_SETTINGS = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.can_accept_chat"}),
+    arguments={"body.can_accept_chat": bool},
 )
 UPLOAD_IMAGE_FOR_BUYER_MESSAGES = Operation(
     id="customer_service.upload_image_for_buyer_messages",

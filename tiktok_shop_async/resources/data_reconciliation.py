@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..pipeline.kinds import Time
 from ..pipeline.operation import Operation
 from ..resource import Resource
 
@@ -32,7 +33,24 @@ IMPORT_QUALITY_FACTORY_ORDERS = Operation(
     effect="write",
     cipher="shop_cipher",
     body="json",
-    lists=frozenset({"body.orders"}),
+    arguments={
+        "body.orders": [
+            {
+                "channel_financial_status": str,
+                "channel_fulfillment_status": str,
+                "channel_order_id": str,
+                "channel_order_status": str,
+                "channel_order_update_time": Time.SECONDS_AS_TEXT,
+                "channel_type": str,
+                "issue_reason": str,
+                "order_id": str,
+                "packages": [
+                    {"package_id": str, "shipping_provider_name": str, "tracking_number": str}
+                ],
+                "not_exist_reason": str,
+            }
+        ]
+    },
     only_in={"body.orders.issue_reason": ("202401",), "body.orders.not_exist_reason": ("202310",)},
 )
 SYNC_ORDER_STATUSES = Operation(
@@ -42,7 +60,23 @@ SYNC_ORDER_STATUSES = Operation(
     versions=("202309",),
     effect="write",
     body="json",
-    lists=frozenset({"body.orders"}),
+    arguments={
+        "body.orders": [
+            {
+                "channel_financial_status": str,
+                "channel_fulfillment_status": str,
+                "channel_order_id": str,
+                "channel_order_status": str,
+                "channel_order_update_time": Time.SECONDS_AS_TEXT,
+                "channel_type": str,
+                "not_exist_reason": str,
+                "order_id": str,
+                "packages": [
+                    {"logistics_provider_name": str, "package_id": str, "tracking_number": str}
+                ],
+            }
+        ]
+    },
 )
 
 

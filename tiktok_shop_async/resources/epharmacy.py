@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._model import NoData
+from ..pipeline.kinds import Time
 from ..pipeline.operation import Operation, Paging
 from ..resource import Resource
 
@@ -41,6 +42,7 @@ GET_PHARMACIES = Operation(
     effect="read",
     cipher="shop_cipher",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("pharmacies",)),
+    arguments={"query.page_token": str, "query.page_size": int},
 )
 UPDATE_PHARMACIES = Operation(
     id="epharmacy.update_pharmacies",
@@ -50,7 +52,21 @@ UPDATE_PHARMACIES = Operation(
     effect="write",
     cipher="shop_cipher",
     body="json",
-    lists=frozenset({"body.pharmacies"}),
+    arguments={
+        "body.pharmacies": [
+            {
+                "license_expire_time": Time.SECONDS,
+                "license_number": str,
+                "operation_hours": [{"close_time": str, "days": [str], "open_time": str}],
+                "pharmacist": {
+                    "name": str,
+                    "practice_license_expire_time": Time.SECONDS,
+                    "practice_license_number": str,
+                },
+                "warehouse_id": str,
+            }
+        ]
+    },
 )
 UPDATE_PRESCRIPTION_REQUIREMENT = Operation(
     id="epharmacy.update_prescription_requirement",
@@ -60,6 +76,7 @@ UPDATE_PRESCRIPTION_REQUIREMENT = Operation(
     effect="write",
     cipher="shop_cipher",
     body="json",
+    arguments={"body.prescription_requirement": {"needs_prescription": bool}},
 )
 UPDATE_PRESCRIPTION_STATUS = Operation(
     id="epharmacy.update_prescription_status",
@@ -69,6 +86,7 @@ UPDATE_PRESCRIPTION_STATUS = Operation(
     effect="write",
     cipher="shop_cipher",
     body="json",
+    arguments={"body.prescription_status": str, "body.rejection_reason": str},
 )
 
 

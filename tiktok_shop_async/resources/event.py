@@ -46,6 +46,7 @@ DELETE_SHOP_WEBHOOK = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.event_type"}),
+    arguments={"body.event_type": str},
 )
 GET_SHOP_WEBHOOKS = Operation(
     id="event.get_shop_webhooks",
@@ -64,6 +65,7 @@ UPDATE_SHOP_WEBHOOK = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.address", "body.event_type"}),
+    arguments={"body.address": str, "body.event_type": str},
 )
 
 

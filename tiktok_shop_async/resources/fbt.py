@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._model import NoData
+from ..pipeline.kinds import Time
 from ..pipeline.operation import Operation, Paging
 from ..resource import Resource
 
@@ -82,7 +83,8 @@ CANCEL_FBT_MCF_ORDER = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.mcf_order_id"}),
-    lists=frozenset({"body.consign_orders"}),
+    arguments={"body.consign_orders": [{"id": str}], "body.mcf_order_id": str},
+    refuse_empty=frozenset({"body.consign_orders"}),
 )
 CANCEL_INBOUND_ORDER = Operation(
     id="fbt.cancel_inbound_order",
@@ -93,6 +95,7 @@ CANCEL_INBOUND_ORDER = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.cancel_reason", "body.order_id"}),
+    arguments={"body.order_id": str, "body.cancel_reason": str},
 )
 CONFIRM_INBOUND_METHOD = Operation(
     id="fbt.confirm_inbound_method",
@@ -110,6 +113,15 @@ CONFIRM_INBOUND_METHOD = Operation(
             "body.plan_id",
         }
     ),
+    arguments={
+        "body.plan_id": str,
+        "body.placement_option_id": str,
+        "body.inbound_method": str,
+        "body.estimate_arrival_time": {
+            "start_timestamp": Time.SECONDS_AS_TEXT,
+            "end_timestamp": Time.SECONDS_AS_TEXT,
+        },
+    },
 )
 CREATE_FBT_GOODS = Operation(
     id="fbt.create_fbt_goods",
@@ -120,7 +132,70 @@ CREATE_FBT_GOODS = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.create_goods_dto_list"}),
-    lists=frozenset({"body.create_goods_dto_list"}),
+    arguments={
+        "body.create_goods_dto_list": [
+            {
+                "tts_sku_id": str,
+                "create_goods_type": str,
+                "goods_name": str,
+                "goods_image_url": str,
+                "return_handling_method": str,
+                "dimension_and_weight_base_info": {
+                    "weight_value": str,
+                    "length_value": str,
+                    "width_value": str,
+                    "height_value": str,
+                    "weight_unit": str,
+                    "dimension_unit": str,
+                },
+                "is_hazmat": bool,
+                "is_lot_code": bool,
+                "is_expiration_management": bool,
+                "reference_code": str,
+                "barcode_infos": [{"barcode_type": str, "barcode_value": str}],
+                "hazmat_info": {
+                    "hazmat_type": str,
+                    "dg_class": str,
+                    "dg_uncode": str,
+                    "msds_file_url": str,
+                    "battery_extra_info": {
+                        "battery_type": str,
+                        "battery_packaging_type": str,
+                        "total_battery_weight": str,
+                        "total_battery_weight_unit": str,
+                        "total_battery_capacity": str,
+                        "total_battery_capacity_unit": str,
+                        "is_need_un_38_3_test": bool,
+                        "un_38_3_test_file_url": str,
+                        "battery_count_per_package": str,
+                    },
+                    "flammable_liquids_extra_info": {
+                        "flammable_liquids_type": str,
+                        "flammable_liquids_volume": str,
+                        "volume_unit": str,
+                    },
+                    "aerosol_extra_info": {"volume": str, "volume_unit": str},
+                },
+                "shelf_life_attribute_info": {
+                    "inbound_cutoff_days": int,
+                    "expiration_alert_days": int,
+                    "sales_cutoff_days": int,
+                    "shelf_life": int,
+                    "handling_method_expired_goods": str,
+                },
+                "is_sioc": bool,
+                "sioc_attribute": {
+                    "sioc_files": [{"sioc_certification_url": str, "sioc_file_type": str}]
+                },
+                "bulky_item_attribute": {"is_bulky_item_accessories": bool},
+                "goods_safety_attributes": {
+                    "is_fragile": bool,
+                    "is_liquid": bool,
+                    "is_sharp": bool,
+                },
+            }
+        ]
+    },
 )
 CREATE_FBT_MCF_ORDER = Operation(
     id="fbt.create_fbt_mcf_order",
@@ -134,7 +209,24 @@ CREATE_FBT_MCF_ORDER = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.consignee", "body.external_order_id", "body.goods"}),
-    lists=frozenset({"body.goods"}),
+    arguments={
+        "body.external_order_id": str,
+        "body.goods": [{"id": str, "quantity": int}],
+        "body.consignee": {
+            "name": str,
+            "phone_number": str,
+            "email": str,
+            "address": {
+                "country_code": str,
+                "state_or_region": str,
+                "city": str,
+                "address_line_1": str,
+                "district_or_county": str,
+                "address_line_2": str,
+                "postal_code": str,
+            },
+        },
+    },
 )
 CREATE_OR_UPDATE_INBOUND_PLAN = Operation(
     id="fbt.create_or_update_inbound_plan",
@@ -144,7 +236,34 @@ CREATE_OR_UPDATE_INBOUND_PLAN = Operation(
     effect="write",
     cipher="shop_cipher",
     body="json",
-    lists=frozenset({"body.cartons", "body.goods_items"}),
+    arguments={
+        "body.plan_id": str,
+        "body.idempotent_key": str,
+        "body.goods_items": [{"goods_id": str, "quantity": int}],
+        "body.cartons": [
+            {
+                "carton_type": str,
+                "items": [
+                    {
+                        "goods_id": str,
+                        "quantity": int,
+                        "lot_code": str,
+                        "expiration_timestamp": Time.SECONDS_AS_TEXT,
+                    }
+                ],
+                "quantity": int,
+                "box_measurements": {
+                    "weight": str,
+                    "weight_unit": str,
+                    "width": str,
+                    "height": str,
+                    "length": str,
+                    "length_unit": str,
+                },
+                "carton_nums": [str],
+            }
+        ],
+    },
 )
 GET_FBT_INBOUND_ORDER_DETAILS = Operation(
     id="fbt.get_fbt_inbound_order_details",
@@ -156,6 +275,7 @@ GET_FBT_INBOUND_ORDER_DETAILS = Operation(
     ),
     effect="read",
     cipher="shop_cipher",
+    arguments={"query.order_ids": [str], "query.include_carton_details": bool, "query.ids": [str]},
     only_in={
         "query.ids": ("202409",),
         "query.include_carton_details": ("202602",),
@@ -170,6 +290,7 @@ GET_FBT_MCF_ORDER_STATUS = Operation(
     effect="read",
     cipher="shop_cipher",
     required=frozenset({"query.mcf_order_id"}),
+    arguments={"query.mcf_order_id": str},
 )
 GET_FBT_MERCHANT_MCF_STATUS = Operation(
     id="fbt.get_fbt_merchant_mcf_status",
@@ -204,6 +325,14 @@ GET_INBOUND_METHOD_DETAIL = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.estimate_arrival_time", "body.inbound_method", "body.plan_id"}),
+    arguments={
+        "body.plan_id": str,
+        "body.inbound_method": str,
+        "body.estimate_arrival_time": {
+            "start_timestamp": Time.SECONDS_AS_TEXT,
+            "end_timestamp": Time.SECONDS_AS_TEXT,
+        },
+    },
 )
 LIST_AVAILABLE_INBOUND_METHODS = Operation(
     id="fbt.list_available_inbound_methods",
@@ -214,6 +343,7 @@ LIST_AVAILABLE_INBOUND_METHODS = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.plan_id"}),
+    arguments={"body.plan_id": str},
 )
 PRINT_INBOUND_ORDER_LABELS = Operation(
     id="fbt.print_inbound_order_labels",
@@ -224,7 +354,12 @@ PRINT_INBOUND_ORDER_LABELS = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.order_id"}),
-    lists=frozenset({"body.print_items"}),
+    arguments={
+        "body.order_id": str,
+        "body.print_items": [str],
+        "body.carton_label_format": str,
+        "body.barcode_format": str,
+    },
 )
 QUERY_GOODS_INVENTORY_FOR_MCF = Operation(
     id="fbt.query_goods_inventory_for_mcf",
@@ -235,7 +370,7 @@ QUERY_GOODS_INVENTORY_FOR_MCF = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.goods"}),
-    lists=frozenset({"body.goods"}),
+    arguments={"body.goods": [{"goods_id": str}]},
 )
 SEARCH_FBT_INVENTORY = Operation(
     id="fbt.search_fbt_inventory",
@@ -247,7 +382,13 @@ SEARCH_FBT_INVENTORY = Operation(
     body="json",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("inventory",)),
     required=frozenset({"query.page_size"}),
-    lists=frozenset({"body.fbt_warehouse_ids", "body.goods_ids", "body.sku_ids"}),
+    arguments={
+        "query.page_size": int,
+        "query.page_token": str,
+        "body.fbt_warehouse_ids": [str],
+        "body.goods_ids": [str],
+        "body.sku_ids": [str],
+    },
 )
 SEARCH_FBT_INVENTORY_RECORD = Operation(
     id="fbt.search_fbt_inventory_record",
@@ -259,7 +400,14 @@ SEARCH_FBT_INVENTORY_RECORD = Operation(
     body="json",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("inventory_records",)),
     required=frozenset({"query.page_size"}),
-    lists=frozenset({"body.fbt_warehouse_ids", "body.goods_ids"}),
+    arguments={
+        "query.page_size": int,
+        "query.page_token": str,
+        "body.create_time_ge": Time.SECONDS,
+        "body.create_time_le": Time.SECONDS,
+        "body.fbt_warehouse_ids": [str],
+        "body.goods_ids": [str],
+    },
 )
 SEARCH_GOODS_HAZMAT_AND_EXPIRATION_INFO = Operation(
     id="fbt.search_goods_hazmat_and_expiration_info",
@@ -270,7 +418,7 @@ SEARCH_GOODS_HAZMAT_AND_EXPIRATION_INFO = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.tts_sku_ids"}),
-    lists=frozenset({"body.tts_sku_ids"}),
+    arguments={"body.tts_sku_ids": [str]},
 )
 SEARCH_GOODS_INFO = Operation(
     id="fbt.search_goods_info",
@@ -285,7 +433,14 @@ SEARCH_GOODS_INFO = Operation(
     body="json",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("goods",)),
     required=frozenset({"query.page_size"}),
-    lists=frozenset({"body.goods_ids", "body.product_ids", "body.reference_codes", "body.sku_ids"}),
+    arguments={
+        "query.page_size": int,
+        "query.page_token": str,
+        "body.goods_ids": [str],
+        "body.product_ids": [str],
+        "body.reference_codes": [str],
+        "body.sku_ids": [str],
+    },
 )
 SHIP_INBOUND_ORDER = Operation(
     id="fbt.ship_inbound_order",
@@ -296,7 +451,33 @@ SHIP_INBOUND_ORDER = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.inbound_order_id", "body.shipment_option"}),
-    lists=frozenset({"body.cartons"}),
+    arguments={
+        "body.inbound_order_id": str,
+        "body.shipment_option": {"shipping_method": str, "freight_type": str},
+        "body.cartons": [
+            {
+                "carton_type": str,
+                "items": [
+                    {
+                        "goods_id": str,
+                        "quantity": int,
+                        "lot_code": str,
+                        "expiration_timestamp": Time.SECONDS_AS_TEXT,
+                    }
+                ],
+                "quantity": int,
+                "box_measurements": {
+                    "weight": str,
+                    "weight_unit": str,
+                    "width": str,
+                    "height": str,
+                    "length": str,
+                    "length_unit": str,
+                },
+                "carton_nums": [str],
+            }
+        ],
+    },
 )
 UPDATE_FBT_GOODS_INFO = Operation(
     id="fbt.update_fbt_goods_info",
@@ -306,6 +487,63 @@ UPDATE_FBT_GOODS_INFO = Operation(
     effect="write",
     cipher="shop_cipher",
     body="json",
+    arguments={
+        "body.update_goods_dto": {
+            "tts_goods_id": str,
+            "goods_name": str,
+            "goods_image_url": str,
+            "return_handling_method": str,
+            "dimension_and_weight_base_info": {
+                "weight_value": str,
+                "length_value": str,
+                "width_value": str,
+                "height_value": str,
+                "weight_unit": str,
+                "dimension_unit": str,
+            },
+            "is_hazmat": bool,
+            "is_lot_code": bool,
+            "is_expiration_management": bool,
+            "reference_code": str,
+            "barcode_infos": [{"barcode_type": str, "barcode_value": str}],
+            "hazmat_info": {
+                "hazmat_type": str,
+                "dg_class": str,
+                "dg_uncode": str,
+                "msds_file_url": str,
+                "battery_extra_info": {
+                    "battery_type": str,
+                    "battery_packaging_type": str,
+                    "total_battery_weight": str,
+                    "total_battery_weight_unit": str,
+                    "total_battery_capacity": str,
+                    "total_battery_capacity_unit": str,
+                    "is_need_un_38_3_test": bool,
+                    "un_38_3_test_file_url": str,
+                    "battery_count_per_package": str,
+                },
+                "flammable_liquids_extra_info": {
+                    "flammable_liquids_type": str,
+                    "flammable_liquids_volume": str,
+                    "volume_unit": str,
+                },
+                "aerosol_extra_info": {"volume": str, "volume_unit": str},
+            },
+            "shelf_life_attribute_info": {
+                "inbound_cutoff_days": int,
+                "expiration_alert_days": int,
+                "sales_cutoff_days": int,
+                "shelf_life": int,
+                "handling_method_expired_goods": str,
+            },
+            "is_sioc": bool,
+            "sioc_attribute": {
+                "sioc_files": [{"sioc_certification_url": str, "sioc_file_type": str}]
+            },
+            "bulky_item_attribute": {"is_bulky_item_accessories": bool},
+            "goods_safety_attributes": {"is_fragile": bool, "is_liquid": bool, "is_sharp": bool},
+        }
+    },
 )
 UPDATE_GOODS_SKU_RELATIONS = Operation(
     id="fbt.update_goods_sku_relations",
@@ -316,7 +554,10 @@ UPDATE_GOODS_SKU_RELATIONS = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.operate_goods_sku_relation_list", "body.operation_type"}),
-    lists=frozenset({"body.operate_goods_sku_relation_list"}),
+    arguments={
+        "body.operate_goods_sku_relation_list": [{"tts_goods_id": str, "tts_sku_ids": [str]}],
+        "body.operation_type": str,
+    },
 )
 UPDATE_INBOUND_ORDER_TRACKING = Operation(
     id="fbt.update_inbound_order_tracking",
@@ -327,7 +568,12 @@ UPDATE_INBOUND_ORDER_TRACKING = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.order_id"}),
-    lists=frozenset({"body.parcel_tracking_info"}),
+    arguments={
+        "body.order_id": str,
+        "body.parcel_tracking_info": [
+            {"provider_name": str, "tracking_number": str, "carton_number": str}
+        ],
+    },
 )
 
 
@@ -347,7 +593,8 @@ class FbtResource(Resource):
 
         Args:
             mcf_order_id: As returned by `create_fbt_mcf_order`.
-            consign_orders: The shipments to cancel, as `get_fbt_mcf_order_status` lists them.
+            consign_orders: The shipments to cancel, as `get_fbt_mcf_order_status` lists them. An
+                empty list is rejected.
 
         Source: https://partner.tiktokshop.com/docv2/page/cancel-fbt-mcf-order-202601
         """

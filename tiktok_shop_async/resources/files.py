@@ -31,6 +31,13 @@ UPLOAD_FILE_INIT = Operation(
             "body.total_chunk_count",
         }
     ),
+    arguments={
+        "body.file_name": str,
+        "body.file_type": str,
+        "body.file_size": int,
+        "body.total_chunk_count": int,
+        "body.target_path": str,
+    },
 )
 
 

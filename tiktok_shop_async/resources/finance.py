@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..pipeline.kinds import Time
 from ..pipeline.operation import Operation, Paging
 from ..resource import Resource
 
@@ -48,6 +49,14 @@ GET_PAYMENTS = Operation(
     cipher="shop_cipher",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("payments",)),
     required=frozenset({"query.sort_field"}),
+    arguments={
+        "query.create_time_lt": Time.SECONDS,
+        "query.page_size": int,
+        "query.page_token": str,
+        "query.sort_field": str,
+        "query.sort_order": str,
+        "query.create_time_ge": Time.SECONDS,
+    },
 )
 GET_STATEMENTS = Operation(
     id="finance.get_statements",
@@ -58,6 +67,15 @@ GET_STATEMENTS = Operation(
     cipher="shop_cipher",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("statements",)),
     required=frozenset({"query.sort_field"}),
+    arguments={
+        "query.statement_time_lt": Time.SECONDS,
+        "query.payment_status": str,
+        "query.page_size": int,
+        "query.page_token": str,
+        "query.sort_field": str,
+        "query.sort_order": str,
+        "query.statement_time_ge": Time.SECONDS,
+    },
 )
 GET_TAX_INFORMATION = Operation(
     id="finance.get_tax_information",
@@ -76,6 +94,13 @@ GET_TRADE_IN_ACCOUNT_TRANSACTIONS = Operation(
     cipher="shop_cipher",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("flows",)),
     required=frozenset({"query.page_size"}),
+    arguments={
+        "query.start_time": str,
+        "query.end_time": str,
+        "query.flow_type": str,
+        "query.page_size": int,
+        "query.page_token": str,
+    },
 )
 GET_TRADE_IN_SUPPLIER_ACCOUNT_BALANCE = Operation(
     id="finance.get_trade_in_supplier_account_balance",
@@ -85,6 +110,7 @@ GET_TRADE_IN_SUPPLIER_ACCOUNT_BALANCE = Operation(
     effect="read",
     cipher="shop_cipher",
     required=frozenset({"query.currency"}),
+    arguments={"query.currency": str},
 )
 GET_TRANSACTIONS_BY_ORDER = Operation(
     id="finance.get_transactions_by_order",
@@ -116,6 +142,12 @@ GET_TRANSACTIONS_BY_STATEMENT = Operation(
         ),
     ),
     required=frozenset({"query.sort_field"}),
+    arguments={
+        "query.page_token": str,
+        "query.sort_field": str,
+        "query.sort_order": str,
+        "query.page_size": int,
+    },
 )
 GET_UNSETTLED_TRANSACTIONS = Operation(
     id="finance.get_unsettled_transactions",
@@ -126,6 +158,14 @@ GET_UNSETTLED_TRANSACTIONS = Operation(
     cipher="shop_cipher",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("transactions",)),
     required=frozenset({"query.sort_field"}),
+    arguments={
+        "query.page_token": str,
+        "query.page_size": int,
+        "query.sort_field": str,
+        "query.sort_order": str,
+        "query.search_time_ge": Time.SECONDS,
+        "query.search_time_lt": Time.SECONDS,
+    },
 )
 GET_WITHDRAWALS = Operation(
     id="finance.get_withdrawals",
@@ -136,6 +176,13 @@ GET_WITHDRAWALS = Operation(
     cipher="shop_cipher",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("withdrawals",)),
     required=frozenset({"query.types"}),
+    arguments={
+        "query.create_time_lt": Time.SECONDS,
+        "query.types": [str],
+        "query.page_size": int,
+        "query.page_token": str,
+        "query.create_time_ge": Time.SECONDS,
+    },
 )
 
 
@@ -368,7 +415,7 @@ class FinanceResource(Resource):
         page_size: int | None = None,
         sort_order: Literal["ASC", "DESC"] | str | None = None,
         search_time_ge: int | datetime | None = None,
-        search_time_lt: int | None = None,
+        search_time_lt: int | datetime | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[UnsettledTransactionPage, UnsettledTransaction]:
         """List the money still to be settled, with the reason why it waits.
@@ -380,7 +427,7 @@ class FinanceResource(Resource):
             page_size: From 1 to 100. The service's default is 20.
             sort_order: The service's default is ASC.
             search_time_ge: Unix seconds.
-            search_time_lt: Unix seconds.
+            search_time_lt: Unix seconds. Unix seconds.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-unsettled-transactions-202507
         """

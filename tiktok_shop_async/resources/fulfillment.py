@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._model import NoData
+from ..pipeline.kinds import Time
 from ..pipeline.operation import Operation, Paging
 from ..resource import Resource
 
@@ -77,7 +78,16 @@ BATCH_SHIP_PACKAGES = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.packages"}),
-    lists=frozenset({"body.packages"}),
+    arguments={
+        "body.packages": [
+            {
+                "id": str,
+                "handover_method": str,
+                "pickup_slot": {"start_time": Time.SECONDS, "end_time": Time.SECONDS},
+                "self_shipment": {"tracking_number": str, "shipping_provider_id": str},
+            }
+        ]
+    },
 )
 CHECK_TIKTOK_SHIPPING_AND_COLLECTION_BY_TIKTOK_COVERAGE = Operation(
     id="fulfillment.check_tiktok_shipping_and_collection_by_tiktok_coverage",
@@ -87,6 +97,7 @@ CHECK_TIKTOK_SHIPPING_AND_COLLECTION_BY_TIKTOK_COVERAGE = Operation(
     effect="read",
     cipher="shop_cipher",
     required=frozenset({"query.tracking_number"}),
+    arguments={"query.tracking_number": str},
 )
 COMBINE_PACKAGES = Operation(
     id="fulfillment.combine_packages",
@@ -97,7 +108,7 @@ COMBINE_PACKAGES = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.combinable_packages"}),
-    lists=frozenset({"body.combinable_packages"}),
+    arguments={"body.combinable_packages": [{"id": str, "order_ids": [str]}]},
 )
 CONFIRM_ORDER_SPLIT = Operation(
     id="fulfillment.confirm_order_split",
@@ -108,7 +119,12 @@ CONFIRM_ORDER_SPLIT = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.splittable_groups"}),
-    lists=frozenset({"body.splittable_groups", "body.splittable_groups_v2"}),
+    arguments={
+        "body.splittable_groups": [{"id": str, "order_line_item_ids": [str]}],
+        "body.splittable_groups_v2": [
+            {"id": str, "order_line_list": [{"order_line_id": str, "sub_item_id": str}]}
+        ],
+    },
 )
 CREATE_FIRST_MILE_BUNDLE = Operation(
     id="fulfillment.create_first_mile_bundle",
@@ -118,7 +134,13 @@ CREATE_FIRST_MILE_BUNDLE = Operation(
     effect="write",
     body="json",
     required=frozenset({"body.handover_method", "body.order_ids"}),
-    lists=frozenset({"body.order_ids"}),
+    arguments={
+        "body.handover_method": str,
+        "body.order_ids": [str],
+        "body.phone_tail_number": str,
+        "body.shipping_provider_id": str,
+        "body.tracking_number": str,
+    },
 )
 CREATE_FIRST_MILE_BUNDLE_V2 = Operation(
     id="fulfillment.create_first_mile_bundle_v2",
@@ -129,7 +151,13 @@ CREATE_FIRST_MILE_BUNDLE_V2 = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.handover_method", "body.order_ids"}),
-    lists=frozenset({"body.order_ids"}),
+    arguments={
+        "body.handover_method": str,
+        "body.order_ids": [str],
+        "body.phone_tail_number": str,
+        "body.shipping_provider_id": str,
+        "body.tracking_number": str,
+    },
 )
 CREATE_LAST_MILE_BUNDLE = Operation(
     id="fulfillment.create_last_mile_bundle",
@@ -138,8 +166,17 @@ CREATE_LAST_MILE_BUNDLE = Operation(
     versions=("202408",),
     effect="write",
     body="json",
-    lists=frozenset({"body.fulfillment_unit_ids"}),
-    milliseconds=frozenset({"body.last_mile_bundle.outbound_time"}),
+    arguments={
+        "body.fulfillment_unit_ids": [str],
+        "body.last_mile_bundle": {
+            "dimensions": {"height": int, "length": int, "unit": str, "width": int},
+            "external_bundle_id": str,
+            "fulfillment_unit_count": int,
+            "outbound_time": Time.MILLISECONDS,
+            "weight": {"unit": str, "value": int},
+        },
+        "body.logistics_group_id": int,
+    },
 )
 CREATE_PACKAGES = Operation(
     id="fulfillment.create_packages",
@@ -152,7 +189,19 @@ CREATE_PACKAGES = Operation(
     effect="write",
     cipher="shop_cipher",
     body="json",
-    lists=frozenset({"body.order_line_item", "body.order_line_item_ids", "body.order_list_ids"}),
+    arguments={
+        "body.dimension": {"length": str, "width": str, "height": str, "unit": str},
+        "body.order_id": str,
+        "body.order_line_item": [{"order_line_id": str, "sub_item_id": str}],
+        "body.order_list_ids": [str],
+        "body.ship_type": str,
+        "body.shipping_service_id": str,
+        "body.weight": {"value": str, "unit": str},
+        "body.order_line_item_ids": [str],
+    },
+    refuse_empty=frozenset(
+        {"body.order_line_item", "body.order_line_item_ids", "body.order_list_ids"}
+    ),
     only_in={
         "body.order_line_item": ("202512",),
         "body.order_line_item_ids": ("202309",),
@@ -168,7 +217,12 @@ GET_ELIGIBLE_SHIPPING_SERVICES = Operation(
     effect="read",
     cipher="shop_cipher",
     body="json",
-    lists=frozenset({"body.order_line_item_ids", "body.order_line_list"}),
+    arguments={
+        "body.dimension": {"length": str, "width": str, "height": str, "unit": str},
+        "body.order_line_item_ids": [str],
+        "body.weight": {"value": str, "unit": str},
+        "body.order_line_list": [{"order_line_id": str, "sub_item_id": str}],
+    },
 )
 GET_ORDER_CUSTOMS_REQUIREMENTS = Operation(
     id="fulfillment.get_order_customs_requirements",
@@ -178,7 +232,7 @@ GET_ORDER_CUSTOMS_REQUIREMENTS = Operation(
     effect="read",
     body="json",
     required=frozenset({"body.order_ids"}),
-    lists=frozenset({"body.order_ids"}),
+    arguments={"body.order_ids": [str]},
 )
 GET_ORDER_HANDOVER_TIME_SLOTS = Operation(
     id="fulfillment.get_order_handover_time_slots",
@@ -187,6 +241,7 @@ GET_ORDER_HANDOVER_TIME_SLOTS = Operation(
     versions=("202309",),
     effect="read",
     cipher="shop_cipher",
+    arguments={"query.order_line_item_ids": [str]},
 )
 GET_ORDER_SPLIT_ATTRIBUTES = Operation(
     id="fulfillment.get_order_split_attributes",
@@ -196,6 +251,7 @@ GET_ORDER_SPLIT_ATTRIBUTES = Operation(
     effect="read",
     cipher="shop_cipher",
     required=frozenset({"query.order_ids"}),
+    arguments={"query.order_ids": [str]},
 )
 GET_ORDER_TRACKING = Operation(
     id="fulfillment.get_order_tracking",
@@ -229,6 +285,12 @@ GET_PACKAGE_SHIPPING_DOCUMENT = Operation(
     effect="read",
     cipher="shop_cipher",
     required=frozenset({"query.document_type"}),
+    arguments={
+        "query.document_type": str,
+        "query.document_size": str,
+        "query.document_format": str,
+        "query.shipping_period": str,
+    },
 )
 GET_POD_CUSTOMIZATION_DETAILS = Operation(
     id="fulfillment.get_pod_customization_details",
@@ -239,7 +301,12 @@ GET_POD_CUSTOMIZATION_DETAILS = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.main_order_id", "body.query_order_lines"}),
-    lists=frozenset({"body.query_order_lines"}),
+    arguments={
+        "body.main_order_id": str,
+        "body.query_order_lines": [
+            {"order_line_id": str, "product_id": str, "sku_id": str, "pod_order_data_id": str}
+        ],
+    },
 )
 MARK_PACKAGE_AS_SHIPPED = Operation(
     id="fulfillment.mark_package_as_shipped",
@@ -252,9 +319,16 @@ MARK_PACKAGE_AS_SHIPPED = Operation(
     effect="write",
     cipher="shop_cipher",
     body="json",
-    lists=frozenset(
-        {"body.order_line_item_ids", "body.order_line_list", "body.shipping_info_list"}
-    ),
+    arguments={
+        "body.order_line_list": [{"order_line_id": str, "sub_item_id": str}],
+        "body.shipping_info_list": [
+            {"tracking_number": str, "shipping_provider_id": str, "note": str}
+        ],
+        "body.order_line_item_ids": [str],
+        "body.shipping_provider_id": str,
+        "body.tracking_number": str,
+    },
+    refuse_empty=frozenset({"body.order_line_item_ids", "body.order_line_list"}),
     only_in={
         "body.order_line_item_ids": ("202309",),
         "body.order_line_list": ("202610",),
@@ -271,7 +345,13 @@ SCHEDULE_PACKAGE_HANDOVER = Operation(
     effect="write",
     cipher="shop_cipher",
     body="json",
-    lists=frozenset({"body.order_line_item_ids"}),
+    arguments={
+        "body.handover_method": str,
+        "body.order_id": str,
+        "body.order_line_item_ids": [str],
+        "body.pickup_slot": {"end_time": Time.SECONDS, "start_time": Time.SECONDS},
+    },
+    refuse_empty=frozenset({"body.order_line_item_ids"}),
 )
 SEARCH_COMBINABLE_PACKAGES = Operation(
     id="fulfillment.search_combinable_packages",
@@ -284,6 +364,7 @@ SEARCH_COMBINABLE_PACKAGES = Operation(
         token_in="query", next_token="next_page_token", items=("combinable_packages",)
     ),
     required=frozenset({"query.page_size"}),
+    arguments={"query.page_token": str, "query.page_size": int},
 )
 SEARCH_PACKAGES = Operation(
     id="fulfillment.search_packages",
@@ -295,6 +376,17 @@ SEARCH_PACKAGES = Operation(
     body="json",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("packages",)),
     required=frozenset({"query.page_size"}),
+    arguments={
+        "query.page_size": int,
+        "query.sort_field": str,
+        "query.sort_order": str,
+        "query.page_token": str,
+        "body.create_time_ge": Time.SECONDS,
+        "body.create_time_lt": Time.SECONDS,
+        "body.package_status": str,
+        "body.update_time_ge": Time.SECONDS,
+        "body.update_time_lt": Time.SECONDS,
+    },
 )
 SHIP_PACKAGE = Operation(
     id="fulfillment.ship_package",
@@ -304,6 +396,11 @@ SHIP_PACKAGE = Operation(
     effect="write",
     cipher="shop_cipher",
     body="json",
+    arguments={
+        "body.handover_method": str,
+        "body.pickup_slot": {"start_time": Time.SECONDS, "end_time": Time.SECONDS},
+        "body.self_shipment": {"tracking_number": str, "shipping_provider_id": str},
+    },
 )
 SUBMIT_CUSTOMS_CLEARANCE_INFORMATION = Operation(
     id="fulfillment.submit_customs_clearance_information",
@@ -312,7 +409,20 @@ SUBMIT_CUSTOMS_CLEARANCE_INFORMATION = Operation(
     versions=("202607",),
     effect="write",
     body="json",
-    lists=frozenset({"body.order_list"}),
+    arguments={
+        "body.order_list": [
+            {
+                "order_id": str,
+                "item_list": [
+                    {
+                        "order_line_id": str,
+                        "sku_id": str,
+                        "item_detail": [{"sku_id": str, "qty": int, "price_percent": int}],
+                    }
+                ],
+            }
+        ]
+    },
 )
 SUBMIT_REDEMPTION_INFORMATION = Operation(
     id="fulfillment.submit_redemption_information",
@@ -323,7 +433,20 @@ SUBMIT_REDEMPTION_INFORMATION = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.order_id", "body.order_info_list"}),
-    lists=frozenset({"body.order_info_list"}),
+    arguments={
+        "body.order_id": str,
+        "body.order_info_list": [
+            {
+                "order_line_id": str,
+                "redeem_info": {
+                    "redeem_type": str,
+                    "redeem_data": str,
+                    "redeem_instruction_info": str,
+                },
+                "source_unique_id": str,
+            }
+        ],
+    },
 )
 UNCOMBINE_PACKAGES = Operation(
     id="fulfillment.uncombine_packages",
@@ -333,7 +456,8 @@ UNCOMBINE_PACKAGES = Operation(
     effect="write",
     cipher="shop_cipher",
     body="json",
-    lists=frozenset({"body.order_ids"}),
+    arguments={"body.order_ids": [str]},
+    refuse_empty=frozenset({"body.order_ids"}),
 )
 UPDATE_ORDER_SHIPPING_INFO = Operation(
     id="fulfillment.update_order_shipping_info",
@@ -344,6 +468,7 @@ UPDATE_ORDER_SHIPPING_INFO = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.shipping_provider_id", "body.tracking_number"}),
+    arguments={"body.shipping_provider_id": str, "body.tracking_number": str},
 )
 UPDATE_PACKAGE_DELIVERY_STATUS = Operation(
     id="fulfillment.update_package_delivery_status",
@@ -354,7 +479,18 @@ UPDATE_PACKAGE_DELIVERY_STATUS = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.packages"}),
-    lists=frozenset({"body.packages"}),
+    arguments={
+        "body.packages": [
+            {
+                "id": str,
+                "delivery_type": str,
+                "fail_delivery_reason": str,
+                "file_type": str,
+                "file_url": str,
+                "verification_code": str,
+            }
+        ]
+    },
 )
 UPDATE_PACKAGE_SHIPPING_INFO = Operation(
     id="fulfillment.update_package_shipping_info",
@@ -367,7 +503,13 @@ UPDATE_PACKAGE_SHIPPING_INFO = Operation(
     effect="write",
     cipher="shop_cipher",
     body="json",
-    lists=frozenset({"body.shipping_info_list"}),
+    arguments={
+        "body.shipping_info_list": [
+            {"tracking_number": str, "shipping_provider_id": str, "note": str}
+        ],
+        "body.shipping_provider_id": str,
+        "body.tracking_number": str,
+    },
     only_in={
         "body.shipping_info_list": ("202610",),
         "body.shipping_provider_id": ("202309",),
@@ -383,8 +525,23 @@ UPDATE_TRACKING_STATUS = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.country", "body.order_id", "body.provider_id", "body.tracks"}),
-    lists=frozenset({"body.tracks"}),
-    milliseconds=frozenset({"body.tracks.occur_time"}),
+    arguments={
+        "body.country": str,
+        "body.order_id": str,
+        "body.tracks": [
+            {
+                "action_code": int,
+                "occur_time": Time.MILLISECONDS,
+                "description": str,
+                "tracking_no": str,
+                "failed_reason": str,
+                "proof_url": str,
+                "location": {"country": str, "state": str, "city": str, "zip_code": str},
+            }
+        ],
+        "body.provider_id": str,
+        "body.external_tracking_url": str,
+    },
 )
 UPLOAD_INVOICE = Operation(
     id="fulfillment.upload_invoice",
@@ -394,7 +551,9 @@ UPLOAD_INVOICE = Operation(
     effect="write",
     cipher="shop_cipher",
     body="json",
-    lists=frozenset({"body.invoices"}),
+    arguments={
+        "body.invoices": [{"package_id": str, "order_ids": [str], "file_type": str, "file": str}]
+    },
 )
 UPLOAD_PROOF_OF_DELIVERY_FILE = Operation(
     id="fulfillment.upload_proof_of_delivery_file",
@@ -406,6 +565,7 @@ UPLOAD_PROOF_OF_DELIVERY_FILE = Operation(
     body="multipart",
     files=("data",),
     required=frozenset({"body.data", "body.name"}),
+    arguments={"body.name": str},
 )
 UPLOAD_PROOF_OF_DELIVERY_IMAGE = Operation(
     id="fulfillment.upload_proof_of_delivery_image",
@@ -652,12 +812,13 @@ class FulfillmentResource(Resource):
         shows prices beforehand; `get_package_shipping_document` gives the label.
 
         Args:
-            order_line_item: The lines to pack, down to the sub-items of a bundle. Only in 202512.
-            order_list_ids: Only in 202512.
+            order_line_item: The lines to pack, down to the sub-items of a bundle. An empty list is
+                rejected. Only in 202512.
+            order_list_ids: An empty list is rejected. Only in 202512.
             ship_type: Only in 202512.
             shipping_service_id: As offered by `get_eligible_shipping_services` for the same size
                 and weight.
-            order_line_item_ids: The lines to pack. Only in 202309.
+            order_line_item_ids: The lines to pack. An empty list is rejected. Only in 202309.
 
         Versions: 202309, 202512 (default).
 
@@ -923,11 +1084,12 @@ class FulfillmentResource(Resource):
         already, use `ship_package`.
 
         Args:
-            order_line_list: The lines in this package, down to the sub-items of a bundle. Only in
-                202610.
+            order_line_list: The lines in this package, down to the sub-items of a bundle. An empty
+                list is rejected. Only in 202610.
             shipping_info_list: Carriers (from `logistics.get_shipping_providers`) and their
                 tracking numbers. Only in 202610.
-            order_line_item_ids: The lines in this package. Only in 202309.
+            order_line_item_ids: The lines in this package. An empty list is rejected. Only in
+                202309.
             shipping_provider_id: As found by `logistics.get_shipping_providers`. Only in 202309.
             tracking_number: Only in 202309.
 
@@ -967,6 +1129,7 @@ class FulfillmentResource(Resource):
         Args:
             handover_method: PICKUP or DROP_OFF, as far as `get_order_handover_time_slots` allows
                 it.
+            order_line_item_ids: An empty list is rejected.
             pickup_slot: A free slot from `get_order_handover_time_slots`, for PICKUP.
 
         Source: https://partner.tiktokshop.com/docv2/page/schedule-package-handover-202309
@@ -1158,7 +1321,7 @@ class FulfillmentResource(Resource):
         The packages that result.
 
         Args:
-            order_ids: The orders to take out.
+            order_ids: The orders to take out. An empty list is rejected.
 
         Source: https://partner.tiktokshop.com/docv2/page/uncombine-packages-202309
         """

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..pipeline.kinds import Time
 from ..pipeline.operation import Operation, Paging
 from ..resource import Resource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
     from typing import Any, Literal
 
     from ..models.gs_full_service_commodity import (
@@ -79,6 +81,89 @@ BETA_CREATE_PRODUCT = Operation(
     ),
     effect="write",
     body="json",
+    arguments={
+        "body.idempotent_key": str,
+        "body.spu": {
+            "attributes": [{"id": str, "region": str, "values": [{"id": str, "name": str}]}],
+            "brand_id": str,
+            "category_id": str,
+            "certifications": [{"items": [{"files": [{"uri": str}], "type": str}], "type": str}],
+            "description": {"items": [{"sequence": int, "type": str, "uri": str}]},
+            "first_key_attribute_id": str,
+            "grading_template_id": str,
+            "ingredient": {
+                "multi_material_composition": [
+                    {
+                        "component": {"property_value_id": str},
+                        "ingredients": [{"percentage": str, "property_value_id": str}],
+                    }
+                ],
+                "single_material_composition": [{"percentage": str, "property_value_id": str}],
+                "type": str,
+            },
+            "key_attribute": [{"key_attribute_id": str}],
+            "manufacture_ids": [str],
+            "media": {
+                "pic_set_type": str,
+                "pic_type": str,
+                "pictures": [
+                    {
+                        "material_show_type": str,
+                        "material_use_type_code": str,
+                        "sequence": int,
+                        "uri": str,
+                    }
+                ],
+                "videos": [{"uri": str}],
+            },
+            "product_name_en": str,
+            "product_name_zh": str,
+            "rp_ids": [str],
+            "second_key_attribute_id": str,
+            "size_group_id": str,
+            "skcs": [
+                {
+                    "external_skc_code": str,
+                    "first_key_attribute_value_id": str,
+                    "first_key_attribute_value_name": str,
+                    "pictures": [
+                        {
+                            "material_show_type": str,
+                            "material_use_type_code": str,
+                            "sequence": int,
+                            "uri": str,
+                        }
+                    ],
+                    "skus": [
+                        {
+                            "dimensions": {"height": str, "length": str, "unit": str, "width": str},
+                            "external_sku_code": str,
+                            "inventory": int,
+                            "key_attribute_value": [
+                                {"key_attribute_value_id": str, "key_attribute_value_name": str}
+                            ],
+                            "pictures": [
+                                {
+                                    "material_show_type": str,
+                                    "material_use_type_code": str,
+                                    "sequence": int,
+                                    "uri": str,
+                                }
+                            ],
+                            "price": {"amount": str, "currency": str},
+                            "reference_sale_price": {"amount": str, "currency": str},
+                            "sale_price_certificates": [{"uri": str}],
+                            "second_key_attribute_value_id": str,
+                            "second_key_attribute_value_name": str,
+                            "stockup_mode": str,
+                            "total_unit_count": str,
+                            "weight": {"unit": str, "value": str},
+                        }
+                    ],
+                }
+            ],
+        },
+    },
     only_in={
         "body.spu.attributes.region": ("202509",),
         "body.spu.description": (
@@ -168,6 +253,7 @@ BETA_GET_SIZE_GROUPS = Operation(
     versions=("202406",),
     effect="read",
     required=frozenset({"query.category_id"}),
+    arguments={"query.category_id": str},
 )
 BETA_SEARCH_CATEGORIES = Operation(
     id="gs_full_service_commodity.beta_search_categories",
@@ -176,6 +262,7 @@ BETA_SEARCH_CATEGORIES = Operation(
     versions=("202405",),
     effect="read",
     body="json",
+    arguments={"body.page_offset": int, "body.page_size": int},
 )
 BETA_SEARCH_PRODUCTS = Operation(
     id="gs_full_service_commodity.beta_search_products",
@@ -189,9 +276,16 @@ BETA_SEARCH_PRODUCTS = Operation(
     effect="read",
     body="json",
     pagination=Paging(token_in="body", next_token="next_page_token", items=("spus",)),
-    lists=frozenset(
-        {"body.external_sku_codes", "body.platform_sku_codes", "body.platform_spu_codes"}
-    ),
+    arguments={
+        "body.external_sku_codes": [str],
+        "body.page_size": int,
+        "body.page_token": str,
+        "body.platform_sku_codes": [str],
+        "body.platform_spu_codes": [str],
+        "body.push_time_ge": Time.SECONDS,
+        "body.push_time_lt": Time.SECONDS,
+        "body.sku_status": str,
+    },
 )
 BETA_UPLOAD_CERTIFICATION_FILE = Operation(
     id="gs_full_service_commodity.beta_upload_certification_file",
@@ -230,6 +324,88 @@ CALCULATE_PRODUCT_AUDIT_INFO = Operation(
     ),
     effect="read",
     body="json",
+    arguments={
+        "body.spu": {
+            "attributes": [{"id": str, "region": str, "values": [{"id": str, "name": str}]}],
+            "brand_id": str,
+            "category_id": str,
+            "certifications": [{"items": [{"files": [{"uri": str}], "type": str}], "type": str}],
+            "description": {"items": [{"sequence": int, "type": str, "uri": str}]},
+            "first_key_attribute_id": str,
+            "grading_template_id": str,
+            "ingredient": {
+                "multi_material_composition": [
+                    {
+                        "component": {"property_value_id": str},
+                        "ingredients": [{"percentage": str, "property_value_id": str}],
+                    }
+                ],
+                "single_material_composition": [{"percentage": str, "property_value_id": str}],
+                "type": str,
+            },
+            "key_attribute": [{"key_attribute_id": str}],
+            "manufacture_ids": [str],
+            "media": {
+                "pic_set_type": str,
+                "pic_type": str,
+                "pictures": [
+                    {
+                        "material_show_type": str,
+                        "material_use_type_code": str,
+                        "sequence": int,
+                        "uri": str,
+                    }
+                ],
+                "videos": [{"uri": str}],
+            },
+            "product_name_en": str,
+            "product_name_zh": str,
+            "rp_ids": [str],
+            "second_key_attribute_id": str,
+            "size_group_id": str,
+            "skcs": [
+                {
+                    "external_skc_code": str,
+                    "first_key_attribute_value_id": str,
+                    "first_key_attribute_value_name": str,
+                    "pictures": [
+                        {
+                            "material_show_type": str,
+                            "material_use_type_code": str,
+                            "sequence": int,
+                            "uri": str,
+                        }
+                    ],
+                    "skus": [
+                        {
+                            "dimensions": {"height": str, "length": str, "unit": str, "width": str},
+                            "external_sku_code": str,
+                            "inventory": int,
+                            "key_attribute_value": [
+                                {"key_attribute_value_id": str, "key_attribute_value_name": str}
+                            ],
+                            "pictures": [
+                                {
+                                    "material_show_type": str,
+                                    "material_use_type_code": str,
+                                    "sequence": int,
+                                    "uri": str,
+                                }
+                            ],
+                            "price": {"amount": str, "currency": str},
+                            "reference_sale_price": {"amount": str, "currency": str},
+                            "sale_price_certificates": [{"uri": str}],
+                            "second_key_attribute_value_id": str,
+                            "second_key_attribute_value_name": str,
+                            "stockup_mode": str,
+                            "total_unit_count": str,
+                            "weight": {"unit": str, "value": str},
+                        }
+                    ],
+                }
+            ],
+        }
+    },
     only_in={
         "body.spu.attributes.region": ("202509",),
         "body.spu.key_attribute": ("202509",),
@@ -243,6 +419,7 @@ GET_SIZE_GROUPS = Operation(
     versions=("202408",),
     effect="read",
     required=frozenset({"query.category_id"}),
+    arguments={"query.category_id": str},
 )
 GET_SUPPLIER_ADDRESSES = Operation(
     id="gs_full_service_commodity.get_supplier_addresses",
@@ -251,6 +428,7 @@ GET_SUPPLIER_ADDRESSES = Operation(
     versions=("202407",),
     effect="read",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("addresses",)),
+    arguments={"query.page_token": str, "query.page_size": int},
 )
 GET_SUPPLIER_RESPONSIBLE_PERSONS = Operation(
     id="gs_full_service_commodity.get_supplier_responsible_persons",
@@ -259,6 +437,7 @@ GET_SUPPLIER_RESPONSIBLE_PERSONS = Operation(
     versions=("202508",),
     effect="read",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("rp_infos",)),
+    arguments={"query.page_token": str, "query.page_size": int},
 )
 LIST_SUPPLIER_MANUFACTURERS = Operation(
     id="gs_full_service_commodity.list_supplier_manufacturers",
@@ -267,6 +446,7 @@ LIST_SUPPLIER_MANUFACTURERS = Operation(
     versions=("202508",),
     effect="read",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("manufacturer_list",)),
+    arguments={"query.page_token": str, "query.page_size": int},
 )
 PREVIEW_CREATE_PRODUCT = Operation(
     id="gs_full_service_commodity.preview_create_product",
@@ -276,6 +456,81 @@ PREVIEW_CREATE_PRODUCT = Operation(
     effect="write",
     body="json",
     required=frozenset({"query.supplier_id"}),
+    arguments={
+        "query.supplier_id": str,
+        "body.spu": {
+            "attributes": [{"id": str, "values": [{"id": str, "name": str}]}],
+            "brand_id": str,
+            "category_id": str,
+            "certifications": [
+                {"items": [{"files": [{"name": str, "uri": str}], "type": str}], "type": str}
+            ],
+            "first_key_attribute_id": str,
+            "grading_template_id": str,
+            "ingredient": {
+                "multi_material_composition": [
+                    {
+                        "component": {"property_value_id": str},
+                        "ingredients": [{"percentage": str, "property_value_id": str}],
+                    }
+                ],
+                "single_material_composition": [{"percentage": str, "property_value_id": str}],
+                "type": str,
+            },
+            "media": {
+                "pic_set_type": str,
+                "pic_type": str,
+                "pictures": [
+                    {
+                        "material_show_type": str,
+                        "material_use_type_code": str,
+                        "sequence": int,
+                        "uri": str,
+                    }
+                ],
+                "videos": [{"uri": str}],
+            },
+            "product_name_en": str,
+            "product_name_zh": str,
+            "second_key_attribute_id": str,
+            "size_group_id": str,
+            "skcs": [
+                {
+                    "external_skc_code": str,
+                    "first_key_attribute_value_id": str,
+                    "first_key_attribute_value_name": str,
+                    "pictures": [
+                        {
+                            "material_show_type": str,
+                            "material_use_type_code": str,
+                            "sequence": int,
+                            "uri": str,
+                        }
+                    ],
+                    "skus": [
+                        {
+                            "dimensions": {"height": str, "length": str, "unit": str, "width": str},
+                            "external_sku_code": str,
+                            "inventory": int,
+                            "pictures": [
+                                {
+                                    "material_show_type": str,
+                                    "material_use_type_code": str,
+                                    "sequence": int,
+                                    "uri": str,
+                                }
+                            ],
+                            "price": {"amount": str, "currency": str},
+                            "second_key_attribute_value_id": str,
+                            "second_key_attribute_value_name": str,
+                            "stockup_mode": str,
+                            "weight": {"unit": str, "value": str},
+                        }
+                    ],
+                }
+            ],
+        },
+    },
 )
 PREVIEW_GET_ATTRIBUTES = Operation(
     id="gs_full_service_commodity.preview_get_attributes",
@@ -290,6 +545,7 @@ PREVIEW_GET_BRANDS = Operation(
     path="/gs_full_service_commodity/{version}/preview/brands",
     versions=("202404",),
     effect="read",
+    arguments={"query.supplier_id": str},
 )
 PREVIEW_GET_CATEGORY = Operation(
     id="gs_full_service_commodity.preview_get_category",
@@ -305,6 +561,7 @@ PREVIEW_GET_GRADING_TEMPLATES = Operation(
     versions=("202405",),
     effect="read",
     required=frozenset({"query.supplier_id"}),
+    arguments={"query.supplier_id": str},
 )
 PREVIEW_GET_SIZE_GROUPS = Operation(
     id="gs_full_service_commodity.preview_get_size_groups",
@@ -313,6 +570,7 @@ PREVIEW_GET_SIZE_GROUPS = Operation(
     versions=("202405",),
     effect="read",
     required=frozenset({"query.category_id"}),
+    arguments={"query.category_id": str},
 )
 PREVIEW_SEARCH_CATEGORIES = Operation(
     id="gs_full_service_commodity.preview_search_categories",
@@ -321,6 +579,7 @@ PREVIEW_SEARCH_CATEGORIES = Operation(
     versions=("202404",),
     effect="read",
     body="json",
+    arguments={"body.page_offset": int, "body.page_size": int},
 )
 PREVIEW_SEARCH_PRODUCTS = Operation(
     id="gs_full_service_commodity.preview_search_products",
@@ -331,9 +590,17 @@ PREVIEW_SEARCH_PRODUCTS = Operation(
     body="json",
     pagination=Paging(token_in="body", next_token="next_page_token", items=("spus",)),
     required=frozenset({"query.supplier_id"}),
-    lists=frozenset(
-        {"body.external_sku_codes", "body.platform_sku_codes", "body.platform_spu_codes"}
-    ),
+    arguments={
+        "query.supplier_id": str,
+        "body.external_sku_codes": [str],
+        "body.page_size": int,
+        "body.page_token": str,
+        "body.platform_sku_codes": [str],
+        "body.platform_spu_codes": [str],
+        "body.push_time_ge": Time.SECONDS,
+        "body.push_time_lt": Time.SECONDS,
+        "body.sku_status": str,
+    },
 )
 PREVIEW_UPLOAD_IMAGE = Operation(
     id="gs_full_service_commodity.preview_upload_image",
@@ -344,6 +611,7 @@ PREVIEW_UPLOAD_IMAGE = Operation(
     body="multipart",
     files=("data",),
     required=frozenset({"query.supplier_id"}),
+    arguments={"query.supplier_id": str},
 )
 
 
@@ -570,8 +838,8 @@ class GsFullServiceCommodityResource(Resource):
         page_token: str | None = None,
         platform_sku_codes: Sequence[str] | None = None,
         platform_spu_codes: Sequence[str] | None = None,
-        push_time_ge: int | None = None,
-        push_time_lt: int | None = None,
+        push_time_ge: int | datetime | None = None,
+        push_time_lt: int | datetime | None = None,
         sku_status: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[SpuPage, Spu]:
@@ -584,8 +852,8 @@ class GsFullServiceCommodityResource(Resource):
             platform_sku_codes: Codes that the platform gave to SKUs.
             platform_spu_codes: Codes that the platform gave to products, from
                 `beta_create_product`.
-            push_time_ge: Unix seconds.
-            push_time_lt: Unix seconds.
+            push_time_ge: Unix seconds. Unix seconds.
+            push_time_lt: Unix seconds. Unix seconds.
 
         Versions: 202406, 202410, 202504 (default).
 
@@ -967,8 +1235,8 @@ class GsFullServiceCommodityResource(Resource):
         page_token: str | None = None,
         platform_sku_codes: Sequence[str] | None = None,
         platform_spu_codes: Sequence[str] | None = None,
-        push_time_ge: int | None = None,
-        push_time_lt: int | None = None,
+        push_time_ge: int | datetime | None = None,
+        push_time_lt: int | datetime | None = None,
         sku_status: SkuStatus | str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[SpuPage, Spu]:
@@ -982,8 +1250,8 @@ class GsFullServiceCommodityResource(Resource):
             platform_sku_codes: Codes that the platform gave to SKUs.
             platform_spu_codes: Codes that the platform gave to products, from
                 `preview_create_product`.
-            push_time_ge: Unix seconds.
-            push_time_lt: Unix seconds.
+            push_time_ge: Unix seconds. Unix seconds.
+            push_time_lt: Unix seconds. Unix seconds.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/query-skusandtheapprovalstatusof-skus-202405

@@ -30,7 +30,7 @@ BETA_QUERY_VIRTUAL_INVENTORY = Operation(
     versions=("202405",),
     effect="read",
     body="json",
-    lists=frozenset({"body.skus"}),
+    arguments={"body.skus": [str]},
 )
 BETA_UPDATE_VIRTUAL_INVENTORY = Operation(
     id="gs_full_service_inventory.beta_update_virtual_inventory",
@@ -39,7 +39,7 @@ BETA_UPDATE_VIRTUAL_INVENTORY = Operation(
     versions=("202405",),
     effect="write",
     body="json",
-    lists=frozenset({"body.skus"}),
+    arguments={"body.skus": [{"code": str, "quantity": int, "warehouse_code": str}]},
 )
 PREVIEW_QUERY_VIRTUAL_INVENTORY = Operation(
     id="gs_full_service_inventory.preview_query_virtual_inventory",
@@ -48,7 +48,7 @@ PREVIEW_QUERY_VIRTUAL_INVENTORY = Operation(
     versions=("202404",),
     effect="read",
     body="json",
-    lists=frozenset({"body.skus"}),
+    arguments={"body.skus": [str], "body.supplier_id": str},
 )
 PREVIEW_UPDATE_VIRTUAL_INVENTORY = Operation(
     id="gs_full_service_inventory.preview_update_virtual_inventory",
@@ -57,7 +57,10 @@ PREVIEW_UPDATE_VIRTUAL_INVENTORY = Operation(
     versions=("202404",),
     effect="write",
     body="json",
-    lists=frozenset({"body.skus"}),
+    arguments={
+        "body.skus": [{"code": str, "quantity": int, "warehouse_code": str}],
+        "body.supplier_id": str,
+    },
 )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._model import NoData
+from ..pipeline.kinds import Time
 from ..pipeline.operation import Operation, Paging
 from ..resource import Resource
 
@@ -78,6 +79,7 @@ BETA_CONFIRM_DELIVERY = Operation(
     versions=("202405",),
     effect="write",
     body="json",
+    arguments={"body.delivery_order_code": str},
 )
 BETA_CREATE_DELIVERY_ORDER = Operation(
     id="gs_full_service_shipment.beta_create_delivery_order",
@@ -86,6 +88,13 @@ BETA_CREATE_DELIVERY_ORDER = Operation(
     versions=("202405",),
     effect="write",
     body="json",
+    arguments={
+        "body.delivery_order": {
+            "package_quantity": int,
+            "packages": [{"items": [{"platform_sku_code": str, "quantity": int}]}],
+            "stockup_order_code": str,
+        }
+    },
 )
 BETA_GENERATE_SKU_DOCUMENTS = Operation(
     id="gs_full_service_shipment.beta_generate_sku_documents",
@@ -94,7 +103,12 @@ BETA_GENERATE_SKU_DOCUMENTS = Operation(
     versions=("202405",),
     effect="write",
     body="json",
-    lists=frozenset({"body.platform_sku_items"}),
+    arguments={
+        "body.dimension": {"height": str, "unit": str, "width": str},
+        "body.platform_sku_items": [{"platform_sku_code": str, "quantity": int}],
+        "body.print_sku_code": bool,
+        "body.stockup_order_code": str,
+    },
 )
 BETA_GET_DELIVERY_BATCHES = Operation(
     id="gs_full_service_shipment.beta_get_delivery_batches",
@@ -103,6 +117,7 @@ BETA_GET_DELIVERY_BATCHES = Operation(
     versions=("202405",),
     effect="read",
     required=frozenset({"query.delivery_batch_codes"}),
+    arguments={"query.delivery_batch_codes": [str]},
 )
 BETA_GET_DELIVERY_ORDER_DOCUMENT = Operation(
     id="gs_full_service_shipment.beta_get_delivery_order_document",
@@ -111,6 +126,7 @@ BETA_GET_DELIVERY_ORDER_DOCUMENT = Operation(
     versions=("202405",),
     effect="read",
     required=frozenset({"query.delivery_order_codes"}),
+    arguments={"query.delivery_order_codes": [str]},
 )
 BETA_GET_WAYBILLS = Operation(
     id="gs_full_service_shipment.beta_get_waybills",
@@ -119,6 +135,7 @@ BETA_GET_WAYBILLS = Operation(
     versions=("202405",),
     effect="read",
     required=frozenset({"query.logistics_codes"}),
+    arguments={"query.logistics_codes": [str]},
 )
 BETA_RESERVE_SHIPMENT = Operation(
     id="gs_full_service_shipment.beta_reserve_shipment",
@@ -127,7 +144,45 @@ BETA_RESERVE_SHIPMENT = Operation(
     versions=("202405",),
     effect="write",
     body="json",
-    lists=frozenset({"body.delivery_order_codes"}),
+    arguments={
+        "body.delivery_mode": str,
+        "body.delivery_order_codes": [str],
+        "body.logistics": {
+            "delivery_option": str,
+            "shipping_provider_code": str,
+            "shipping_provider_name": str,
+        },
+        "body.reserve": {
+            "predicted_arrived_time": Time.SECONDS,
+            "predicted_pickup_ge": int,
+            "predicted_pickup_lt": int,
+            "predicted_pickup_time": Time.SECONDS,
+            "predicted_ship_time": Time.SECONDS,
+        },
+        "body.sender_contact": {
+            "address_detail": {
+                "city_id": int,
+                "city_name": str,
+                "country_id": int,
+                "country_name": str,
+                "detail": str,
+                "district_id": int,
+                "district_name": str,
+                "province_id": int,
+                "province_name": str,
+                "town_id": int,
+                "town_name": str,
+            },
+            "contact_name": str,
+            "email": str,
+            "full_address": str,
+            "phone_number": str,
+            "postal_code": str,
+        },
+        "body.shipping_box_quantity": int,
+        "body.total_weight": {"unit": str, "value": str},
+        "body.warehouse_code": str,
+    },
 )
 BETA_SEARCH_DELIVERY_ORDERS = Operation(
     id="gs_full_service_shipment.beta_search_delivery_orders",
@@ -137,20 +192,29 @@ BETA_SEARCH_DELIVERY_ORDERS = Operation(
     effect="read",
     body="json",
     pagination=Paging(token_in="body", next_token="next_page_token", items=("delivery_orders",)),
-    lists=frozenset(
-        {
-            "body.delivery_batch_codes",
-            "body.delivery_order_codes",
-            "body.delivery_types",
-            "body.emergency_levels",
-            "body.external_skc_codes",
-            "body.external_sku_codes",
-            "body.order_types",
-            "body.platform_spu_codes",
-            "body.relative_codes",
-            "body.warehouse_codes",
-        }
-    ),
+    arguments={
+        "body.arrived_time_ge": Time.SECONDS,
+        "body.arrived_time_lt": Time.SECONDS,
+        "body.delivery_batch_codes": [str],
+        "body.delivery_order_codes": [str],
+        "body.delivery_types": [str],
+        "body.emergency_levels": [str],
+        "body.external_skc_codes": [str],
+        "body.external_sku_codes": [str],
+        "body.is_sample_included": bool,
+        "body.latest_status_update_ge": Time.SECONDS,
+        "body.latest_status_update_lt": Time.SECONDS,
+        "body.order_types": [str],
+        "body.page_size": int,
+        "body.page_token": str,
+        "body.platform_spu_codes": [str],
+        "body.relative_codes": [str],
+        "body.require_arrived_time_ge": Time.SECONDS,
+        "body.require_arrived_time_lt": Time.SECONDS,
+        "body.ship_time_ge": Time.SECONDS,
+        "body.ship_time_lt": Time.SECONDS,
+        "body.warehouse_codes": [str],
+    },
 )
 BETA_SEARCH_SHIPPING_PROVIDERS = Operation(
     id="gs_full_service_shipment.beta_search_shipping_providers",
@@ -159,7 +223,33 @@ BETA_SEARCH_SHIPPING_PROVIDERS = Operation(
     versions=("202405",),
     effect="read",
     body="json",
-    lists=frozenset({"body.delivery_order_codes"}),
+    arguments={
+        "body.delivery_mode": str,
+        "body.delivery_option": str,
+        "body.delivery_order_codes": [str],
+        "body.sender_contact": {
+            "address_detail": {
+                "city_id": int,
+                "city_name": str,
+                "country_id": int,
+                "country_name": str,
+                "detail": str,
+                "district_id": int,
+                "district_name": str,
+                "province_id": int,
+                "province_name": str,
+                "town_id": int,
+                "town_name": str,
+            },
+            "contact_name": str,
+            "email": str,
+            "full_address": str,
+            "phone_number": str,
+            "postal_code": str,
+        },
+        "body.total_weight": {"unit": str, "value": str},
+        "body.warehouse_code": str,
+    },
 )
 BETA_SEARCH_STOCKUP_ORDERS = Operation(
     id="gs_full_service_shipment.beta_search_stockup_orders",
@@ -169,19 +259,31 @@ BETA_SEARCH_STOCKUP_ORDERS = Operation(
     effect="read",
     body="json",
     pagination=Paging(token_in="body", next_token="next_page_token", items=("stockup_orders",)),
-    lists=frozenset(
-        {
-            "body.emergency_levels",
-            "body.external_skc_codes",
-            "body.external_sku_codes",
-            "body.order_sources",
-            "body.order_status",
-            "body.order_types",
-            "body.platform_sku_codes",
-            "body.platform_spu_codes",
-            "body.stockup_order_codes",
-        }
-    ),
+    arguments={
+        "body.can_deliver": bool,
+        "body.emergency_levels": [str],
+        "body.external_skc_codes": [str],
+        "body.external_sku_codes": [str],
+        "body.is_delivery_completed": bool,
+        "body.is_first_order": bool,
+        "body.is_normal": bool,
+        "body.latest_status_update_ge": Time.SECONDS,
+        "body.latest_status_update_lt": Time.SECONDS,
+        "body.order_create_time_ge": Time.SECONDS,
+        "body.order_create_time_lt": Time.SECONDS,
+        "body.order_sources": [str],
+        "body.order_status": [str],
+        "body.order_types": [str],
+        "body.page_size": int,
+        "body.page_token": str,
+        "body.platform_sku_codes": [str],
+        "body.platform_spu_codes": [str],
+        "body.require_arrived_time_ge": Time.SECONDS,
+        "body.require_arrived_time_lt": Time.SECONDS,
+        "body.require_ship_time_ge": Time.SECONDS,
+        "body.require_ship_time_lt": Time.SECONDS,
+        "body.stockup_order_codes": [str],
+    },
 )
 CANCEL_SHIPMENT = Operation(
     id="gs_full_service_shipment.cancel_shipment",
@@ -190,6 +292,7 @@ CANCEL_SHIPMENT = Operation(
     versions=("202407",),
     effect="write",
     body="json",
+    arguments={"body.logistics_order": str},
 )
 CONFIRM_STOCKUP_ORDER = Operation(
     id="gs_full_service_shipment.confirm_stockup_order",
@@ -198,7 +301,13 @@ CONFIRM_STOCKUP_ORDER = Operation(
     versions=("202409",),
     effect="write",
     body="json",
-    lists=frozenset({"body.skus"}),
+    arguments={
+        "body.is_order_confirmed": bool,
+        "body.reject_note": str,
+        "body.reject_reason": str,
+        "body.skus": [{"code": str, "confirm_stockup_quantity": int}],
+        "body.stockup_order_code": str,
+    },
 )
 GENERATE_SKU_DOCUMENTS = Operation(
     id="gs_full_service_shipment.generate_sku_documents",
@@ -210,7 +319,12 @@ GENERATE_SKU_DOCUMENTS = Operation(
     ),
     effect="write",
     body="json",
-    lists=frozenset({"body.platform_sku_items"}),
+    arguments={
+        "body.need_separator": bool,
+        "body.platform_sku_items": [{"code": str, "quantity": int}],
+        "body.size": {"height": str, "unit": str, "width": str},
+        "body.stockup_order_code": str,
+    },
     only_in={"body.need_separator": ("202503",)},
 )
 GET_LOGISTICS_ORDERS = Operation(
@@ -220,6 +334,7 @@ GET_LOGISTICS_ORDERS = Operation(
     versions=("202407",),
     effect="read",
     required=frozenset({"query.logistics_orders"}),
+    arguments={"query.logistics_orders": [str]},
 )
 GET_QUALITY_DOCUMENTS = Operation(
     id="gs_full_service_shipment.get_quality_documents",
@@ -228,6 +343,7 @@ GET_QUALITY_DOCUMENTS = Operation(
     versions=("202407",),
     effect="read",
     required=frozenset({"query.order_code", "query.order_type"}),
+    arguments={"query.order_code": str, "query.order_type": str},
 )
 PREVIEW_CONFIRM_DELIVERY = Operation(
     id="gs_full_service_shipment.preview_confirm_delivery",
@@ -237,6 +353,7 @@ PREVIEW_CONFIRM_DELIVERY = Operation(
     effect="write",
     body="json",
     required=frozenset({"query.supplier_id"}),
+    arguments={"query.supplier_id": str, "body.delivery_order_code": str},
 )
 PREVIEW_CREATE_DELIVERY_ORDER = Operation(
     id="gs_full_service_shipment.preview_create_delivery_order",
@@ -246,6 +363,15 @@ PREVIEW_CREATE_DELIVERY_ORDER = Operation(
     effect="write",
     body="json",
     required=frozenset({"query.supplier_id"}),
+    arguments={
+        "query.supplier_id": str,
+        "body.delivery_order": {
+            "delivery_items": [{"platform_sku_code": str, "quantity": int}],
+            "package_quantity": int,
+            "packages": [{"items": [{"platform_sku_code": str, "quantity": int}]}],
+            "stockup_order_code": str,
+        },
+    },
 )
 PREVIEW_GET_DELIVERY_BATCHES = Operation(
     id="gs_full_service_shipment.preview_get_delivery_batches",
@@ -254,6 +380,7 @@ PREVIEW_GET_DELIVERY_BATCHES = Operation(
     versions=("202405",),
     effect="read",
     required=frozenset({"query.delivery_batch_codes", "query.supplier_id"}),
+    arguments={"query.supplier_id": str, "query.delivery_batch_codes": [str]},
 )
 PREVIEW_GET_DELIVERY_ORDER_DOCUMENT = Operation(
     id="gs_full_service_shipment.preview_get_delivery_order_document",
@@ -262,6 +389,7 @@ PREVIEW_GET_DELIVERY_ORDER_DOCUMENT = Operation(
     versions=("202405",),
     effect="read",
     required=frozenset({"query.delivery_order_codes", "query.supplier_id"}),
+    arguments={"query.supplier_id": str, "query.delivery_order_codes": [str]},
 )
 PREVIEW_GET_WAYBILLS = Operation(
     id="gs_full_service_shipment.preview_get_waybills",
@@ -270,6 +398,7 @@ PREVIEW_GET_WAYBILLS = Operation(
     versions=("202405",),
     effect="read",
     required=frozenset({"query.logistics_codes", "query.supplier_id"}),
+    arguments={"query.supplier_id": str, "query.logistics_codes": [str]},
 )
 PREVIEW_RESERVE_SHIPMENT = Operation(
     id="gs_full_service_shipment.preview_reserve_shipment",
@@ -279,7 +408,45 @@ PREVIEW_RESERVE_SHIPMENT = Operation(
     effect="write",
     body="json",
     required=frozenset({"query.supplier_id"}),
-    lists=frozenset({"body.delivery_order_codes"}),
+    arguments={
+        "query.supplier_id": str,
+        "body.delivery_mode": str,
+        "body.delivery_order_codes": [str],
+        "body.logistics": {
+            "delivery_option": str,
+            "shipping_provider_code": str,
+            "shipping_provider_name": str,
+        },
+        "body.reserve": {
+            "predicted_arrived_time": Time.SECONDS,
+            "predicted_pickup_ge": int,
+            "predicted_pickup_lt": int,
+            "predicted_pickup_time": Time.SECONDS,
+            "predicted_ship_time": Time.SECONDS,
+        },
+        "body.sender_contact": {
+            "address_detail": {
+                "city_id": int,
+                "city_name": str,
+                "country_id": int,
+                "country_name": str,
+                "detail": str,
+                "district_id": int,
+                "district_name": str,
+                "province_id": int,
+                "province_name": str,
+                "town_id": int,
+                "town_name": str,
+            },
+            "contact_name": str,
+            "email": str,
+            "full_address": str,
+            "phone_number": str,
+            "postal_code": str,
+        },
+        "body.total_weight": {"unit": str, "value": str},
+        "body.warehouse_code": str,
+    },
 )
 PREVIEW_SEARCH_DELIVERY_ORDERS = Operation(
     id="gs_full_service_shipment.preview_search_delivery_orders",
@@ -290,20 +457,28 @@ PREVIEW_SEARCH_DELIVERY_ORDERS = Operation(
     body="json",
     pagination=Paging(token_in="body", next_token="next_page_token", items=("delivery_orders",)),
     required=frozenset({"query.supplier_id"}),
-    lists=frozenset(
-        {
-            "body.delivery_batch_codes",
-            "body.delivery_order_codes",
-            "body.delivery_types",
-            "body.emergency_levels",
-            "body.external_skc_codes",
-            "body.external_sku_codes",
-            "body.order_types",
-            "body.platform_spu_codes",
-            "body.relative_codes",
-            "body.warehouse_codes",
-        }
-    ),
+    arguments={
+        "query.supplier_id": str,
+        "body.arrived_time_ge": Time.SECONDS,
+        "body.arrived_time_lt": Time.SECONDS,
+        "body.delivery_batch_codes": [str],
+        "body.delivery_order_codes": [str],
+        "body.delivery_types": [str],
+        "body.emergency_levels": [str],
+        "body.external_skc_codes": [str],
+        "body.external_sku_codes": [str],
+        "body.is_sample_included": bool,
+        "body.order_types": [str],
+        "body.page_size": int,
+        "body.page_token": str,
+        "body.platform_spu_codes": [str],
+        "body.relative_codes": [str],
+        "body.require_arrived_time_ge": Time.SECONDS,
+        "body.require_arrived_time_lt": Time.SECONDS,
+        "body.ship_time_ge": Time.SECONDS,
+        "body.ship_time_lt": Time.SECONDS,
+        "body.warehouse_codes": [str],
+    },
 )
 PREVIEW_SEARCH_SHIPPING_PROVIDERS = Operation(
     id="gs_full_service_shipment.preview_search_shipping_providers",
@@ -313,7 +488,34 @@ PREVIEW_SEARCH_SHIPPING_PROVIDERS = Operation(
     effect="read",
     body="json",
     required=frozenset({"query.supplier_id"}),
-    lists=frozenset({"body.delivery_order_codes"}),
+    arguments={
+        "query.supplier_id": str,
+        "body.delivery_mode": str,
+        "body.delivery_option": str,
+        "body.delivery_order_codes": [str],
+        "body.sender_contact": {
+            "address_detail": {
+                "city_id": int,
+                "city_name": str,
+                "country_id": int,
+                "country_name": str,
+                "detail": str,
+                "district_id": int,
+                "district_name": str,
+                "province_id": int,
+                "province_name": str,
+                "town_id": int,
+                "town_name": str,
+            },
+            "contact_name": str,
+            "email": str,
+            "full_address": str,
+            "phone_number": str,
+            "postal_code": str,
+        },
+        "body.total_weight": {"unit": str, "value": str},
+        "body.warehouse_code": str,
+    },
 )
 PREVIEW_SEARCH_STOCKUP_ORDERS = Operation(
     id="gs_full_service_shipment.preview_search_stockup_orders",
@@ -324,19 +526,30 @@ PREVIEW_SEARCH_STOCKUP_ORDERS = Operation(
     body="json",
     pagination=Paging(token_in="body", next_token="next_page_token", items=("stockup_orders",)),
     required=frozenset({"query.supplier_id"}),
-    lists=frozenset(
-        {
-            "body.emergency_levels",
-            "body.external_skc_codes",
-            "body.external_sku_codes",
-            "body.order_sources",
-            "body.order_status",
-            "body.order_types",
-            "body.platform_sku_codes",
-            "body.platform_spu_codes",
-            "body.stockup_order_codes",
-        }
-    ),
+    arguments={
+        "query.supplier_id": str,
+        "body.can_deliver": bool,
+        "body.emergency_levels": [str],
+        "body.external_skc_codes": [str],
+        "body.external_sku_codes": [str],
+        "body.is_delivery_completed": bool,
+        "body.is_first_order": bool,
+        "body.is_normal": bool,
+        "body.order_create_time_ge": Time.SECONDS,
+        "body.order_create_time_lt": Time.SECONDS,
+        "body.order_sources": [str],
+        "body.order_status": [str],
+        "body.order_types": [str],
+        "body.page_size": int,
+        "body.page_token": str,
+        "body.platform_sku_codes": [str],
+        "body.platform_spu_codes": [str],
+        "body.require_arrived_time_ge": Time.SECONDS,
+        "body.require_arrived_time_lt": Time.SECONDS,
+        "body.require_ship_time_ge": Time.SECONDS,
+        "body.require_ship_time_lt": Time.SECONDS,
+        "body.stockup_order_codes": [str],
+    },
 )
 RESERVE_SHIPMENT = Operation(
     id="gs_full_service_shipment.reserve_shipment",
@@ -348,7 +561,26 @@ RESERVE_SHIPMENT = Operation(
     ),
     effect="write",
     body="json",
-    lists=frozenset({"body.delivery_order_codes"}),
+    arguments={
+        "body.delivery_mode": str,
+        "body.delivery_order_codes": [str],
+        "body.logistics": {
+            "delivery_option": str,
+            "shipping_provider_code": str,
+            "shipping_provider_name": str,
+        },
+        "body.reserve": {
+            "predicted_arrived_time": Time.SECONDS,
+            "predicted_pickup_ge": int,
+            "predicted_pickup_lt": int,
+            "predicted_pickup_time": Time.SECONDS,
+            "predicted_ship_time": Time.SECONDS,
+        },
+        "body.sender_contact_id": str,
+        "body.shipping_box_quantity": int,
+        "body.total_weight": {"unit": str, "value": str},
+        "body.warehouse_code": str,
+    },
 )
 SEARCH_ABNORMAL_ORDERS = Operation(
     id="gs_full_service_shipment.search_abnormal_orders",
@@ -358,19 +590,23 @@ SEARCH_ABNORMAL_ORDERS = Operation(
     effect="read",
     body="json",
     pagination=Paging(token_in="body", next_token="next_page_token", items=("abnormal_orders",)),
-    lists=frozenset(
-        {
-            "body.abnormal_order_codes",
-            "body.abnormal_types",
-            "body.delivery_order_codes",
-            "body.external_skc_codes",
-            "body.external_sku_codes",
-            "body.platform_sku_codes",
-            "body.platform_spu_codes",
-            "body.relative_return_status",
-            "body.stockup_order_codes",
-        }
-    ),
+    arguments={
+        "body.abnormal_order_codes": [str],
+        "body.abnormal_types": [str],
+        "body.delivery_order_codes": [str],
+        "body.external_skc_codes": [str],
+        "body.external_sku_codes": [str],
+        "body.latest_update_time_ge": Time.SECONDS,
+        "body.latest_update_time_lt": Time.SECONDS,
+        "body.order_create_time_ge": Time.SECONDS,
+        "body.order_create_time_lt": Time.SECONDS,
+        "body.page_size": int,
+        "body.page_token": str,
+        "body.platform_sku_codes": [str],
+        "body.platform_spu_codes": [str],
+        "body.relative_return_status": [str],
+        "body.stockup_order_codes": [str],
+    },
 )
 SEARCH_DELIVERY_ORDERS = Operation(
     id="gs_full_service_shipment.search_delivery_orders",
@@ -380,20 +616,29 @@ SEARCH_DELIVERY_ORDERS = Operation(
     effect="read",
     body="json",
     pagination=Paging(token_in="body", next_token="next_page_token", items=("delivery_orders",)),
-    lists=frozenset(
-        {
-            "body.delivery_order_codes",
-            "body.delivery_types",
-            "body.emergency_levels",
-            "body.external_skc_codes",
-            "body.external_sku_codes",
-            "body.logistics_orders",
-            "body.order_types",
-            "body.platform_spu_codes",
-            "body.relative_codes",
-            "body.warehouse_codes",
-        }
-    ),
+    arguments={
+        "body.arrived_time_ge": Time.SECONDS,
+        "body.arrived_time_lt": Time.SECONDS,
+        "body.delivery_order_codes": [str],
+        "body.delivery_types": [str],
+        "body.emergency_levels": [str],
+        "body.external_skc_codes": [str],
+        "body.external_sku_codes": [str],
+        "body.is_sample_included": bool,
+        "body.latest_status_update_ge": Time.SECONDS,
+        "body.latest_status_update_lt": Time.SECONDS,
+        "body.logistics_orders": [str],
+        "body.order_types": [str],
+        "body.page_size": int,
+        "body.page_token": str,
+        "body.platform_spu_codes": [str],
+        "body.relative_codes": [str],
+        "body.require_arrived_time_ge": Time.SECONDS,
+        "body.require_arrived_time_lt": Time.SECONDS,
+        "body.ship_time_ge": Time.SECONDS,
+        "body.ship_time_lt": Time.SECONDS,
+        "body.warehouse_codes": [str],
+    },
 )
 SEARCH_RETURN_ORDERS = Operation(
     id="gs_full_service_shipment.search_return_orders",
@@ -403,18 +648,21 @@ SEARCH_RETURN_ORDERS = Operation(
     effect="read",
     body="json",
     pagination=Paging(token_in="body", next_token="next_page_token", items=("return_orders",)),
-    lists=frozenset(
-        {
-            "body.external_skc_codes",
-            "body.external_sku_codes",
-            "body.platform_sku_codes",
-            "body.platform_spu_codes",
-            "body.return_methods",
-            "body.return_order_codes",
-            "body.return_status",
-            "body.return_types",
-        }
-    ),
+    arguments={
+        "body.external_skc_codes": [str],
+        "body.external_sku_codes": [str],
+        "body.order_create_time_ge": Time.SECONDS,
+        "body.order_create_time_lt": Time.SECONDS,
+        "body.page_size": int,
+        "body.page_token": str,
+        "body.platform_sku_codes": [str],
+        "body.platform_spu_codes": [str],
+        "body.return_methods": [str],
+        "body.return_order_codes": [str],
+        "body.return_source": str,
+        "body.return_status": [str],
+        "body.return_types": [str],
+    },
 )
 SEARCH_SHIPPING_PROVIDERS = Operation(
     id="gs_full_service_shipment.search_shipping_providers",
@@ -426,7 +674,15 @@ SEARCH_SHIPPING_PROVIDERS = Operation(
     ),
     effect="read",
     body="json",
-    lists=frozenset({"body.delivery_order_codes"}),
+    arguments={
+        "body.delivery_mode": str,
+        "body.delivery_option": str,
+        "body.delivery_order_codes": [str],
+        "body.sender_contact_id": str,
+        "body.shipping_box_quantity": int,
+        "body.total_weight": {"unit": str, "value": str},
+        "body.warehouse_code": str,
+    },
 )
 SEARCH_STOCKUP_ORDERS = Operation(
     id="gs_full_service_shipment.search_stockup_orders",
@@ -436,19 +692,31 @@ SEARCH_STOCKUP_ORDERS = Operation(
     effect="read",
     body="json",
     pagination=Paging(token_in="body", next_token="next_page_token", items=("stockup_orders",)),
-    lists=frozenset(
-        {
-            "body.emergency_levels",
-            "body.external_skc_codes",
-            "body.external_sku_codes",
-            "body.order_sources",
-            "body.order_status",
-            "body.order_types",
-            "body.platform_sku_codes",
-            "body.platform_spu_codes",
-            "body.stockup_order_codes",
-        }
-    ),
+    arguments={
+        "body.can_deliver": bool,
+        "body.emergency_levels": [str],
+        "body.external_skc_codes": [str],
+        "body.external_sku_codes": [str],
+        "body.is_delivery_completed": bool,
+        "body.is_first_order": bool,
+        "body.is_normal": bool,
+        "body.latest_status_update_ge": Time.SECONDS,
+        "body.latest_status_update_lt": Time.SECONDS,
+        "body.order_create_time_ge": Time.SECONDS,
+        "body.order_create_time_lt": Time.SECONDS,
+        "body.order_sources": [str],
+        "body.order_status": [str],
+        "body.order_types": [str],
+        "body.page_size": int,
+        "body.page_token": str,
+        "body.platform_sku_codes": [str],
+        "body.platform_spu_codes": [str],
+        "body.require_arrived_time_ge": Time.SECONDS,
+        "body.require_arrived_time_lt": Time.SECONDS,
+        "body.require_ship_time_ge": Time.SECONDS,
+        "body.require_ship_time_lt": Time.SECONDS,
+        "body.stockup_order_codes": [str],
+    },
 )
 
 
@@ -651,8 +919,8 @@ class GsFullServiceShipmentResource(Resource):
     def beta_search_delivery_orders(
         self,
         *,
-        arrived_time_ge: int | None = None,
-        arrived_time_lt: int | None = None,
+        arrived_time_ge: int | datetime | None = None,
+        arrived_time_lt: int | datetime | None = None,
         delivery_batch_codes: Sequence[str] | None = None,
         delivery_order_codes: Sequence[str] | None = None,
         delivery_types: Sequence[str] | None = None,
@@ -660,17 +928,17 @@ class GsFullServiceShipmentResource(Resource):
         external_skc_codes: Sequence[str] | None = None,
         external_sku_codes: Sequence[str] | None = None,
         is_sample_included: bool | None = None,
-        latest_status_update_ge: int | None = None,
-        latest_status_update_lt: int | None = None,
+        latest_status_update_ge: int | datetime | None = None,
+        latest_status_update_lt: int | datetime | None = None,
         order_types: Sequence[str] | None = None,
         page_size: int | None = None,
         page_token: str | None = None,
         platform_spu_codes: Sequence[str] | None = None,
         relative_codes: Sequence[str] | None = None,
-        require_arrived_time_ge: int | None = None,
-        require_arrived_time_lt: int | None = None,
-        ship_time_ge: int | None = None,
-        ship_time_lt: int | None = None,
+        require_arrived_time_ge: int | datetime | None = None,
+        require_arrived_time_lt: int | datetime | None = None,
+        ship_time_ge: int | datetime | None = None,
+        ship_time_lt: int | datetime | None = None,
         warehouse_codes: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[DeliveryOrderPage, DeliveryOrder]:
@@ -680,24 +948,28 @@ class GsFullServiceShipmentResource(Resource):
         quality check.
 
         Args:
-            arrived_time_ge: Arrival at the warehouse at this time or later, in Unix seconds.
-            arrived_time_lt: Arrival at the warehouse before this time, in Unix seconds.
+            arrived_time_ge: Arrival at the warehouse at this time or later, in Unix seconds. Unix
+                seconds.
+            arrived_time_lt: Arrival at the warehouse before this time, in Unix seconds. Unix
+                seconds.
             delivery_batch_codes: Codes that `beta_reserve_shipment` returned.
             emergency_levels: URGENT from the start, EXPEDITED while under way, GENERAL otherwise.
             external_skc_codes: Your own codes of colours or styles (SKC).
             external_sku_codes: Your own SKU codes.
             is_sample_included: Whether a sample travels with the goods.
             latest_status_update_ge: Last change of status at this time or later, in Unix seconds.
-            latest_status_update_lt: Last change of status before this time, in Unix seconds.
+                Unix seconds.
+            latest_status_update_lt: Last change of status before this time, in Unix seconds. Unix
+                seconds.
             order_types: JIT is stocked as it sells, NORMAL in advance.
             platform_spu_codes: The platform's product codes.
             relative_codes: Codes of what deliveries belong to: stock-up or abnormal orders.
             require_arrived_time_ge: Arrival that the platform asks for at this time or later, in
-                Unix seconds.
+                Unix seconds. Unix seconds.
             require_arrived_time_lt: Arrival that the platform asks for before this time, in Unix
-                seconds.
-            ship_time_ge: Dispatch at this time or later, in Unix seconds.
-            ship_time_lt: Dispatch before this time, in Unix seconds.
+                seconds. Unix seconds.
+            ship_time_ge: Dispatch at this time or later, in Unix seconds. Unix seconds.
+            ship_time_lt: Dispatch before this time, in Unix seconds. Unix seconds.
 
         Source: https://partner.tiktokshop.com/docv2/page/gs-search-delivery-orders-202405
         """
@@ -783,10 +1055,10 @@ class GsFullServiceShipmentResource(Resource):
         is_delivery_completed: bool | None = None,
         is_first_order: bool | None = None,
         is_normal: bool | None = None,
-        latest_status_update_ge: int | None = None,
-        latest_status_update_lt: int | None = None,
-        order_create_time_ge: int | None = None,
-        order_create_time_lt: int | None = None,
+        latest_status_update_ge: int | datetime | None = None,
+        latest_status_update_lt: int | datetime | None = None,
+        order_create_time_ge: int | datetime | None = None,
+        order_create_time_lt: int | datetime | None = None,
         order_sources: Sequence[str] | None = None,
         order_status: Sequence[str] | None = None,
         order_types: Sequence[str] | None = None,
@@ -794,10 +1066,10 @@ class GsFullServiceShipmentResource(Resource):
         page_token: str | None = None,
         platform_sku_codes: Sequence[str] | None = None,
         platform_spu_codes: Sequence[str] | None = None,
-        require_arrived_time_ge: int | None = None,
-        require_arrived_time_lt: int | None = None,
-        require_ship_time_ge: int | None = None,
-        require_ship_time_lt: int | None = None,
+        require_arrived_time_ge: int | datetime | None = None,
+        require_arrived_time_lt: int | datetime | None = None,
+        require_ship_time_ge: int | datetime | None = None,
+        require_ship_time_lt: int | datetime | None = None,
         stockup_order_codes: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[StockupOrderPage, StockupOrder]:
@@ -811,20 +1083,22 @@ class GsFullServiceShipmentResource(Resource):
             external_skc_codes: Your own codes of colours or styles (SKC).
             external_sku_codes: Your own SKU codes.
             latest_status_update_ge: Last change of status at this time or later, in Unix seconds.
-            latest_status_update_lt: Last change of status before this time, in Unix seconds.
-            order_create_time_ge: Creation at this time or later, in Unix seconds.
-            order_create_time_lt: Creation before this time, in Unix seconds.
+                Unix seconds.
+            latest_status_update_lt: Last change of status before this time, in Unix seconds. Unix
+                seconds.
+            order_create_time_ge: Creation at this time or later, in Unix seconds. Unix seconds.
+            order_create_time_lt: Creation before this time, in Unix seconds. Unix seconds.
             order_types: JIT is stocked as it sells, NORMAL in advance.
             platform_sku_codes: The platform's SKU codes.
             platform_spu_codes: The platform's product codes.
             require_arrived_time_ge: Arrival that the platform asks for at this time or later, in
-                Unix seconds.
+                Unix seconds. Unix seconds.
             require_arrived_time_lt: Arrival that the platform asks for before this time, in Unix
-                seconds.
+                seconds. Unix seconds.
             require_ship_time_ge: Dispatch that the platform asks for at this time or later, in Unix
-                seconds.
+                seconds. Unix seconds.
             require_ship_time_lt: Dispatch that the platform asks for before this time, in Unix
-                seconds.
+                seconds. Unix seconds.
 
         Source: https://partner.tiktokshop.com/docv2/page/gs-search-stockup-orders-202405
         """
@@ -1184,8 +1458,8 @@ class GsFullServiceShipmentResource(Resource):
         self,
         *,
         supplier_id: str,
-        arrived_time_ge: int | None = None,
-        arrived_time_lt: int | None = None,
+        arrived_time_ge: int | datetime | None = None,
+        arrived_time_lt: int | datetime | None = None,
         delivery_batch_codes: Sequence[str] | None = None,
         delivery_order_codes: Sequence[str] | None = None,
         delivery_types: Sequence[str] | None = None,
@@ -1198,10 +1472,10 @@ class GsFullServiceShipmentResource(Resource):
         page_token: str | None = None,
         platform_spu_codes: Sequence[str] | None = None,
         relative_codes: Sequence[str] | None = None,
-        require_arrived_time_ge: int | None = None,
-        require_arrived_time_lt: int | None = None,
-        ship_time_ge: int | None = None,
-        ship_time_lt: int | None = None,
+        require_arrived_time_ge: int | datetime | None = None,
+        require_arrived_time_lt: int | datetime | None = None,
+        ship_time_ge: int | datetime | None = None,
+        ship_time_lt: int | datetime | None = None,
         warehouse_codes: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[DeliveryOrderPage, DeliveryOrder]:
@@ -1212,8 +1486,10 @@ class GsFullServiceShipmentResource(Resource):
 
         Args:
             supplier_id: The supplier, by the platform's id; beta and later operations do without.
-            arrived_time_ge: Arrival at the warehouse at this time or later, in Unix seconds.
-            arrived_time_lt: Arrival at the warehouse before this time, in Unix seconds.
+            arrived_time_ge: Arrival at the warehouse at this time or later, in Unix seconds. Unix
+                seconds.
+            arrived_time_lt: Arrival at the warehouse before this time, in Unix seconds. Unix
+                seconds.
             delivery_batch_codes: Codes that `preview_reserve_shipment` returned.
             emergency_levels: URGENT from the start, EXPEDITED while under way, GENERAL otherwise.
             external_skc_codes: Your own codes of colours or styles (SKC).
@@ -1223,11 +1499,11 @@ class GsFullServiceShipmentResource(Resource):
             platform_spu_codes: The platform's product codes.
             relative_codes: Codes of what deliveries belong to: stock-up or abnormal orders.
             require_arrived_time_ge: Arrival that the platform asks for at this time or later, in
-                Unix seconds.
+                Unix seconds. Unix seconds.
             require_arrived_time_lt: Arrival that the platform asks for before this time, in Unix
-                seconds.
-            ship_time_ge: Dispatch at this time or later, in Unix seconds.
-            ship_time_lt: Dispatch before this time, in Unix seconds.
+                seconds. Unix seconds.
+            ship_time_ge: Dispatch at this time or later, in Unix seconds. Unix seconds.
+            ship_time_lt: Dispatch before this time, in Unix seconds. Unix seconds.
 
         Source: https://partner.tiktokshop.com/docv2/page/search-delivery-orders-202405
         """
@@ -1315,8 +1591,8 @@ class GsFullServiceShipmentResource(Resource):
         is_delivery_completed: bool | None = None,
         is_first_order: bool | None = None,
         is_normal: bool | None = None,
-        order_create_time_ge: int | None = None,
-        order_create_time_lt: int | None = None,
+        order_create_time_ge: int | datetime | None = None,
+        order_create_time_lt: int | datetime | None = None,
         order_sources: Sequence[str] | None = None,
         order_status: Sequence[str] | None = None,
         order_types: Sequence[str] | None = None,
@@ -1324,10 +1600,10 @@ class GsFullServiceShipmentResource(Resource):
         page_token: str | None = None,
         platform_sku_codes: Sequence[str] | None = None,
         platform_spu_codes: Sequence[str] | None = None,
-        require_arrived_time_ge: int | None = None,
-        require_arrived_time_lt: int | None = None,
-        require_ship_time_ge: int | None = None,
-        require_ship_time_lt: int | None = None,
+        require_arrived_time_ge: int | datetime | None = None,
+        require_arrived_time_lt: int | datetime | None = None,
+        require_ship_time_ge: int | datetime | None = None,
+        require_ship_time_lt: int | datetime | None = None,
         stockup_order_codes: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[StockupOrderPage, StockupOrder]:
@@ -1341,19 +1617,19 @@ class GsFullServiceShipmentResource(Resource):
             emergency_levels: URGENT from the start, EXPEDITED while under way, GENERAL otherwise.
             external_skc_codes: Your own codes of colours or styles (SKC).
             external_sku_codes: Your own SKU codes.
-            order_create_time_ge: Creation at this time or later, in Unix seconds.
-            order_create_time_lt: Creation before this time, in Unix seconds.
+            order_create_time_ge: Creation at this time or later, in Unix seconds. Unix seconds.
+            order_create_time_lt: Creation before this time, in Unix seconds. Unix seconds.
             order_types: JIT is stocked as it sells, NORMAL in advance.
             platform_sku_codes: The platform's SKU codes.
             platform_spu_codes: The platform's product codes.
             require_arrived_time_ge: Arrival that the platform asks for at this time or later, in
-                Unix seconds.
+                Unix seconds. Unix seconds.
             require_arrived_time_lt: Arrival that the platform asks for before this time, in Unix
-                seconds.
+                seconds. Unix seconds.
             require_ship_time_ge: Dispatch that the platform asks for at this time or later, in Unix
-                seconds.
+                seconds. Unix seconds.
             require_ship_time_lt: Dispatch that the platform asks for before this time, in Unix
-                seconds.
+                seconds. Unix seconds.
 
         Source: https://partner.tiktokshop.com/docv2/page/search-stockup-orders-202405
         """
@@ -1505,26 +1781,26 @@ class GsFullServiceShipmentResource(Resource):
     def search_delivery_orders(
         self,
         *,
-        arrived_time_ge: int | None = None,
-        arrived_time_lt: int | None = None,
+        arrived_time_ge: int | datetime | None = None,
+        arrived_time_lt: int | datetime | None = None,
         delivery_order_codes: Sequence[str] | None = None,
         delivery_types: Sequence[str] | None = None,
         emergency_levels: Sequence[str] | None = None,
         external_skc_codes: Sequence[str] | None = None,
         external_sku_codes: Sequence[str] | None = None,
         is_sample_included: bool | None = None,
-        latest_status_update_ge: int | None = None,
-        latest_status_update_lt: int | None = None,
+        latest_status_update_ge: int | datetime | None = None,
+        latest_status_update_lt: int | datetime | None = None,
         logistics_orders: Sequence[str] | None = None,
         order_types: Sequence[str] | None = None,
         page_size: int | None = None,
         page_token: str | None = None,
         platform_spu_codes: Sequence[str] | None = None,
         relative_codes: Sequence[str] | None = None,
-        require_arrived_time_ge: int | None = None,
-        require_arrived_time_lt: int | None = None,
-        ship_time_ge: int | None = None,
-        ship_time_lt: int | None = None,
+        require_arrived_time_ge: int | datetime | None = None,
+        require_arrived_time_lt: int | datetime | None = None,
+        ship_time_ge: int | datetime | None = None,
+        ship_time_lt: int | datetime | None = None,
         warehouse_codes: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[DeliveryOrderPage, DeliveryOrder]:
@@ -1534,24 +1810,28 @@ class GsFullServiceShipmentResource(Resource):
         the quality check.
 
         Args:
-            arrived_time_ge: Arrival at the warehouse at this time or later, in Unix seconds.
-            arrived_time_lt: Arrival at the warehouse before this time, in Unix seconds.
+            arrived_time_ge: Arrival at the warehouse at this time or later, in Unix seconds. Unix
+                seconds.
+            arrived_time_lt: Arrival at the warehouse before this time, in Unix seconds. Unix
+                seconds.
             emergency_levels: URGENT from the start, EXPEDITED while under way, GENERAL otherwise.
             external_skc_codes: Your own codes of colours or styles (SKC).
             external_sku_codes: Your own SKU codes.
             is_sample_included: Whether a sample travels with the goods.
             latest_status_update_ge: Last change of status at this time or later, in Unix seconds.
-            latest_status_update_lt: Last change of status before this time, in Unix seconds.
+                Unix seconds.
+            latest_status_update_lt: Last change of status before this time, in Unix seconds. Unix
+                seconds.
             logistics_orders: Codes that `reserve_shipment` returned.
             order_types: JIT is stocked as it sells, NORMAL in advance.
             platform_spu_codes: The platform's product codes.
             relative_codes: Codes of what deliveries belong to: stock-up or abnormal orders.
             require_arrived_time_ge: Arrival that the platform asks for at this time or later, in
-                Unix seconds.
+                Unix seconds. Unix seconds.
             require_arrived_time_lt: Arrival that the platform asks for before this time, in Unix
-                seconds.
-            ship_time_ge: Dispatch at this time or later, in Unix seconds.
-            ship_time_lt: Dispatch before this time, in Unix seconds.
+                seconds. Unix seconds.
+            ship_time_ge: Dispatch at this time or later, in Unix seconds. Unix seconds.
+            ship_time_lt: Dispatch before this time, in Unix seconds. Unix seconds.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/global-selling-search-delivery-orders-202407
@@ -1592,8 +1872,8 @@ class GsFullServiceShipmentResource(Resource):
         *,
         external_skc_codes: Sequence[str] | None = None,
         external_sku_codes: Sequence[str] | None = None,
-        order_create_time_ge: int | None = None,
-        order_create_time_lt: int | None = None,
+        order_create_time_ge: int | datetime | None = None,
+        order_create_time_lt: int | datetime | None = None,
         page_size: int | None = None,
         page_token: str | None = None,
         platform_sku_codes: Sequence[str] | None = None,
@@ -1613,8 +1893,8 @@ class GsFullServiceShipmentResource(Resource):
         Args:
             external_skc_codes: Your own codes of colours or styles (SKC).
             external_sku_codes: Your own SKU codes.
-            order_create_time_ge: Creation at this time or later, in Unix seconds.
-            order_create_time_lt: Creation before this time, in Unix seconds.
+            order_create_time_ge: Creation at this time or later, in Unix seconds. Unix seconds.
+            order_create_time_lt: Creation before this time, in Unix seconds. Unix seconds.
             platform_sku_codes: The platform's SKU codes.
             platform_spu_codes: The platform's product codes.
             return_source: Who started the return.
@@ -1700,10 +1980,10 @@ class GsFullServiceShipmentResource(Resource):
         is_delivery_completed: bool | None = None,
         is_first_order: bool | None = None,
         is_normal: bool | None = None,
-        latest_status_update_ge: int | None = None,
-        latest_status_update_lt: int | None = None,
-        order_create_time_ge: int | None = None,
-        order_create_time_lt: int | None = None,
+        latest_status_update_ge: int | datetime | None = None,
+        latest_status_update_lt: int | datetime | None = None,
+        order_create_time_ge: int | datetime | None = None,
+        order_create_time_lt: int | datetime | None = None,
         order_sources: Sequence[str] | None = None,
         order_status: Sequence[str] | None = None,
         order_types: Sequence[str] | None = None,
@@ -1711,10 +1991,10 @@ class GsFullServiceShipmentResource(Resource):
         page_token: str | None = None,
         platform_sku_codes: Sequence[str] | None = None,
         platform_spu_codes: Sequence[str] | None = None,
-        require_arrived_time_ge: int | None = None,
-        require_arrived_time_lt: int | None = None,
-        require_ship_time_ge: int | None = None,
-        require_ship_time_lt: int | None = None,
+        require_arrived_time_ge: int | datetime | None = None,
+        require_arrived_time_lt: int | datetime | None = None,
+        require_ship_time_ge: int | datetime | None = None,
+        require_ship_time_lt: int | datetime | None = None,
         stockup_order_codes: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[StockupOrderPage, StockupOrder]:
@@ -1729,20 +2009,22 @@ class GsFullServiceShipmentResource(Resource):
             external_skc_codes: Your own codes of colours or styles (SKC).
             external_sku_codes: Your own SKU codes.
             latest_status_update_ge: Last change of status at this time or later, in Unix seconds.
-            latest_status_update_lt: Last change of status before this time, in Unix seconds.
-            order_create_time_ge: Creation at this time or later, in Unix seconds.
-            order_create_time_lt: Creation before this time, in Unix seconds.
+                Unix seconds.
+            latest_status_update_lt: Last change of status before this time, in Unix seconds. Unix
+                seconds.
+            order_create_time_ge: Creation at this time or later, in Unix seconds. Unix seconds.
+            order_create_time_lt: Creation before this time, in Unix seconds. Unix seconds.
             order_types: JIT is stocked as it sells, NORMAL in advance.
             platform_sku_codes: The platform's SKU codes.
             platform_spu_codes: The platform's product codes.
             require_arrived_time_ge: Arrival that the platform asks for at this time or later, in
-                Unix seconds.
+                Unix seconds. Unix seconds.
             require_arrived_time_lt: Arrival that the platform asks for before this time, in Unix
-                seconds.
+                seconds. Unix seconds.
             require_ship_time_ge: Dispatch that the platform asks for at this time or later, in Unix
-                seconds.
+                seconds. Unix seconds.
             require_ship_time_lt: Dispatch that the platform asks for before this time, in Unix
-                seconds.
+                seconds. Unix seconds.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/global-selling-search-stockup-orders-202407

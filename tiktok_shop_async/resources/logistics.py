@@ -39,6 +39,7 @@ CHECK_SHIPPING_TEMPLATE_EXISTENCE = Operation(
     effect="read",
     cipher="shop_cipher",
     required=frozenset({"query.biz_warehouse_id"}),
+    arguments={"query.biz_warehouse_id": int},
 )
 CREATE_WAREHOUSE = Operation(
     id="logistics.create_warehouse",
@@ -48,6 +49,45 @@ CREATE_WAREHOUSE = Operation(
     effect="write",
     cipher="shop_cipher",
     body="json",
+    arguments={
+        "body.warehouse": {
+            "address": {
+                "address_line_1": str,
+                "address_line_2": str,
+                "address_line_3": str,
+                "address_line_4": str,
+                "city": str,
+                "district": str,
+                "postcode": str,
+                "region": str,
+                "state": str,
+            },
+            "contact_person": str,
+            "cover_address_detail": [
+                {
+                    "address_line_1": str,
+                    "address_line_2": str,
+                    "address_line_3": str,
+                    "address_line_4": str,
+                    "city": str,
+                    "district": str,
+                    "postcode": str,
+                    "region": str,
+                    "state": str,
+                }
+            ],
+            "cover_region_code": str,
+            "default_warehouse": bool,
+            "external_warehouse_id": str,
+            "first_name": str,
+            "first_name_local_script": str,
+            "last_name": str,
+            "last_name_local_script": str,
+            "name": str,
+            "phone_number": str,
+            "type": str,
+        }
+    },
 )
 GET_GLOBAL_SELLER_WAREHOUSES = Operation(
     id="logistics.get_global_seller_warehouses",
@@ -71,6 +111,7 @@ GET_SHIPPING_PROVIDERS = Operation(
     versions=("202309",),
     effect="read",
     cipher="shop_cipher",
+    arguments={"query.warehouse_region": str, "query.buyer_region": str},
 )
 GET_SHIPPING_TEMPLATE_AVAILABILITY = Operation(
     id="logistics.get_shipping_template_availability",
@@ -80,6 +121,12 @@ GET_SHIPPING_TEMPLATE_AVAILABILITY = Operation(
     effect="read",
     cipher="shop_cipher",
     body="json",
+    arguments={
+        "body.product_attribute": {
+            "weight": {"weight": str, "unit": int},
+            "dimension": {"length": str, "width": str, "height": str, "unit": int},
+        }
+    },
 )
 GET_WAREHOUSE_DELIVERY_OPTIONS = Operation(
     id="logistics.get_warehouse_delivery_options",
@@ -88,6 +135,7 @@ GET_WAREHOUSE_DELIVERY_OPTIONS = Operation(
     versions=("202309",),
     effect="read",
     cipher="shop_cipher",
+    arguments={"query.scope": str},
 )
 GET_WAREHOUSE_LIST = Operation(
     id="logistics.get_warehouse_list",
@@ -105,6 +153,18 @@ STANDARDIZE_WAREHOUSE_ADDRESS = Operation(
     effect="read",
     cipher="shop_cipher",
     body="json",
+    arguments={
+        "body.address": {
+            "address_line1": str,
+            "address_line2": str,
+            "city": str,
+            "district": str,
+            "postal_code": str,
+            "region_code": str,
+            "state": str,
+            "town": str,
+        }
+    },
 )
 UPDATE_WAREHOUSE = Operation(
     id="logistics.update_warehouse",
@@ -114,6 +174,45 @@ UPDATE_WAREHOUSE = Operation(
     effect="write",
     cipher="shop_cipher",
     body="json",
+    arguments={
+        "body.warehouse": {
+            "address": {
+                "address_line_1": str,
+                "address_line_2": str,
+                "address_line_3": str,
+                "address_line_4": str,
+                "city": str,
+                "district": str,
+                "postcode": str,
+                "region": str,
+                "state": str,
+            },
+            "contact_person": str,
+            "cover_address_detail": [
+                {
+                    "address_line_1": str,
+                    "address_line_2": str,
+                    "address_line_3": str,
+                    "address_line_4": str,
+                    "city": str,
+                    "district": str,
+                    "postcode": str,
+                    "region": str,
+                    "state": str,
+                }
+            ],
+            "cover_region_code": str,
+            "default_warehouse": bool,
+            "external_warehouse_id": str,
+            "first_name": str,
+            "first_name_local_script": str,
+            "last_name": str,
+            "last_name_local_script": str,
+            "name": str,
+            "phone_number": str,
+            "type": str,
+        }
+    },
 )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._model import NoData
+from ..pipeline.kinds import Time
 from ..pipeline.operation import Operation, Paging
 from ..resource import Resource
 
@@ -68,7 +69,18 @@ ADD_EXTERNAL_ORDER_REFERENCES = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.orders"}),
-    lists=frozenset({"body.orders"}),
+    arguments={
+        "body.orders": [
+            {
+                "id": str,
+                "external_order": {
+                    "id": str,
+                    "platform": str,
+                    "line_items": [{"id": str, "origin_id": str}],
+                },
+            }
+        ]
+    },
 )
 GET_EXTERNAL_ORDER_REFERENCES = Operation(
     id="order.get_external_order_references",
@@ -78,6 +90,7 @@ GET_EXTERNAL_ORDER_REFERENCES = Operation(
     effect="read",
     cipher="shop_cipher",
     required=frozenset({"query.platform"}),
+    arguments={"query.platform": str},
 )
 GET_ORDER_DETAIL = Operation(
     id="order.get_order_detail",
@@ -90,6 +103,7 @@ GET_ORDER_DETAIL = Operation(
     effect="read",
     cipher="shop_cipher",
     required=frozenset({"query.ids"}),
+    arguments={"query.ids": [str]},
 )
 GET_ORDER_LIST = Operation(
     id="order.get_order_list",
@@ -101,7 +115,21 @@ GET_ORDER_LIST = Operation(
     body="json",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("orders",)),
     required=frozenset({"query.page_size"}),
-    lists=frozenset({"body.warehouse_ids"}),
+    arguments={
+        "query.page_size": int,
+        "query.sort_order": str,
+        "query.page_token": str,
+        "query.sort_field": str,
+        "body.buyer_user_id": str,
+        "body.create_time_ge": Time.SECONDS,
+        "body.create_time_lt": Time.SECONDS,
+        "body.is_buyer_request_cancel": bool,
+        "body.order_status": str,
+        "body.shipping_type": str,
+        "body.update_time_ge": Time.SECONDS,
+        "body.update_time_lt": Time.SECONDS,
+        "body.warehouse_ids": [str],
+    },
 )
 GET_ORDER_PRICE_DETAIL = Operation(
     id="order.get_order_price_detail",
@@ -119,6 +147,7 @@ GET_PRIVILEGED_ORDER_DETAIL = Operation(
     effect="read",
     cipher="shop_cipher",
     required=frozenset({"query.ids"}),
+    arguments={"query.ids": [str]},
 )
 SEARCH_ORDERS_BY_EXTERNAL_ORDER_REFERENCE = Operation(
     id="order.search_orders_by_external_order_reference",
@@ -129,6 +158,7 @@ SEARCH_ORDERS_BY_EXTERNAL_ORDER_REFERENCE = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"query.external_order_id", "query.platform"}),
+    arguments={"query.platform": str, "query.external_order_id": str},
 )
 SEARCH_POD_CUSTOMIZATION_DETAILS = Operation(
     id="order.search_pod_customization_details",
@@ -139,7 +169,12 @@ SEARCH_POD_CUSTOMIZATION_DETAILS = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.main_order_id", "body.query_order_lines"}),
-    lists=frozenset({"body.query_order_lines"}),
+    arguments={
+        "body.main_order_id": str,
+        "body.query_order_lines": [
+            {"order_line_id": str, "product_id": str, "sku_id": str, "pod_order_data_id": str}
+        ],
+    },
 )
 UPDATE_BLIND_BOX_OPENING_RESULTS = Operation(
     id="order.update_blind_box_opening_results",
@@ -152,14 +187,31 @@ UPDATE_BLIND_BOX_OPENING_RESULTS = Operation(
     effect="write",
     cipher="shop_cipher",
     body="json",
-    lists=frozenset({"body.blind_batch_box_results", "body.blind_box_results"}),
+    arguments={
+        "body.main_order_id": str,
+        "body.blind_box_results": [
+            {
+                "order_line_id": str,
+                "blind_result_product_id": str,
+                "blind_result_sku_id": str,
+                "blind_open_time": Time.MILLISECONDS,
+            }
+        ],
+        "body.blind_batch_box_results": [
+            {
+                "order_line_id": str,
+                "blind_box_order_line_list": [
+                    {
+                        "blind_result_product_id": str,
+                        "blind_result_sku_id": str,
+                        "blind_open_time": Time.MILLISECONDS,
+                        "product_type": str,
+                    }
+                ],
+            }
+        ],
+    },
     only_in={"body.blind_batch_box_results": ("202605",)},
-    milliseconds=frozenset(
-        {
-            "body.blind_batch_box_results.blind_box_order_line_list.blind_open_time",
-            "body.blind_box_results.blind_open_time",
-        }
-    ),
 )
 
 

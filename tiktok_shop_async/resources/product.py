@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._model import NoData
+from ..pipeline.kinds import Time
 from ..pipeline.operation import Operation, Paging
 from ..resource import Resource
 
@@ -290,7 +291,8 @@ ACTIVATE_PRODUCTS = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.product_ids"}),
-    lists=frozenset({"body.listing_platforms", "body.product_ids"}),
+    arguments={"body.listing_platforms": [str], "body.product_ids": [str]},
+    refuse_empty=frozenset({"body.listing_platforms"}),
 )
 APPLY_OPPORTUNITIES = Operation(
     id="product.apply_opportunities",
@@ -300,7 +302,7 @@ APPLY_OPPORTUNITIES = Operation(
     effect="write",
     cipher="shop_cipher",
     body="json",
-    lists=frozenset({"body.opportunity_ids"}),
+    arguments={"body.opportunity_ids": [str]},
 )
 BIND_LOCAL_PRODUCTS = Operation(
     id="product.bind_local_products",
@@ -309,7 +311,25 @@ BIND_LOCAL_PRODUCTS = Operation(
     versions=("202503",),
     effect="write",
     body="json",
-    lists=frozenset({"body.local_products"}),
+    arguments={
+        "body.local_products": [
+            {
+                "id": str,
+                "inventory_add_type": str,
+                "inventory_mode": str,
+                "skus": [
+                    {
+                        "global_sku_id": str,
+                        "id": str,
+                        "inventory": [{"quantity": int, "warehouse_id": str}],
+                        "sales_attributes": [
+                            {"global_id": str, "global_value_id": str, "id": str, "value_id": str}
+                        ],
+                    }
+                ],
+            }
+        ]
+    },
 )
 CHECK_GLOBAL_PRODUCT_LISTING = Operation(
     id="product.check_global_product_listing",
@@ -318,9 +338,45 @@ CHECK_GLOBAL_PRODUCT_LISTING = Operation(
     versions=("202404",),
     effect="read",
     body="json",
-    lists=frozenset(
-        {"body.certifications", "body.main_images", "body.product_attributes", "body.skus"}
-    ),
+    arguments={
+        "body.brand_id": str,
+        "body.category_id": str,
+        "body.certifications": [
+            {
+                "files": [{"format": str, "id": str, "name": str}],
+                "id": str,
+                "images": [{"uri": str}],
+            }
+        ],
+        "body.description": str,
+        "body.main_images": [{"uri": str}],
+        "body.manufacturer": {"address": str, "email": str, "name": str, "phone_number": str},
+        "body.package_dimensions": {"height": str, "length": str, "unit": str, "width": str},
+        "body.package_weight": {"unit": str, "value": str},
+        "body.product_attributes": [{"id": str, "values": [{"id": str, "name": str}]}],
+        "body.size_chart": {"image": {"uri": str}, "template": {"id": str}},
+        "body.skus": [
+            {
+                "global_quantity": int,
+                "identifier_code": {"code": str, "type": str},
+                "inventory": [{"global_warehouse_id": str, "quantity": int}],
+                "price": {"amount": str, "currency": str},
+                "sales_attributes": [
+                    {
+                        "id": str,
+                        "name": str,
+                        "sku_img": {"uri": str},
+                        "value_id": str,
+                        "value_name": str,
+                    }
+                ],
+                "seller_sku": str,
+                "sku_unit_count": str,
+            }
+        ],
+        "body.title": str,
+        "body.video": {"id": str},
+    },
 )
 CHECK_LISTING_PREREQUISITES = Operation(
     id="product.check_listing_prerequisites",
@@ -344,22 +400,91 @@ CHECK_PRODUCT_LISTING = Operation(
     required=frozenset(
         {"body.category_id", "body.description", "body.main_images", "body.skus", "body.title"}
     ),
-    lists=frozenset(
-        {
-            "body.certifications",
-            "body.delivery_option_ids",
-            "body.key_product_features",
-            "body.listing_platforms",
-            "body.main_images",
-            "body.manufacturer_ids",
-            "body.product_attributes",
-            "body.product_tag_operations",
-            "body.responsible_person_ids",
-            "body.search_terms",
-            "body.skus",
-        }
-    ),
-    milliseconds=frozenset({"body.scheduled_sale.schedule_sale_time"}),
+    arguments={
+        "query.is_diagnosis_required": bool,
+        "body.brand_id": str,
+        "body.category_id": str,
+        "body.certifications": [
+            {"id": str, "images": [{"uri": str}], "files": [{}], "expiration_date": Time.SECONDS}
+        ],
+        "body.delivery_option_ids": [str],
+        "body.description": str,
+        "body.external_product_id": str,
+        "body.is_cod_allowed": bool,
+        "body.is_pre_owned": bool,
+        "body.listing_platforms": [str],
+        "body.main_images": [{"uri": str}],
+        "body.manufacturer_ids": [str],
+        "body.minimum_order_quantity": int,
+        "body.option": {"need_trigger_gne_async_check": bool, "gne_async_check_session_id": str},
+        "body.package_dimensions": {"length": str, "width": str, "height": str, "unit": str},
+        "body.package_weight": {"value": str, "unit": str},
+        "body.primary_combined_product_id": str,
+        "body.product_attributes": [{"id": str, "values": [{"id": str, "name": str}]}],
+        "body.responsible_person_ids": [str],
+        "body.shipping_insurance_requirement": str,
+        "body.shipping_template_id": str,
+        "body.size_chart": {"image": {"uri": str}, "template": {"id": str}},
+        "body.skus": [
+            {
+                "price": {
+                    "currency": str,
+                    "amount": str,
+                    "sale_price": str,
+                    "starting_bid_price": str,
+                },
+                "inventory": [
+                    {
+                        "warehouse_id": str,
+                        "quantity": int,
+                        "backorder_quantity": int,
+                        "handling_time": int,
+                    }
+                ],
+                "sales_attributes": [
+                    {
+                        "id": str,
+                        "name": str,
+                        "value_id": str,
+                        "value_name": str,
+                        "sku_img": {"uri": str},
+                        "supplementary_sku_images": [{"uri": str}],
+                    }
+                ],
+                "seller_sku": str,
+                "external_sku_id": str,
+                "identifier_code": {"code": str, "type": str},
+                "combined_skus": [{"product_id": str, "sku_id": str, "sku_count": int}],
+                "sku_unit_count": str,
+                "external_urls": [str],
+                "extra_identifier_codes": [str],
+                "pre_sale": {
+                    "type": str,
+                    "fulfillment_type": {
+                        "handling_duration_days": int,
+                        "release_date": Time.SECONDS,
+                    },
+                },
+                "list_price": {"amount": str, "currency": str},
+                "external_list_prices": [{"source": str, "amount": str, "currency": str}],
+                "fees": [{"type": str, "amount": str, "additional_attribute": str}],
+                "sku_dimensions": {"length": str, "width": str, "height": str, "unit": str},
+                "sku_weight": {"value": str, "unit": str},
+            }
+        ],
+        "body.title": str,
+        "body.video": {"id": str},
+        "body.scheduled_sale": {
+            "is_enabled_scheduled_sale": bool,
+            "schedule_sale_time": Time.MILLISECONDS,
+        },
+        "body.search_terms": [str],
+        "body.key_product_features": [str],
+        "body.product_tag_operations": [{"product_tag": str, "enable": bool}],
+        "body.locale": str,
+        "body.selling_format": str,
+        "body.is_live_quick": bool,
+    },
 )
 CREATE_ATTRIBUTE_RECOMMENDATION_REQUEST = Operation(
     id="product.create_attribute_recommendation_request",
@@ -369,7 +494,22 @@ CREATE_ATTRIBUTE_RECOMMENDATION_REQUEST = Operation(
     effect="write",
     cipher="shop_cipher",
     body="json",
-    milliseconds=frozenset({"body.external_product.version"}),
+    arguments={
+        "body.external_product": {
+            "description": str,
+            "external_product_id": str,
+            "images": [{"uri": str}],
+            "is_existing_product": bool,
+            "other_product_data": str,
+            "skus": [
+                {"sales_attributes": [{"name": str, "sku_images": [{"uri": str}], "value": str}]}
+            ],
+            "title": str,
+            "tts_category_id": str,
+            "vendor_name": str,
+            "version": Time.MILLISECONDS_AS_TEXT,
+        }
+    },
 )
 CREATE_CATEGORY_UPGRADE_TASK = Operation(
     id="product.create_category_upgrade_task",
@@ -388,6 +528,7 @@ CREATE_CUSTOM_BRANDS = Operation(
     effect="write",
     body="json",
     required=frozenset({"body.name"}),
+    arguments={"body.name": str},
 )
 CREATE_GLOBAL_PRODUCT = Operation(
     id="product.create_global_product",
@@ -406,16 +547,46 @@ CREATE_GLOBAL_PRODUCT = Operation(
             "body.title",
         }
     ),
-    lists=frozenset(
-        {
-            "body.certifications",
-            "body.main_images",
-            "body.manufacturer_ids",
-            "body.product_attributes",
-            "body.responsible_person_ids",
-            "body.skus",
-        }
-    ),
+    arguments={
+        "body.brand_id": str,
+        "body.category_id": str,
+        "body.category_version": str,
+        "body.certifications": [{"id": str, "images": [{"uri": str}], "files": [{}]}],
+        "body.description": str,
+        "body.external_global_product_id": str,
+        "body.main_images": [{"uri": str}],
+        "body.manufacturer": {"name": str, "address": str, "phone_number": str, "email": str},
+        "body.manufacturer_ids": [str],
+        "body.package_dimensions": {"length": str, "width": str, "height": str, "unit": str},
+        "body.package_weight": {"value": str, "unit": str},
+        "body.product_attributes": [{"id": str, "values": [{"id": str, "name": str}]}],
+        "body.responsible_person_ids": [str],
+        "body.size_chart": {"image": {"uri": str}, "template": {"id": str}},
+        "body.skus": [
+            {
+                "price": {"amount": str, "currency": str},
+                "global_quantity": int,
+                "sales_attributes": [
+                    {
+                        "id": str,
+                        "name": str,
+                        "value_id": str,
+                        "value_name": str,
+                        "sku_img": {"uri": str},
+                    }
+                ],
+                "seller_sku": str,
+                "identifier_code": {"code": str, "type": str},
+                "inventory": [{"global_warehouse_id": str, "quantity": int}],
+                "sku_unit_count": str,
+                "extra_identifier_codes": [str],
+                "external_global_sku_id": str,
+            }
+        ],
+        "body.source_locale": str,
+        "body.title": str,
+        "body.video": {"id": str},
+    },
 )
 CREATE_GPA_UPGRADE_TASK = Operation(
     id="product.create_gpa_upgrade_task",
@@ -434,7 +605,7 @@ CREATE_IMAGE_TRANSLATION_TASKS = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.images"}),
-    lists=frozenset({"body.images"}),
+    arguments={"body.images": [{"image_uri": str, "target_languages": [str]}]},
 )
 CREATE_MANUFACTURER = Operation(
     id="product.create_manufacturer",
@@ -444,6 +615,14 @@ CREATE_MANUFACTURER = Operation(
     effect="write",
     body="json",
     required=frozenset({"body.address", "body.email", "body.name", "body.phone_number"}),
+    arguments={
+        "body.address": str,
+        "body.email": str,
+        "body.locale": str,
+        "body.name": str,
+        "body.phone_number": {"availability": str, "country_code": str, "local_number": str},
+        "body.registered_trade_name": str,
+    },
 )
 CREATE_PRODUCT = Operation(
     id="product.create_product",
@@ -457,22 +636,115 @@ CREATE_PRODUCT = Operation(
     required=frozenset(
         {"body.category_id", "body.description", "body.main_images", "body.skus", "body.title"}
     ),
-    lists=frozenset(
-        {
-            "body.certifications",
-            "body.delivery_option_ids",
-            "body.key_product_features",
-            "body.listing_platforms",
-            "body.main_images",
-            "body.manufacturer_ids",
-            "body.product_attributes",
-            "body.product_tag_operations",
-            "body.responsible_person_ids",
-            "body.search_terms",
-            "body.skus",
-        }
-    ),
-    milliseconds=frozenset({"body.scheduled_sale.schedule_sale_time"}),
+    arguments={
+        "body.brand_id": str,
+        "body.category_id": str,
+        "body.category_version": str,
+        "body.certifications": [
+            {"id": str, "images": [{"uri": str}], "files": [{}], "expiration_date": Time.SECONDS}
+        ],
+        "body.delivery_option_ids": [str],
+        "body.description": str,
+        "body.external_product_id": str,
+        "body.idempotency_key": str,
+        "body.is_cod_allowed": bool,
+        "body.is_not_for_sale": bool,
+        "body.is_pre_owned": bool,
+        "body.listing_platforms": [str],
+        "body.main_images": [{"uri": str}],
+        "body.manufacturer_ids": [str],
+        "body.minimum_order_quantity": int,
+        "body.package_dimensions": {"length": str, "width": str, "height": str, "unit": str},
+        "body.package_weight": {"value": str, "unit": str},
+        "body.primary_combined_product_id": str,
+        "body.product_attributes": [
+            {
+                "id": str,
+                "values": [
+                    {
+                        "id": str,
+                        "name": str,
+                        "metric_standard_info": {
+                            "id": str,
+                            "metric_value_module_infos": [
+                                {"id": str, "value": str, "unit_id": str}
+                            ],
+                        },
+                    }
+                ],
+            }
+        ],
+        "body.responsible_person_ids": [str],
+        "body.save_mode": str,
+        "body.shipping_insurance_requirement": str,
+        "body.shipping_template_id": str,
+        "body.size_chart": {"image": {"uri": str}, "template": {"id": str}},
+        "body.skus": [
+            {
+                "inventory": [
+                    {
+                        "warehouse_id": str,
+                        "quantity": int,
+                        "backorder_quantity": int,
+                        "handling_time": int,
+                    }
+                ],
+                "price": {
+                    "currency": str,
+                    "amount": str,
+                    "sale_price": str,
+                    "starting_bid_price": str,
+                },
+                "sales_attributes": [
+                    {
+                        "id": str,
+                        "value_id": str,
+                        "value_name": str,
+                        "sku_img": {"uri": str},
+                        "name": str,
+                        "supplementary_sku_images": [{"uri": str}],
+                    }
+                ],
+                "seller_sku": str,
+                "external_sku_id": str,
+                "identifier_code": {"code": str, "type": str},
+                "combined_skus": [{"product_id": str, "sku_id": str, "sku_count": int}],
+                "sku_unit_count": str,
+                "external_urls": [str],
+                "extra_identifier_codes": [str],
+                "pre_sale": {
+                    "type": str,
+                    "fulfillment_type": {
+                        "handling_duration_days": int,
+                        "release_date": Time.SECONDS,
+                    },
+                },
+                "list_price": {"amount": str, "currency": str},
+                "external_list_prices": [{"source": str, "amount": str, "currency": str}],
+                "fees": [{"type": str, "amount": str, "additional_attribute": str}],
+                "sku_dimensions": {"length": str, "width": str, "height": str, "unit": str},
+                "sku_weight": {"value": str, "unit": str},
+            }
+        ],
+        "body.title": str,
+        "body.video": {"id": str},
+        "body.scheduled_sale": {
+            "is_enabled_scheduled_sale": bool,
+            "schedule_sale_time": Time.MILLISECONDS,
+        },
+        "body.locale": str,
+        "body.auto_translate_enabled": bool,
+        "body.search_terms": [str],
+        "body.key_product_features": [str],
+        "body.product_tag_operations": [{"product_tag": str, "enable": bool}],
+        "body.purchase_order_quantity_limit": {
+            "maximum_order_quantity": int,
+            "cumulative_order_quantity": int,
+        },
+        "body.selling_format": str,
+        "body.is_live_quick": bool,
+        "body.is_blind_box": bool,
+    },
 )
 CREATE_RESPONSIBLE_PERSON = Operation(
     id="product.create_responsible_person",
@@ -482,6 +754,21 @@ CREATE_RESPONSIBLE_PERSON = Operation(
     effect="write",
     body="json",
     required=frozenset({"body.address", "body.email", "body.name", "body.phone_number"}),
+    arguments={
+        "body.address": {
+            "street_address_line1": str,
+            "postal_code": str,
+            "country": str,
+            "street_address_line2": str,
+            "district": str,
+            "city": str,
+            "province": str,
+        },
+        "body.email": str,
+        "body.locale": str,
+        "body.name": str,
+        "body.phone_number": {"country_code": str, "local_number": str},
+    },
 )
 CREATE_SIZE_CHART_V2 = Operation(
     id="product.create_size_chart_v2",
@@ -492,6 +779,19 @@ CREATE_SIZE_CHART_V2 = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.category_id", "body.size_chart_data", "body.size_chart_mode"}),
+    arguments={
+        "body.category_id": str,
+        "body.size_chart_data": {
+            "measurement_type": str,
+            "table": {"headers": [{"name": str, "id": str}], "rows": [{"cells": [{"value": str}]}]},
+            "unit_system": str,
+            "description": str,
+            "is_one_size": bool,
+            "size_types": [str],
+        },
+        "body.size_chart_mode": str,
+        "body.template_name": str,
+    },
 )
 DEACTIVATE_PRODUCTS = Operation(
     id="product.deactivate_products",
@@ -502,7 +802,8 @@ DEACTIVATE_PRODUCTS = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.product_ids"}),
-    lists=frozenset({"body.listing_platforms", "body.product_ids"}),
+    arguments={"body.listing_platforms": [str], "body.product_ids": [str]},
+    refuse_empty=frozenset({"body.listing_platforms"}),
 )
 DELETE_GLOBAL_PRODUCTS = Operation(
     id="product.delete_global_products",
@@ -512,7 +813,7 @@ DELETE_GLOBAL_PRODUCTS = Operation(
     effect="write",
     body="json",
     required=frozenset({"body.global_product_ids"}),
-    lists=frozenset({"body.global_product_ids"}),
+    arguments={"body.global_product_ids": [str]},
 )
 DELETE_PRODUCTS = Operation(
     id="product.delete_products",
@@ -523,7 +824,7 @@ DELETE_PRODUCTS = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.product_ids"}),
-    lists=frozenset({"body.product_ids"}),
+    arguments={"body.product_ids": [str]},
 )
 DIAGNOSE_AND_OPTIMIZE_PRODUCT = Operation(
     id="product.diagnose_and_optimize_product",
@@ -534,7 +835,17 @@ DIAGNOSE_AND_OPTIMIZE_PRODUCT = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.category_id"}),
-    lists=frozenset({"body.main_images", "body.optimization_fields", "body.product_attributes"}),
+    arguments={
+        "body.brand_id": str,
+        "body.category_id": str,
+        "body.description": str,
+        "body.main_images": [{"uri": str}],
+        "body.optimization_fields": [str],
+        "body.product_attributes": [{"id": str, "values": [{"id": str, "name": str}]}],
+        "body.product_id": str,
+        "body.size_chart": {"template": {"id": str}, "image": {"uri": str}},
+        "body.title": str,
+    },
 )
 EDIT_GLOBAL_PRODUCT = Operation(
     id="product.edit_global_product",
@@ -553,16 +864,47 @@ EDIT_GLOBAL_PRODUCT = Operation(
             "body.title",
         }
     ),
-    lists=frozenset(
-        {
-            "body.certifications",
-            "body.main_images",
-            "body.manufacturer_ids",
-            "body.product_attributes",
-            "body.responsible_person_ids",
-            "body.skus",
-        }
-    ),
+    arguments={
+        "body.brand_id": str,
+        "body.category_id": str,
+        "body.category_version": str,
+        "body.certifications": [{"id": str, "images": [{"uri": str}], "files": [{}]}],
+        "body.description": str,
+        "body.external_global_product_id": str,
+        "body.main_images": [{"uri": str}],
+        "body.manufacturer": {"name": str, "address": str, "phone_number": str, "email": str},
+        "body.manufacturer_ids": [str],
+        "body.package_dimensions": {"length": str, "width": str, "height": str, "unit": str},
+        "body.package_weight": {"value": str, "unit": str},
+        "body.product_attributes": [{"id": str, "values": [{"id": str, "name": str}]}],
+        "body.responsible_person_ids": [str],
+        "body.size_chart": {"image": {"uri": str}, "template": {"id": str}},
+        "body.skus": [
+            {
+                "price": {"amount": str, "currency": str},
+                "id": str,
+                "global_quantity": int,
+                "seller_sku": str,
+                "sales_attributes": [
+                    {
+                        "id": str,
+                        "name": str,
+                        "value_id": str,
+                        "value_name": str,
+                        "sku_img": {"uri": str},
+                    }
+                ],
+                "inventory": [{"global_warehouse_id": str, "quantity": int}],
+                "identifier_code": {"code": str, "type": str},
+                "sku_unit_count": str,
+                "extra_identifier_codes": [str],
+                "external_global_sku_id": str,
+                "sale_prices": [{"region": str, "amount": str}],
+            }
+        ],
+        "body.title": str,
+        "body.video": {"id": str},
+    },
 )
 EDIT_PRODUCT = Operation(
     id="product.edit_product",
@@ -578,22 +920,132 @@ EDIT_PRODUCT = Operation(
     required=frozenset(
         {"body.category_id", "body.description", "body.main_images", "body.skus", "body.title"}
     ),
-    lists=frozenset(
-        {
-            "body.certifications",
-            "body.delivery_option_ids",
-            "body.key_product_features",
-            "body.listing_platforms",
-            "body.main_images",
-            "body.manufacturer_ids",
-            "body.product_attributes",
-            "body.product_tag_operations",
-            "body.replicated_products",
-            "body.responsible_person_ids",
-            "body.search_terms",
-            "body.skus",
-        }
-    ),
+    arguments={
+        "body.brand_id": str,
+        "body.category_id": str,
+        "body.category_version": str,
+        "body.certifications": [
+            {"id": str, "images": [{"uri": str}], "files": [{}], "expiration_date": Time.SECONDS}
+        ],
+        "body.delivery_option_ids": [str],
+        "body.description": str,
+        "body.external_product_id": str,
+        "body.is_cod_allowed": bool,
+        "body.is_pre_owned": bool,
+        "body.listing_platforms": [str],
+        "body.main_images": [{"uri": str}],
+        "body.manufacturer_ids": [str],
+        "body.minimum_order_quantity": int,
+        "body.package_dimensions": {"length": str, "width": str, "height": str, "unit": str},
+        "body.package_weight": {"value": str, "unit": str},
+        "body.product_attributes": [
+            {
+                "id": str,
+                "values": [
+                    {
+                        "id": str,
+                        "name": str,
+                        "metric_standard_info": {
+                            "id": str,
+                            "metric_value_module_infos": [
+                                {"id": str, "value": str, "unit_id": str}
+                            ],
+                        },
+                    }
+                ],
+            }
+        ],
+        "body.replicated_products": [
+            {
+                "region": str,
+                "skus": [
+                    {
+                        "price": {"currency": str, "sale_price": str},
+                        "id": str,
+                        "seller_sku": str,
+                        "inventory": [{"warehouse_id": str, "quantity": int}],
+                    }
+                ],
+                "inventory_mode": str,
+            }
+        ],
+        "body.responsible_person_ids": [str],
+        "body.save_mode": str,
+        "body.shipping_insurance_requirement": str,
+        "body.shipping_template_id": str,
+        "body.size_chart": {"image": {"uri": str}, "template": {"id": str}},
+        "body.skus": [
+            {
+                "id": str,
+                "sales_attributes": [
+                    {
+                        "id": str,
+                        "name": str,
+                        "value_id": str,
+                        "value_name": str,
+                        "sku_img": {"uri": str},
+                        "supplementary_sku_images": [{"uri": str}],
+                    }
+                ],
+                "seller_sku": str,
+                "price": {
+                    "currency": str,
+                    "amount": str,
+                    "sale_price": str,
+                    "starting_bid_price": str,
+                },
+                "external_sku_id": str,
+                "identifier_code": {"code": str, "type": str},
+                "inventory": [
+                    {
+                        "warehouse_id": str,
+                        "quantity": int,
+                        "backorder_quantity": int,
+                        "handling_time": int,
+                    }
+                ],
+                "combined_skus": [{"product_id": str, "sku_id": str, "sku_count": int}],
+                "sku_unit_count": str,
+                "external_urls": [str],
+                "extra_identifier_codes": [str],
+                "pre_sale": {
+                    "type": str,
+                    "fulfillment_type": {
+                        "handling_duration_days": int,
+                        "release_date": Time.SECONDS,
+                    },
+                },
+                "list_price": {"amount": str, "currency": str},
+                "external_list_prices": [{"source": str, "amount": str, "currency": str}],
+                "fees": [{"type": str, "amount": str, "additional_attribute": str}],
+                "sku_dimensions": {"length": str, "width": str, "height": str, "unit": str},
+                "sku_weight": {"value": str, "unit": str},
+            }
+        ],
+        "body.subscribe_info_edit": {
+            "subscribe_status": str,
+            "discount_details": [{"discount_level": str, "discount_value": int}],
+        },
+        "body.title": str,
+        "body.video": {"id": str},
+        "body.scheduled_sale": {
+            "is_enabled_scheduled_sale": bool,
+            "schedule_sale_time": Time.MILLISECONDS,
+        },
+        "body.locale": str,
+        "body.auto_translate_enabled": bool,
+        "body.search_terms": [str],
+        "body.key_product_features": [str],
+        "body.inventory_mode": str,
+        "body.product_tag_operations": [{"product_tag": str, "enable": bool}],
+        "body.purchase_order_quantity_limit": {
+            "maximum_order_quantity": int,
+            "cumulative_order_quantity": int,
+        },
+        "body.selling_format": str,
+        "body.is_live_quick": bool,
+        "body.is_blind_box": bool,
+    },
     only_in={
         "body.auto_translate_enabled": ("202509",),
         "body.inventory_mode": ("202509",),
@@ -614,7 +1066,6 @@ EDIT_PRODUCT = Operation(
         "body.skus.sku_dimensions": ("202509",),
         "body.skus.sku_weight": ("202509",),
     },
-    milliseconds=frozenset({"body.scheduled_sale.schedule_sale_time"}),
 )
 EDIT_SIZE_CHART_V2 = Operation(
     id="product.edit_size_chart_v2",
@@ -625,6 +1076,18 @@ EDIT_SIZE_CHART_V2 = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.size_chart_data", "body.size_chart_id"}),
+    arguments={
+        "body.size_chart_data": {
+            "measurement_type": str,
+            "table": {"headers": [{"name": str, "id": str}], "rows": [{"cells": [{"value": str}]}]},
+            "unit_system": str,
+            "description": str,
+            "is_one_size": bool,
+            "size_types": [str],
+        },
+        "body.size_chart_id": str,
+        "body.template_name": str,
+    },
 )
 ENABLE_STRIKETHROUGH_PRICES = Operation(
     id="product.enable_strikethrough_prices",
@@ -634,7 +1097,23 @@ ENABLE_STRIKETHROUGH_PRICES = Operation(
     effect="write",
     cipher="shop_cipher",
     body="json",
-    lists=frozenset({"body.skus"}),
+    arguments={
+        "body.external_product_id": str,
+        "body.skus": [
+            {
+                "external_retail_price": {"amount": str, "currency": str},
+                "external_sku_id": str,
+                "external_transaction_price": {
+                    "amount": str,
+                    "currency": str,
+                    "image": {"uri": str},
+                    "transaction_time": Time.SECONDS,
+                },
+                "id": str,
+            }
+        ],
+    },
+    refuse_empty=frozenset({"body.skus"}),
 )
 GET_BRANDS = Operation(
     id="product.get_brands",
@@ -645,6 +1124,14 @@ GET_BRANDS = Operation(
     cipher="shop_cipher",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("brands",)),
     required=frozenset({"query.page_size"}),
+    arguments={
+        "query.category_id": str,
+        "query.is_authorized": bool,
+        "query.brand_name": str,
+        "query.page_size": int,
+        "query.page_token": str,
+        "query.category_version": str,
+    },
 )
 GET_CATEGORIES = Operation(
     id="product.get_categories",
@@ -653,6 +1140,14 @@ GET_CATEGORIES = Operation(
     versions=("202309",),
     effect="read",
     cipher="shop_cipher",
+    arguments={
+        "query.locale": str,
+        "query.keyword": str,
+        "query.category_version": str,
+        "query.listing_platform": str,
+        "query.include_prohibited_categories": bool,
+        "query.is_live_quick": bool,
+    },
 )
 GET_CATEGORY_ATTRIBUTES = Operation(
     id="product.get_category_attributes",
@@ -661,6 +1156,7 @@ GET_CATEGORY_ATTRIBUTES = Operation(
     versions=("202309",),
     effect="read",
     cipher="shop_cipher",
+    arguments={"query.locale": str, "query.category_version": str, "query.is_live_quick": bool},
 )
 GET_CATEGORY_RULES = Operation(
     id="product.get_category_rules",
@@ -669,6 +1165,7 @@ GET_CATEGORY_RULES = Operation(
     versions=("202309",),
     effect="read",
     cipher="shop_cipher",
+    arguments={"query.category_version": str, "query.locale": str},
 )
 GET_GLOBAL_ATTRIBUTES = Operation(
     id="product.get_global_attributes",
@@ -676,6 +1173,7 @@ GET_GLOBAL_ATTRIBUTES = Operation(
     path="/product/{version}/categories/{category_id}/global_attributes",
     versions=("202309",),
     effect="read",
+    arguments={"query.locale": str, "query.category_version": str},
 )
 GET_GLOBAL_CATEGORIES = Operation(
     id="product.get_global_categories",
@@ -683,6 +1181,7 @@ GET_GLOBAL_CATEGORIES = Operation(
     path="/product/{version}/global_categories",
     versions=("202309",),
     effect="read",
+    arguments={"query.locale": str, "query.keyword": str, "query.category_version": str},
 )
 GET_GLOBAL_CATEGORY_RULES = Operation(
     id="product.get_global_category_rules",
@@ -690,6 +1189,7 @@ GET_GLOBAL_CATEGORY_RULES = Operation(
     path="/product/{version}/categories/{category_id}/global_rules",
     versions=("202309",),
     effect="read",
+    arguments={"query.category_version": str, "query.locale": str},
 )
 GET_GLOBAL_LISTING_RULES = Operation(
     id="product.get_global_listing_rules",
@@ -721,6 +1221,7 @@ GET_IMAGE_TRANSLATION_TASKS = Operation(
     versions=("202506",),
     effect="read",
     cipher="shop_cipher",
+    arguments={"query.translation_task_ids": [str]},
 )
 GET_LISTING_SCHEMAS = Operation(
     id="product.get_listing_schemas",
@@ -732,6 +1233,7 @@ GET_LISTING_SCHEMAS = Operation(
     ),
     effect="read",
     required=frozenset({"query.category_ids"}),
+    arguments={"query.category_ids": [int], "query.locale": str, "query.category_version": str},
 )
 GET_OPPORTUNITY_DETAIL = Operation(
     id="product.get_opportunity_detail",
@@ -740,6 +1242,7 @@ GET_OPPORTUNITY_DETAIL = Operation(
     versions=("202604",),
     effect="read",
     cipher="shop_cipher",
+    arguments={"query.locale": str},
 )
 GET_PRODUCT = Operation(
     id="product.get_product",
@@ -748,6 +1251,11 @@ GET_PRODUCT = Operation(
     versions=("202309",),
     effect="read",
     cipher="shop_cipher",
+    arguments={
+        "query.return_under_review_version": bool,
+        "query.return_draft_version": bool,
+        "query.locale": str,
+    },
 )
 GET_PRODUCT_DIAGNOSES = Operation(
     id="product.get_product_diagnoses",
@@ -757,6 +1265,7 @@ GET_PRODUCT_DIAGNOSES = Operation(
     effect="read",
     cipher="shop_cipher",
     required=frozenset({"query.product_ids"}),
+    arguments={"query.product_ids": [str]},
 )
 GET_PRODUCT_PACKAGE_RECOMMENDATIONS = Operation(
     id="product.get_product_package_recommendations",
@@ -768,7 +1277,7 @@ GET_PRODUCT_PACKAGE_RECOMMENDATIONS = Operation(
     body="json",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("products",)),
     required=frozenset({"query.page_size"}),
-    lists=frozenset({"body.product_ids"}),
+    arguments={"query.page_size": int, "query.page_token": str, "body.product_ids": [str]},
 )
 GET_PRODUCT_SKPP_DETAIL = Operation(
     id="product.get_product_skpp_detail",
@@ -777,6 +1286,7 @@ GET_PRODUCT_SKPP_DETAIL = Operation(
     versions=("202606",),
     effect="read",
     cipher="shop_cipher",
+    arguments={"query.locale": str},
 )
 GET_PRODUCTS_SEO_WORDS = Operation(
     id="product.get_products_seo_words",
@@ -786,6 +1296,7 @@ GET_PRODUCTS_SEO_WORDS = Operation(
     effect="read",
     cipher="shop_cipher",
     required=frozenset({"query.product_ids"}),
+    arguments={"query.product_ids": [str]},
 )
 GET_RECOMMENDED_PRODUCT_TITLE_AND_DESCRIPTION = Operation(
     id="product.get_recommended_product_title_and_description",
@@ -795,6 +1306,7 @@ GET_RECOMMENDED_PRODUCT_TITLE_AND_DESCRIPTION = Operation(
     effect="read",
     cipher="shop_cipher",
     required=frozenset({"query.product_ids"}),
+    arguments={"query.product_ids": [str]},
 )
 GET_SHOP_SKPP_SUMMARY = Operation(
     id="product.get_shop_skpp_summary",
@@ -815,6 +1327,15 @@ GET_SUBMISSION_RECORDS = Operation(
         token_in="query", next_token="data.next_page_token", items=("data.submissions",)
     ),
     required=frozenset({"query.page_size"}),
+    arguments={
+        "query.status": str,
+        "query.opportunity_id": str,
+        "query.product_id": str,
+        "query.submit_time_ge": int,
+        "query.submit_time_lt": int,
+        "query.page_token": str,
+        "query.page_size": int,
+    },
 )
 IDENTIFY_SIZE_CHARTS = Operation(
     id="product.identify_size_charts",
@@ -823,7 +1344,7 @@ IDENTIFY_SIZE_CHARTS = Operation(
     versions=("202309",),
     effect="read",
     body="json",
-    lists=frozenset({"body.images"}),
+    arguments={"body.images": [{"url": str}]},
 )
 IMPORT_EXTERNAL_PRODUCT_INFO = Operation(
     id="product.import_external_product_info",
@@ -846,7 +1367,16 @@ LIST_OPPORTUNITIES = Operation(
         token_in="query", next_token="data.next_page_token", items=("data.opportunities",)
     ),
     required=frozenset({"body.opportunity_type", "query.page_size"}),
-    lists=frozenset({"body.category_ids", "body.tag_codes"}),
+    arguments={
+        "query.page_size": int,
+        "query.page_token": str,
+        "query.locale": str,
+        "body.opportunity_type": str,
+        "body.category_ids": [str],
+        "body.create_time_ge": Time.SECONDS,
+        "body.create_time_lt": Time.SECONDS,
+        "body.tag_codes": [str],
+    },
 )
 LIST_PRODUCT_SKPP_STATUSES = Operation(
     id="product.list_product_skpp_statuses",
@@ -856,7 +1386,13 @@ LIST_PRODUCT_SKPP_STATUSES = Operation(
     effect="read",
     cipher="shop_cipher",
     body="json",
-    lists=frozenset({"body.product_ids"}),
+    arguments={
+        "query.locale": str,
+        "body.product_ids": [str],
+        "body.skpp_status": str,
+        "body.page_size": int,
+        "body.page_no": int,
+    },
 )
 OPTIMIZE_IMAGES = Operation(
     id="product.optimize_images",
@@ -866,7 +1402,7 @@ OPTIMIZE_IMAGES = Operation(
     effect="write",
     cipher="shop_cipher",
     body="json",
-    lists=frozenset({"body.images"}),
+    arguments={"body.images": [{"uri": str, "optimization_mode": [str]}]},
 )
 PARTIAL_EDIT_CANDIDATE_PRODUCTS = Operation(
     id="product.partial_edit_candidate_products",
@@ -876,7 +1412,26 @@ PARTIAL_EDIT_CANDIDATE_PRODUCTS = Operation(
     effect="write",
     cipher="shop_cipher",
     body="json",
-    lists=frozenset({"body.candidate_products"}),
+    arguments={
+        "body.candidate_products": [
+            {
+                "description": str,
+                "external_category_name": str,
+                "external_product_id": str,
+                "images": [{"uri": str}],
+                "opportunity_matching_end_time": Time.SECONDS,
+                "skus": [
+                    {
+                        "price": {"amount": str, "currency": str},
+                        "sales_attributes": [
+                            {"name": str, "sku_images": [{"uri": str}], "value": str}
+                        ],
+                    }
+                ],
+                "title": str,
+            }
+        ]
+    },
 )
 PARTIAL_EDIT_GLOBAL_PRODUCT = Operation(
     id="product.partial_edit_global_product",
@@ -885,16 +1440,47 @@ PARTIAL_EDIT_GLOBAL_PRODUCT = Operation(
     versions=("202509",),
     effect="write",
     body="json",
-    lists=frozenset(
-        {
-            "body.certifications",
-            "body.main_images",
-            "body.manufacturer_ids",
-            "body.product_attributes",
-            "body.responsible_person_ids",
-            "body.skus",
-        }
-    ),
+    arguments={
+        "body.brand_id": str,
+        "body.category_id": str,
+        "body.category_version": str,
+        "body.certifications": [{"id": str, "images": [{"uri": str}], "files": [{}]}],
+        "body.description": str,
+        "body.external_global_product_id": str,
+        "body.main_images": [{"uri": str}],
+        "body.manufacturer": {"name": str, "address": str, "phone_number": str, "email": str},
+        "body.manufacturer_ids": [str],
+        "body.package_dimensions": {"length": str, "width": str, "height": str, "unit": str},
+        "body.package_weight": {"value": str, "unit": str},
+        "body.product_attributes": [{"id": str, "values": [{"id": str, "name": str}]}],
+        "body.responsible_person_ids": [str],
+        "body.size_chart": {"image": {"uri": str}, "template": {"id": str}},
+        "body.skus": [
+            {
+                "id": str,
+                "global_quantity": int,
+                "seller_sku": str,
+                "price": {"amount": str, "currency": str},
+                "sales_attributes": [
+                    {
+                        "id": str,
+                        "name": str,
+                        "value_id": str,
+                        "value_name": str,
+                        "sku_img": {"uri": str},
+                    }
+                ],
+                "inventory": [{"global_warehouse_id": str, "quantity": int}],
+                "identifier_code": {"code": str, "type": str},
+                "sku_unit_count": str,
+                "extra_identifier_codes": [str],
+                "external_global_sku_id": str,
+                "sale_prices": [{"region": str, "amount": str}],
+            }
+        ],
+        "body.title": str,
+        "body.video": {"id": str},
+    },
 )
 PARTIAL_EDIT_MANUFACTURER = Operation(
     id="product.partial_edit_manufacturer",
@@ -903,6 +1489,14 @@ PARTIAL_EDIT_MANUFACTURER = Operation(
     versions=("202409",),
     effect="write",
     body="json",
+    arguments={
+        "body.address": str,
+        "body.email": str,
+        "body.locale": str,
+        "body.name": str,
+        "body.phone_number": {"availability": str, "country_code": str, "local_number": str},
+        "body.registered_trade_name": str,
+    },
 )
 PARTIAL_EDIT_PRODUCT = Operation(
     id="product.partial_edit_product",
@@ -915,20 +1509,164 @@ PARTIAL_EDIT_PRODUCT = Operation(
     effect="write",
     cipher="shop_cipher",
     body="json",
-    lists=frozenset(
-        {
-            "body.certifications",
-            "body.key_product_features",
-            "body.listing_platforms",
-            "body.main_images",
-            "body.manufacturer_ids",
-            "body.product_attributes",
-            "body.replicated_products",
-            "body.responsible_person_ids",
-            "body.search_terms",
-            "body.skus",
-        }
-    ),
+    arguments={
+        "body.brand_id": str,
+        "body.certifications": [
+            {
+                "id": str,
+                "expiration_date": Time.SECONDS,
+                "files": [{"format": str, "id": str, "name": str}],
+                "images": [{"uri": str}],
+            }
+        ],
+        "body.description": str,
+        "body.external_product_id": str,
+        "body.is_cod_allowed": bool,
+        "body.listing_platforms": [str],
+        "body.main_images": [{"uri": str}],
+        "body.manufacturer_ids": [str],
+        "body.package_dimensions": {"height": str, "length": str, "unit": str, "width": str},
+        "body.package_weight": {"unit": str, "value": str},
+        "body.product_attributes": [
+            {
+                "id": str,
+                "values": [
+                    {
+                        "id": str,
+                        "name": str,
+                        "metric_standard_info": {
+                            "id": str,
+                            "metric_value_module_infos": [
+                                {"id": str, "value": str, "unit_id": str}
+                            ],
+                        },
+                    }
+                ],
+            }
+        ],
+        "body.replicated_products": [
+            {
+                "region": str,
+                "inventory_mode": str,
+                "skus": [
+                    {
+                        "price": {"currency": str, "sale_price": str},
+                        "external_sku_id": str,
+                        "id": str,
+                        "inventory": [{"quantity": int, "warehouse_id": str}],
+                        "seller_sku": str,
+                    }
+                ],
+            }
+        ],
+        "body.responsible_person_ids": [str],
+        "body.save_mode": str,
+        "body.size_chart": {"image": {"uri": str}, "template": {"id": str}},
+        "body.skus": [
+            {
+                "external_list_prices": [{"amount": str, "currency": str, "source": str}],
+                "external_sku_id": str,
+                "external_urls": [str],
+                "extra_identifier_codes": [str],
+                "fees": [{"additional_attribute": str, "amount": str, "type": str}],
+                "id": str,
+                "identifier_code": {"code": str, "type": str},
+                "inventory": [
+                    {
+                        "quantity": int,
+                        "warehouse_id": str,
+                        "backorder_quantity": int,
+                        "handling_time": int,
+                    }
+                ],
+                "list_price": {"amount": str, "currency": str},
+                "pre_sale": {
+                    "fulfillment_type": {
+                        "handling_duration_days": int,
+                        "release_date": Time.SECONDS,
+                    },
+                    "type": str,
+                },
+                "price": {"currency": str, "amount": str, "sale_price": str},
+                "sales_attributes": [
+                    {
+                        "id": str,
+                        "name": str,
+                        "sku_img": {"uri": str},
+                        "supplementary_sku_images": [{"uri": str}],
+                        "value_id": str,
+                        "value_name": str,
+                    }
+                ],
+                "seller_sku": str,
+                "sku_dimensions": {"height": str, "length": str, "unit": str, "width": str},
+                "sku_unit_count": str,
+                "sku_weight": {"unit": str, "value": str},
+            }
+        ],
+        "body.subscribe_info_edit": {
+            "discount_details": [{"discount_level": str, "discount_value": int}],
+            "subscribe_status": str,
+        },
+        "body.title": str,
+        "body.video": {"id": str},
+        "body.auto_translate_enabled": bool,
+        "body.category_version": str,
+        "body.inventory_mode": str,
+        "body.key_product_features": [str],
+        "body.locale": str,
+        "body.pod_info": {
+            "pod_templates": [
+                {
+                    "pod_template_id": str,
+                    "remark": str,
+                    "sku_ids": [str],
+                    "surfaces": [
+                        {
+                            "background_image": {"uri": str},
+                            "custom_areas": [
+                                {
+                                    "area_name": str,
+                                    "area_placement": {
+                                        "height": str,
+                                        "rotate_degree": str,
+                                        "width": str,
+                                        "x_coordinate": str,
+                                        "y_coordinate": str,
+                                    },
+                                    "area_type": str,
+                                    "external_area_id": str,
+                                    "image_area": {
+                                        "default_image": {"uri": str},
+                                        "min_height": int,
+                                        "min_width": int,
+                                    },
+                                    "is_required": bool,
+                                    "text_area": {
+                                        "align_type": str,
+                                        "colors": [str],
+                                        "default_text": str,
+                                        "fonts": [str],
+                                        "max_text_length": int,
+                                    },
+                                }
+                            ],
+                            "external_surface_id": str,
+                            "mask_image": {"uri": str},
+                            "surface_name": str,
+                        }
+                    ],
+                    "template_name": str,
+                }
+            ]
+        },
+        "body.scheduled_sale": {
+            "is_enabled_scheduled_sale": bool,
+            "schedule_sale_time": Time.MILLISECONDS,
+        },
+        "body.search_terms": [str],
+        "body.is_blind_box": bool,
+    },
     only_in={
         "body.auto_translate_enabled": ("202509",),
         "body.category_version": ("202509",),
@@ -946,7 +1684,6 @@ PARTIAL_EDIT_PRODUCT = Operation(
         "body.skus.sku_dimensions": ("202509",),
         "body.skus.sku_weight": ("202509",),
     },
-    milliseconds=frozenset({"body.scheduled_sale.schedule_sale_time"}),
 )
 PARTIAL_EDIT_RESPONSIBLE_PERSON = Operation(
     id="product.partial_edit_responsible_person",
@@ -955,6 +1692,21 @@ PARTIAL_EDIT_RESPONSIBLE_PERSON = Operation(
     versions=("202409",),
     effect="write",
     body="json",
+    arguments={
+        "body.address": {
+            "street_address_line1": str,
+            "postal_code": str,
+            "country": str,
+            "street_address_line2": str,
+            "district": str,
+            "city": str,
+            "province": str,
+        },
+        "body.email": str,
+        "body.locale": str,
+        "body.name": str,
+        "body.phone_number": {"country_code": str, "local_number": str},
+    },
 )
 PREDICT_PRODUCT_PACKAGE_DIMENSIONS_AND_WEIGHT = Operation(
     id="product.predict_product_package_dimensions_and_weight",
@@ -965,6 +1717,7 @@ PREDICT_PRODUCT_PACKAGE_DIMENSIONS_AND_WEIGHT = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.category_id"}),
+    arguments={"body.category_id": str},
 )
 PUBLISH_GLOBAL_PRODUCT = Operation(
     id="product.publish_global_product",
@@ -974,7 +1727,23 @@ PUBLISH_GLOBAL_PRODUCT = Operation(
     effect="write",
     body="json",
     required=frozenset({"body.publish_target"}),
-    lists=frozenset({"body.publish_target"}),
+    arguments={
+        "body.publish_target": [
+            {
+                "region": str,
+                "skus": [
+                    {
+                        "related_global_sku_id": str,
+                        "price": {"currency": str, "amount": str, "sale_price": str},
+                        "inventory": {"warehouse_id": str, "quantity": int},
+                        "fees": [{"type": str, "amount": str, "additional_attribute": str}],
+                    }
+                ],
+                "responsible_person_ids": [str],
+                "manufacturer_ids": [str],
+            }
+        ]
+    },
 )
 RECOMMEND_BRAND = Operation(
     id="product.recommend_brand",
@@ -983,6 +1752,7 @@ RECOMMEND_BRAND = Operation(
     versions=("202309",),
     effect="read",
     body="json",
+    arguments={"body.language": str, "body.product_title": str},
 )
 RECOMMEND_CATEGORY = Operation(
     id="product.recommend_category",
@@ -993,7 +1763,29 @@ RECOMMEND_CATEGORY = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.product_title"}),
-    lists=frozenset({"body.images", "body.origin_platform_tags"}),
+    arguments={
+        "body.category_version": str,
+        "body.description": str,
+        "body.images": [{"uri": str}],
+        "body.include_prohibited_categories": bool,
+        "body.listing_platform": str,
+        "body.product_title": str,
+        "body.locale": str,
+        "body.origin_platform_product_type": str,
+        "body.origin_platform_vendor": str,
+        "body.origin_platform_tags": [str],
+        "body.origin_platform_category": {
+            "id": str,
+            "name": str,
+            "full_name": str,
+            "is_leaf": bool,
+            "is_root": bool,
+        },
+        "body.origin_platform_product_meta_data": {
+            "attribute_value_list": [{"name": str, "values": [str]}]
+        },
+        "body.is_live_quick": bool,
+    },
 )
 RECOMMEND_GLOBAL_CATEGORIES = Operation(
     id="product.recommend_global_categories",
@@ -1003,7 +1795,12 @@ RECOMMEND_GLOBAL_CATEGORIES = Operation(
     effect="read",
     body="json",
     required=frozenset({"body.product_title"}),
-    lists=frozenset({"body.images"}),
+    arguments={
+        "body.category_version": str,
+        "body.description": str,
+        "body.images": [{"uri": str}],
+        "body.product_title": str,
+    },
 )
 RECOMMEND_REQUIRED_PRODUCT_PROPERTIES = Operation(
     id="product.recommend_required_product_properties",
@@ -1014,7 +1811,14 @@ RECOMMEND_REQUIRED_PRODUCT_PROPERTIES = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.category_id", "body.product_title"}),
-    lists=frozenset({"body.images", "body.sales_properties", "body.target_property_ids"}),
+    arguments={
+        "body.category_id": str,
+        "body.product_title": str,
+        "body.description": str,
+        "body.images": [{"uri": str}],
+        "body.sales_properties": [{"id": str, "values": [{"id": str}]}],
+        "body.target_property_ids": [str],
+    },
 )
 RECOVER_PRODUCTS = Operation(
     id="product.recover_products",
@@ -1025,7 +1829,7 @@ RECOVER_PRODUCTS = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.product_ids"}),
-    lists=frozenset({"body.product_ids"}),
+    arguments={"body.product_ids": [str]},
 )
 REPLICATE_PRODUCT = Operation(
     id="product.replicate_product",
@@ -1035,7 +1839,34 @@ REPLICATE_PRODUCT = Operation(
     effect="write",
     cipher="shop_cipher",
     body="json",
-    lists=frozenset({"body.replicate_target"}),
+    arguments={
+        "body.replicate_target": [
+            {
+                "certifications": [
+                    {
+                        "id": str,
+                        "expiration_date": Time.SECONDS,
+                        "files": [{"id": str, "name": str, "format": str}],
+                        "images": [{"uri": str}],
+                    }
+                ],
+                "inventory_mode": str,
+                "manufacturer_ids": [str],
+                "product_attributes": [{"id": str, "values": [{"id": str, "name": str}]}],
+                "region": str,
+                "responsible_person_ids": [str],
+                "skus": [
+                    {
+                        "inventory": [{"quantity": int, "warehouse_id": str}],
+                        "price": {"sale_price": str, "currency": str},
+                        "source_sku_id": str,
+                        "seller_sku": str,
+                    }
+                ],
+            }
+        ],
+        "body.inventory_mode": str,
+    },
 )
 SEARCH_CANDIDATE_PRODUCTS = Operation(
     id="product.search_candidate_products",
@@ -1049,7 +1880,12 @@ SEARCH_CANDIDATE_PRODUCTS = Operation(
         token_in="query", next_token="next_page_token", items=("candidate_products",)
     ),
     required=frozenset({"query.page_size"}),
-    lists=frozenset({"body.external_product_ids", "body.opportunity_matching_statuses"}),
+    arguments={
+        "query.page_size": int,
+        "query.page_token": str,
+        "body.external_product_ids": [str],
+        "body.opportunity_matching_statuses": [str],
+    },
 )
 SEARCH_COMBINED_LISTING_RECOMMENDATIONS = Operation(
     id="product.search_combined_listing_recommendations",
@@ -1061,7 +1897,7 @@ SEARCH_COMBINED_LISTING_RECOMMENDATIONS = Operation(
     pagination=Paging(
         token_in="query", next_token="next_page_token", items=("combined_listing_recommendations",)
     ),
-    lists=frozenset({"body.product_ids"}),
+    arguments={"query.page_size": int, "query.page_token": str, "body.product_ids": [str]},
 )
 SEARCH_GLOBAL_PRODUCTS = Operation(
     id="product.search_global_products",
@@ -1075,7 +1911,16 @@ SEARCH_GLOBAL_PRODUCTS = Operation(
     body="json",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("global_products",)),
     required=frozenset({"query.page_size"}),
-    lists=frozenset({"body.seller_skus"}),
+    arguments={
+        "query.page_size": int,
+        "query.page_token": str,
+        "body.create_time_ge": Time.SECONDS,
+        "body.create_time_le": Time.SECONDS,
+        "body.seller_skus": [str],
+        "body.status": str,
+        "body.update_time_ge": Time.SECONDS,
+        "body.update_time_le": Time.SECONDS,
+    },
 )
 SEARCH_INVENTORY = Operation(
     id="product.search_inventory",
@@ -1085,7 +1930,7 @@ SEARCH_INVENTORY = Operation(
     effect="read",
     cipher="shop_cipher",
     body="json",
-    lists=frozenset({"body.product_ids", "body.sku_ids"}),
+    arguments={"body.product_ids": [str], "body.sku_ids": [str]},
 )
 SEARCH_MANUFACTURERS = Operation(
     id="product.search_manufacturers",
@@ -1099,7 +1944,13 @@ SEARCH_MANUFACTURERS = Operation(
     body="json",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("manufacturers",)),
     required=frozenset({"query.page_size"}),
-    lists=frozenset({"body.locales", "body.manufacturer_ids"}),
+    arguments={
+        "query.page_size": int,
+        "query.page_token": str,
+        "body.keyword": str,
+        "body.locales": [str],
+        "body.manufacturer_ids": [str],
+    },
     only_in={"body.locales": ("202501",)},
 )
 SEARCH_OPPORTUNITIES = Operation(
@@ -1112,7 +1963,7 @@ SEARCH_OPPORTUNITIES = Operation(
     body="json",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("opportunities",)),
     required=frozenset({"query.page_size"}),
-    lists=frozenset({"body.opportunity_ids"}),
+    arguments={"query.page_size": int, "query.page_token": str, "body.opportunity_ids": [str]},
 )
 SEARCH_PRODUCTS = Operation(
     id="product.search_products",
@@ -1128,15 +1979,27 @@ SEARCH_PRODUCTS = Operation(
     body="json",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("products",)),
     required=frozenset({"query.page_size"}),
-    lists=frozenset(
-        {
-            "body.audit_status",
-            "body.listing_platforms",
-            "body.listing_quality_tiers",
-            "body.seller_skus",
-            "body.sku_ids",
-        }
-    ),
+    arguments={
+        "query.page_size": int,
+        "query.page_token": str,
+        "query.category_version": str,
+        "body.audit_status": [str],
+        "body.category_version": str,
+        "body.create_time_ge": Time.SECONDS,
+        "body.create_time_le": Time.SECONDS,
+        "body.listing_platforms": [str],
+        "body.listing_quality_tiers": [str],
+        "body.return_draft_version": bool,
+        "body.seller_skus": [str],
+        "body.sku_ids": [str],
+        "body.sns_filter": str,
+        "body.status": str,
+        "body.update_time_ge": Time.SECONDS,
+        "body.update_time_le": Time.SECONDS,
+        "body.locale": str,
+        "body.include_live_quick_products": bool,
+        "body.listing_quality_tier": str,
+    },
     only_in={
         "body.audit_status": (
             "202312",
@@ -1173,7 +2036,16 @@ SEARCH_PRODUCTS_FOR_COMPLIANCE_AUDITING = Operation(
     body="json",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("products",)),
     required=frozenset({"query.page_size"}),
-    lists=frozenset({"body.brand_ids", "body.category_ids", "body.product_ids"}),
+    arguments={
+        "query.page_token": str,
+        "query.page_size": int,
+        "body.brand_ids": [str],
+        "body.category_ids": [str],
+        "body.product_ids": [str],
+        "body.product_title": str,
+        "body.seller_id": str,
+        "body.seller_name": str,
+    },
 )
 SEARCH_RESPONSIBLE_PERSONS = Operation(
     id="product.search_responsible_persons",
@@ -1189,7 +2061,13 @@ SEARCH_RESPONSIBLE_PERSONS = Operation(
         token_in="query", next_token="next_page_token", items=("responsible_persons",)
     ),
     required=frozenset({"query.page_size"}),
-    lists=frozenset({"body.locales", "body.responsible_person_ids"}),
+    arguments={
+        "query.page_size": int,
+        "query.page_token": str,
+        "body.keyword": str,
+        "body.locales": [str],
+        "body.responsible_person_ids": [str],
+    },
     only_in={"body.locales": ("202501",)},
 )
 SEARCH_SIZE_CHARTS = Operation(
@@ -1201,7 +2079,14 @@ SEARCH_SIZE_CHARTS = Operation(
     body="json",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("size_chart",)),
     required=frozenset({"query.page_size"}),
-    lists=frozenset({"body.ids"}),
+    arguments={
+        "query.page_size": int,
+        "query.page_token": str,
+        "query.locales": [str],
+        "body.ids": [str],
+        "body.keyword": str,
+        "body.size_chart_mode": str,
+    },
 )
 SUBMIT_PRODUCT_VIA_OPPORTUNITY = Operation(
     id="product.submit_product_via_opportunity",
@@ -1212,6 +2097,7 @@ SUBMIT_PRODUCT_VIA_OPPORTUNITY = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.product_id"}),
+    arguments={"body.product_id": str},
 )
 SUBMIT_SIZE_CHART_APPEAL = Operation(
     id="product.submit_size_chart_appeal",
@@ -1222,6 +2108,15 @@ SUBMIT_SIZE_CHART_APPEAL = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.appeal_message", "body.product_id"}),
+    arguments={
+        "body.product_id": int,
+        "body.appeal_message": {
+            "field_name": str,
+            "indicator_details": [{"indicator_type": str}],
+            "size_chart_id": str,
+            "size_chart_image_uri": str,
+        },
+    },
 )
 SUBMIT_STRIKETHROUGH_PRICE = Operation(
     id="product.submit_strikethrough_price",
@@ -1232,7 +2127,22 @@ SUBMIT_STRIKETHROUGH_PRICE = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.external_product_id", "body.skus"}),
-    lists=frozenset({"body.skus"}),
+    arguments={
+        "body.external_product_id": str,
+        "body.skus": [
+            {
+                "external_retail_price": {"amount": str, "currency": str},
+                "external_sku_id": str,
+                "external_transaction_price": {
+                    "amount": str,
+                    "currency": str,
+                    "transaction_time": str,
+                    "image": {"uri": str},
+                },
+                "id": str,
+            }
+        ],
+    },
 )
 SUGGEST_BRANDS = Operation(
     id="product.suggest_brands",
@@ -1243,7 +2153,12 @@ SUGGEST_BRANDS = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.product_title"}),
-    lists=frozenset({"body.images"}),
+    arguments={
+        "body.product_title": str,
+        "body.category_id": str,
+        "body.description": str,
+        "body.images": [{"uri": str}],
+    },
 )
 UPDATE_GLOBAL_INVENTORY = Operation(
     id="product.update_global_inventory",
@@ -1253,7 +2168,11 @@ UPDATE_GLOBAL_INVENTORY = Operation(
     effect="write",
     body="json",
     required=frozenset({"body.global_skus"}),
-    lists=frozenset({"body.global_skus"}),
+    arguments={
+        "body.global_skus": [
+            {"id": str, "inventory": [{"global_warehouse_id": str, "quantity": int}]}
+        ]
+    },
 )
 UPDATE_INVENTORY = Operation(
     id="product.update_inventory",
@@ -1264,7 +2183,21 @@ UPDATE_INVENTORY = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.skus"}),
-    lists=frozenset({"body.skus"}),
+    arguments={
+        "body.skus": [
+            {
+                "id": str,
+                "inventory": [
+                    {
+                        "quantity": int,
+                        "warehouse_id": str,
+                        "backorder_quantity": int,
+                        "handling_time": int,
+                    }
+                ],
+            }
+        ]
+    },
 )
 UPDATE_PRICE = Operation(
     id="product.update_price",
@@ -1275,7 +2208,16 @@ UPDATE_PRICE = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.skus"}),
-    lists=frozenset({"body.skus"}),
+    arguments={
+        "body.skus": [
+            {
+                "id": str,
+                "price": {"currency": str, "amount": str, "sale_price": str},
+                "list_price": {"amount": str, "currency": str},
+                "external_list_prices": [{"source": str, "amount": str, "currency": str}],
+            }
+        ]
+    },
 )
 UPDATE_STOCK_OPERATION_SETTINGS = Operation(
     id="product.update_stock_operation_settings",
@@ -1286,7 +2228,12 @@ UPDATE_STOCK_OPERATION_SETTINGS = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.seller_id"}),
-    lists=frozenset({"body.sku_ids"}),
+    arguments={
+        "body.seller_id": str,
+        "body.sku_ids": [str],
+        "body.stock_operation_setting": {"enable_auto_restock": bool},
+    },
+    refuse_empty=frozenset({"body.sku_ids"}),
 )
 UPLOAD_CANDIDATE_PRODUCTS = Operation(
     id="product.upload_candidate_products",
@@ -1296,7 +2243,26 @@ UPLOAD_CANDIDATE_PRODUCTS = Operation(
     effect="write",
     cipher="shop_cipher",
     body="json",
-    lists=frozenset({"body.candidate_products"}),
+    arguments={
+        "body.candidate_products": [
+            {
+                "description": str,
+                "external_category_name": str,
+                "external_product_id": str,
+                "images": [{"uri": str}],
+                "opportunity_matching_end_time": Time.SECONDS,
+                "skus": [
+                    {
+                        "price": {"amount": str, "currency": str},
+                        "sales_attributes": [
+                            {"name": str, "sku_images": [{"uri": str}], "value": str}
+                        ],
+                    }
+                ],
+                "title": str,
+            }
+        ]
+    },
 )
 UPLOAD_EXTERNAL_PRODUCT = Operation(
     id="product.upload_external_product",
@@ -1306,6 +2272,39 @@ UPLOAD_EXTERNAL_PRODUCT = Operation(
     effect="write",
     cipher="shop_cipher",
     body="json",
+    arguments={
+        "body.external_product": {
+            "create_time": Time.SECONDS,
+            "description": str,
+            "external_category_name": str,
+            "external_product_id": str,
+            "external_shop_id": str,
+            "first_image": {"url": str},
+            "images": [{"url": str}],
+            "publish_time": Time.SECONDS,
+            "region": str,
+            "skus": [
+                {
+                    "create_time": Time.SECONDS,
+                    "external_list_price": str,
+                    "external_sku_id": str,
+                    "image": {"url": str},
+                    "inventory_quantity": int,
+                    "price": str,
+                    "selected_options": [{"name": str, "value": str}],
+                    "status": str,
+                    "taxable": bool,
+                    "title": str,
+                    "update_time": Time.SECONDS,
+                    "weight": {"unit": str, "value": str},
+                }
+            ],
+            "status": str,
+            "title": str,
+            "update_time": Time.SECONDS,
+            "vendor_name": str,
+        }
+    },
 )
 UPLOAD_PRODUCT_FILE = Operation(
     id="product.upload_product_file",
@@ -1316,6 +2315,7 @@ UPLOAD_PRODUCT_FILE = Operation(
     body="multipart",
     files=("data",),
     required=frozenset({"body.data", "body.name"}),
+    arguments={"body.name": str},
 )
 UPLOAD_PRODUCT_IMAGE = Operation(
     id="product.upload_product_image",
@@ -1326,6 +2326,7 @@ UPLOAD_PRODUCT_IMAGE = Operation(
     body="multipart",
     files=("data",),
     required=frozenset({"body.data"}),
+    arguments={"body.use_case": str},
 )
 
 
@@ -1347,7 +2348,7 @@ class ProductResource(Resource):
         Args:
             product_ids: Products from `search_products`, such as those with the status
                 SELLER_DEACTIVATED. At most 20 of them.
-            listing_platforms: Where to put them on sale.
+            listing_platforms: Where to put them on sale. An empty list is rejected.
 
         Source: https://partner.tiktokshop.com/docv2/page/activate-product-202309
         """
@@ -2052,7 +3053,7 @@ class ProductResource(Resource):
 
         Args:
             product_ids: Products from `search_products`. At most 20 of them.
-            listing_platforms: Where to take them off sale.
+            listing_platforms: Where to take them off sale. An empty list is rejected.
 
         Source: https://partner.tiktokshop.com/docv2/page/deactivate-products-202309
         """
@@ -2432,7 +3433,7 @@ class ProductResource(Resource):
             external_product_id: The product's id where it is sold elsewhere. Up to 999 characters.
             skus: For each SKU (`id`) its counterpart elsewhere: `external_retail_price` is the
                 price asked there, `external_transaction_price` one that was paid, with its time and
-                an image as evidence.
+                an image as evidence. An empty list is rejected.
 
         Source: https://partner.tiktokshop.com/docv2/page/enable-strikethrough-prices-202502
         """
@@ -3128,7 +4129,7 @@ class ProductResource(Resource):
         locale: str | None = None,
         category_ids: Sequence[str] | None = None,
         create_time_ge: int | datetime | None = None,
-        create_time_lt: int | None = None,
+        create_time_lt: int | datetime | None = None,
         tag_codes: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[ListedOpportunities, ListedOpportunity]:
@@ -3143,7 +4144,7 @@ class ProductResource(Resource):
             locale: Language of the texts.
             category_ids: Only opportunities in these categories, which `get_categories` lists.
             create_time_ge: Created at this time or later. Unix seconds.
-            create_time_lt: Created before this time.
+            create_time_lt: Created before this time. Unix seconds.
             tag_codes: Only opportunities with these tags, as found in `tag_codes` of the answer.
 
         Source: https://partner.tiktokshop.com/docv2/page/list-opportunities-202604
@@ -4425,7 +5426,7 @@ class ProductResource(Resource):
         `failed_sku_ids`.
 
         Args:
-            sku_ids: SKUs as found by `search_products`.
+            sku_ids: SKUs as found by `search_products`. An empty list is rejected.
             stock_operation_setting: `enable_auto_restock` true turns it on.
 
         Source: https://partner.tiktokshop.com/docv2/page/update-stock-operation-settings-202608

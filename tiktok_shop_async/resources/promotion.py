@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..pipeline.kinds import Time
 from ..pipeline.operation import Operation, Paging
 from ..resource import Resource
 
@@ -62,7 +63,60 @@ CREATE_ACTIVITY = Operation(
             "body.title",
         }
     ),
-    lists=frozenset({"body.participation_limit"}),
+    arguments={
+        "body.activity_type": str,
+        "body.begin_time": Time.SECONDS,
+        "body.discount": {
+            "shipping_discount": {
+                "threshold_type": str,
+                "type": str,
+                "area_scope": {"type": str, "specific_areas": [str]},
+                "threshold_value": str,
+                "value": str,
+                "shipping_method": str,
+                "inventory_type": str,
+            },
+            "bmsm_discount": {
+                "details": [
+                    {
+                        "tier": int,
+                        "threshold_type": str,
+                        "threshold_value": str,
+                        "type": str,
+                        "value": str,
+                    }
+                ]
+            },
+            "gift_discount": {
+                "gift_receiving_type": str,
+                "gift_infos": [
+                    {
+                        "tier": int,
+                        "threshold_type": str,
+                        "threshold_value": str,
+                        "gift_details": [
+                            {"product_id": str, "sku_id": str, "total_claim_limit": str}
+                        ],
+                    }
+                ],
+            },
+            "bxgy_discount": {
+                "threshold_type": str,
+                "threshold_value": str,
+                "discount_type": str,
+                "discount_value": str,
+                "benefit_max_applicable_quantity": str,
+                "benefit_max_applicable_times": str,
+            },
+        },
+        "body.duration_type": str,
+        "body.end_time": Time.SECONDS,
+        "body.participation_limit": [{"type": str}],
+        "body.product_level": str,
+        "body.target_user_info": {"user_type": str},
+        "body.title": str,
+        "body.auction_support_type": str,
+    },
 )
 DEACTIVATE_ACTIVITY = Operation(
     id="promotion.deactivate_activity",
@@ -97,7 +151,13 @@ REMOVE_ACTIVITY_PRODUCTS = Operation(
     effect="write",
     cipher="shop_cipher",
     body="json",
-    lists=frozenset(
+    arguments={
+        "body.product_ids": [str],
+        "body.sku_ids": [str],
+        "body.benefit_product_ids": [str],
+        "body.exclude_product_ids": [str],
+    },
+    refuse_empty=frozenset(
         {"body.benefit_product_ids", "body.exclude_product_ids", "body.product_ids", "body.sku_ids"}
     ),
 )
@@ -109,6 +169,7 @@ REPUBLISH_ACTIVITY = Operation(
     effect="write",
     cipher="shop_cipher",
     body="json",
+    arguments={"body.end_time": Time.SECONDS, "body.begin_time": Time.SECONDS},
 )
 SEARCH_ACTIVITIES = Operation(
     id="promotion.search_activities",
@@ -119,6 +180,13 @@ SEARCH_ACTIVITIES = Operation(
     cipher="shop_cipher",
     body="json",
     pagination=Paging(token_in="body", next_token="next_page_token", items=("activities",)),
+    arguments={
+        "body.activity_title": str,
+        "body.activity_type": str,
+        "body.page_size": int,
+        "body.page_token": str,
+        "body.status": str,
+    },
 )
 SEARCH_COUPONS = Operation(
     id="promotion.search_coupons",
@@ -129,7 +197,13 @@ SEARCH_COUPONS = Operation(
     cipher="shop_cipher",
     body="json",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("coupons",)),
-    lists=frozenset({"body.display_type", "body.status"}),
+    arguments={
+        "query.page_token": str,
+        "query.page_size": int,
+        "body.display_type": [str],
+        "body.status": [str],
+        "body.title_keyword": str,
+    },
 )
 UPDATE_ACTIVITY = Operation(
     id="promotion.update_activity",
@@ -140,7 +214,59 @@ UPDATE_ACTIVITY = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.begin_time", "body.end_time", "body.title"}),
-    lists=frozenset({"body.participation_limit"}),
+    arguments={
+        "body.begin_time": Time.SECONDS,
+        "body.discount": {
+            "shipping_discount": {
+                "threshold_type": str,
+                "type": str,
+                "area_scope": {"type": str, "specific_areas": [str]},
+                "threshold_value": str,
+                "value": str,
+                "shipping_method": str,
+                "inventory_type": str,
+            },
+            "bmsm_discount": {
+                "details": [
+                    {
+                        "tier": int,
+                        "threshold_type": str,
+                        "threshold_value": str,
+                        "type": str,
+                        "value": str,
+                    }
+                ]
+            },
+            "gift_discount": {
+                "gift_receiving_type": str,
+                "gift_infos": [
+                    {
+                        "tier": int,
+                        "threshold_type": str,
+                        "threshold_value": str,
+                        "gift_details": [
+                            {"product_id": str, "sku_id": str, "total_claim_limit": str}
+                        ],
+                    }
+                ],
+            },
+            "bxgy_discount": {
+                "threshold_type": str,
+                "threshold_value": str,
+                "discount_type": str,
+                "discount_value": str,
+                "benefit_max_applicable_quantity": str,
+                "benefit_max_applicable_times": str,
+            },
+        },
+        "body.duration_type": str,
+        "body.end_time": Time.SECONDS,
+        "body.participation_limit": [{"type": str}],
+        "body.product_level": str,
+        "body.target_user_info": {"user_type": str},
+        "body.title": str,
+        "body.auction_support_type": str,
+    },
 )
 UPDATE_ACTIVITY_PRODUCTS = Operation(
     id="promotion.update_activity_products",
@@ -151,7 +277,29 @@ UPDATE_ACTIVITY_PRODUCTS = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.activity_id"}),
-    lists=frozenset({"body.benefit_product_ids", "body.exclude_product_ids", "body.products"}),
+    arguments={
+        "body.activity_id": str,
+        "body.products": [
+            {
+                "id": str,
+                "quantity_limit": int,
+                "quantity_per_user": int,
+                "activity_price_amount": str,
+                "discount": str,
+                "skus": [
+                    {
+                        "id": str,
+                        "quantity_limit": int,
+                        "quantity_per_user": int,
+                        "activity_price_amount": str,
+                        "discount": str,
+                    }
+                ],
+            }
+        ],
+        "body.benefit_product_ids": [str],
+        "body.exclude_product_ids": [str],
+    },
 )
 
 
@@ -285,12 +433,13 @@ class PromotionResource(Resource):
         """Take products or SKUs out of a promotion.
 
         Args:
-            product_ids: At most 300 of them.
-            sku_ids: For activities whose `product_level` is VARIATION. At most 300 of them.
-            benefit_product_ids: Products no longer given as the benefit in BUY_X_GET_Y. At most 100
-                of them.
-            exclude_product_ids: Products to take off the list of excluded ones. At most 100 of
-                them.
+            product_ids: An empty list is rejected. At most 300 of them.
+            sku_ids: For activities whose `product_level` is VARIATION. An empty list is rejected.
+                At most 300 of them.
+            benefit_product_ids: Products no longer given as the benefit in BUY_X_GET_Y. An empty
+                list is rejected. At most 100 of them.
+            exclude_product_ids: Products to take off the list of excluded ones. An empty list is
+                rejected. At most 100 of them.
 
         Source: https://partner.tiktokshop.com/docv2/page/remove-activity-product-202309
         """

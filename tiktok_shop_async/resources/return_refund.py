@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._model import NoData
+from ..pipeline.kinds import Time
 from ..pipeline.operation import Operation, Paging
 from ..resource import Resource
 
@@ -120,6 +121,7 @@ APPROVE_CANCELLATION = Operation(
     cipher="shop_cipher",
     body="json",
     idempotency_key="query",
+    arguments={"query.idempotency_key": str},
 )
 APPROVE_RETURN = Operation(
     id="return_refund.approve_return",
@@ -131,6 +133,12 @@ APPROVE_RETURN = Operation(
     body="json",
     idempotency_key="query",
     required=frozenset({"body.decision"}),
+    arguments={
+        "query.idempotency_key": str,
+        "body.buyer_keep_item": bool,
+        "body.decision": str,
+        "body.partial_refund": {"currency": str, "amount": str},
+    },
 )
 CALCULATE_REFUND = Operation(
     id="return_refund.calculate_refund",
@@ -144,7 +152,17 @@ CALCULATE_REFUND = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.order_id", "body.reason_name", "body.request_type"}),
-    lists=frozenset({"body.order_line_item_ids", "body.order_line_list", "body.skus"}),
+    arguments={
+        "body.order_id": str,
+        "body.request_type": str,
+        "body.reason_name": str,
+        "body.shipment_type": str,
+        "body.handover_method": str,
+        "body.order_line_item_ids": [str],
+        "body.skus": [{"sku_id": str, "quantity": int}],
+        "body.order_line_list": [{"order_line_item_id": str, "sub_order_line_item_id": str}],
+    },
+    refuse_empty=frozenset({"body.order_line_item_ids", "body.order_line_list", "body.skus"}),
     only_in={"body.order_line_list": ("202602",)},
 )
 CANCEL_ORDER = Operation(
@@ -159,7 +177,14 @@ CANCEL_ORDER = Operation(
     cipher="shop_cipher",
     body="json",
     required=frozenset({"body.cancel_reason", "body.order_id"}),
-    lists=frozenset({"body.order_line_item_ids", "body.order_line_list", "body.skus"}),
+    arguments={
+        "body.order_id": str,
+        "body.cancel_reason": str,
+        "body.skus": [{"sku_id": str, "quantity": int}],
+        "body.order_line_item_ids": [str],
+        "body.order_line_list": [{"order_line_item_id": str, "sub_order_line_item_id": str}],
+    },
+    refuse_empty=frozenset({"body.order_line_item_ids", "body.order_line_list", "body.skus"}),
     only_in={"body.order_line_list": ("202602",)},
 )
 CREATE_RETURN = Operation(
@@ -175,7 +200,20 @@ CREATE_RETURN = Operation(
     body="json",
     idempotency_key="query",
     required=frozenset({"body.order_id", "body.return_reason", "body.return_type"}),
-    lists=frozenset({"body.order_line_item_ids", "body.order_line_list", "body.skus"}),
+    arguments={
+        "query.idempotency_key": str,
+        "body.order_id": str,
+        "body.return_reason": str,
+        "body.return_type": str,
+        "body.skus": [{"sku_id": str, "quantity": int}],
+        "body.order_line_item_ids": [str],
+        "body.refund_total": str,
+        "body.currency": str,
+        "body.shipment_type": str,
+        "body.handover_method": str,
+        "body.order_line_list": [{"order_line_item_id": str, "sub_order_line_item_id": str}],
+    },
+    refuse_empty=frozenset({"body.order_line_item_ids", "body.order_line_list", "body.skus"}),
     only_in={"body.order_line_list": ("202602",)},
 )
 GET_AFTERSALE_ELIGIBILITY = Operation(
@@ -189,6 +227,7 @@ GET_AFTERSALE_ELIGIBILITY = Operation(
     ),
     effect="read",
     cipher="shop_cipher",
+    arguments={"query.initiate_aftersale_user": str, "query.request_types": [str]},
     only_in={
         "query.request_types": (
             "202512",
@@ -204,6 +243,12 @@ GET_AVAILABLE_REVIEW_DECISIONS = Operation(
     effect="read",
     cipher="shop_cipher",
     required=frozenset({"query.return_or_cancel_id", "query.seller_id"}),
+    arguments={
+        "query.seller_id": int,
+        "query.return_or_cancel_id": str,
+        "query.locale": str,
+        "query.check_decisions": [str],
+    },
 )
 GET_DECISION_ELIGIBILITY = Operation(
     id="return_refund.get_decision_eligibility",
@@ -213,6 +258,11 @@ GET_DECISION_ELIGIBILITY = Operation(
     effect="read",
     cipher="shop_cipher",
     required=frozenset({"query.return_or_cancel_id"}),
+    arguments={
+        "query.return_or_cancel_id": str,
+        "query.check_decisions": [str],
+        "query.locale": str,
+    },
 )
 GET_REJECT_REASONS = Operation(
     id="return_refund.get_reject_reasons",
@@ -222,6 +272,7 @@ GET_REJECT_REASONS = Operation(
     effect="read",
     cipher="shop_cipher",
     required=frozenset({"query.return_or_cancel_id"}),
+    arguments={"query.locale": str, "query.return_or_cancel_id": str},
 )
 GET_RETURN_RECORDS = Operation(
     id="return_refund.get_return_records",
@@ -230,6 +281,7 @@ GET_RETURN_RECORDS = Operation(
     versions=("202309",),
     effect="read",
     cipher="shop_cipher",
+    arguments={"query.locale": str},
 )
 REJECT_CANCELLATION = Operation(
     id="return_refund.reject_cancellation",
@@ -241,7 +293,12 @@ REJECT_CANCELLATION = Operation(
     body="json",
     idempotency_key="query",
     required=frozenset({"body.reject_reason"}),
-    lists=frozenset({"body.images"}),
+    arguments={
+        "query.idempotency_key": str,
+        "body.comment": str,
+        "body.images": [{"image_id": str, "mime_type": str, "height": int, "width": int}],
+        "body.reject_reason": str,
+    },
 )
 REJECT_RETURN = Operation(
     id="return_refund.reject_return",
@@ -256,7 +313,14 @@ REJECT_RETURN = Operation(
     body="json",
     idempotency_key="query",
     required=frozenset({"body.decision", "body.reject_reason"}),
-    lists=frozenset({"body.images"}),
+    arguments={
+        "query.idempotency_key": str,
+        "body.decision": str,
+        "body.reject_reason": str,
+        "body.comment": str,
+        "body.images": [{"image_id": str, "mime_type": str, "height": int, "width": int}],
+        "body.partial_refund_amount": {"partial_refund_total": str, "currency": str},
+    },
     only_in={"body.partial_refund_amount": ("202606",)},
 )
 REVIEW_AFTERSALES_REQUESTS = Operation(
@@ -267,7 +331,33 @@ REVIEW_AFTERSALES_REQUESTS = Operation(
     effect="write",
     cipher="shop_cipher",
     body="json",
-    lists=frozenset({"body.aftersales_request_decisions"}),
+    arguments={
+        "body.aftersales_request_decisions": [
+            {
+                "request_id": str,
+                "line_item_decisions": [
+                    {
+                        "line_items": [
+                            {"return_line_item_id": str, "sub_return_line_item_id": str}
+                        ],
+                        "action": str,
+                        "alternative_solution_details": {
+                            "partial_refund_amount": str,
+                            "currency": str,
+                        },
+                        "reason": {
+                            "reason_id": str,
+                            "text": str,
+                            "media": {"uri": str, "mime_type": str},
+                        },
+                    }
+                ],
+                "request_id_type": str,
+                "action_unix_time": Time.SECONDS,
+                "idempotency_key": str,
+            }
+        ]
+    },
 )
 SEARCH_AFTERSALES_REQUESTS = Operation(
     id="return_refund.search_aftersales_requests",
@@ -277,7 +367,29 @@ SEARCH_AFTERSALES_REQUESTS = Operation(
     effect="read",
     cipher="shop_cipher",
     body="json",
-    lists=frozenset({"body.whitelisted_data_fields"}),
+    arguments={
+        "query.locale": str,
+        "body.whitelisted_data_fields": [str],
+        "body.filters": {
+            "aftersales_request_ids": [str],
+            "aftersales_request_statuses": [str],
+            "return_types": [str],
+            "main_order_ids": [str],
+            "buyer_ids": [str],
+            "time": {
+                "create_time": {
+                    "min_unix_time_inclusive": Time.SECONDS,
+                    "max_unix_time_exclusive": Time.SECONDS,
+                },
+                "update_time": {
+                    "min_unix_time_inclusive": Time.SECONDS,
+                    "max_unix_time_exclusive": Time.SECONDS,
+                },
+            },
+        },
+        "body.sort": {"sort_field": str, "sort_order": str},
+        "body.pagination": {"page_size": int, "page_token": str},
+    },
 )
 SEARCH_CANCELLATIONS = Operation(
     id="return_refund.search_cancellations",
@@ -291,15 +403,22 @@ SEARCH_CANCELLATIONS = Operation(
     cipher="shop_cipher",
     body="json",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("cancellations",)),
-    lists=frozenset(
-        {
-            "body.buyer_user_ids",
-            "body.cancel_ids",
-            "body.cancel_status",
-            "body.cancel_types",
-            "body.order_ids",
-        }
-    ),
+    arguments={
+        "query.sort_field": str,
+        "query.sort_order": str,
+        "query.page_size": int,
+        "query.page_token": str,
+        "body.cancel_ids": [str],
+        "body.order_ids": [str],
+        "body.buyer_user_ids": [str],
+        "body.cancel_types": [str],
+        "body.cancel_status": [str],
+        "body.create_time_ge": Time.SECONDS,
+        "body.create_time_lt": Time.SECONDS,
+        "body.update_time_ge": Time.SECONDS,
+        "body.update_time_lt": Time.SECONDS,
+        "body.locale": str,
+    },
 )
 SEARCH_RETURN_MERCHANDISE_AUTHORIZATIONS = Operation(
     id="return_refund.search_return_merchandise_authorizations",
@@ -309,7 +428,29 @@ SEARCH_RETURN_MERCHANDISE_AUTHORIZATIONS = Operation(
     effect="read",
     cipher="shop_cipher",
     body="json",
-    lists=frozenset({"body.whitelisted_data_fields"}),
+    arguments={
+        "query.locale": str,
+        "body.whitelisted_data_fields": [str],
+        "body.filters": {
+            "rma_ids": [str],
+            "package_ids": [str],
+            "statuses": [str],
+            "aftersales_request_ids": [str],
+            "main_order_ids": [str],
+            "time": {
+                "create_time": {
+                    "min_unix_time_inclusive": Time.SECONDS,
+                    "max_unix_time_exclusive": Time.SECONDS,
+                },
+                "update_time": {
+                    "min_unix_time_inclusive": Time.SECONDS,
+                    "max_unix_time_exclusive": Time.SECONDS,
+                },
+            },
+        },
+        "body.sort": {"sort_field": str, "sort_order": str},
+        "body.pagination": {"page_size": int, "page_token": str},
+    },
 )
 SEARCH_RETURNS = Operation(
     id="return_refund.search_returns",
@@ -323,17 +464,24 @@ SEARCH_RETURNS = Operation(
     cipher="shop_cipher",
     body="json",
     pagination=Paging(token_in="query", next_token="next_page_token", items=("return_orders",)),
-    lists=frozenset(
-        {
-            "body.arbitration_status",
-            "body.buyer_user_ids",
-            "body.order_ids",
-            "body.return_ids",
-            "body.return_status",
-            "body.return_types",
-            "body.seller_proposed_return_type",
-        }
-    ),
+    arguments={
+        "query.sort_field": str,
+        "query.sort_order": str,
+        "query.page_size": int,
+        "query.page_token": str,
+        "body.return_ids": [str],
+        "body.order_ids": [str],
+        "body.buyer_user_ids": [str],
+        "body.return_types": [str],
+        "body.return_status": [str],
+        "body.seller_proposed_return_type": [str],
+        "body.create_time_ge": Time.SECONDS,
+        "body.arbitration_status": [str],
+        "body.update_time_ge": Time.SECONDS,
+        "body.update_time_lt": Time.SECONDS,
+        "body.locale": str,
+        "body.create_time_lt": Time.SECONDS,
+    },
 )
 UPLOAD_RETURN_SHIPPING_INFORMATION = Operation(
     id="return_refund.upload_return_shipping_information",
@@ -348,6 +496,12 @@ UPLOAD_RETURN_SHIPPING_INFORMATION = Operation(
         "return_shipping_label",
     ),
     required=frozenset({"body.return_provider_id", "body.tracking_number", "query.return_ids"}),
+    arguments={
+        "query.return_ids": [str],
+        "query.return_id_type": str,
+        "body.return_provider_id": str,
+        "body.tracking_number": str,
+    },
 )
 
 
@@ -441,9 +595,11 @@ class ReturnRefundResource(Resource):
             reason_name: A reason name from `get_aftersale_eligibility`.
             handover_method: Only with `shipment_type` PLATFORM.
             order_line_item_ids: Units to refund, each line item being one. Bundles need
-                `order_line_list`.
-            skus: SKUs and how many units of each, instead of single lines.
-            order_line_list: Lines to refund, down to the parts of a bundle. Only in 202602.
+                `order_line_list`. An empty list is rejected.
+            skus: SKUs and how many units of each, instead of single lines. An empty list is
+                rejected.
+            order_line_list: Lines to refund, down to the parts of a bundle. An empty list is
+                rejected. Only in 202602.
 
         Versions: 202309, 202602 (default).
 
@@ -489,12 +645,12 @@ class ReturnRefundResource(Resource):
             cancel_reason: A reason name that fits the order's status; `get_aftersale_eligibility`
                 lists them for type CANCEL and user SELLER.
             skus: SKUs to cancel, and how many units of each. Not together with line items; leave
-                both out to cancel the whole order.
+                both out to cancel the whole order. An empty list is rejected.
             order_line_item_ids: Units to cancel, each line item being one. Prefer
-                `order_line_list`; not together with `skus`. Deprecated.
+                `order_line_list`; not together with `skus`. An empty list is rejected. Deprecated.
             order_line_list: Units to cancel, down to the parts of a bundle; only in the US and the
                 UK can a part of an order be cancelled, for lack of stock. Not together with `skus`;
-                leave both out to cancel the whole order. Only in 202602.
+                leave both out to cancel the whole order. An empty list is rejected. Only in 202602.
 
         Versions: 202309, 202602 (default).
 
@@ -542,13 +698,15 @@ class ReturnRefundResource(Resource):
                 back first.
             idempotency_key: Your own key for this one return: the same key on a repeated call
                 prevents a second refund.
-            skus: SKUs and how many units of each, instead of single lines.
+            skus: SKUs and how many units of each, instead of single lines. An empty list is
+                rejected.
             order_line_item_ids: Units to take back, each line item being one. Prefer
-                `order_line_list`. Deprecated.
+                `order_line_list`. An empty list is rejected. Deprecated.
             refund_total: The sum to refund, as decimal text; `calculate_refund` tells what is due.
             currency: The order's currency.
             handover_method: Only with `shipment_type` PLATFORM.
-            order_line_list: Units to take back, down to the parts of a bundle. Only in 202602.
+            order_line_list: Units to take back, down to the parts of a bundle. An empty list is
+                rejected. Only in 202602.
 
         Versions: 202309, 202602 (default).
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..pipeline.kinds import Time
 from ..pipeline.operation import Operation
 from ..resource import Resource
 
@@ -33,6 +34,36 @@ IMPORT_PRODUCT_REVIEWS = Operation(
     effect="write",
     cipher="shop_cipher",
     body="json",
+    arguments={
+        "body.product_review": {
+            "product": {
+                "description": str,
+                "identifiers": {
+                    "external_product_id": str,
+                    "product_identifier_code": str,
+                    "seller_sku": str,
+                    "tiktok_product_id": str,
+                },
+                "image_uris": [str],
+                "name": str,
+                "identifier": str,
+                "identifier_type": str,
+            },
+            "review_records": [
+                {
+                    "content": str,
+                    "create_time_millis": Time.MILLISECONDS,
+                    "external_review_id": str,
+                    "image_uris": [str],
+                    "rating": int,
+                    "reviewer_display_name": str,
+                    "source": str,
+                    "title": str,
+                    "video_uris": [str],
+                }
+            ],
+        }
+    },
     only_in={
         "body.product_review.product.description": ("202508",),
         "body.product_review.product.identifier": ("202410",),
@@ -40,7 +71,6 @@ IMPORT_PRODUCT_REVIEWS = Operation(
         "body.product_review.product.identifiers": ("202508",),
         "body.product_review.product.image_uris": ("202508",),
     },
-    milliseconds=frozenset({"body.product_review.review_records.create_time_millis"}),
 )
 UPLOAD_REVIEW_MEDIA = Operation(
     id="review_rating.upload_review_media",
@@ -50,6 +80,7 @@ UPLOAD_REVIEW_MEDIA = Operation(
     effect="write",
     body="multipart",
     files=("data",),
+    arguments={"body.file_type": str},
 )
 
 

@@ -69,7 +69,18 @@ SYNC_COLLECTIONS = Operation(
     effect="write",
     cipher="shop_cipher",
     body="json",
-    lists=frozenset({"body.collections"}),
+    arguments={
+        "body.collections": [
+            {
+                "id": str,
+                "image_url": str,
+                "products": [{"outer_product_id": str, "tts_product_id": str}],
+                "title": str,
+            }
+        ],
+        "body.logo_url": str,
+        "body.source": int,
+    },
 )
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..pipeline.kinds import Time
 from ..pipeline.operation import Operation
 from ..resource import Resource
 
@@ -25,14 +26,29 @@ CONFIRM_PACKAGE_SHIPMENT = Operation(
     effect="write",
     body="json",
     required=frozenset({"body.packages", "body.warehouse_provider_id"}),
-    lists=frozenset({"body.packages"}),
-    milliseconds=frozenset(
-        {
-            "body.packages.create_time_millis",
-            "body.packages.handover_time_millis",
-            "body.packages.ship_time_millis",
-        }
-    ),
+    arguments={
+        "body.packages": [
+            {
+                "id": str,
+                "wms_order_id": str,
+                "time_zone": str,
+                "ship_time_millis": Time.MILLISECONDS,
+                "create_time_millis": Time.MILLISECONDS,
+                "handover_time_millis": Time.MILLISECONDS,
+                "shipping_provider_id": str,
+                "shipping_provider_name": str,
+                "tracking_number": str,
+                "dimension": {"length": int, "width": int, "height": int, "unit": str},
+                "skus": [{"id": str, "quantity": int}],
+                "provider_warehouse_code": str,
+                "shipping_origin_city": str,
+                "weight": {"value": int, "unit": str},
+                "provider_warehouse_name": str,
+                "tcw_warehouse_type": str,
+            }
+        ],
+        "body.warehouse_provider_id": str,
+    },
 )
 
 

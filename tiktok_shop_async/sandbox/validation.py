@@ -91,6 +91,8 @@ def _check_value(node: Node, value: Any, version: str, path: str) -> None:
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         raise invalid(f"The parameter {path} must be {words}.")
     if isinstance(value, list):
+        if len(value) < node.get("min_items", 0):
+            raise invalid(f"The parameter {path} must not be empty.")
         for at, item in enumerate(value):
             if item is None:
                 raise invalid(

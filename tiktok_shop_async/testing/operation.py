@@ -12,8 +12,9 @@ from typing import Any, TypeAlias
 import attrs
 import httpx
 
+from ..pipeline.kinds import convert
 from ..pipeline.operation import Operation
-from ..pipeline.values import ValueConverter
+from ..pipeline.values import plain
 from .examples import example_response
 
 
@@ -192,17 +193,19 @@ class MockOperation:
         if not self.calls:
             raise AssertionError(f"{self._operation.id} was not called.")
         last = self.calls[-1].arguments
-        if not _fit(last, arguments):
+        expected = _as_sent(self._operation, arguments)
+        if not _fit(last, expected):
             raise AssertionError(
-                f"{self._operation.id} was called with {last!r}, not with {_plain(arguments)!r}."
+                f"{self._operation.id} was called with {last!r}, not with {expected!r}."
             )
 
     def assert_any_call(self, **arguments: Any) -> None:
         """Fail unless some call had just these arguments."""
-        if not any(_fit(call.arguments, arguments) for call in self.calls):
+        expected = _as_sent(self._operation, arguments)
+        if not any(_fit(call.arguments, expected) for call in self.calls):
             raise AssertionError(
                 f"none of {len(self.calls)} calls of {self._operation.id} "
-                f"had the arguments {_plain(arguments)!r}."
+                f"had the arguments {expected!r}."
             )
 
     def assert_not_called(self) -> None:
@@ -215,7 +218,19 @@ def _fit(sent: Mapping[str, Any], expected: Mapping[str, Any]) -> bool:
     """Whether a call had the expected arguments; a key that the client made is none of them."""
     made = {"idempotency_key"} - expected.keys()
     arguments = {name: value for name, value in sent.items() if name not in made}
-    return bool(arguments == _plain(expected))
+    return bool(arguments == expected)
+
+
+def _as_sent(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a call as the client sends them: an ``int`` for an id as text."""
+    kinds = {path.partition(".")[2]: kind for path, kind in operation.arguments.items()}
+    kinds |= {name: str for name in arguments if f"{{{name}}}" in operation.path}
+    return {
+        name: convert(value, kinds[name], name)
+        if name in kinds and value is not None
+        else _plain(value)
+        for name, value in arguments.items()
+    }
 
 
 def _is_whole(answer: Any) -> bool:
@@ -227,7 +242,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         # None means "not given" in arguments, and null in data: both are left as they are.
         return {name: _plain(item) for name, item in value.items()}
-    return value if isinstance(value, bytes) else ValueConverter(frozenset()).plain(value, "data")
+    return value if isinstance(value, bytes) else plain(value, "data")
 
 
 def _envelope(

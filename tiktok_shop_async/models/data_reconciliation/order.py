@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from ..._model import model
@@ -18,8 +19,8 @@ class Order:
     channel_fulfillment_status: str | None = None
     channel_order_id: str | None = None
     channel_order_status: str | None = None
-    channel_order_update_time: str | None = None
-    """Unit: s."""
+    channel_order_update_time: str | int | datetime | None = None
+    """Unix seconds. Unit: s."""
     channel_type: str | None = None
     issue_reason: str | None = None
     """Only in 202401."""

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from ..._model import model
 
 
@@ -11,8 +13,11 @@ from ..._model import model
 class Reserve:
     """Reserve for `beta_reserve_shipment`, `preview_reserve_shipment` and `reserve_shipment`."""
 
-    predicted_arrived_time: int | None = None
+    predicted_arrived_time: int | datetime | None = None
+    """Unix seconds."""
     predicted_pickup_ge: int | None = None
     predicted_pickup_lt: int | None = None
-    predicted_pickup_time: int | None = None
-    predicted_ship_time: int | None = None
+    predicted_pickup_time: int | datetime | None = None
+    """Unix seconds."""
+    predicted_ship_time: int | datetime | None = None
+    """Unix seconds."""

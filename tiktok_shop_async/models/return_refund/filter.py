@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal
 
 from ..._model import model
@@ -53,13 +54,17 @@ class Time:
 class CreateTime:
     """Create time, a part of `Time`."""
 
-    min_unix_time_inclusive: int | None = None
-    max_unix_time_exclusive: int | None = None
+    min_unix_time_inclusive: int | datetime | None = None
+    """Unix seconds."""
+    max_unix_time_exclusive: int | datetime | None = None
+    """Unix seconds."""
 
 
 @model
 class UpdateTime:
     """Update time, a part of `Time`."""
 
-    min_unix_time_inclusive: int | None = None
-    max_unix_time_exclusive: int | None = None
+    min_unix_time_inclusive: int | datetime | None = None
+    """Unix seconds."""
+    max_unix_time_exclusive: int | datetime | None = None
+    """Unix seconds."""

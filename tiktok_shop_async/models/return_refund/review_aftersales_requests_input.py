@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal
 
 from ..._model import model
@@ -17,7 +18,8 @@ class AftersalesRequestDecision:
     request_id: str
     line_item_decisions: Sequence[LineItemDecision | Mapping[str, Any]]
     request_id_type: Literal["AFTERSALES", "RMA"] | str | None = None
-    action_unix_time: int | None = None
+    action_unix_time: int | datetime | None = None
+    """Unix seconds."""
     idempotency_key: str | None = None
     """Up to 255 characters."""
 
