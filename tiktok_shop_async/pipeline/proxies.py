@@ -75,9 +75,11 @@ def _pattern_of(entry: str) -> str:
     """Return an entry of ``NO_PROXY`` as the pattern of a URL."""
     if "://" in entry:
         return entry
-    address = entry.partition("/")[0]
+    address = entry.partition("/")[0]  # of a network, httpx takes the address alone
     if _is_address(IPv6Address, address):
-        return f"all://[{entry}]"
+        return f"all://[{address}]"
+    if entry.startswith("["):
+        return f"all://{entry}"
     if _is_address(IPv4Address, address) or entry.lower() == "localhost":
         return f"all://{entry}"
     return f"all://*{entry}"
