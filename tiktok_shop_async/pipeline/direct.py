@@ -229,7 +229,9 @@ class _Exchange:
             # Its text may hold the token, which is a header.
             declared = "Content-Length" in str(error)
             reason = "the body's length differs from its Content-Length" if declared else _ILLEGAL
-            failed = httpx.StreamError if self._stream.delivery.maybe_sent else httpx.LocalProtocolError
+            failed = (
+                httpx.StreamError if self._stream.delivery.maybe_sent else httpx.LocalProtocolError
+            )
             raise failed(reason) from None
         await self._stream.flush(self._write_timeout)
 
