@@ -3,18 +3,21 @@
 httpcore's pool looks at all its connections for every request and every answer, so it slows down
 with each one it has. A stack knows only the connection that was used last. One that died while it
 was idle is replaced before anything of a request is written.
+
+Connections through SOCKS proxies are httpx's own, and used for one request each.
 """
 
 from __future__ import annotations
 
 import ssl
+import sys
 import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
-from urllib.request import proxy_bypass
+from urllib.request import getproxies
 
 import httpx
 
@@ -26,7 +29,8 @@ from .environment import (
     is_about_certificates,
     new_ssl_context,
 )
-from .threads import in_thread
+from .proxies import ProxyRules
+from .threads import shared_in_thread
 
 if TYPE_CHECKING:
     from .direct import DirectConnection
@@ -50,26 +54,30 @@ class ConnectionStackTransport(httpx.AsyncBaseTransport):
         keepalive_expiry: float = KEEPALIVE_EXPIRY,
     ) -> None:
         self._proxy = checked_proxy(proxy)
-        self._env_proxies = environment_proxies() if trust_env and proxy is None else {}
+        self._proxy_rules = _environment_rules() if trust_env and proxy is None else None
         self._verify = verify
         self._trust_env = trust_env
         self._keepalive_expiry = keepalive_expiry
         self._idle: defaultdict[tuple[str, str, int | None], _Idle] = defaultdict(_Idle)
+        self._direct: type[DirectConnection] | None = None
+        self._context: ssl.SSLContext | None = None
         self._closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send ``request``; its connection is free again when the answer is read or closed."""
-        delivery_of(request).maybe_sent = False  # until its first byte is written
         url = request.url
         idle = self._idle[url.scheme, url.host, url.port]
-        while connection := await self._idle_connection(idle):
+        is_replaced = _is_httpcore_replaced()
+        # False until the first byte is written; what replaces httpcore does not say when that is.
+        delivery_of(request).maybe_sent = is_replaced
+        while not is_replaced and (connection := await self._idle_connection(idle)):
             try:
                 return await self._send(request, connection, idle)
             except httpx.ConnectError:
                 # It died since it was looked at, before anything was written.
                 if not isinstance(request.stream, httpx.ByteStream):
                     raise
-        return await self._send(request, await self._new_connection(url), idle)
+        return await self._send(request, await self._new_connection(url, is_replaced), idle)
 
     async def _send(
         self, request: httpx.Request, connection: Connection, idle: _Idle
@@ -91,27 +99,29 @@ class ConnectionStackTransport(httpx.AsyncBaseTransport):
             await connection.aclose()
         return None
 
-    async def _new_connection(self, url: httpx.URL) -> Connection:
+    async def _new_connection(self, url: httpx.URL, is_replaced: bool) -> Connection:
         if url.scheme not in ("http", "https"):
             raise httpx.UnsupportedProtocol(f"No connection is made to {url.scheme}:// URLs.")
         proxy = self._proxy_for(url)
-        encrypted = url.scheme == "https" or (proxy is not None and proxy.url.scheme == "https")
-        # Importing httpcore and reading the certificates must not hold up the event loop.
-        direct_connection = await in_thread(_direct_connection)
-        context = (
-            await in_thread(shared_ssl_context, self._verify, self._trust_env)
-            if encrypted
-            else None
-        )
-        if proxy is not None:
-            return _ProxiedConnection(proxy, context, self._keepalive_expiry)
-        return direct_connection(url, context, self._keepalive_expiry)
+        if is_replaced or (proxy is not None and proxy.url.scheme not in ("http", "https")):
+            context = None if url.scheme == "http" else await self._ssl_context()
+            return _SingleUseConnection(proxy, context)
+        # Importing what connects must not hold up the event loop.
+        direct_connection = self._direct or await shared_in_thread(_direct_connection)
+        self._direct = direct_connection
+        return direct_connection(url, self._ssl_context, self._keepalive_expiry, proxy)
+
+    async def _ssl_context(self) -> ssl.SSLContext:
+        if self._context is None:  # reading the certificates must not hold up the event loop
+            self._context = await shared_in_thread(
+                shared_ssl_context, self._verify, self._trust_env
+            )
+        return self._context
 
     def _proxy_for(self, url: httpx.URL) -> httpx.Proxy | None:
-        if self._proxy is not None:
+        if self._proxy is not None or self._proxy_rules is None:
             return self._proxy
-        found = self._env_proxies.get(url.scheme) or self._env_proxies.get("all")
-        return None if found is None or proxy_bypass(url.host) else found
+        return self._proxy_rules.proxy_for(url)
 
     async def give_back(self, connection: Connection, idle: _Idle) -> None:
         """Take a connection back, and close the oldest idle one if its time is over."""
@@ -163,35 +173,49 @@ def _direct_connection() -> type[DirectConnection]:
     return DirectConnection
 
 
-class _ProxiedConnection(httpx.AsyncHTTPTransport):
-    """A connection by way of a proxy: httpx's own transport with room for one."""
+def _is_httpcore_replaced() -> bool:
+    """Return whether something replaced httpcore's connections, as respx does in tests.
 
-    def __init__(
-        self, proxy: httpx.Proxy, context: ssl.SSLContext | None, keepalive_expiry: float
-    ) -> None:
-        self._address = f"{proxy.url.scheme}://{proxy.url.netloc.decode()}"
+    Then the requests go through httpcore: who replaces it expects to see them.
+    """
+    httpcore = sys.modules.get("httpcore")
+    if httpcore is None:
+        return False
+    method = httpcore.AsyncHTTPConnection.handle_async_request
+    return not str(method.__module__).startswith("httpcore.")
+
+
+class _SingleUseConnection(httpx.AsyncHTTPTransport):
+    """A connection of httpx's, for what ours do not do.
+
+    It is not reused: httpx does not look for bytes that follow a response.
+    """
+
+    def __init__(self, proxy: httpx.Proxy | None, context: ssl.SSLContext | None) -> None:
+        self._proxy_url = None if proxy is None else proxy.url
         super().__init__(
             verify=context or _unused_ssl_context(),
             proxy=proxy,
             trust_env=False,
-            limits=httpx.Limits(max_connections=1, keepalive_expiry=keepalive_expiry),
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=0),
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send ``request``."""
+        if not _is_httpcore_replaced():
+            request = traced(request)
         try:
-            return await super().handle_async_request(traced(request))
+            return await super().handle_async_request(request)
         except httpx.ConnectError as error:
-            if is_about_certificates(error):
+            if self._proxy_url is None or is_about_certificates(error):
                 raise
-            raise ProxyConnectError(
-                f"the proxy {self._address} cannot be reached: {error}"
-            ) from error
+            raise ProxyConnectError.of(self._proxy_url, error) from error
 
     def is_usable(self) -> bool:
-        return True  # it replaces a dead connection by itself
+        return False
 
     def is_closed(self) -> bool:
-        return False
+        return True
 
 
 class _Body(httpx.AsyncByteStream):
@@ -222,6 +246,11 @@ class _Body(httpx.AsyncByteStream):
             await connection.aclose()
             raise
         await self._transport.give_back(connection, self._idle)
+
+
+def _environment_rules() -> ProxyRules | None:
+    proxies = environment_proxies()
+    return ProxyRules(proxies, getproxies().get("no", "")) if proxies else None
 
 
 _ssl_contexts_lock = threading.Lock()

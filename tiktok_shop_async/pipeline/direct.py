@@ -1,98 +1,330 @@
-"""One connection to the server itself: httpcore's, without its pool."""
+"""One HTTP/1.1 connection that is reused only if it is provably clean.
+
+Nothing in a response says which request it belongs to; HTTP/1.1 relies on their order. A byte too
+much on a connection shifts all that follow. So:
+
+- a request is written entirely before its response is read, and each request has a parser of its
+  own: no bytes from before it can answer it;
+- bytes that arrived before the first byte was written close the connection, and nothing was sent;
+- a connection is kept only if the response ended with the last byte that arrived, both sides mean
+  to go on, and all of the request has left;
+- bytes that follow a response on a reused connection leave in doubt whose response it was: a late
+  copy of an earlier one may have come first. Then neither is believed.
+
+What cannot be decided: a late copy that arrives alone, after the next request was written, looks
+like the response to that request.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import ssl
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
-import httpcore
+import h11
 import httpx
 
-from .delivery import delivery_of
-from .network import AsyncioBackend
+from .delivery import Delivery, delivery_of
+from .environment import ProxyConnectError, is_about_certificates
+from .network import Stream, open_stream, raised_as
+
+_logger = logging.getLogger(__name__)
+
+_MAX_HEAD = 100 * 1024
+"""Bytes of a response's head, or of one line of its chunks."""
+_CLEAN = (b"", False)
 
 
 class DirectConnection:
-    """A connection to the server itself."""
+    """A connection to a server, by itself or by way of an HTTP proxy."""
 
     def __init__(
-        self, url: httpx.URL, context: ssl.SSLContext | None, keepalive_expiry: float
+        self,
+        url: httpx.URL,
+        context: Callable[[], Awaitable[ssl.SSLContext]],
+        keepalive_expiry: float,
+        proxy: httpx.Proxy | None = None,
     ) -> None:
-        self._backend = AsyncioBackend()
-        self._connection = httpcore.AsyncHTTPConnection(
-            _core_url(url).origin,
-            ssl_context=context,
-            keepalive_expiry=keepalive_expiry,
-            network_backend=self._backend,
-        )
+        self._url = url
+        self._context = context
+        self._keepalive_expiry = keepalive_expiry
+        self._proxy = proxy
+        self._forwards = proxy is not None and url.scheme == "http"
+        self._stream: Stream | None = None
+        self._responses = 0
+        self._idle_until = 0.0
+        self._is_idle = self._is_closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send ``request``, connecting first if that is still to do."""
-        self._backend.delivery = delivery_of(request)
-        with _as_httpx_errors():
-            response = await self._connection.handle_async_request(
-                httpcore.Request(
-                    request.method,
-                    _core_url(request.url),
-                    headers=request.headers.raw,
-                    content=request.stream,
-                    extensions=request.extensions,
+        timeouts = request.extensions.get("timeout", {})
+        self._is_idle = False
+        try:
+            if self._stream is None:
+                self._stream = await self._connected(timeouts.get("connect"))
+            exchange = _Exchange(self._stream, timeouts, delivery_of(request))
+            response = await exchange.response_to(request, *self._target_of(request))
+            if (exchange.is_early or response.status_code == 408) and self._is_doubtful(response):
+                raise httpx.RemoteProtocolError(
+                    f"HTTP {response.status_code} came before the request was sent entirely, or "
+                    "for an idle connection: it may belong to no request"
                 )
-            )
+        except BaseException:
+            self.close()
+            raise
         return httpx.Response(
-            response.status,
-            headers=response.headers,
-            stream=_CoreBody(response),
-            extensions=response.extensions,
+            response.status_code,
+            headers=response.headers.raw_items(),
+            stream=_Body(exchange, self),
+            extensions={
+                "http_version": b"HTTP/" + bytes(response.http_version),
+                "reason_phrase": bytes(response.reason),
+                "network_stream": self._stream,
+            },
         )
 
+    def _is_doubtful(self, response: h11.Response) -> bool:
+        # The first response on a connection can only be a refusal of what was sent until then.
+        return self._responses > 0 or response.status_code < 400
+
+    def finish(self, exchange: _Exchange) -> None:
+        """Keep the connection if ``exchange`` left it clean, or close it."""
+        self._responses += 1
+        if exchange.is_clean():
+            self._is_idle = True
+            self._idle_until = time.monotonic() + self._keepalive_expiry
+        else:
+            self.close()
+
+    @property
+    def is_reused(self) -> bool:
+        """Whether an earlier request was answered on it."""
+        return self._responses > 0
+
     def is_usable(self) -> bool:
-        """Whether it is free and, as far as can be seen from here, alive."""
-        return self._connection.is_idle() and not self._connection.has_expired()
+        """Return whether it is free and, as far as can be seen from here, open and clean."""
+        return (
+            self._is_idle
+            and self._stream is not None
+            and time.monotonic() <= self._idle_until
+            and self._stream.is_quiet()
+        )
 
     def is_closed(self) -> bool:
-        """Whether it was closed, as it is when an answer was not read to its end."""
-        return self._connection.is_closed()
+        """Return whether it was closed, as it is when a response was not read to its end."""
+        return self._is_closed
+
+    def close(self) -> None:
+        """Close it; closing twice does no harm."""
+        self._is_closed = True
+        self._is_idle = False
+        if self._stream is not None:
+            self._stream.abort()
 
     async def aclose(self) -> None:
         """Close it; closing twice does no harm."""
-        await self._connection.aclose()
+        self.close()
+
+    # Connecting ----------------------------------------------------------------------------------
+
+    async def _connected(self, timeout: float | None) -> Stream:  # noqa: ASYNC109
+        with raised_as(httpx.ConnectError, httpx.ConnectTimeout):
+            async with asyncio.timeout(timeout):
+                stream = await self._nearest()
+                try:
+                    await self._set_up(stream)
+                except BaseException:
+                    stream.abort()
+                    raise
+        return stream
+
+    async def _nearest(self) -> Stream:
+        """Connect to the server, or to the proxy before it."""
+        url = self._url if self._proxy is None else self._proxy.url
+        try:
+            stream = await open_stream(url.raw_host.decode(), _port(url))
+        except (OSError, UnicodeError) as error:
+            if self._proxy is None:
+                raise
+            raise ProxyConnectError.of(url, error) from error
+        _logger.debug("connected to %s port %s", url.host, _port(url))
+        return stream
+
+    async def _set_up(self, stream: Stream) -> None:
+        proxy = self._proxy
+        if proxy is not None and proxy.url.scheme == "https":
+            try:
+                await self._encrypt(stream, proxy.url, proxy.ssl_context)
+            except OSError as error:
+                if is_about_certificates(error):
+                    raise
+                raise ProxyConnectError.of(proxy.url, error) from error
+        if proxy is not None and not self._forwards:
+            await _open_tunnel(stream, self._url, proxy)
+        if self._url.scheme == "https":
+            await self._encrypt(stream, self._url, None)
+        await stream.settle()
+
+    async def _encrypt(
+        self, stream: Stream, url: httpx.URL, context: ssl.SSLContext | None
+    ) -> None:
+        context = context or await self._context()
+        context.set_alpn_protocols(["http/1.1"])
+        await stream.start_tls(context, url.raw_host.decode())
+
+    def _target_of(self, request: httpx.Request) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+        """Return the target of the request line, and the headers."""
+        target, headers = request.url.raw_path, request.headers.raw
+        if not self._forwards or self._proxy is None:
+            return target, headers
+        origin = request.url.copy_with(userinfo=b"", path="/", query=None, fragment=None)
+        names = {name.lower() for name, _ in headers}
+        extra = [each for each in _proxy_headers(self._proxy) if each[0].lower() not in names]
+        return str(origin).encode().rstrip(b"/") + target, [*extra, *headers]
 
 
-class _CoreBody(httpx.AsyncByteStream):
-    """The body of an answer of httpcore's."""
+class _Exchange:
+    """One request and its response on a stream."""
 
-    def __init__(self, response: httpcore.Response) -> None:
-        self._response = response
+    def __init__(self, stream: Stream, timeouts: dict[str, Any], delivery: Delivery) -> None:
+        stream.begin(delivery)
+        self._stream = stream
+        self._read_timeout: float | None = timeouts.get("read")
+        self._write_timeout: float | None = timeouts.get("write")
+        self._parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD)
+        self.is_early = False
+        """Whether the response began before the request had left entirely."""
+
+    async def response_to(
+        self, request: httpx.Request, target: bytes, headers: list[tuple[bytes, bytes]]
+    ) -> h11.Response:
+        """Send ``request``, and return the head of its response."""
+        stream = self._stream
+        try:
+            await self._send(request, target, headers)
+        except httpx.WriteError:  # the server may have refused it early, and said why
+            self.is_early = True
+        while True:
+            event = await self.next_event()
+            if type(event) is h11.Response:
+                self.is_early |= stream.answered_early or not stream.is_flushed()
+                return event
+            if type(event) is not h11.InformationalResponse:
+                raise httpx.RemoteProtocolError("the server sent no response")
+
+    async def _send(
+        self, request: httpx.Request, target: bytes, headers: list[tuple[bytes, bytes]]
+    ) -> None:
+        assert isinstance(request.stream, httpx.AsyncByteStream)
+        method = request.method.encode()
+        try:
+            await self._write(h11.Request(method=method, target=target, headers=headers))
+            async for part in request.stream:
+                await self._write(h11.Data(data=part))
+            await self._write(h11.EndOfMessage())
+        except h11.LocalProtocolError as error:
+            # Its text may hold the token, which is a header.
+            declared = "Content-Length" in str(error)
+            reason = "the body's length differs from its Content-Length" if declared else _ILLEGAL
+            failed = (
+                httpx.StreamError if self._stream.delivery.maybe_sent else httpx.LocalProtocolError
+            )
+            raise failed(reason) from None
+        await self._stream.flush(self._write_timeout)
+
+    async def _write(self, event: h11.Request | h11.Data | h11.EndOfMessage) -> None:
+        await self._stream.write(self._parser.send(event), self._write_timeout)
+
+    async def next_event(self) -> Any:
+        """Return the next part of the response, as h11 has it."""
+        parser = self._parser
+        try:
+            while (event := parser.next_event()) is h11.NEED_DATA:
+                data = await self._stream.read(self._read_timeout)
+                if not data and parser.their_state is h11.SEND_RESPONSE:
+                    raise httpx.RemoteProtocolError("the server disconnected without a response")
+                parser.receive_data(data)
+        except h11.RemoteProtocolError as error:
+            raise httpx.RemoteProtocolError(str(error)) from None
+        return event
+
+    def is_clean(self) -> bool:
+        """Return whether the stream can carry another request: nothing at all is left over."""
+        parser = self._parser
+        return (
+            parser.our_state is h11.DONE
+            and parser.their_state is h11.DONE
+            and parser.trailing_data == _CLEAN
+            and not self.is_early
+            and self._stream.is_spent()
+        )
+
+    def excess(self) -> bytes:
+        """Return what has arrived after the response."""
+        return self._parser.trailing_data[0] + self._stream.unread()
+
+
+class _Body(httpx.AsyncByteStream):
+    """The body of a response; its connection is free when it is closed."""
+
+    def __init__(self, exchange: _Exchange, connection: DirectConnection) -> None:
+        self._exchange = exchange
+        self._connection: DirectConnection | None = connection
+        self._is_reused = connection.is_reused
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        with _as_httpx_errors():
-            async for part in self._response.aiter_stream():
-                yield part
+        try:
+            while type(event := await self._exchange.next_event()) is h11.Data:
+                yield bytes(event.data)
+            excess = self._exchange.excess()
+            if excess:
+                _logger.debug("%d bytes follow a response; its connection is closed", len(excess))
+            if self._is_reused and excess.strip(b"\r\n"):
+                raise httpx.RemoteProtocolError(
+                    "more followed the response, which may belong to an earlier request"
+                )
+        except BaseException:
+            if self._connection is not None:
+                self._connection.close()
+            raise
 
     async def aclose(self) -> None:
-        with _as_httpx_errors():
-            await self._response.aclose()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.finish(self._exchange)
 
 
-def _core_url(url: httpx.URL) -> httpcore.URL:
-    return httpcore.URL(
-        scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
-    )
+async def _open_tunnel(stream: Stream, url: httpx.URL, proxy: httpx.Proxy) -> None:
+    """Have the proxy connect to ``url``."""
+    host = f"[{url.host}]" if ":" in url.host else url.raw_host.decode()
+    target = f"{host}:{_port(url)}".encode()
+    headers = [(b"host", target), (b"accept", b"*/*"), *_proxy_headers(proxy)]
+    exchange = _Exchange(stream, {}, Delivery())  # all of it is within the connect timeout
+    request = httpx.Request("CONNECT", proxy.url)
+    response = await exchange.response_to(request, target, headers)
+    if not 200 <= response.status_code < 300:
+        reason = bytes(response.reason).decode("ascii", "replace")
+        raise httpx.ProxyError(f"{response.status_code} {reason}")
+    if exchange.excess():
+        raise httpx.ProxyError("more followed the response to CONNECT")
 
 
-@contextmanager
-def _as_httpx_errors() -> Iterator[None]:
-    """Raise httpx's error for httpcore's of the same name."""
-    try:
-        yield
-    except (
-        httpcore.TimeoutException,
-        httpcore.NetworkError,
-        httpcore.ProtocolError,
-        httpcore.ProxyError,
-        httpcore.UnsupportedProtocol,
-    ) as error:
-        kind: type[httpx.TransportError] = getattr(httpx, type(error).__name__)
-        raise kind(str(error)) from error
+def _proxy_headers(proxy: httpx.Proxy) -> list[tuple[bytes, bytes]]:
+    headers = list(proxy.headers.raw)
+    if proxy.raw_auth is not None:
+        from base64 import b64encode
+
+        headers.insert(
+            0, (b"Proxy-Authorization", b"Basic " + b64encode(b":".join(proxy.raw_auth)))
+        )
+    return headers
+
+
+def _port(url: httpx.URL) -> int:
+    return url.port or (443 if url.scheme == "https" else 80)
+
+
+_ILLEGAL = "the method, the target or a header has characters that HTTP does not allow"

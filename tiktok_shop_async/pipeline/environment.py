@@ -24,6 +24,11 @@ _TRUST_ENV_HINT = "Or pass trust_env=False, to ignore proxies and certificates o
 class ProxyConnectError(httpx.ConnectError):
     """No connection to the proxy itself could be made."""
 
+    @classmethod
+    def of(cls, proxy: httpx.URL, error: Exception) -> ProxyConnectError:
+        """Return the error that names the proxy, without its password."""
+        return cls(f"the proxy {proxy.scheme}://{proxy.netloc.decode()} cannot be reached: {error}")
+
 
 def is_about_certificates(error: BaseException | None) -> bool:
     """Return whether an error comes from a certificate that is not trusted."""

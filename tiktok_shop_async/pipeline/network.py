@@ -1,110 +1,95 @@
-"""Sockets for httpcore, straight on asyncio.
+"""One connection on asyncio: its socket, TLS, and which bytes arrived and left when."""
 
-httpcore's own backend goes through anyio, whose cancel scopes and checkpoints take longer than the
-HTTP that they carry. This one offers the same, on asyncio alone.
-"""
-
-# ruff: noqa: ASYNC109 - the timeout parameters are httpcore's interface
+# ruff: noqa: ASYNC109 - each step has its own timeout, as in httpx
+# ruff: noqa: D102 - asyncio documents what a protocol has
 
 from __future__ import annotations
 
 import asyncio
 import select
+import socket
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
-import httpcore
+import httpx
+from aiohappyeyeballs import start_connection
 
 from .delivery import Delivery
+from .threads import shared_in_thread
 
 _HAPPY_EYEBALLS_DELAY = 0.25
 """Seconds before the next address of a host is tried beside the first (RFC 8305)."""
-_LEAST_SENT = 16 * 1024
-"""Bytes written that do not wait for more, or for the answer to be asked for."""
-_MOST_BUFFERED = 256 * 1024
-"""Bytes read ahead before the server has to wait."""
+_MIN_WRITE = 16 * 1024
+"""Bytes written at once; fewer wait for more, or for the end of the request."""
+_MAX_READ_AHEAD = 1024 * 1024
+"""Bytes that are kept unread before the server has to wait."""
 
 
-class AsyncioBackend(httpcore.AsyncNetworkBackend):
-    """Makes TCP connections on the running event loop."""
-
-    delivery = Delivery()
-    """Of the request that is written next."""
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """Connect, trying all addresses of ``host`` in turn."""
-        loop = asyncio.get_running_loop()
-        options: dict[str, Any] = {}
-        if isinstance(loop, asyncio.BaseEventLoop):  # uvloop is none, and does not know this
-            options["happy_eyeballs_delay"] = _HAPPY_EYEBALLS_DELAY
-        if local_address is not None:
-            options["local_addr"] = (local_address, 0)
-        # Cancelled at its finish, asyncio's race of addresses loses the winner's socket. So it runs
-        # in a task that nobody cancels, and the connection is closed if nobody waits any more.
-        connecting = asyncio.ensure_future(_connected(host, port, timeout, options))
-        try:
-            protocol = await asyncio.shield(connecting)
-        except asyncio.CancelledError:
-            connecting.add_done_callback(_abort_connected)
-            raise
-        for option in socket_options or ():
-            protocol.transport.get_extra_info("socket").setsockopt(*option)
-        return _Stream(protocol, self)
+async def open_stream(host: str, port: int) -> Stream:
+    """Connect to ``host``, and try its next address beside one that does not respond."""
+    addresses = await _addresses(host, port)
+    try:
+        connected = await start_connection(addresses, happy_eyeballs_delay=_HAPPY_EYEBALLS_DELAY)
+    except RuntimeError as error:  # uvloop's, for some failures
+        raise OSError(str(error)) from error
+    try:
+        _, stream = await asyncio.get_running_loop().create_connection(Stream, sock=connected)
+    except BaseException:
+        connected.close()
+        raise
+    return stream
 
 
-async def _connected(
-    host: str, port: int, timeout: float | None, options: dict[str, Any]
-) -> _Protocol:
-    with _mapped(httpcore.ConnectError, httpcore.ConnectTimeout):
-        async with asyncio.timeout(timeout):
-            loop = asyncio.get_running_loop()
-            _, protocol = await loop.create_connection(_Protocol, host, port, **options)
-            return protocol
+async def _addresses(host: str, port: int) -> list[Any]:
+    kind = (socket.AF_UNSPEC, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:  # an address needs no lookup, and so no thread
+        return socket.getaddrinfo(host, port, *kind, socket.AI_NUMERICHOST)
+    except socket.gaierror:
+        return await shared_in_thread(socket.getaddrinfo, host, port, *kind)
 
 
-def _abort_connected(connecting: asyncio.Future[_Protocol]) -> None:
-    if not connecting.cancelled() and connecting.exception() is None:
-        connecting.result().transport.abort()
+class Stream(asyncio.Protocol):
+    """One connection; it knows what arrived before it was asked for.
 
-
-class _Protocol(asyncio.Protocol):
-    """Collects what arrives, and holds the server back when it is too much."""
-
-    transport: asyncio.Transport
+    Small writes are collected until `flush`, so that a request is one packet and one system call.
+    """
 
     def __init__(self) -> None:
-        self.received = bytearray()
-        self.ended = False
-        self.error: Exception | None = None
+        self.delivery = Delivery()
+        """Whether any byte of the current request was written."""
+        self.answered_early = False
+        """Whether bytes arrived while the current request was being written."""
+        self._transports: list[asyncio.Transport] = []  # the last one is used; others are below it
+        self._received = bytearray()
+        self._unsent = bytearray()
+        self._ended = False
+        self._was_held_back = False
+        self._error: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._may_write = asyncio.Event()
         self._may_write.set()
 
+    # As asyncio calls it -------------------------------------------------------------------------
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
+        self._transports.append(cast(asyncio.Transport, transport))
 
     def data_received(self, data: bytes) -> None:
-        self.received += data
-        if len(self.received) > _MOST_BUFFERED:
-            self.transport.pause_reading()
+        self._received += data
+        if len(self._received) > _MAX_READ_AHEAD:
+            self._was_held_back = True
+            self._transport.pause_reading()
         self._wake()
 
     def eof_received(self) -> None:
-        self.ended = True
+        self._ended = True
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.ended = True
-        self.error = exc
+        self._ended = True
+        self._error = exc
         self._wake()
         self._may_write.set()
 
@@ -114,126 +99,141 @@ class _Protocol(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._may_write.set()
 
-    async def read(self, max_bytes: int) -> bytes:
-        while not self.received and not self.ended:
+    # What is known of it -------------------------------------------------------------------------
+
+    def is_quiet(self) -> bool:
+        """Return whether it is open, and nothing arrived, also nothing that the loop has not seen.
+
+        TLS can have messages of its own on the socket, which then count as well: the connection is
+        replaced in vain, which is rare and does no harm.
+        """
+        return self._is_open() and not self._received and not _has_news(self._transport)
+
+    def is_spent(self) -> bool:
+        """Return whether all that was written has left, and all that arrived was read.
+
+        Not where reading was paused: TLS may still hold bytes that arrived meanwhile.
+        """
+        return (
+            self._is_open() and not self._received and not self._was_held_back and self.is_flushed()
+        )
+
+    def is_flushed(self) -> bool:
+        """Return whether the system has taken all that was written."""
+        return not self._unsent and not any(
+            transport.get_write_buffer_size() for transport in self._transports
+        )
+
+    def unread(self) -> bytes:
+        """Return what arrived and was not read yet."""
+        return bytes(self._received)
+
+    async def settle(self) -> None:
+        """Let the loop read what is on the socket: messages of TLS, or bytes nobody asked for."""
+        for _ in range(3):  # one turn to see it, one to read it, one for TLS to hand it on
+            if self._received or self._ended or not _has_news(self._transport):
+                return
+            await asyncio.sleep(0)
+
+    # Reading and writing -------------------------------------------------------------------------
+
+    def begin(self, delivery: Delivery) -> None:
+        """Begin a request, nothing of which was written."""
+        self.delivery = delivery
+        self.answered_early = False
+
+    async def write(self, data: bytes, timeout: float | None) -> None:
+        """Take ``data``, and write what there is if it is much."""
+        self._unsent += data
+        if len(self._unsent) >= _MIN_WRITE:
+            await self.flush(timeout)
+
+    async def flush(self, timeout: float | None) -> None:
+        """Write what there is; ``httpx.ConnectError`` means that nothing of the request was."""
+        if not self._unsent:
+            return
+        if not self.delivery.maybe_sent and self._received:
+            raise httpx.ConnectError("the server sent something before it was asked")
+        if not self._is_open():
+            failed = httpx.WriteError if self.delivery.maybe_sent else httpx.ConnectError
+            raise failed(str(self._error or "the server closed the connection"))
+        self.answered_early |= bool(self._received)
+        data, self._unsent = bytes(self._unsent), bytearray()
+        self.delivery.maybe_sent = True
+        self._transport.write(data)
+        if not self._may_write.is_set():
+            with raised_as(httpx.WriteError, httpx.WriteTimeout):
+                async with asyncio.timeout(timeout):
+                    await self._may_write.wait()
+                if self._error:
+                    raise self._error
+
+    async def read(self, timeout: float | None) -> bytes:
+        """Return what arrived, and wait for it; no bytes are the end."""
+        if not self._received:
+            with raised_as(httpx.ReadError, httpx.ReadTimeout):
+                async with asyncio.timeout(timeout):
+                    await self._arrival()
+                if not self._received and self._error:
+                    raise self._error
+        data, self._received = bytes(self._received), bytearray()
+        if self._was_held_back and not self._ended:
+            self._transport.resume_reading()
+        return data
+
+    async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
+        """Encrypt what follows."""
+        loop = asyncio.get_running_loop()
+        made = await loop.start_tls(self._transport, self, context, server_hostname=host)
+        assert made is not None
+        self._transports.append(made)
+
+    def abort(self) -> None:
+        """Close it at once: an orderly end would wait for the server."""
+        for transport in reversed(self._transports):
+            transport.abort()
+
+    def get_extra_info(self, info: str) -> Any:
+        """Return what httpx's ``network_stream`` has under this name."""
+        names = {"client_addr": "sockname", "server_addr": "peername"}
+        return self._transport.get_extra_info(names.get(info, info))
+
+    @property
+    def _transport(self) -> asyncio.Transport:
+        return self._transports[-1]
+
+    def _is_open(self) -> bool:
+        return not self._ended and not self._transport.is_closing()
+
+    async def _arrival(self) -> None:
+        while not self._received and not self._ended:
             self._waiter = asyncio.get_running_loop().create_future()
             try:
                 await self._waiter
             finally:
                 self._waiter = None
-        if not self.received and self.error:
-            raise self.error
-        data = bytes(self.received[:max_bytes])
-        del self.received[:max_bytes]
-        if not self.ended and len(self.received) <= _MOST_BUFFERED:
-            self.transport.resume_reading()
-        return data
-
-    @property
-    def may_write(self) -> bool:
-        return self._may_write.is_set()
-
-    async def drain(self) -> None:
-        await self._may_write.wait()
-        if self.error:
-            raise self.error
 
     def _wake(self) -> None:
         if self._waiter and not self._waiter.done():
             self._waiter.set_result(None)
 
 
-class _Stream(httpcore.AsyncNetworkStream):
-    """One connection, as httpcore uses it."""
-
-    def __init__(self, protocol: _Protocol, backend: AsyncioBackend) -> None:
-        self._protocol = protocol
-        self._backend = backend
-        self._unsent = bytearray()
-        self._sent_any = False  # of the request that is being written
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        self._send()
-        self._sent_any = False  # the answer is awaited: what is written next is another request
-        with _mapped(httpcore.ReadError, httpcore.ReadTimeout):
-            async with asyncio.timeout(timeout):
-                return await self._protocol.read(max_bytes)
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        # httpcore writes head and body apart; together they are one packet and one system call.
-        self._unsent += buffer
-        if len(self._unsent) < _LEAST_SENT:
-            return
-        self._send()
-        if not self._protocol.may_write:
-            with _mapped(httpcore.WriteError, httpcore.WriteTimeout):
-                async with asyncio.timeout(timeout):
-                    await self._protocol.drain()
-
-    def _send(self) -> None:
-        if not self._unsent:
-            return
-        data, self._unsent = bytes(self._unsent), bytearray()
-        transport = self._protocol.transport
-        if transport.is_closing():
-            # A caller may repeat what surely did not leave, and only that.
-            gone = httpcore.WriteError if self._sent_any else httpcore.ConnectError
-            raise gone(str(self._protocol.error or "the connection was closed"))
-        self._sent_any = True
-        self._backend.delivery.maybe_sent = True
-        transport.write(data)
-
-    async def aclose(self) -> None:
-        # An orderly end would wait for the other side: to take what is unsent, to end TLS too.
-        self._protocol.transport.abort()
-
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        protocol = self._protocol
-        with _mapped(httpcore.ConnectError, httpcore.ConnectTimeout):
-            try:
-                async with asyncio.timeout(timeout):
-                    transport = await asyncio.get_running_loop().start_tls(
-                        protocol.transport, protocol, ssl_context, server_hostname=server_hostname
-                    )
-            except BaseException:
-                protocol.transport.abort()
-                raise
-        assert transport is not None
-        protocol.transport = transport
-        return self
-
-    def get_extra_info(self, info: str) -> Any:
-        protocol = self._protocol
-        match info:
-            case "is_readable":
-                # What arrived and is not read yet counts, and what the loop has not seen yet too.
-                return bool(protocol.received) or protocol.ended or _has_news(protocol.transport)
-            case "client_addr":
-                return protocol.transport.get_extra_info("sockname")
-            case "server_addr":
-                return protocol.transport.get_extra_info("peername")
-            case _:
-                return protocol.transport.get_extra_info(info)
-
-
 def _has_news(transport: asyncio.Transport) -> bool:
-    socket = transport.get_extra_info("socket")
-    if socket is None or socket.fileno() < 0:
+    connected = transport.get_extra_info("socket")
+    if connected is None or connected.fileno() < 0:
         return True
     if not hasattr(select, "poll"):  # Windows, whose select takes sockets of any number
-        return bool(select.select([socket.fileno()], [], [], 0)[0])
+        return bool(select.select([connected.fileno()], [], [], 0)[0])
     poll = select.poll()
-    poll.register(socket.fileno(), select.POLLIN)
+    poll.register(connected.fileno(), select.POLLIN)
     return bool(poll.poll(0))
 
 
 @contextmanager
-def _mapped(failed: type[Exception], timed_out: type[Exception]) -> Iterator[None]:
+def raised_as(
+    failed: type[httpx.TransportError], timed_out: type[httpx.TransportError]
+) -> Iterator[None]:
+    """Raise httpx's errors for those of asyncio and the system."""
     try:
         yield
     except TimeoutError as error:
