@@ -269,10 +269,6 @@ def with_defaults(headers: Headers, defaults: Headers) -> list[tuple[bytes, byte
 
 
 def _header(name: str, value: str) -> tuple[bytes, bytes]:
-    if not (isinstance(name, str) and isinstance(value, str)):
-        raise InvalidArgumentError(
-            f"the name and the value of the header {name!r} must be text.", argument="extra_headers"
-        )
     if name.lower() in _SET_BY_US:
         raise InvalidArgumentError(
             f"the header {name} is set by the client and cannot be replaced.",
