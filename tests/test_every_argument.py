@@ -122,6 +122,8 @@ def accepted(
     group: str, name: str, node: Node, version: str, choice: int, *, top: bool = True
 ) -> tuple[Any, Any]:
     """Return a value of an accepted kind that is not the plain one, and what is to be sent."""
+    if name == "idempotency_key":
+        return "key-7", "key-7"  # a journal compares keys, so they are text from the beginning
     kind = kind_of(group, name, node, top=top)
     if kind == "array":
         given, sent = accepted(group, name, node["items"], version, choice, top=False)
