@@ -159,7 +159,7 @@ async def test_each_wrong_kind_is_rejected_unsent_and_the_argument_is_named(
     async with new_client(shop) as client:
         for _, wire, node in arguments_of(name, version):
             python = RENAMED.get(wire, wire)
-            for path, wrong in broken(group, wire, node, version, given[python], wire):
+            for path, wrong in broken(group, wire, node, version, given[python], python):
                 with pytest.raises(InvalidArgumentError) as caught:
                     await method(client, name)(**given | {python: wrong}, options=options)
                 assert caught.value.argument == path, (wrong, str(caught.value))
