@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .catalogue import Argument, Node, OperationFacts
+from .catalogue import Argument, CatalogueError, Node, OperationFacts
 from .classes import GroupClasses
 from .emit_models import HEADER
 from .text import docstring, identifier, pascal, singular
@@ -222,6 +222,19 @@ def _argument_facts(operation: OperationFacts) -> Iterator[tuple[str, str]]:
     kinds = _kinds(operation)
     if kinds:
         yield "arguments", kinds
+    renamed = {
+        f"{place}.{wire}": argument.name
+        for argument in operation.all_arguments()
+        for place, wire in argument.places.items()
+        if wire != argument.name
+    }
+    if renamed:
+        if any(path.startswith(f"{each}.") for path in only_in for each in renamed):
+            raise CatalogueError(
+                f"{operation.id}: a renamed argument has fields of one version only"
+            )
+        entries = [f"{_text(path)}: {_text(name)}" for path, name in renamed.items()]
+        yield "renamed", "{" + ", ".join(entries) + "}"
     if refuse_empty:
         yield "refuse_empty", _frozenset(refuse_empty)
     if only_in:

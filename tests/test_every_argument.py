@@ -122,6 +122,8 @@ def accepted(
     group: str, name: str, node: Node, version: str, choice: int, *, top: bool = True
 ) -> tuple[Any, Any]:
     """Return a value of an accepted kind that is not the plain one, and what is to be sent."""
+    if name == "idempotency_key":
+        return "key-7", "key-7"  # a journal compares keys, so they are text from the beginning
     kind = kind_of(group, name, node, top=top)
     if kind == "array":
         given, sent = accepted(group, name, node["items"], version, choice, top=False)
@@ -157,7 +159,7 @@ async def test_each_wrong_kind_is_rejected_unsent_and_the_argument_is_named(
     async with new_client(shop) as client:
         for _, wire, node in arguments_of(name, version):
             python = RENAMED.get(wire, wire)
-            for path, wrong in broken(group, wire, node, version, given[python], wire):
+            for path, wrong in broken(group, wire, node, version, given[python], python):
                 with pytest.raises(InvalidArgumentError) as caught:
                     await method(client, name)(**given | {python: wrong}, options=options)
                 assert caught.value.argument == path, (wrong, str(caught.value))

@@ -12,6 +12,7 @@ from ..errors import InvalidArgumentError
 from .kinds import Kind
 
 _NO_KINDS: Mapping[str, Kind] = MappingProxyType({})
+_NO_NAMES: Mapping[str, str] = MappingProxyType({})
 _NOTHING: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
@@ -53,6 +54,8 @@ class Operation:
     arguments: Mapping[str, Kind] = attrs.field(default=_NO_KINDS, eq=False, repr=False)
     """Argument path (``query.page_size``) -> what it takes. Path parameters without one are text;
     any other argument without one is a file, or unknown and sent as it is."""
+    renamed: Mapping[str, str] = attrs.field(default=_NO_NAMES, eq=False, repr=False)
+    """Argument path -> its name in Python, where that is not the wire name."""
     refuse_empty: frozenset[str] = frozenset()
     """Paths of lists that must not be empty: the service would take that for everything."""
     only_in: Mapping[str, tuple[str, ...]] = attrs.field(default=_NOTHING)

@@ -208,6 +208,7 @@ class _Builder:
             path = f"{place}.{name}"
             if value is None:
                 if path in operation.required:
+                    name = operation.renamed.get(path, name)  # noqa: PLW2901 - to raise
                     raise InvalidArgumentError(f"{name} is required.", argument=name)
                 continue
             if operation.only_in:
@@ -224,7 +225,8 @@ class _Builder:
             if place == "query":
                 _check_not_signed_by_us(name, "query")
             return value if name in self._operation.files else plain(value, path)
-        converted = convert(value, kind, path, self._check_nested)
+        name = self._operation.renamed.get(path, name)
+        converted = convert(value, kind, f"{place}.{name}", self._check_nested)
         if not converted and path in self._operation.refuse_empty:
             raise InvalidArgumentError(
                 f"{name} must not be empty: the service may take an empty list for everything.",

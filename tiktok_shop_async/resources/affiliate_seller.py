@@ -353,6 +353,7 @@ GET_CREATOR_MARKETPLACE_ADVANCED_SEARCH_FILTERS = Operation(
     cipher="shop_cipher",
     body="json",
     arguments={"body.options": [{"option_type": str}]},
+    renamed={"body.options": "filter_options"},
     only_in={"body.options": ("202608",)},
 )
 GET_INBOX_CATEGORY_COUNTS = Operation(
