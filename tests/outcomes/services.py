@@ -266,6 +266,7 @@ class OnTheWire(Service):
             self.moment.set()
             await hang()
         if end is End.HANDSHAKE:
+            await peer.reader.read(1)  # of the client's hello
             return
         if end is End.PARTLY:
             await peer.reader.readexactly(1000)
