@@ -31,6 +31,8 @@ PAUSE = 1.0
 LONGEST_WAIT = 3600.0
 """Seconds after which a task is given out again at the latest, however often it failed."""
 PAGE = 100
+MAX_ACKNOWLEDGEMENTS = 3
+"""How often Redis is asked to remove a task that is done."""
 
 Delivery: TypeAlias = tuple[bytes, dict[bytes, bytes]]
 
@@ -63,9 +65,13 @@ class RedeliveringStreamBroker(RedisStreamBroker):
             redeliver_after: Seconds from a worker's last sign of life until a task that it had is
                 given out again. All workers should have the same.
             max_deliveries: How often a task is given out at most; then it is laid aside, in the
-                stream ``<queue_name>:dead``.
+                stream ``<queue_name>:dead``, as is an entry that is no task.
             connection_options: For redis-py's connections.
         """
+        if connection_options.get("decode_responses"):
+            raise InvalidArgumentError(
+                "decode_responses must not be set: a task is bytes.", argument="decode_responses"
+            )
         if not redeliver_after > 0:
             raise InvalidArgumentError(
                 "redeliver_after is not above 0.", argument="redeliver_after"
@@ -93,7 +99,7 @@ class RedeliveringStreamBroker(RedisStreamBroker):
 
     @property
     def dead_queue_name(self) -> str:
-        """Key of the stream of tasks that were given out too often."""
+        """Key of the stream of entries that were laid aside."""
         return f"{self.queue_name}:dead"
 
     async def unfinished(self) -> int:
@@ -102,7 +108,7 @@ class RedeliveringStreamBroker(RedisStreamBroker):
             return int(await redis.xlen(self.queue_name))
 
     async def laid_aside(self) -> int:
-        """Return how many tasks were given out too often."""
+        """Return how many entries were given out too often, or are no tasks."""
         async with self._redis() as redis:
             return int(await redis.xlen(self.dead_queue_name))
 
@@ -122,18 +128,22 @@ class RedeliveringStreamBroker(RedisStreamBroker):
 
     async def listen(self) -> AsyncGenerator[AckableMessage, None]:
         """Yield tasks: new ones, and now and then what was left behind."""
+        is_group_lost = False
         async with self._redis() as redis:
             while True:
                 try:
+                    if is_group_lost:
+                        await self._declare_consumer_group()
                     delivery = await self._left_behind(redis) or await self._new(redis)
+                    message = None if delivery is None else await self._message(redis, *delivery)
                 except (RedisError, OSError) as error:
                     logger.warning("%s: no tasks can be read: %r", self.queue_name, error)
                     await asyncio.sleep(PAUSE)
-                    if "NOGROUP" in str(error):  # Redis has lost it
-                        await self._declare_consumer_group()
+                    is_group_lost = "NOGROUP" in str(error)
                     continue
-                if delivery is not None:
-                    yield self._message(*delivery)
+                is_group_lost = False
+                if message is not None:
+                    yield message
 
     def _redis(self) -> Any:
         return Redis(connection_pool=self.connection_pool)
@@ -143,14 +153,19 @@ class RedeliveringStreamBroker(RedisStreamBroker):
     async def _new(self, redis: Any) -> Delivery | None:
         """Return one task: a worker takes no more than it has room for."""
         wait = min(LONGEST_READ, self._next_look - time.monotonic())
-        streams: list[tuple[bytes, list[Delivery]]] = await redis.xreadgroup(
+        streams = await redis.xreadgroup(
             self.consumer_group_name,
             self.consumer_name,
             {self.queue_name: ">"},
             count=1,
             block=max(1, int(wait * 1000)),
         )
-        return streams[0][1][0] if streams else None
+        if not streams:
+            return None
+        if isinstance(streams, dict):  # by version 3 of Redis' protocol
+            streams = [(name, *pages) for name, pages in streams.items()]
+        delivery: Delivery = streams[0][1][0]
+        return delivery
 
     async def _left_behind(self, redis: Any) -> Delivery | None:
         """Return a task that nobody works on any more, if it is time to look for one."""
@@ -170,7 +185,10 @@ class RedeliveringStreamBroker(RedisStreamBroker):
                 min_idle_time=wait,
                 message_ids=[pending["message_id"]],
             )
-            if not claimed or not claimed[0][1]:
+            if not claimed:
+                continue
+            if not claimed[0][1]:  # it was deleted; Redis before version 7 goes on listing it
+                await redis.xack(self.queue_name, self.consumer_group_name, pending["message_id"])
                 continue
             if deliveries < self.max_deliveries:
                 logger.warning(
@@ -179,7 +197,7 @@ class RedeliveringStreamBroker(RedisStreamBroker):
                     deliveries + 1,
                 )
                 return claimed[0]
-            await self._lay_aside(redis, *claimed[0])
+            await self._lay_aside(redis, *claimed[0], f"was given out {deliveries} times")
         self._next_look = now + self.redeliver_after / 4
         return None
 
@@ -206,37 +224,71 @@ class RedeliveringStreamBroker(RedisStreamBroker):
         wait = self.redeliver_after * 2 ** (min(deliveries, 30) - 1)
         return int(min(wait, max(LONGEST_WAIT, self.redeliver_after)) * 1000)
 
-    async def _lay_aside(self, redis: Any, entry_id: bytes, fields: dict[bytes, bytes]) -> None:
+    async def _lay_aside(
+        self, redis: Any, entry_id: bytes, fields: dict[bytes, bytes], reason: str
+    ) -> None:
         async with redis.pipeline(transaction=True) as pipeline:
             pipeline.xadd(self.dead_queue_name, fields)
             pipeline.xack(self.queue_name, self.consumer_group_name, entry_id)
             pipeline.xdel(self.queue_name, entry_id)
             await pipeline.execute()
         logger.error(
-            "%s: a task was given out %d times, and lies in %s now",
+            "%s: entry %s %s, and is in %s now",
             self.queue_name,
-            self.max_deliveries,
+            entry_id.decode(),
+            reason,
             self.dead_queue_name,
         )
 
     # What is worked on ----------------------------------------------------------------------------
 
-    def _message(self, entry_id: bytes, fields: dict[bytes, bytes]) -> AckableMessage:
-        data = fields[b"data"]
+    async def _message(
+        self, redis: Any, entry_id: bytes, fields: dict[bytes, bytes]
+    ) -> AckableMessage | None:
+        """Return the task of an entry; None if it has none that can be done here.
+
+        Taskiq acknowledges what it cannot read and what it does not know, so that it is lost.
+        """
+        data = fields.get(b"data")
+        if data is None:
+            await self._lay_aside(redis, entry_id, fields, "has no data")
+            return None
         try:
-            self._at_work[entry_id] = self.formatter.loads(message=data).task_id
-        except Exception:  # a formatter has many errors; the receiver tells of this one
-            logger.debug("%s: a task cannot be read", self.queue_name)
+            task = self.formatter.loads(message=data)
+            task.parse_labels()
+        except Exception as error:  # a formatter has many errors, whose texts may have the data
+            reason = f"cannot be read ({type(error).__name__})"
+            await self._lay_aside(redis, entry_id, fields, reason)
+            return None
+        if self.find_task(task.task_name) is None:
+            logger.warning(
+                "%s: this worker has no task %r, another one may", self.queue_name, task.task_name
+            )
+            return None
+        self._at_work[entry_id] = task.task_id
         return AckableMessage(data=data, ack=self._acknowledgement(entry_id))
 
     def _acknowledgement(self, entry_id: bytes) -> Callable[[], Awaitable[None]]:
         async def acknowledge() -> None:
-            async with self._redis() as redis, redis.pipeline(transaction=True) as pipeline:
-                pipeline.xack(self.queue_name, self.consumer_group_name, entry_id)
-                pipeline.xdel(self.queue_name, entry_id)
-                await pipeline.execute()
+            for attempt in range(1, MAX_ACKNOWLEDGEMENTS + 1):
+                try:
+                    await self._remove(entry_id)
+                except (RedisError, OSError) as error:
+                    # The task is done: an error here must not make it fail.
+                    logger.warning("%s: a task may be given out again: %r", self.queue_name, error)
+                    if attempt < MAX_ACKNOWLEDGEMENTS:
+                        await asyncio.sleep(PAUSE)
+                else:
+                    return
 
         return acknowledge
+
+    async def _remove(self, entry_id: bytes) -> None:
+        async with self._redis() as redis, redis.pipeline(transaction=True) as pipeline:
+            pipeline.xack(self.queue_name, self.consumer_group_name, entry_id)
+            pipeline.xdel(self.queue_name, entry_id)
+            await pipeline.execute()
+        self._at_work.pop(entry_id, None)
 
     def _ended(self, task_id: str) -> None:
         for entry_id in [each for each, task in self._at_work.items() if task == task_id]:
