@@ -128,6 +128,8 @@ class Attempts:
             self._note_end(error)
             if self._is_unknown(error):
                 raise self._outcome_unknown(error) from error
+            if isinstance(error, asyncio.CancelledError):  # stays what it is; batches ask it
+                error.maybe_processed = self._maybe_processed  # type: ignore[attr-defined]
             raise
 
     async def _prepared(self, cipher: str | None) -> None:
