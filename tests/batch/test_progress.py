@@ -17,16 +17,16 @@ def outcome(status: str = "succeeded", *, resumed: bool = False) -> Outcome[Any]
     return Outcome(index=0, request={}, status=status, resumed=resumed)
 
 
-def test_it_is_told_ten_times_a_second_at_most_and_in_the_end() -> None:
+async def test_it_is_told_ten_times_a_second_at_most_and_in_the_end() -> None:
     now = 100.0
     told: list[Progress] = []
     tally = Tally(1000, told.append, lambda: 3, timer=lambda: now)
     tally.begin()
     for _ in range(1000):
-        tally.add(outcome())
+        await tally.add(outcome())
         now += 0.001
-    tally.add(outcome("failed", resumed=True))
-    tally.end()
+    await tally.add(outcome("failed", resumed=True))
+    await tally.end()
     assert 10 <= len(told) <= 12
     last = told[-1]
     assert (last.total, last.done, last.resumed, last.in_flight) == (1000, 1001, 1, 3)
@@ -35,14 +35,14 @@ def test_it_is_told_ten_times_a_second_at_most_and_in_the_end() -> None:
     assert last.per_second == pytest.approx(1000)
 
 
-def test_a_bar_shows_the_counts() -> None:
+async def test_a_bar_shows_the_counts() -> None:
     shown = io.StringIO()
     console = Console(file=shown, force_terminal=True, width=120)
     with RichProgress("Cancelling", console=console) as bar:
         tally = Tally(4, bar, lambda: 0)
         for status in ("succeeded", "succeeded", "unknown"):
-            tally.add(outcome(status))
-        tally.end()
+            await tally.add(outcome(status))
+        await tally.end()
     assert "Cancelling" in shown.getvalue()
     assert "3/4" in shown.getvalue()
     assert "2 succeeded, 1 unknown" in shown.getvalue()

@@ -614,6 +614,30 @@ async def test_what_was_never_sent_is_sent_by_the_next_run(
     assert all(told[each].succeeded for each in {*ids} - sent | {"0"})
 
 
+async def test_what_was_refused_and_waits_for_its_retry_is_sent_by_the_next_run(
+    service: Service, journal: Path
+) -> None:
+    """Closed early then, its outcome is not unknown: nothing was processed."""
+    service.refuse("1", 36009002, 429)
+    waits = asyncio.Event()
+
+    async def sleep(_: float) -> None:
+        waits.set()
+        await asyncio.Event().wait()
+
+    async with new_client(httpx.MockTransport(service), max_retries=5, sleep=sleep) as client:
+        cancel = client.return_refund.cancel_order
+        batch = run_batch(cancel, orders("1"), key=order_id, journal=journal, drain=0)
+        taking = asyncio.ensure_future(anext(batch))
+        await waits.wait()
+        taking.cancel()
+        await asyncio.wait([taking])
+        assert [each.key for each in batch.unfinished] == ["1"]
+        service.answers.clear()
+        told = await outcomes(run_batch(cancel, orders("1"), key=order_id, journal=journal))
+    assert (told["1"].status, told["1"].resumed) == ("succeeded", False)
+
+
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
         while not condition():  # noqa: ASYNC110 - nothing tells when

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Iterable, Sized
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from os import PathLike
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import attrs
 
+from .._callbacks import check_callable, reject_coroutine_function
 from .._closing import ClosedOnExit
 from ..errors import TikTokShopError
 from .claims import Claims, opened
@@ -33,11 +34,12 @@ class Unfinished:
 
 
 class Batch(ClosedOnExit, Generic[O]):
-    """The outcomes of a batch, to be iterated once.
+    """The outcomes of a batch, to be iterated once, by one task at a time.
 
     Nothing starts before the first outcome is asked for. Closing it early, by ``aclose``, by the
     end of its block, or because the task that waits for an outcome is cancelled, starts nothing
-    new and gives what is in flight ``drain`` seconds.
+    new and gives what is in flight ``drain`` seconds. Any task may call ``aclose``: the iteration
+    of another one ends then.
     """
 
     def __init__(
@@ -54,6 +56,10 @@ class Batch(ClosedOnExit, Generic[O]):
         stop_on: Callable[[O], object] | None,
     ) -> None:
         """Make a batch of ``work``, which turns an item into an outcome; for writers of such."""
+        for name, function in {"key": key, "stop_on": stop_on}.items():
+            if function is not None:
+                check_callable(name, function)
+                reject_coroutine_function(name, function)
         desk = _Desk(work, stop_on)
         self._driver = desk.driver = Driver(
             desk.work_on, items, concurrency=concurrency, ordered=ordered, drain=drain
@@ -63,7 +69,8 @@ class Batch(ClosedOnExit, Generic[O]):
         self._tally = desk.tally = Tally(total, progress, lambda: driver.in_flight)
         self._key = key
         self._outcomes = desk.outcomes(journal)
-        self._was_cut_off = False
+        self._has_ended = desk.has_ended
+        self._is_taking = self._is_closing = self._was_cut_off = False
 
     @property
     def progress(self) -> Progress:
@@ -72,11 +79,12 @@ class Batch(ClosedOnExit, Generic[O]):
 
     @property
     def unfinished(self) -> list[Unfinished]:
-        """What was begun and has no outcome, after an early end: each may have happened."""
-        key = self._key
+        """What was begun and has no outcome, after an early end: each may have happened.
+
+        The key is None where ``key`` fails.
+        """
         return [
-            Unfinished(key=key(item) if key else None, request=item)
-            for item in self._driver.unfinished
+            Unfinished(key=self._key_of(item), request=item) for item in self._driver.unfinished
         ]
 
     @property
@@ -94,15 +102,39 @@ class Batch(ClosedOnExit, Generic[O]):
                 "the batch was closed when the wait for an outcome was cancelled.",
                 hint="Run the rest as a new batch; with a journal that is the same input again.",
             )
+        if self._is_taking:
+            raise TikTokShopError("another task is waiting for an outcome of this batch.")
+        if self._is_closing:
+            await self._has_ended.wait()
+            raise StopAsyncIteration
+        self._is_taking = True
         try:
             return await anext(self._outcomes)
         except asyncio.CancelledError:
             self._was_cut_off = True
             raise
+        finally:
+            self._is_taking = False
 
     async def aclose(self) -> None:
         """Start nothing new, and wait for what is in flight, ``drain`` seconds at most."""
-        await self._outcomes.aclose()
+        was_closing, self._is_closing = self._is_closing, True
+        if self._is_taking:  # that task closes it
+            self._driver.close()
+            await self._has_ended.wait()
+        elif was_closing:
+            await self._has_ended.wait()
+        else:
+            try:
+                await self._outcomes.aclose()
+            finally:
+                self._has_ended.set()
+
+    def _key_of(self, item: Any) -> str | None:
+        if self._key is not None:
+            with suppress(Exception):  # it may be what ended the batch
+                return self._key(item)
+        return None
 
 
 class _Desk(Generic[O]):
@@ -115,14 +147,16 @@ class _Desk(Generic[O]):
     def __init__(self, work: Work[O], stop_on: Callable[[O], object] | None) -> None:
         self._work = work
         self._stop_on = stop_on
+        self.has_ended = asyncio.Event()
 
     async def work_on(self, index: int, item: Any) -> O:
         outcome = await self._work(index, item, self.claims)
+        with suppress(asyncio.CancelledError):  # not at the cost of the outcome
+            await self.tally.add(outcome)
         try:
-            self.tally.add(outcome)
             if self._stop_on is not None and self._stop_on(outcome):
                 self.driver.stop()
-        except Exception as error:  # not at the cost of the outcome
+        except Exception as error:  # nor this
             self.driver.fail(error)
         return outcome
 
@@ -130,8 +164,11 @@ class _Desk(Generic[O]):
         self.tally.begin()
         try:
             async with opened(journal) as session, aclosing(self.driver.results()) as results:
-                self.claims = Claims(session, self.driver)
+                self.claims = Claims(session, self.driver, self.tally)
                 async for outcome in results:
                     yield outcome
         finally:
-            self.tally.end()
+            try:
+                await self.tally.end()
+            finally:
+                self.has_ended.set()

@@ -13,6 +13,7 @@ from .._sql.place import place_of
 from ..errors import InvalidArgumentError, JournalError
 from .driver import Driver
 from .journal import Busy, Claim, Claimed, Journal, JournalSession, Record
+from .progress import Tally
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 """Seconds between two looks at a request that another process has."""
@@ -21,9 +22,10 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 class Claims:
     """Gets requests for a batch, which waits for those that another process is at."""
 
-    def __init__(self, session: JournalSession, driver: Driver[Any, Any]) -> None:
+    def __init__(self, session: JournalSession, driver: Driver[Any, Any], tally: Tally) -> None:
         self.journal = session
         self._driver = driver
+        self._tally = tally
 
     async def claim(self, key: str, *, idempotency_key: str | None = None) -> Claim | Record:
         """Return a claim, or what is final; `InvalidArgumentError` for a key that cannot be used.
@@ -37,10 +39,12 @@ class Claims:
         claimed = await self.journal.claim(key, idempotency_key=idempotency_key)
         if isinstance(claimed, Busy) and not claimed.is_own:
             async with self.aside():
-                while isinstance(claimed, Busy) and not claimed.is_own:
-                    pause = max(claimed.seconds_left, SHORTEST_PAUSE)
-                    await asyncio.sleep(min(pause, LONGEST_PAUSE))
-                    claimed = await self.journal.claim(key, idempotency_key=idempotency_key)
+                with self._tally.waiting():
+                    while isinstance(claimed, Busy) and not claimed.is_own:
+                        await self._tally.notify()
+                        pause = max(claimed.seconds_left, SHORTEST_PAUSE)
+                        await asyncio.sleep(min(pause, LONGEST_PAUSE))
+                        claimed = await self.journal.claim(key, idempotency_key=idempotency_key)
         if not isinstance(claimed, Claim) and claimed.is_own:
             raise InvalidArgumentError(
                 f"the key {key!r} came before in this batch, so this request was not sent.",

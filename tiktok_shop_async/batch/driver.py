@@ -12,6 +12,7 @@ from collections.abc import (
     Awaitable,
     Callable,
     Coroutine,
+    Generator,
     Iterable,
 )
 from contextlib import asynccontextmanager
@@ -73,7 +74,7 @@ class Driver(Generic[Item, R]):
         self._aside: set[Task[R]] = set()
         self._finished: _Finished[R] = _InOrder() if ordered else _AsTheyCome()
         self._pump: Task[None] | None = None
-        self._is_stopped = False
+        self._is_stopped = self._is_closed = False
         self._error: BaseException | None = None
         self._more_errors = 0
         self._news: asyncio.Future[None] | None = None
@@ -100,7 +101,7 @@ class Driver(Generic[Item, R]):
                 while (result := finished.next()) is not _NOTHING:
                     self._room.release()
                     yield result
-                if self._pump is None and not self._in_flight:
+                if self._is_closed or (self._pump is None and not self._in_flight):
                     break
                 self._news = asyncio.get_running_loop().create_future()
                 await self._news
@@ -118,6 +119,11 @@ class Driver(Generic[Item, R]):
         self._is_stopped = True
         if self._pump is not None:
             self._pump.cancel()
+
+    def close(self) -> None:
+        """End the iteration of the results, in whatever task it is, as closing them does."""
+        self._is_closed = True
+        self._tell()
 
     def fail(self, error: BaseException) -> None:
         """Start no new item, and raise ``error`` after the results of those in flight."""
@@ -143,14 +149,14 @@ class Driver(Generic[Item, R]):
         """Start the items one by one, as soon as there is a place for another one."""
         room, places, work, in_flight = self._room, self._places, self._work, self._in_flight
         done, create_task = self._work_ended, asyncio.create_task
-        read, close = _reader(self._items)
+        is_async, read, close = _reader(self._items)
         index, has_place = 0, False
         try:
             while True:
                 await room.acquire()
                 has_place = await places.acquire()
                 item = read()
-                if close is not None:
+                if is_async:
                     item = await item
                 if item is _NOTHING:
                     return
@@ -165,8 +171,7 @@ class Driver(Generic[Item, R]):
         finally:
             if has_place:
                 places.release()  # somebody may want to come back from aside
-            if close is not None:
-                await close()
+            await close()
 
     def _pump_ended(self, pump: Task[None]) -> None:
         self._pump = None
@@ -289,15 +294,20 @@ def _cancelled_from_outside(what: str) -> RuntimeError:
 
 def _reader(
     items: Source[Any],
-) -> tuple[Callable[[], Any], Callable[[], Awaitable[object]] | None]:
-    """Return what reads the next item; for an async source, to be awaited, and what closes it."""
+) -> tuple[bool, Callable[[], Any], Callable[[], Awaitable[None]]]:
+    """Return whether reading is to be awaited, what reads the next item, and what closes."""
     if isinstance(items, AsyncIterable):
-        iterator = aiter(items)
+        source = aiter(items)
 
-        async def close() -> None:
-            if isinstance(iterator, AsyncGenerator):
-                await iterator.aclose()
+        async def close_async() -> None:
+            if isinstance(source, AsyncGenerator):
+                await source.aclose()
 
-        return (lambda: anext(iterator, _NOTHING)), close
+        return True, (lambda: anext(source, _NOTHING)), close_async
     plain = iter(items)
-    return (lambda: next(plain, _NOTHING)), None
+
+    async def close() -> None:
+        if isinstance(plain, Generator):
+            plain.close()
+
+    return False, (lambda: next(plain, _NOTHING)), close

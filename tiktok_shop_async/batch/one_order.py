@@ -311,6 +311,9 @@ class OneOrder:
     async def _decided(self, outcome: CancelOutcome) -> CancelOutcome:
         """Wait until a pending cancellation is decided, or for as long as is wanted."""
         until, pause = self._session.timer() + self._batch.wait_for_pending, FIRST_POLL
+        if outcome.resumed and outcome.status == PENDING and self._batch.wait_for_pending:
+            with suppress(TikTokShopError):  # it may have been decided long ago
+                outcome = await self._as_it_is_now(outcome)
         while outcome.status == PENDING and (left := until - self._session.timer()) > 0:
             await self._sleep_aside(min(pause, left))
             pause = min(pause * 1.5, LONGEST_POLL)
@@ -319,6 +322,14 @@ class OneOrder:
         return attrs.evolve(outcome, elapsed=self._elapsed)
 
     async def _as_it_is_now(self, outcome: CancelOutcome) -> CancelOutcome:
+        if outcome.cancel_id is None:  # it is pending by what others have asked for
+            found = await look(self._sent_as, self._batch.lookup, sent_at=None)
+            status = {"confirmed": CONFIRMED, "pending": PENDING}.get(found.status)
+            if status is None:
+                return outcome
+            return attrs.evolve(
+                outcome, status=status, cancel_id=found.cancel_id, message=found.evidence
+            )
         cancellations = await self._batch.lookup.cancellations(self._wanted.order_id)
         for each in cancellations:
             if each.cancel_id == outcome.cancel_id:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeAlias
 
 import attrs
 
+from .._callbacks import Callback
 from .outcome import Outcome
+
+logger = logging.getLogger(__name__)
 
 TELL_EVERY = 0.1
 """Seconds between two reports of progress, at least."""
@@ -28,6 +33,8 @@ class Progress:
     resumed: int
     """How many of them were in the journal already."""
     in_flight: int
+    waiting: int = 0
+    """How many requests another process has, whose outcome, or the end of its lease, is awaited."""
     elapsed: float
     """Seconds since the batch was started."""
 
@@ -38,6 +45,7 @@ class Progress:
 
 
 OnProgress: TypeAlias = Callable[[Progress], object]
+"""A function, or a coroutine function, which is awaited; an exception that it raises is logged."""
 
 
 class Tally:
@@ -51,32 +59,46 @@ class Tally:
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
         self._total = total
-        self._tell = tell
+        self._tell = None if tell is None else Callback(tell, "progress", logger)
         self._in_flight = in_flight
         self._timer = timer
         self._began: float | None = None
         self._told = 0.0
         self._counts: Counter[str] = Counter()
         self._resumed = 0
+        self._waiting = 0
 
     def begin(self) -> None:
         """Start the clock."""
         self._began = self._timer()
 
-    def add(self, outcome: Outcome[Any]) -> None:
-        """Count an outcome, and tell of it if it is time."""
+    async def add(self, outcome: Outcome[Any]) -> None:
+        """Count an outcome, and notify of it if it is time."""
         self._counts[outcome.status] += 1
         self._resumed += outcome.resumed
+        await self.notify()
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Count a request that another process has."""
+        self._waiting += 1
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+
+    async def notify(self) -> None:
+        """Notify of the progress, unless that was done a moment ago."""
         if self._tell is not None:
             now = self._timer()
             if now - self._told >= TELL_EVERY:
                 self._told = now
-                self._tell(self.snapshot())
+                await self._tell.wait(self.snapshot())
 
-    def end(self) -> None:
-        """Tell how it came out."""
+    async def end(self) -> None:
+        """Notify of the progress in the end."""
         if self._tell is not None:
-            self._tell(self.snapshot())
+            await self._tell.wait(self.snapshot())
 
     def snapshot(self) -> Progress:
         """Return how far it is now."""
@@ -86,6 +108,7 @@ class Tally:
             counts=MappingProxyType(dict(self._counts)),
             resumed=self._resumed,
             in_flight=self._in_flight(),
+            waiting=self._waiting,
             elapsed=0.0 if self._began is None else self._timer() - self._began,
         )
 
@@ -118,6 +141,8 @@ class RichProgress:
     def __call__(self, progress: Progress) -> None:
         """Show how far the batch is."""
         counts = ", ".join(f"{count} {status}" for status, count in progress.counts.items())
+        if progress.waiting:
+            counts += f" ({progress.waiting} waiting for another process)"
         self._bars.update(
             self._bar,
             completed=progress.done,

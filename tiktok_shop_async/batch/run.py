@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
@@ -210,6 +211,10 @@ class _Calls(Generic[T]):
         turn.sends += 1
         try:
             response = await call
+        except asyncio.CancelledError as error:
+            if not getattr(error, "maybe_processed", True):
+                turn.maybe_sent = maybe_sent_before
+            raise
         except OutcomeUnknownError as error:
             turn.attempts += getattr(error, "attempts", 1)
             turn.is_final = not turn.may_repeat

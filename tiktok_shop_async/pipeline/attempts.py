@@ -132,6 +132,8 @@ class Attempts:
             # A cancellation, or the end of the program, stays what it is.
             if self._is_unknown and isinstance(error, Exception):
                 raise self._outcome_unknown(error) from error
+            if isinstance(error, asyncio.CancelledError):  # stays what it is; batches ask it
+                error.maybe_processed = self._maybe_processed  # type: ignore[attr-defined]
             raise
 
     async def _prepared(self, cipher: str | None) -> None:
