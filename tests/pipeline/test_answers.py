@@ -71,6 +71,7 @@ async def write(client: AsyncTikTokShop) -> Any:
         (36009044, "Seller inactive", 401, PermissionDeniedError, False),
         (25001021, "Reason does not fit", 200, InvalidRequestError, False),
         (99999999, "Something of its own", 200, TikTokAPIError, False),
+        (99999999, "Something of its own", 401, PermissionDeniedError, False),
         (99999999, "Something of its own", 503, ServiceUnavailableError, True),
     ],
 )  # fmt: skip

@@ -154,11 +154,12 @@ def meaning_of_code(code: int, message: str, http_status: int) -> Meaning:
         return next(faults, _MEANINGS[code])
     if code in _MEANINGS:
         return _MEANINGS[code]
-    if http_status >= 500 or http_status in (408, 429):
+    # 401 is about who calls, not about this request: a batch may go on with another token.
+    if http_status >= 500 or http_status in (401, 408, 429):
         return meaning_of_status(http_status)
-    if http_status not in (401, 403) and names_internal_failure(message):
+    if http_status != 403 and names_internal_failure(message):
         return Meaning(ServiceUnavailableError, retryable=True)
-    return Meaning(TikTokAPIError, _CHECK_ACCESS if http_status == 401 else None)
+    return Meaning(TikTokAPIError)
 
 
 def meaning_of_status(http_status: int) -> Meaning:
