@@ -49,6 +49,7 @@ REJECTED: list[tuple[Callable[..., object], str, list[Any]]] = [
     (client, "deadline", NOT_NUMBERS),
     (client, "max_retries", NOT_COUNTS),
     (client, "max_in_flight", [*NOT_COUNTS, 0]),
+    (client, "max_response_bytes", [*NOT_COUNTS, 0]),
     (client, "auth", ["token", {"access_token": "x"}]),
     (client, "http_client", [httpx.Client(), httpx.AsyncClient, "http://x", httpx]),
     (client, "transport", [httpx.HTTPTransport(), httpx.AsyncHTTPTransport, "http://x", object()]),
@@ -85,9 +86,9 @@ REJECTED: list[tuple[Callable[..., object], str, list[Any]]] = [
 @pytest.mark.parametrize(
     ("make", "argument", "value"),
     [
-        pytest.param(make, argument, value, id=f"{make.__name__}-{argument}-{value!r:.30}")
-        for make, argument, values in REJECTED
-        for value in values
+        pytest.param(make, argument, value, id=f"{make.__name__}-{argument}-{group}-{number}")
+        for group, (make, argument, values) in enumerate(REJECTED)
+        for number, value in enumerate(values)
     ],
 )
 def test_a_wrong_argument_is_rejected_with_its_name(
