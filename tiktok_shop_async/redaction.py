@@ -73,7 +73,8 @@ def _masked(found: re.Match[str]) -> str:
 
 @lru_cache(maxsize=256)
 def _longest_run(secret: str) -> str:
-    return max(re.findall(r"[A-Za-z0-9]*", secret), key=len)
+    runs: list[str] = re.findall(r"[A-Za-z0-9]*", secret)
+    return max(runs, key=len)
 
 
 @lru_cache(maxsize=256)
