@@ -333,9 +333,12 @@ async def test_a_file_without_certificates_is_named_by_the_call(
     from tiktok_shop_async.pipeline import connections
 
     environment.setattr(connections, "_new_ssl_context", connections._new_ssl_context.__wrapped__)
-    async with client(base_url="https://127.0.0.1:1") as shop:
-        with pytest.raises(InvalidArgumentError, match="SSL_CERT_FILE"):
-            await shop.authorization.get_authorized_shops()
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        async with client(base_url=f"https://127.0.0.1:{port}") as shop:
+            with pytest.raises(InvalidArgumentError, match="SSL_CERT_FILE"):
+                await shop.authorization.get_authorized_shops()
 
 
 async def test_a_certificate_that_is_not_trusted_gets_a_hint() -> None:
