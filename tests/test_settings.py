@@ -49,6 +49,7 @@ REJECTED: list[tuple[Callable[..., object], str, list[Any]]] = [
     (client, "deadline", NOT_NUMBERS),
     (client, "max_retries", NOT_COUNTS),
     (client, "max_in_flight", [*NOT_COUNTS, 0]),
+    (client, "max_response_bytes", [*NOT_COUNTS, 0]),
     (client, "auth", ["token", {"access_token": "x"}]),
     (client, "http_client", [httpx.Client(), httpx.AsyncClient, "http://x", httpx]),
     (client, "transport", [httpx.HTTPTransport(), httpx.AsyncHTTPTransport, "http://x", object()]),
@@ -85,9 +86,9 @@ REJECTED: list[tuple[Callable[..., object], str, list[Any]]] = [
 @pytest.mark.parametrize(
     ("make", "argument", "value"),
     [
-        pytest.param(make, argument, value, id=f"{make.__name__}-{argument}-{value!r:.30}")
-        for make, argument, values in REJECTED
-        for value in values
+        pytest.param(make, argument, value, id=f"{make.__name__}-{argument}-{group}-{number}")
+        for group, (make, argument, values) in enumerate(REJECTED)
+        for number, value in enumerate(values)
     ],
 )
 def test_a_wrong_argument_is_rejected_with_its_name(
@@ -332,9 +333,12 @@ async def test_a_file_without_certificates_is_named_by_the_call(
     from tiktok_shop_async.pipeline import connections
 
     environment.setattr(connections, "_new_ssl_context", connections._new_ssl_context.__wrapped__)
-    async with client(base_url="https://127.0.0.1:1") as shop:
-        with pytest.raises(InvalidArgumentError, match="SSL_CERT_FILE"):
-            await shop.authorization.get_authorized_shops()
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        async with client(base_url=f"https://127.0.0.1:{port}") as shop:
+            with pytest.raises(InvalidArgumentError, match="SSL_CERT_FILE"):
+                await shop.authorization.get_authorized_shops()
 
 
 async def test_a_certificate_that_is_not_trusted_gets_a_hint() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from types import TracebackType
 
+import httpx
+
 from .errors import TikTokShopError
 from .redaction import redact
 
@@ -67,9 +69,19 @@ def bare_cause(
     if isinstance(error, OSError):  # the system's: no secret is in them, and their numbers help
         bare: BaseException = error
     else:
-        bare = type(error).__new__(type(error))
+        bare = _blank(type(error))
         bare.args = (redact(str(error), secrets),)
+        if isinstance(bare, httpx.HTTPError):
+            bare._request = None  # httpx asks for it
     below = error.__cause__ or error.__context__
     bare.__traceback__ = bare.__context__ = None
     bare.__cause__ = bare_cause(below, secrets, depth - 1)
     return bare
+
+
+def _blank(kind: type[BaseException]) -> BaseException:
+    """Return an error of a type without calling its ``__init__``, or of the next best type."""
+    try:
+        return kind.__new__(kind)
+    except TypeError:  # as groups do, which anyio raises for several addresses
+        return Exception()

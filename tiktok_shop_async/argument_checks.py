@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -80,35 +80,6 @@ def check_text(value: object, argument: str, example: str) -> None:
         raise invalid(argument, f"text such as {example}, or None", value)
 
 
-def check_parts(
-    *,
-    http_client: object,
-    transport: object,
-    retry_policy: object,
-    limiter: object,
-    clock: object,
-    sleep: object,
-) -> None:
-    """Reject parts of a client that lack what it calls."""
-    _check_http_client(http_client)
-    check_transport(transport)
-    _check_limiter(limiter)
-    check_function(clock, "clock", "callable without arguments")
-    for name, function in (("sleep", sleep), ("retry_policy", retry_policy)):
-        if function is not None:
-            check_function(function, name, "callable with one argument, or None")
-
-
-def _check_http_client(http_client: object) -> None:
-    """Reject what is no asynchronous client of httpx."""
-    if http_client is None or isinstance(http_client, httpx.AsyncClient):
-        return
-    hint = None
-    if isinstance(http_client, httpx.Client):
-        hint = "httpx.Client blocks the event loop; make an httpx.AsyncClient."
-    raise invalid("http_client", "an httpx.AsyncClient or None", http_client, hint)
-
-
 def check_transport(transport: object) -> None:
     """Reject what cannot send requests asynchronously."""
     if transport is None:
@@ -121,35 +92,6 @@ def check_transport(transport: object) -> None:
     if isinstance(transport, httpx.BaseTransport):
         hint = "This one is synchronous; httpx.AsyncHTTPTransport is the asynchronous one."
     raise invalid("transport", "an httpx.AsyncBaseTransport or None", transport, hint)
-
-
-def _check_limiter(limiter: object) -> None:
-    """Reject what lacks a method of the `Limiter` protocol."""
-    if limiter is None:
-        return
-    from .pipeline.limiter import Limiter
-
-    needed = [name for name in vars(Limiter) if not name.startswith("_")]
-    missing = [name for name in needed if not callable(getattr(limiter, name, None))]
-    if missing or isinstance(limiter, type):
-        raise invalid(
-            "limiter",
-            "a limiter such as LearningLimiter(), or None",
-            limiter,
-            f"It has no {', '.join(missing)}." if missing else "Make an instance of the class.",
-        )
-
-
-def checked_observers(observers: object) -> tuple[Any, ...]:
-    """Return observers as a tuple; reject what is no sequence of functions."""
-    if callable(observers):
-        raise invalid("observers", "a sequence of callables", observers, "Pass [observer].")
-    if isinstance(observers, (str, bytes, Mapping)) or not isinstance(observers, Iterable):
-        raise invalid("observers", "a sequence of callables", observers)
-    given = tuple(observers)
-    for observer in given:
-        check_function(observer, "an observer", "callable with one event")
-    return given
 
 
 def _shown(value: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Awaitable, Callable, KeysView, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -12,13 +12,21 @@ import httpx
 
 from ._closing import ClosedOnExit, warn_unclosed
 from ._not_pickled import NotPickled
-from .argument_checks import check_parts, checked_observers, invalid
 from .client_options import (
     DEFAULT_BASE_URL,
     DEFAULT_MAX_RESPONSE_BYTES,
     DEFAULT_TIMEOUT,
     ClientOptions,
     from_environment,
+)
+from .client_parts import (
+    HiddenArguments,
+    check_auth,
+    check_parts,
+    check_versions,
+    checked_observers,
+    checked_shop_name,
+    refuse_together,
 )
 from .credentials import Secret, problem_of
 from .errors import InvalidArgumentError, ResponseDecodeError
@@ -104,9 +112,9 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
         }
         del app_secret, access_token, shop_cipher, category_asset_cipher  # tracebacks show locals
         is_given = any(each.is_given for each in credentials.values())
-        _refuse_together("auth", auth, is_given or None)
-        _refuse_together("http_client", http_client, transport, proxy)
-        _refuse_together("transport", transport, proxy)
+        refuse_together("auth", auth, is_given or None)
+        refuse_together("http_client", http_client, transport, proxy)
+        refuse_together("transport", transport, proxy)
         check_parts(
             http_client=http_client,
             transport=transport,
@@ -117,7 +125,7 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
         )
         observers = checked_observers(observers)
         check_network_settings(verify, trust_env)
-        _check_auth(auth)
+        check_auth(auth)
         options = ClientOptions(
             app_key=app_key,
             app_secret=secret,
@@ -131,7 +139,7 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
             is_borrowed=http_client is not None,
         )
         if api_versions:
-            _check_versions(api_versions)
+            check_versions(api_versions)
         self._given_auth: AuthState | dict[str, Any] = auth or {
             name: each.optional(name) for name, each in credentials.items()
         }
@@ -162,9 +170,9 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
         Also read: ``TIKTOK_ACCESS_TOKEN`` (or ``TIKTOK_APP_ACCESS_KEY``), ``TIKTOK_SHOP_CIPHER``,
         ``TIKTOK_BASE_URL``. Arguments given here win.
         """
-        names, given = frozenset(arguments), _HiddenArguments(arguments)
+        names, given = frozenset(arguments), HiddenArguments(arguments)
         del arguments  # tracebacks can show local variables
-        return cls(**_HiddenArguments({**from_environment(skip=names), **given}))
+        return cls(**HiddenArguments({**from_environment(skip=names), **given}))
 
     @cached_property
     def _auth(self) -> AuthState:
@@ -204,14 +212,14 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
         cipher, token = Secret(shop_cipher), Secret(access_token)
         del shop_cipher, access_token  # tracebacks can show local variables
         has_cipher, has_token = cipher.is_given or None, token.is_given or None
-        _refuse_together("auth", auth, has_cipher, has_token)
-        _refuse_together("shop_id", shop_id, has_cipher, shop_code)
-        _refuse_together("shop_code", shop_code, has_cipher)
+        refuse_together("auth", auth, has_cipher, has_token)
+        refuse_together("shop_id", shop_id, has_cipher, shop_code)
+        refuse_together("shop_code", shop_code, has_cipher)
         if all(each is None for each in (auth, has_cipher, shop_id, shop_code, has_token)):
             raise InvalidArgumentError(
                 "for_shop needs a shop, an access_token or an auth state.", argument="shop_id"
             )
-        _check_auth(auth)
+        check_auth(auth)
         view = self._new_view()
         if has_token:
             from .auth import AuthState
@@ -224,9 +232,12 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
         elif has_cipher:
             auth = self._auth.for_shop(cipher.optional("shop_cipher"))
         if shop_id is not None:
-            auth = self._named_shop(auth or self._auth, "id", _shop_name(shop_id, "shop_id"))
+            name = checked_shop_name(shop_id, "shop_id")
+            auth = self._named_shop(auth or self._auth, "id", name)
         elif shop_code is not None:
-            auth = self._named_shop(auth or self._auth, "code", _shop_name(shop_code, "shop_code"))
+            auth = self._named_shop(
+                auth or self._auth, "code", checked_shop_name(shop_code, "shop_code")
+            )
         assert auth is not None, "one of the arguments led to a state"
         view._given_auth = auth
         return view
@@ -353,48 +364,3 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
         state = "closed" if self._session.closed else "open"
         kind = "view of " if self._is_view else ""
         return f"<{kind}{type(self).__name__} app_key={self._session.options.app_key!r} {state}>"
-
-
-class _HiddenArguments:
-    """Keyword arguments to pass on, secrets among them, with a repr that shows none."""
-
-    def __init__(self, arguments: Mapping[str, Any]) -> None:
-        self._arguments = arguments
-
-    def keys(self) -> KeysView[str]:
-        return self._arguments.keys()
-
-    def __getitem__(self, name: str) -> Any:
-        return self._arguments[name]
-
-
-def _check_auth(auth: object) -> None:
-    if auth is None:
-        return
-    from .auth import AuthState
-
-    if not isinstance(auth, AuthState):
-        raise invalid("auth", "an AuthState or None", auth)
-
-
-def _shop_name(value: object, argument: str) -> str:
-    """Return a shop's id or code as the service writes it; an id may be given as a number."""
-    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-        return str(value)
-    if not isinstance(value, str) or not value:
-        raise invalid(argument, "text that is not empty", value)
-    return value
-
-
-def _check_versions(api_versions: Mapping[str, str]) -> None:
-    from .resources._lookup import operation
-
-    for operation_id, version in api_versions.items():
-        operation(operation_id).check_version(version)
-
-
-def _refuse_together(name: str, value: object, *others: object) -> None:
-    if value is not None and any(other is not None for other in others):
-        raise InvalidArgumentError(
-            f"{name} is given together with an argument that it replaces.", argument=name
-        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from html.entities import codepoint2name
 
@@ -48,11 +48,16 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     A secret is found as it is, escaped by JSON, HTML or a Python ``repr``, and percent-encoded.
     """
     for secret in secrets:
-        if len(secret) < MIN_LENGTH or secret.lower() in _WORDS:
-            continue
-        if _longest_run(secret) in text:  # which no encoding changes, and is found in no time
-            text = _pattern(secret).sub(MASK, text)
+        if len(secret) >= MIN_LENGTH and secret.lower() not in _WORDS:
+            text = replace_all_forms(text, secret, lambda: MASK)
     return _NAMED_SECRET.sub(_masked, text)
+
+
+def replace_all_forms(text: str, secret: str, mask: Callable[[], str]) -> str:
+    """Replace a secret as it is, escaped by JSON, HTML or a ``repr``, and percent-encoded."""
+    if _longest_run(secret) not in text:  # which no encoding changes, and is found in no time
+        return text
+    return _pattern(secret).sub(lambda _: mask(), text)
 
 
 def excerpt(body: bytes, secrets: Iterable[str] = (), limit: int = 300) -> str:
@@ -73,7 +78,8 @@ def _masked(found: re.Match[str]) -> str:
 
 @lru_cache(maxsize=256)
 def _longest_run(secret: str) -> str:
-    return max(re.findall(r"[A-Za-z0-9]*", secret), key=len)
+    runs: list[str] = re.findall(r"[A-Za-z0-9]*", secret)
+    return max(runs, key=len)
 
 
 @lru_cache(maxsize=256)

@@ -126,3 +126,31 @@ async def test_redirects_are_not_followed(client: AsyncTikTokShop, shop: FakeSho
     with pytest.raises(TikTokShopError, match="redirect"):
         await client.order.get_order_detail(ids=["1"])
     assert len(shop.requests) == 1
+
+
+async def test_causes_are_chained_as_copies_without_request_and_frames(
+    client: AsyncTikTokShop, shop: FakeShop
+) -> None:
+    """Their types, texts and numbers stay, so that programs can go on looking at them."""
+    refused = ConnectionRefusedError(111, "refused")
+
+    def fail(request: httpx.Request) -> httpx.Response:
+        try:
+            raise ExceptionGroup("all addresses failed", [refused]) from refused
+        except ExceptionGroup as group:
+            raise httpx.ConnectError("no address", request=request) from group
+
+    shop.answers.append(fail)
+    with pytest.raises(ConnectError) as caught:
+        await client.order.get_order_detail(ids=["1"])
+    first = caught.value.__cause__
+    assert type(first) is httpx.ConnectError
+    assert str(first) == "no address"
+    assert first.__traceback__ is None
+    with pytest.raises(RuntimeError, match="request"):
+        _ = first.request
+    second = first.__cause__
+    assert second is not None
+    assert "all addresses failed" in str(second)
+    assert second.__cause__ is refused
+    assert refused.errno == 111

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -141,6 +142,24 @@ async def test_equal_values_have_equal_masks_and_ids_stay(path: Path) -> None:
     assert json.loads(data["text"])["phone_number"] == address["phone_number"]
     assert data["said"] == f"not {data['token']}!"
     assert not any(secret in path.read_text() for secret in (*SECRETS, "call me", "555"))
+
+
+async def test_secrets_are_masked_in_encoded_forms_too(path: Path) -> None:
+    """As in a message that quotes a URL, or JSON within JSON."""
+    cipher = "ROW_ci+pher/8Yx=&%"
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        message = f"{request.url} {json.dumps(json.dumps({'x': cipher}))} {quote(cipher)}"
+        return httpx.Response(200, json={"code": 0, "message": message, "data": {}})
+
+    async with (
+        record(path, transport=httpx.MockTransport(answer)) as transport,
+        new_client(transport, shop_cipher=cipher) as client,
+    ):
+        await client.order.get_order_detail(ids=["1"])
+    kept = path.read_text()
+    assert "ci+pher" not in kept
+    assert "ci%2Bpher" not in kept
 
 
 async def test_more_names_can_be_masked(path: Path) -> None:

@@ -55,7 +55,7 @@ class Token(NotPickled):
         user_type: int = UserType.SELLER,
         granted_scopes: tuple[str, ...] = (),
     ) -> None:
-        self.__attrs_init__(  # type: ignore[attr-defined]  # attrs makes it
+        self.__attrs_init__(
             access_token=access_token,
             refresh_token=refresh_token,
             access_token_expires_at=access_token_expires_at,

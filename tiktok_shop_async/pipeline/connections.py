@@ -29,11 +29,11 @@ from .environment import (
     is_about_certificates,
     new_ssl_context,
 )
-from .proxies import ProxyRules
 from .threads import shared_in_thread
 
 if TYPE_CHECKING:
     from .direct import DirectConnection
+    from .proxies import ProxyRules
 
 KEEPALIVE_EXPIRY = 15.0
 """Seconds that an idle connection is kept: less than most servers keep theirs."""
@@ -250,7 +250,11 @@ class _Body(httpx.AsyncByteStream):
 
 def _environment_rules() -> ProxyRules | None:
     proxies = environment_proxies()
-    return ProxyRules(proxies, getproxies().get("no", "")) if proxies else None
+    if not proxies:
+        return None
+    from .proxies import ProxyRules
+
+    return ProxyRules(proxies, getproxies().get("no", ""))
 
 
 _ssl_contexts_lock = threading.Lock()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from .._personal_data import PERSONAL_FIELDS, SECRET_FIELDS, names_of
+from ..redaction import replace_all_forms
 
 __all__ = ["MASK", "PERSONAL_FIELDS", "SECRET_FIELDS", "Masking", "json_in", "names_of", "stays"]
 
@@ -56,8 +58,8 @@ class Masking:
             masked = self.masked(nested)
             return text if masked == nested else json.dumps(masked, ensure_ascii=False)
         for secret in sorted(self.secrets, key=len, reverse=True):
-            if len(secret) >= _SHORTEST_SECRET and secret in text:
-                text = text.replace(secret, self._mask(secret))
+            if len(secret) >= _SHORTEST_SECRET:
+                text = replace_all_forms(text, secret, partial(self._mask, secret))
         return text
 
     def _mask(self, text: str) -> str:
