@@ -29,11 +29,11 @@ from .environment import (
     is_about_certificates,
     new_ssl_context,
 )
-from .proxies import ProxyRules
 from .threads import shared_in_thread
 
 if TYPE_CHECKING:
     from .direct import DirectConnection
+    from .proxies import ProxyRules
 
 KEEPALIVE_EXPIRY = 15.0
 """Seconds that an idle connection is kept: less than most servers keep theirs."""
@@ -107,9 +107,9 @@ class ConnectionStackTransport(httpx.AsyncBaseTransport):
             context = None if url.scheme == "http" else await self._ssl_context()
             return _SingleUseConnection(proxy, context)
         # Importing what connects must not hold up the event loop.
-        direct_connection = self._direct or await shared_in_thread(_direct_connection)
-        self._direct = direct_connection
-        return direct_connection(url, self._ssl_context, self._keepalive_expiry, proxy)
+        if self._direct is None:
+            self._direct = await shared_in_thread(_direct_connection)
+        return self._direct(url, self._ssl_context, self._keepalive_expiry, proxy)
 
     async def _ssl_context(self) -> ssl.SSLContext:
         if self._context is None:  # reading the certificates must not hold up the event loop
@@ -250,7 +250,11 @@ class _Body(httpx.AsyncByteStream):
 
 def _environment_rules() -> ProxyRules | None:
     proxies = environment_proxies()
-    return ProxyRules(proxies, getproxies().get("no", "")) if proxies else None
+    if not proxies:
+        return None
+    from .proxies import ProxyRules
+
+    return ProxyRules(proxies, getproxies().get("no", ""))
 
 
 _ssl_contexts_lock = threading.Lock()

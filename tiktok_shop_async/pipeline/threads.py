@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from contextlib import suppress
-from contextvars import copy_context
 from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, TypeVarTuple, Unpack
@@ -50,6 +49,7 @@ async def shared_in_thread(function: Callable[[Unpack[A]], T], *args: *A) -> T:
 def _started(function: Callable[[], T]) -> Future[T]:
     """Return the result of ``function``, which runs in a thread."""
     from asyncio import get_running_loop
+    from contextvars import copy_context
 
     loop = get_running_loop()
     future: Future[T] = loop.create_future()
