@@ -121,6 +121,23 @@ async def test_a_connection_with_unasked_data_is_not_used_again(
         assert server.connections == 3
 
 
+async def test_connections_of_httpx_itself_are_used_once(
+    transport: ConnectionStackTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those through SOCKS proxies, and under respx: httpx does not look for excess."""
+    monkeypatch.setattr(connections, "_is_httpcore_replaced", lambda: True)
+
+    async def answer_twice(peer: Peer) -> None:
+        while await peer.request():
+            await peer.answer(ANSWER * 2)
+
+    async with serving(answer_twice) as server:
+        for _ in range(3):
+            assert (await fetch(transport, get(url(server)))).json() == {"code": 0}
+        assert server.connections == 3
+        await server.all_closed()
+
+
 async def test_an_expired_connection_is_closed_and_replaced() -> None:
     transport = ConnectionStackTransport(trust_env=False, keepalive_expiry=0.0)
     async with serving() as server:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import io
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import httpx
@@ -497,62 +499,65 @@ def test_it_holds_on_uvloop_too(certificates: Certificates) -> None:
         runner.run(main())
 
 
+@asynccontextmanager
+async def forwarding(tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+    """Run a proxy that forwards requests and opens tunnels, and yield its URL."""
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        writer.transport.abort()
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        writers = [writer]
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            verb, target, _ = head.split(b" ", 2)
+            address = httpx.URL(f"//{target.decode()}" if verb == b"CONNECT" else target.decode())
+            onward, back = await asyncio.open_connection(
+                address.host, address.port, family=socket.AF_INET
+            )
+            writers.append(back)
+            if verb == b"CONNECT":
+                writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+            else:
+                back.write(head)
+            await asyncio.gather(pump(reader, back), pump(onward, writer))
+        except (asyncio.CancelledError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            tasks.discard(task)
+            for each in writers:
+                each.transport.abort()
+
+    listener = await asyncio.start_server(forward, "127.0.0.1", 0, ssl=tls)
+    port = listener.sockets[0].getsockname()[1]
+    yield f"https://localhost:{port}" if tls else f"http://127.0.0.1:{port}"
+    listener.close()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks)
+
+
 class TestThroughAProxy:
     """A proxy's connections are reused by the same rule."""
 
-    @pytest.fixture
-    async def proxy(self) -> AsyncIterator[str]:
-        tasks: set[asyncio.Task[None]] = set()
-
-        async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            try:
-                while data := await reader.read(65536):
-                    writer.write(data)
-                    await writer.drain()
-            except OSError:
-                pass
-            writer.transport.abort()
-
-        async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.current_task()
-            assert task is not None
-            tasks.add(task)
-            try:
-                head = await reader.readuntil(b"\r\n\r\n")
-                verb, target, _ = head.split(b" ", 2)
-                if verb == b"CONNECT":
-                    host, _, port = target.decode().partition(":")
-                else:
-                    address = httpx.URL(target.decode())
-                    host, port = address.host, str(address.port)
-                onward, back = await asyncio.open_connection(host, int(port), family=socket.AF_INET)
-                if verb == b"CONNECT":
-                    writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
-                else:
-                    back.write(head)
-                await asyncio.gather(pump(reader, back), pump(onward, writer))
-            except (asyncio.CancelledError, asyncio.IncompleteReadError):
-                pass
-            finally:
-                tasks.discard(task)
-                writer.transport.abort()
-
-        listener = await asyncio.start_server(forward, "127.0.0.1", 0)
-        yield f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
-        listener.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks)
-
     @pytest.mark.parametrize("excess", EXCESS.values(), ids=EXCESS)
     async def test_excess_closes_the_connection(
-        self, security: Certificates | None, proxy: str, excess: Callable[[str], bytes]
+        self, security: Certificates | None, excess: Callable[[str], bytes]
     ) -> None:
         async def script(peer: RawPeer) -> None:
             while order := await peer.order():
                 await peer.write(response_to(order) + excess(order))
 
         async with (
+            forwarding() as proxy,
             raw_shop(script, server_side(security)) as shop,
             client_of(shop, security, proxy=proxy) as client,
         ):
@@ -563,20 +568,53 @@ class TestThroughAProxy:
             assert_honest(shop, reported)
             assert reported == {order: order for order in ORDERS}
 
-    async def test_a_clean_connection_is_reused(
-        self, security: Certificates | None, proxy: str
+    @pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+    @pytest.mark.parametrize("proxy_is_secure", [False, True])
+    def test_a_clean_connection_is_reused(
+        self,
+        security: Certificates | None,
+        certificates: Certificates,
+        proxy_is_secure: bool,
+        loop: Callable[[], asyncio.AbstractEventLoop],
     ) -> None:
+        """Also where TLS runs inside of TLS."""
+
         async def script(peer: RawPeer) -> None:
             while order := await peer.order():
                 await peer.write(response_to(order))
 
+        async def main() -> None:
+            async with (
+                forwarding(certificates.server if proxy_is_secure else None) as proxy,
+                raw_shop(script, server_side(security)) as shop,
+                client_of(shop, certificates, proxy=proxy) as client,
+            ):
+                reported = {order: await cancel(client, order) for order in ORDERS}
+                assert reported == {order: order for order in ORDERS}
+                assert shop.connections == 1
+
+        with asyncio.Runner(loop_factory=loop) as runner:
+            runner.run(main())
+
+    async def test_bytes_after_the_proxys_consent_are_refused(
+        self, certificates: Certificates
+    ) -> None:
+        """They come from nobody that was asked, and nothing was sent."""
+
+        async def consent(peer: RawPeer) -> None:
+            await peer.head()
+            await peer.write(b"HTTP/1.1 200 OK\r\n\r\n" + response_to("1"))
+            await peer.closed()
+
         async with (
-            raw_shop(script, server_side(security)) as shop,
-            client_of(shop, security, proxy=proxy) as client,
+            raw_shop(consent) as proxy,
+            client_of(
+                proxy, certificates, base_url="https://shop.example", proxy=proxy.base_url
+            ) as client,
         ):
-            reported = {order: await cancel(client, order) for order in ORDERS}
-            assert reported == {order: order for order in ORDERS}
-            assert shop.connections == 1
+            with pytest.raises(ConnectError) as caught:
+                await client.return_refund.cancel_order(order_id="1", cancel_reason="x")
+            assert not caught.value.maybe_sent
 
 
 async def test_reads_are_repeated_when_their_response_is_in_doubt() -> None:

@@ -107,9 +107,9 @@ class ConnectionStackTransport(httpx.AsyncBaseTransport):
             context = None if url.scheme == "http" else await self._ssl_context()
             return _SingleUseConnection(proxy, context)
         # Importing what connects must not hold up the event loop.
-        direct_connection = self._direct or await shared_in_thread(_direct_connection)
-        self._direct = direct_connection
-        return direct_connection(url, self._ssl_context, self._keepalive_expiry, proxy)
+        if self._direct is None:
+            self._direct = await shared_in_thread(_direct_connection)
+        return self._direct(url, self._ssl_context, self._keepalive_expiry, proxy)
 
     async def _ssl_context(self) -> ssl.SSLContext:
         if self._context is None:  # reading the certificates must not hold up the event loop

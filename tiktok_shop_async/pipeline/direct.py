@@ -133,9 +133,10 @@ class DirectConnection:
     async def _connected(self, timeout: float | None) -> Stream:  # noqa: ASYNC109
         with raised_as(httpx.ConnectError, httpx.ConnectTimeout):
             async with asyncio.timeout(timeout):
+                context = await self._context() if self._is_encrypted() else None
                 stream = await self._nearest()
                 try:
-                    await self._set_up(stream)
+                    await self._set_up(stream, context)
                 except BaseException:
                     stream.abort()
                     raise
@@ -153,11 +154,14 @@ class DirectConnection:
         _logger.debug("connected to %s port %s", url.host, _port(url))
         return stream
 
-    async def _set_up(self, stream: Stream) -> None:
+    def _is_encrypted(self) -> bool:
+        return "https" in (self._url.scheme, self._proxy and self._proxy.url.scheme)
+
+    async def _set_up(self, stream: Stream, context: ssl.SSLContext | None) -> None:
         proxy = self._proxy
         if proxy is not None and proxy.url.scheme == "https":
             try:
-                await self._encrypt(stream, proxy.url, proxy.ssl_context)
+                await _encrypt(stream, proxy.url, proxy.ssl_context or context)
             except OSError as error:
                 if is_about_certificates(error):
                     raise
@@ -165,15 +169,8 @@ class DirectConnection:
         if proxy is not None and not self._forwards:
             await _open_tunnel(stream, self._url, proxy)
         if self._url.scheme == "https":
-            await self._encrypt(stream, self._url, None)
+            await _encrypt(stream, self._url, context)
         await stream.settle()
-
-    async def _encrypt(
-        self, stream: Stream, url: httpx.URL, context: ssl.SSLContext | None
-    ) -> None:
-        context = context or await self._context()
-        context.set_alpn_protocols(["http/1.1"])
-        await stream.start_tls(context, url.raw_host.decode())
 
     def _target_of(self, request: httpx.Request) -> tuple[bytes, list[tuple[bytes, bytes]]]:
         """Return the target of the request line, and the headers."""
@@ -295,6 +292,12 @@ class _Body(httpx.AsyncByteStream):
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.finish(self._exchange)
+
+
+async def _encrypt(stream: Stream, url: httpx.URL, context: ssl.SSLContext | None) -> None:
+    assert context is not None, "it was made before connecting"
+    context.set_alpn_protocols(["http/1.1"])
+    await stream.start_tls(context, url.raw_host.decode())
 
 
 async def _open_tunnel(stream: Stream, url: httpx.URL, proxy: httpx.Proxy) -> None:
