@@ -156,6 +156,9 @@ async def test_texts_can_be_stored_whatever_characters_the_service_sent() -> Non
     body = rb'{"code":"0","message":"\ud83d","request_id":"r\udc00","data":{"cancel_id":"\ud800x"}}'
     response = await answered(cancel, body)
     assert (response.message, response.request_id) == ("\ufffd", "r\ufffd")
+    odd = rb'"message":"a\u0000","request_id":"\u0000b"'
+    nul = await answered(cancel, b'{"code":0,"data":{},%s}' % odd)
+    assert (nul.message, nul.request_id) == ("a\ufffd", "\ufffdb")
     assert response.data.cancel_id == "\ufffdx"
     raw = await answered(cancel_raw, body)
     assert raw.data == {"cancel_id": "\ufffdx"}
@@ -166,11 +169,18 @@ async def test_a_code_that_is_0_is_success(code: bytes) -> None:
     assert (await answered(cancel, b'{"code":%s,"data":{}}' % code)).code == 0
 
 
-@pytest.mark.parametrize("code", [b'"0_0"', b'""', b"false", b"[0]", b"NaN", DIGITS, b"0.5"])
+@pytest.mark.parametrize(
+    "code", [b'"0_0"', b'""', b"false", b"[0]", b"NaN", DIGITS, b"0.5", b"1e300"]
+)
 async def test_a_code_that_is_no_integer_leaves_a_write_unknown(code: bytes) -> None:
     with pytest.raises(OutcomeUnknownError) as caught:
         await answered(cancel, b'{"code":%s,"data":{}}' % code)
     assert isinstance(caught.value.__cause__, ResponseDecodeError)
+
+
+async def test_a_code_that_no_journal_can_keep_leaves_a_write_unknown() -> None:
+    with pytest.raises(OutcomeUnknownError):
+        await answered(cancel, b'{"code":%d,"message":"no"}' % 2**64)
 
 
 # Content encodings --------------------------------------------------------------------------------

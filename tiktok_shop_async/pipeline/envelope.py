@@ -42,7 +42,7 @@ def open_envelope(
     if envelope is not None and code == 0 and answer.status < 300:
         return Success(
             message=_text(envelope.message),
-            request_id=_text(envelope.request_id) or answer.request_id or "",
+            request_id=_text(envelope.request_id) or _text(answer.request_id),
             data=envelope.data,
         )
     # What errors mean takes a while to import, and most programs meet none at their start.
@@ -52,7 +52,7 @@ def open_envelope(
         answer=answer,
         operation=operation,
         secrets=tuple(secrets),
-        request_id=(_text(envelope.request_id) if envelope else "") or answer.request_id,
+        request_id=(_text(envelope.request_id) if envelope else "") or _text(answer.request_id),
         clock=clock,
         quotable=quotable,
     )
@@ -62,22 +62,23 @@ def open_envelope(
 
 
 def _integer(code: Any) -> int | None:
-    if isinstance(code, str):
-        digits = code.strip()
-        return int(digits) if re.fullmatch(r"-?[0-9]{1,18}", digits) else None
-    if isinstance(code, float):  # 0.0, say
-        return int(code) if code.is_integer() and abs(code) < _MAX_CODE else None
-    return code if isinstance(code, int) and not isinstance(code, bool) else None
+    if isinstance(code, str) and re.fullmatch(r"\s*-?[0-9]{1,16}\s*", code):
+        code = int(code)
+    if isinstance(code, float) and code.is_integer():  # 0.0, say
+        code = int(code)
+    is_code = isinstance(code, int) and not isinstance(code, bool) and abs(code) < _MAX_CODE
+    return code if is_code else None
 
 
-_MAX_CODE = 1e15
+_MAX_CODE = 10**15
+"""More than any code has; journals keep codes in 64 bits."""
 
 
 def _text(value: Any) -> str:
     """Return a message or an id as text, whatever the service made of it."""
     match value:
-        case str():
-            return value
+        case str():  # without NUL, which PostgreSQL takes in no text
+            return value.replace("\0", "\ufffd") if "\0" in value else value
         case NumberAsWritten():
             return value.text
         case None:
