@@ -439,3 +439,22 @@ async def test_the_default_timeout_of_a_client_of_its_own_is_30_seconds() -> Non
         await client.authorization.get_authorized_shops()
     assert shop.last.extensions["timeout"]["read"] == 30.0
     assert "timeout: 'Timeout | None' = 30.0" in str(inspect.signature(AsyncTikTokShop))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"shop_id": value} for value in (True, 7.0, b"7", "", 0, ["7"])]
+    + [{"shop_code": value} for value in (True, b"X", "")]
+    + [{"auth": "token"}],
+)
+def test_a_wrong_argument_of_for_shop_is_rejected_with_its_name(arguments: dict[str, Any]) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        client().for_shop(**arguments)
+    assert caught.value.argument in arguments
+
+
+async def test_the_id_of_a_shop_may_be_a_number() -> None:
+    shop = FakeShop().answer({"shops": [{"id": "7", "cipher": "ROW_7"}]}).answer({})
+    async with new_client(shop) as client:
+        await client.for_shop(shop_id=7).order.get_order_detail(ids=["1"])  # type: ignore[arg-type]
+    assert shop.last.url.params["shop_cipher"] == "ROW_7"

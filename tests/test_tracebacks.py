@@ -24,6 +24,7 @@ import attrs
 import httpx
 import pytest
 from auth.consent import DOCUMENT, with_data
+from cryptography.fernet import Fernet
 from rich.console import Console
 from rich.traceback import Traceback
 from sqlalchemy import text as sql
@@ -36,7 +37,12 @@ from tiktok_shop_async import (
     TikTokShopOAuth,
     Token,
 )
-from tiktok_shop_async.auth import Authorizations, EncryptedTokenStore, MemoryTokenStore
+from tiktok_shop_async.auth import (
+    Authorizations,
+    EncryptedTokenStore,
+    MemoryTokenStore,
+    parse_redirect,
+)
 from tiktok_shop_async.auth.state_signer import StateSigner
 from tiktok_shop_async.auth.stores.sql import SQLTokenStore
 from tiktok_shop_async.webhooks import Webhooks
@@ -517,6 +523,33 @@ async def _(signatures: Signatures) -> object:
 @row("make: webhooks with a wrong argument")
 async def _(signatures: Signatures) -> object:
     return Webhooks("app-key", APP_SECRET, other_apps={"other": CODE}, max_age=-1)
+
+
+@row("make: a token of a document that lacks a field")
+async def _(signatures: Signatures) -> object:
+    return Token.from_document({"access_token": ACCESS_TOKEN, "refresh_token": REFRESH_TOKEN})
+
+
+@row("redirect: a parameter that is there twice")
+async def _(signatures: Signatures) -> object:
+    code = quote(CODE, safe="")
+    return parse_redirect(f"https://app.example/callback?code={code}&code={code}")
+
+
+@row("redirect: an error together with a code")
+async def _(signatures: Signatures) -> object:
+    return parse_redirect(f"code={quote(CODE, safe='')}&error=server_error")
+
+
+@row("store: a value that was copied to another key")
+async def _(signatures: Signatures) -> object:
+    memory = MemoryTokenStore()
+    store = EncryptedTokenStore(memory, Fernet.generate_key())
+    await store.put("a", CODE.encode(), version=0)
+    stored = await memory.get("a")
+    assert stored is not None
+    await memory.put("b", stored.value, version=0)
+    return await store.get("b")
 
 
 # OAuth, refreshes and stores ------------------------------------------------------------------

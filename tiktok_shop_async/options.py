@@ -53,20 +53,28 @@ class RequestOptions:
     """
 
     def __attrs_post_init__(self) -> None:
-        check_timeout(self.timeout, "httpx.Timeout(None) waits without limit.")
-        check_seconds(self.deadline, "deadline")
+        # They are copied for each call with an idempotency key: what is not given costs little.
+        if self.timeout is not None:
+            check_timeout(self.timeout, "httpx.Timeout(None) waits without limit.")
+        if self.deadline is not None:
+            check_seconds(self.deadline, "deadline")
         if self.max_retries is not None:
             check_integer(self.max_retries, "max_retries", 0)
         if self.priority not in _PRIORITIES:
             raise invalid("priority", " or ".join(map(repr, _PRIORITIES)), self.priority)
-        check_text(self.api_version, "api_version", '"202309"')
-        check_text(self.idempotency_key, "idempotency_key", "uuid4().hex")
-        check_mapping(self.extra_query, "extra_query")
-        check_mapping(self.extra_body, "extra_body")
-        check_mapping(self.extra_headers, "extra_headers")
-        for name, value in (self.extra_headers or {}).items():
-            if not isinstance(value, str):
-                raise invalid(f"the header {name} in extra_headers", "text (str)", value)
+        if self.api_version is not None:
+            check_text(self.api_version, "api_version", '"202309"')
+        if self.idempotency_key is not None:
+            check_text(self.idempotency_key, "idempotency_key", "uuid4().hex")
+        if self.extra_query is not None:
+            check_mapping(self.extra_query, "extra_query")
+        if self.extra_body is not None:
+            check_mapping(self.extra_body, "extra_body")
+        if self.extra_headers is not None:
+            check_mapping(self.extra_headers, "extra_headers")
+            for name, value in self.extra_headers.items():
+                if not isinstance(value, str):
+                    raise invalid(f"the header {name} in extra_headers", "text (str)", value)
         if self.before_sending is not None:
             check_callable("before_sending", self.before_sending)
             reject_coroutine_function("before_sending", self.before_sending)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 import attrs
 
 from .._not_pickled import NotPickled
+from ..credentials import Secret
 from ..errors import AuthorizationDeniedError, AuthorizationError
 
 _DENIALS = ("auth_denied", "access_denied")
@@ -32,7 +32,9 @@ def parse_redirect(url: str) -> AuthorizationResponse:
     `AuthorizationDeniedError` if the user said no; `AuthorizationError` if there is neither a code
     nor a denial, or twice the same parameter.
     """
-    query = _query_of(url)
+    hidden = Secret(url)
+    del url  # tracebacks can show local variables, and the code is a secret
+    query = _Query(hidden)
     state = query.get("state")
     reason = query.get("error")
     if reason is not None:
@@ -53,31 +55,40 @@ def parse_redirect(url: str) -> AuthorizationResponse:
             hint="Give the URL that the browser was sent to, or all of its query.",
         )
     return AuthorizationResponse(
-        code=query["code"],
+        code=query.get("code") or "",
         state=state,
-        app_key=query.get("app_key", ""),
-        locale=query.get("locale", ""),
-        shop_region=query.get("shop_region", ""),
+        app_key=query.get("app_key") or "",
+        locale=query.get("locale") or "",
+        shop_region=query.get("shop_region") or "",
     )
 
 
-def _query_of(url: str) -> Mapping[str, str]:
+class _Query:
+    """The parameters of a redirect, with a repr that shows none."""
+
+    def __init__(self, url: Secret) -> None:
+        pairs = _pairs(url.value)
+        self._values = dict(pairs or ())
+        problem = (
+            "is too long"
+            if pairs is None
+            else "has a parameter twice"
+            if len(self._values) < len(pairs)
+            else None
+        )
+        del pairs
+        if problem is not None:
+            raise AuthorizationError(f"the redirect's query {problem}.", operation="oauth.redirect")
+
+    def get(self, name: str) -> str | None:
+        return self._values.get(name)
+
+
+def _pairs(url: str) -> list[tuple[str, str]] | None:
     text = url.partition("#")[0]
     if text.startswith(("http://", "https://", "/", "?")):
         text = text.partition("?")[2]
-    query: dict[str, str] = {}
-    for name, value in _pairs(text):
-        if name in query:
-            raise AuthorizationError(
-                "the redirect's query has a parameter twice.", operation="oauth.redirect"
-            )
-        query[name] = value
-    return query
-
-
-def _pairs(text: str) -> list[tuple[str, str]]:
     try:
         return parse_qsl(text, keep_blank_values=True, max_num_fields=50)
     except ValueError:
-        pass
-    raise AuthorizationError("the redirect's query is too long.", operation="oauth.redirect")
+        return None

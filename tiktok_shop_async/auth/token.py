@@ -77,16 +77,18 @@ class Token(NotPickled):
 
         `ValueError` names the field that is missing or unreadable; there is no half a token.
         """
+        fields = _Fields(document)
+        del document  # tracebacks can show local variables
         return cls(
-            access_token=_credential(document, "access_token"),
-            refresh_token=_credential(document, "refresh_token"),
-            access_token_expires_at=_moment(document, "access_token_expire_in"),
-            refresh_token_expires_at=_moment(document, "refresh_token_expire_in"),
-            open_id=_optional_text(document, "open_id"),
-            seller_name=_optional_text(document, "seller_name"),
-            seller_base_region=_optional_text(document, "seller_base_region"),
-            user_type=_number(document.get("user_type") or 0, "user_type"),
-            granted_scopes=_scopes(document.get("granted_scopes")),
+            access_token=fields.credential("access_token"),
+            refresh_token=fields.credential("refresh_token"),
+            access_token_expires_at=_moment(fields, "access_token_expire_in"),
+            refresh_token_expires_at=_moment(fields, "refresh_token_expire_in"),
+            open_id=fields.text("open_id"),
+            seller_name=fields.text("seller_name"),
+            seller_base_region=fields.text("seller_base_region"),
+            user_type=_number(fields.get("user_type") or 0, "user_type"),
+            granted_scopes=_scopes(fields.get("granted_scopes")),
         )
 
     def completed_by(self, old: Token) -> Self:
@@ -121,19 +123,26 @@ _EARLIEST = 1_000_000_000
 _LATEST = 253_402_300_799  # the end of the year 9999, as far as Python counts
 
 
-def _credential(document: Mapping[str, Any], name: str) -> str:
-    value = document.get(name)
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"{name} is missing")
-    problem = problem_of(value)
-    if problem is not None:
-        raise ValueError(f"{name} {problem}")
-    return value
+class _Fields:
+    """The fields of a token's JSON, with a repr that shows none."""
 
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self._document = document
 
-def _optional_text(document: Mapping[str, Any], name: str) -> str:
-    value = document.get(name)
-    return value if isinstance(value, str) else ""
+    def get(self, name: str) -> Any:
+        return self._document.get(name)
+
+    def text(self, name: str) -> str:
+        value = self.get(name)
+        return value if isinstance(value, str) else ""
+
+    def credential(self, name: str) -> str:
+        if not self.text(name):
+            raise ValueError(f"{name} is missing")
+        problem = problem_of(self.text(name))
+        if problem is not None:
+            raise ValueError(f"{name} {problem}")
+        return self.text(name)
 
 
 def _number(value: Any, name: str) -> int:
@@ -145,8 +154,8 @@ def _number(value: Any, name: str) -> int:
         raise ValueError(f"{name} is no number") from None
 
 
-def _moment(document: Mapping[str, Any], name: str) -> datetime:
-    seconds = _number(document.get(name), name)
+def _moment(fields: _Fields, name: str) -> datetime:
+    seconds = _number(fields.get(name), name)
     if seconds < _EARLIEST:
         raise ValueError(f"{name} is no Unix time")
     return datetime.fromtimestamp(min(seconds, _LATEST), UTC)

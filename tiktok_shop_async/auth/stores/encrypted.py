@@ -74,6 +74,7 @@ class EncryptedTokenStore:
             ) from error
         mark = _mark(key)
         if not content.startswith(mark):
+            del content  # tracebacks can show local variables
             raise TokenStoreError(
                 f"{self}: what is stored under {key} was written under another key.",
                 hint="Somebody copied it there; authorize the seller again.",
