@@ -47,9 +47,9 @@ The same holds where your own `asyncio.timeout` cancels the call; `deadline` rep
 - *Earlier attempt*: what became of the attempt before: there was none, it was refused (and so not
   processed), or it was lost (and may have been processed).
 - *Sent again*: whether one more attempt follows. In the table it succeeds.
-- *Journal*: `succeeded`, `failed` and `unknown` are final. `maybe sent` keeps the claim: a later run
-  finds out, or sends it again with the same idempotency key. After `nothing`, a later run sends it
-  as if it had not been there.
+- *Journal*: `succeeded`, `failed` and `unknown` are final. `maybe sent` keeps the claim: a later
+  run finds out, or sends it again with the same idempotency key. After `nothing`, a later run sends
+  it as if it had not been there.
 
 """
 
