@@ -213,10 +213,10 @@ class TestDeadline:
         self, shop: FakeShop
     ) -> None:
         def policy(_: Any) -> float:
-            return 0.01
+            return 0.001
 
         shop.fail(LOST)
-        options = {"deadline": 0.02, "sleep": hang, "retry_policy": policy}
+        options = {"deadline": 0.2, "sleep": hang, "retry_policy": policy}
         async with client_of(shop, **options) as client:
             with pytest.raises(OutcomeUnknownError) as caught:
                 await keyed_write(client)

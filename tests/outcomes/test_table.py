@@ -12,6 +12,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 import trustme
 from outcomes.services import WIRE_ONLY, InProcess, OnTheWire, Service, Timers
@@ -49,7 +50,6 @@ from tiktok_shop_async import (
 )
 from tiktok_shop_async.batch import SQLJournal, run_batch
 from tiktok_shop_async.pipeline.attempt_end import AttemptEnd
-from tiktok_shop_async.pipeline.transport import check_before_sending
 
 OWN_ERRORS: dict[End, type[Exception]] = {
     End.NOT_CONNECTED: ConnectError,
@@ -145,9 +145,11 @@ async def test_what_a_call_reports(row: Row, service_of: type[Service], timers: 
     for cell in walked(row, service_of):
         service = service_of(cell, timers)
         async with service.client() as client:
-            check_before_sending.set(service.before_sending)
-            task = asyncio.ensure_future(method_of(cell, client)(**request_of(cell)))
-            check_before_sending.set(None)
+            request = request_of(cell)
+            request["options"] = attrs.evolve(
+                request.get("options", RequestOptions()), before_sending=service.before_sending
+            )
+            task = asyncio.ensure_future(method_of(cell, client)(**request))
             await service.interrupt(client, task)
             (result,) = await asyncio.gather(task, return_exceptions=True)
         kind = RAISED[cell.meanwhile] if row.report is Report.RAISED else REPORTS.get(row.report)

@@ -273,7 +273,10 @@ class Attempts:
             return False
         with _named(self.call.operation):
             async with self._session.until_closed():
-                await (authorization.replace if is_expired else authorization.look_again)(used)
+                if is_expired:
+                    await authorization.replace(used)
+                else:
+                    await authorization.look_again(used)
         if authorization.token == used or not self.call.repeatable:
             return False
         self._token_replaced = True

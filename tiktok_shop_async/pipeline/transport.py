@@ -153,6 +153,7 @@ class ErrorBoundary:
             raise ours from cause
         finally:
             ours.__context__ = None  # Python sets it, to the error with all of its frames
+            del ours, cause  # or the error would hold this frame, and this frame the error
 
 
 def _translated(

@@ -1,0 +1,110 @@
+"""Prints the table of outcomes as ``docs/outcomes.md``.
+
+Run ``PYTHONPATH=tests:tests/transport python -m outcomes.page`` in the root of the repository.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import product
+from pathlib import Path
+
+from outcomes.table import TABLE, Cell, Earlier, End, Kind, Meanwhile, Row, cells, pruned
+
+PAGE = Path(__file__).parents[2] / "docs" / "outcomes.md"
+
+HEAD = """\
+# Outcomes
+
+After reading this page you know what a call can report, whether it was sent again, and what the
+journal of a [batch](batches.md) holds afterwards.
+
+```python
+from tiktok_shop_async import AsyncTikTokShop, OutcomeUnknownError, TikTokShopError
+
+
+async def cancel(client: AsyncTikTokShop, order_id: str) -> str:
+    try:
+        await client.return_refund.cancel_order(order_id=order_id, cancel_reason="…")
+    except OutcomeUnknownError:
+        return "look it up before you send it again"
+    except TikTokShopError:
+        return "it did not take effect"
+    return "done"
+```
+
+One rule stands behind the table:
+if any attempt of a write may have been processed, the call raises `OutcomeUnknownError`,
+whatever ended it: a refused retry, a failed refresh, a closed client, a deadline, a bug in your own
+callback. The error that ended it is `error.__cause__`.
+Only a cancellation stays an `asyncio.CancelledError`:
+treat a write that you cancelled as one of unknown outcome, unless a batch keeps a journal for you.
+The same holds where your own `asyncio.timeout` cancels the call; `deadline` reports more.
+
+## The table
+
+- *Operation*: reads, writes, and writes with an idempotency key (`keyed write`).
+- *Earlier attempt*: what became of the attempt before: there was none, it was refused (and so not
+  processed), or it was lost (and may have been processed).
+- *Sent again*: whether one more attempt follows. In the table it succeeds.
+- *Journal*: `succeeded`, `failed` and `unknown` are final. `maybe sent` keeps the claim: a later
+  run finds out, or sends it again with the same idempotency key. After `nothing`, a later run sends
+  it as if it had not been there.
+
+"""
+
+TAIL = """\
+
+"What was raised" is the error of the refresh, of your retry policy, or `LeaseLostError`.
+Calls with a transport of your own: see [errors](errors.md#when-is-a-write-unknown).
+
+## Combinations that do not occur
+
+"""
+
+FOOT = """\
+
+This page is generated from `tests/outcomes/table.py`,
+which the tests walk over real sockets and in process, by single calls and by batches.
+"""
+
+
+def page() -> str:
+    """Return the page."""
+    head = "Attempt ends | Meanwhile | Operation | Earlier attempt | Reports | Sent again | Journal"
+    lines = [f"| {head} |", f"|{' --- |' * 7}", *(map(line, TABLE))]
+    reasons = "".join(f"- {reason}\n" for reason in pruning_reasons())
+    return HEAD + "\n".join(lines) + "\n" + TAIL + reasons + FOOT
+
+
+def line(row: Row) -> str:
+    """Return the line of a row: what it stands for, without what is pruned."""
+    found = cells(row)
+    facts = (
+        joined(dict.fromkeys(cell.end for cell in found)),
+        joined(dict.fromkeys(cell.meanwhile for cell in found)),
+        any_of(Kind, [cell.kind for cell in found]),
+        any_of(Earlier, [cell.earlier for cell in found]),
+        row.report,
+        "yes" if row.again else "no",
+        row.journal,
+    )
+    return f"| {' | '.join(facts)} |"
+
+
+def joined(values: Iterable[str]) -> str:
+    return "; ".join(values)
+
+
+def any_of(kind: type[Kind] | type[Earlier], found: list[Kind] | list[Earlier]) -> str:
+    return "any" if set(found) == set(kind) else joined(each for each in kind if each in found)
+
+
+def pruning_reasons() -> list[str]:
+    """Return why combinations do not occur, each reason once."""
+    all_of_them = (Cell(*each) for each in product(End, Kind, Earlier, Meanwhile))
+    return list(dict.fromkeys(reason for cell in all_of_them if (reason := pruned(cell))))
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
