@@ -192,6 +192,7 @@ def test_every_argument_has_rows_here() -> None:
         {"base_url": "http://127.0.0.1:8000/prefix/"},
         {"base_url": "https://münchen.example"},
         {"base_url": "https://[::1]:8443"},
+        {"base_url": "https://user:password@shop.example"},  # which are never sent or shown
     ],
 )
 def test_good_arguments_are_accepted(arguments: dict[str, Any]) -> None:
@@ -221,7 +222,7 @@ def test_good_arguments_are_accepted(arguments: dict[str, Any]) -> None:
         "https://a..b",
         "https://" + "a" * 64 + ".example",
         "https://[::1",
-        "https://user:pass-7w0rd@shop.example",
+        "https://user:pass-7w0rd@shop.example:port",
         "https://shop.example/?x=1",
         "https://shop.example?",
         "https://shop.example/#x",

@@ -490,7 +490,7 @@ async def _(signatures: Signatures) -> object:
 
 @row("make: a client with a wrong base_url")
 async def _(signatures: Signatures) -> object:
-    return new_client(base_url="https://user@shop.example")
+    return new_client(base_url="https://shop.example:port")
 
 
 @row("make: from_env with a wrong argument")

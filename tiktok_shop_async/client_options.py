@@ -106,8 +106,6 @@ def _problem_of_url(text: str) -> str | None:
         return "has no valid host"
     if port is not None and not 0 < port < 65536:
         return "has a port that is not between 1 and 65535"
-    if url.userinfo:
-        return "has a user or password"
     if "?" in text or "#" in text:
         return "has a query or a fragment"
     return None
