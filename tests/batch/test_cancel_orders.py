@@ -18,6 +18,7 @@ from batch.shops import (
     DETAIL,
     PAID,
     SEARCH,
+    a_shop,
     calls,
     order_ids,
     shop_in_a_hurry,
@@ -503,6 +504,34 @@ async def test_what_was_pending_in_the_journal_can_be_waited_for(tmp_path: Path)
         assert (await run_one(sandbox, order_id, journal=journal)).status == "pending"
         again = await run_one(sandbox, order_id, journal=journal, wait_for_pending=300)
         assert (again.status, again.resumed) == ("confirmed", True)
+        assert calls(sandbox)[CANCEL] == 1
+
+
+async def test_a_batch_that_ends_while_it_waits_for_a_pending_one_sends_it_once(
+    tmp_path: Path,
+) -> None:
+    """It was accepted: whatever ends the wait, the next run looks and does not send it again."""
+    journal, waits = tmp_path / "cancellations.db", asyncio.Event()
+
+    async def sleep(_: float) -> None:
+        waits.set()
+        await asyncio.Event().wait()
+
+    async def consume() -> None:
+        options: dict[str, Any] = {"journal": journal, "wait_for_pending": 300, "drain": 0.0}
+        async with sandbox.client(sleep=sleep) as client:
+            async for _ in cancel_orders(client, [order_id], reason=PAID, **options):
+                pass
+
+    async with a_shop(pending_share=1.0, pending_seconds=9999) as sandbox:
+        order_id = order_ids(sandbox)[0]
+        task = asyncio.create_task(consume())
+        await waits.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        again = await run_one(sandbox, order_id, journal=journal)
+        assert again.status == "pending"
         assert calls(sandbox)[CANCEL] == 1
 
 

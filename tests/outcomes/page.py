@@ -38,7 +38,7 @@ if any attempt of a write may have been processed, the call raises `OutcomeUnkno
 whatever ended it: a refused retry, a failed refresh, a closed client, a deadline, a bug in your own
 callback. The error that ended it is `error.__cause__`.
 Only a cancellation stays an `asyncio.CancelledError`:
-treat a write that you cancelled as one of unknown outcome, unless a batch keeps a journal for you.
+treat a write that you cancelled as one of unknown outcome; the journal of a batch knows more.
 The same holds where your own `asyncio.timeout` cancels the call; `deadline` reports more.
 
 ## The table

@@ -21,7 +21,7 @@ from outcomes.stubs import (
 from servers import Peer, serving
 from support import FakeShop, envelope, new_client
 
-from tiktok_shop_async import ClientClosedError, OutcomeUnknownError
+from tiktok_shop_async import ClientClosedError, OutcomeUnknownError, TikTokShopOAuth
 from tiktok_shop_async.limits import LearningLimiter
 from tiktok_shop_async.limits.rates import EndpointClass, FixedRate
 
@@ -208,3 +208,21 @@ async def test_closing_over_a_real_socket_lets_the_response_come() -> None:
         may_answer.set()
         assert (await task).code == 0
         await server.all_closed()
+
+
+async def test_token_calls_that_wait_for_a_slot_are_woken_too() -> None:
+    """More exchanges of codes than are sent at once."""
+    shop = SlowShop()
+    oauth = TikTokShopOAuth("key", "app-secret", transport=httpx.MockTransport(shop))
+    tasks = [asyncio.create_task(oauth.refresh(f"refresh-{number}")) for number in range(300)]
+    await settled()
+    sent = shop.requests
+    assert 0 < sent < 300
+    await oauth.aclose()
+    await settled()
+    waiting = [task for task in tasks if task.done()]
+    assert len(waiting) == 300 - sent
+    assert {type(each) for each in await results(*waiting)} == {ClientClosedError}
+    shop.may_answer.set()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert shop.requests == sent

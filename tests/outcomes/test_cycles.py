@@ -5,16 +5,30 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
+from asyncio.trsock import TransportSocket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from socket import socket
+from types import MethodType
 from typing import Any
 
 import httpx
 import pytest
-from outcomes.stubs import StubAuthorization, StubLimiter, hang, keyed_write, no_pause, read, write
+from outcomes.stubs import (
+    StubAuthorization,
+    StubLimiter,
+    hang,
+    keyed_write,
+    no_pause,
+    read,
+    settled,
+    write,
+)
+from servers import Peer, serving
 from support import FakeShop, new_client
 
 from tiktok_shop_async import AsyncTikTokShop, InvalidArgumentError, TokenStoreError
+from tiktok_shop_async.auth.single_flight import SingleFlight
 from tiktok_shop_async.limits import LearningLimiter
 
 
@@ -186,3 +200,61 @@ async def test_after_the_client_was_closed(shop: FakeShop) -> None:
         del client, tasks, task, limiter
         left = gc.collect()
     assert left == 0
+
+
+@pytest.mark.parametrize("kind", [TokenStoreError, ValueError])
+@pytest.mark.usefixtures("no_collector")
+async def test_after_work_that_many_waited_for_failed(kind: type[Exception]) -> None:
+    """A refresh of a token, for instance."""
+
+    async def work() -> None:
+        raise kind("down")
+
+    for _ in range(2):
+        gc.collect()
+        flight = SingleFlight()
+        for _ in range(2):
+            with suppress(kind):
+                await flight.run(work)
+        await settled()
+        del flight
+    assert gc.collect() == 0
+
+
+def garbage() -> list[Any]:
+    """Return the objects that only the collector frees."""
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        gc.collect()
+        return [*gc.garbage]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+
+
+def is_of_asyncio(item: Any) -> bool:
+    """Whether it belongs to a transport of asyncio, which holds a bound method of its own."""
+    kinds = (asyncio.Transport, socket, TransportSocket, tuple, dict, MethodType)
+    return isinstance(item, kinds)
+
+
+@pytest.mark.usefixtures("no_collector")
+async def test_after_timeouts_over_a_socket() -> None:
+    """In tasks: a timer of asyncio holds its task, as the task holds its error."""
+
+    async def took_it(peer: Peer) -> None:
+        await peer.request()
+        await peer.reader.read()  # until the client gives up
+
+    async with serving(took_it) as server:
+        base_url = f"http://127.0.0.1:{server.port}"
+        async with new_client(base_url=base_url) as client:
+            for _ in range(2):
+                gc.collect()
+                calls = [each(client, timeout=0.05) for each in (read, write, keyed_write)]
+                results = await asyncio.gather(*calls, return_exceptions=True)
+                assert all(isinstance(each, Exception) for each in results)
+                del results, calls
+                await server.all_closed()
+                await settled()
+            assert not [each for each in garbage() if not is_of_asyncio(each)]

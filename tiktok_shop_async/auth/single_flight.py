@@ -39,9 +39,12 @@ class SingleFlight:
             await asyncio.wait([task])
         error = task.exception()
         if error is not None:
-            if isinstance(error, TikTokShopError):
-                raise copy.copy(error) from error
-            raise error
+            try:
+                if isinstance(error, TikTokShopError):
+                    raise copy.copy(error) from error
+                raise error
+            finally:
+                del error, task  # or the error would hold this frame, and this frame the error
 
     async def settle(self) -> None:
         """Wait for what is under way."""

@@ -127,6 +127,8 @@ class OneOrder:
             raise  # would befall all others, too
         except TikTokShopError as error:
             return self._failed(error)
+        # It was accepted: what ends the wait below must not have it sent again.
+        self._may_be_done |= outcome.status == PENDING
         return await self._decided(outcome)
 
     async def _known(self) -> CancelOutcome | None:
