@@ -1,7 +1,6 @@
 """As a user writes tests: plain respx, default client, nothing of ours but the public names."""
 
 import asyncio
-from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -134,28 +133,3 @@ async def test_a_failure_that_a_test_injects_says_whether_the_write_was_sent(
     async with shop(max_retries=0) as client:
         with pytest.raises(error):
             await client.return_refund.cancel_order(order_id="1", cancel_reason="x")
-
-
-async def test_respx_intercepts_a_client_that_has_connections_already() -> None:
-    """An idle connection to the real server does not bypass a mock; passing through reaches it."""
-    body = b'{"code":0,"request_id":"real"}'
-    response = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(asyncio.IncompleteReadError):
-            while await reader.readuntil(b"\r\n\r\n"):
-                writer.write(response)
-        writer.close()
-
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    async with server, shop(base_url=base_url, trust_env=False) as client:
-        request_ids = [(await client.order.get_order_detail(ids=["1"])).request_id]
-        with respx.mock:
-            route = respx.get(url__startswith=base_url)
-            route.respond(json={"code": 0, "request_id": "mocked"})
-            request_ids.append((await client.order.get_order_detail(ids=["1"])).request_id)
-            route.pass_through()
-            request_ids.append((await client.order.get_order_detail(ids=["1"])).request_id)
-        request_ids.append((await client.order.get_order_detail(ids=["1"])).request_id)
-    assert request_ids == ["real", "mocked", "real", "real"]

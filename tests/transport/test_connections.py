@@ -420,6 +420,22 @@ async def test_respx_intercepts_it(transport: ConnectionStackTransport) -> None:
     assert route.called
 
 
+async def test_a_mock_is_not_bypassed_by_an_idle_connection(
+    transport: ConnectionStackTransport,
+) -> None:
+    """And a route that passes through reaches the real server."""
+    async with serving() as server:
+        codes = [(await fetch(transport, get(url(server)))).json()["code"]]
+        with respx.mock:
+            route = respx.get(url(server)).respond(json={"code": 7})
+            codes.append((await fetch(transport, get(url(server)))).json()["code"])
+            route.pass_through()
+            codes.append((await fetch(transport, get(url(server)))).json()["code"])
+        codes.append((await fetch(transport, get(url(server)))).json()["code"])
+        assert codes == [0, 7, 0, 0]
+        assert server.connections == 2
+
+
 class TestTLS:
     @pytest.fixture
     def authority(self) -> trustme.CA:

@@ -228,16 +228,17 @@ async def test_a_408_in_place_of_a_response_leaves_a_write_unknown(
 
 
 class SlowFile(io.BytesIO):
-    """Gives what it has after the first ``prompt`` bytes when the server has written something."""
+    """Waits at each read after the first ``reads`` until the server has written something."""
 
-    def __init__(self, size: int, prompt: int) -> None:
+    def __init__(self, size: int, reads: int) -> None:
         super().__init__(b"x" * size)
         self.written = asyncio.Event()
-        self._prompt = prompt
+        self._left = reads
         self._loop = asyncio.get_running_loop()
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if self.tell() >= self._prompt and size != 0:
+        self._left -= 1
+        if self._left < 0:
             asyncio.run_coroutine_threadsafe(self.written.wait(), self._loop).result(5)
         return super().read(size)
 
@@ -246,7 +247,7 @@ async def test_a_greeting_before_the_request_is_no_response_to_it(
     security: Certificates | None,
 ) -> None:
     """What arrives on a new connection before anything is written closes it: nothing was sent."""
-    file = SlowFile(100, prompt=0)
+    file = SlowFile(100, reads=1)  # the first one, before it connects, looks if it is empty
 
     async def script(peer: RawPeer) -> None:
         await peer.write(response_to("999"))
@@ -269,7 +270,7 @@ async def test_a_greeting_before_the_request_is_no_response_to_it(
 
 async def test_a_success_before_the_request_was_sent_entirely_is_not_believed() -> None:
     """No server can have carried out a request that it does not have yet."""
-    file = SlowFile(120_000, prompt=60_000)
+    file = SlowFile(300_000, reads=4)
 
     async def script(peer: RawPeer) -> None:
         await peer.head()
@@ -282,6 +283,24 @@ async def test_a_success_before_the_request_was_sent_entirely_is_not_believed() 
             await client.product.upload_product_image(data=file)
 
 
+async def test_an_interim_response_during_an_upload_is_no_early_response() -> None:
+    """Some servers send 100 Continue unasked."""
+    file = SlowFile(300_000, reads=4)
+
+    async def script(peer: RawPeer) -> None:
+        while head := await peer.head():
+            await peer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            file.written.set()
+            length = head.lower().partition(b"content-length: ")[2].partition(b"\r")[0]
+            await peer.body(int(length))
+            await peer.write(response_to("1"))
+
+    async with raw_shop(script) as shop, client_of(shop) as client:
+        for _ in range(2):
+            await client.product.upload_product_image(data=file)
+        assert shop.connections == 1
+
+
 async def test_a_refusal_before_the_request_was_sent_entirely_is_reported() -> None:
     """A server that refuses an upload early is heard, and its connection is not used again."""
 
@@ -292,7 +311,7 @@ async def test_a_refusal_before_the_request_was_sent_entirely_is_reported() -> N
         await peer.write(head + body)
         await peer.closed()
 
-    async with raw_shop(script) as shop, client_of(shop) as client:
+    async with raw_shop(script) as shop, client_of(shop, timeout=30.0) as client:
         for _ in range(2):
             with pytest.raises(TikTokShopError) as caught:
                 await client.product.upload_product_image(data=b"x" * 8_000_000)

@@ -207,10 +207,12 @@ class _Exchange:
         while True:
             event = await self.next_event()
             if type(event) is h11.Response:
-                self.is_early |= stream.answered_early or not stream.is_flushed()
+                self.is_early |= stream.answered_early
                 return event
             if type(event) is not h11.InformationalResponse:
                 raise httpx.RemoteProtocolError("the server sent no response")
+            if not self.excess():
+                stream.answered_early = False  # the response itself comes after all was sent
 
     async def _send(
         self, request: httpx.Request, target: bytes, headers: list[tuple[bytes, bytes]]
@@ -223,14 +225,15 @@ class _Exchange:
                 await self._write(h11.Data(data=part))
             await self._write(h11.EndOfMessage())
         except h11.LocalProtocolError as error:
-            # Its text may hold the token, which is a header.
-            declared = "Content-Length" in str(error)
-            reason = "the body's length differs from its Content-Length" if declared else _ILLEGAL
-            failed = (
-                httpx.StreamError if self._stream.delivery.maybe_sent else httpx.LocalProtocolError
-            )
-            raise failed(reason) from None
-        await self._stream.flush(self._write_timeout)
+            # Neither its text nor the error itself goes further: they may hold the token.
+            reason = _WRONG_LENGTH if "Content-Length" in str(error) else _ILLEGAL
+            error.__traceback__ = None
+        else:
+            await self._stream.end(self._write_timeout)
+            return
+        if self._stream.delivery.maybe_sent:
+            raise httpx.StreamError(reason)
+        raise httpx.LocalProtocolError(reason)
 
     async def _write(self, event: h11.Request | h11.Data | h11.EndOfMessage) -> None:
         await self._stream.write(self._parser.send(event), self._write_timeout)
@@ -245,6 +248,7 @@ class _Exchange:
                     raise httpx.RemoteProtocolError("the server disconnected without a response")
                 parser.receive_data(data)
         except h11.RemoteProtocolError as error:
+            error.__traceback__ = None  # h11's frames refer to the error
             raise httpx.RemoteProtocolError(str(error)) from None
         return event
 
@@ -330,4 +334,5 @@ def _port(url: httpx.URL) -> int:
     return url.port or (443 if url.scheme == "https" else 80)
 
 
+_WRONG_LENGTH = "the body's length differs from its Content-Length"
 _ILLEGAL = "the method, the target or a header has characters that HTTP does not allow"

@@ -33,7 +33,9 @@ async def open_stream(host: str, port: int) -> Stream:
     try:
         connected = await start_connection(addresses, happy_eyeballs_delay=_HAPPY_EYEBALLS_DELAY)
     except RuntimeError as error:  # uvloop's, for some failures
-        raise OSError(str(error)) from error
+        raise OSError(str(error)) from None
+    except OSError as error:  # a frame in its traceback refers to it, and would keep all of them
+        raise error.with_traceback(None) from None
     try:
         _, stream = await asyncio.get_running_loop().create_connection(Stream, sock=connected)
     except BaseException:
@@ -53,17 +55,18 @@ async def _addresses(host: str, port: int) -> list[Any]:
 class Stream(asyncio.Protocol):
     """One connection; it knows what arrived before it was asked for.
 
-    Small writes are collected until `flush`, so that a request is one packet and one system call.
+    Small writes are collected until `end`, so that a request is one packet and one system call.
     """
 
     def __init__(self) -> None:
         self.delivery = Delivery()
         """Whether any byte of the current request was written."""
         self.answered_early = False
-        """Whether bytes arrived while the current request was being written."""
+        """Whether bytes arrived before the current request had left entirely."""
         self._transports: list[asyncio.Transport] = []  # the last one is used; others are below it
         self._received = bytearray()
         self._unsent = bytearray()
+        self._is_sending = False
         self._ended = False
         self._was_held_back = False
         self._error: Exception | None = None
@@ -77,6 +80,8 @@ class Stream(asyncio.Protocol):
         self._transports.append(cast(asyncio.Transport, transport))
 
     def data_received(self, data: bytes) -> None:
+        if not self.answered_early and (self._is_sending or not self.is_flushed()):
+            self.answered_early = True
         self._received += data
         if len(self._received) > _MAX_READ_AHEAD:
             self._was_held_back = True
@@ -141,26 +146,32 @@ class Stream(asyncio.Protocol):
         """Begin a request, nothing of which was written."""
         self.delivery = delivery
         self.answered_early = False
+        self._is_sending = True
 
     async def write(self, data: bytes, timeout: float | None) -> None:
-        """Take ``data``, and write what there is if it is much."""
-        self._unsent += data
-        if len(self._unsent) >= _MIN_WRITE:
-            await self.flush(timeout)
+        """Take ``data``, after writing what there was if that was much.
 
-    async def flush(self, timeout: float | None) -> None:
+        So the last bytes of a request are always written by `end`.
+        """
+        if len(self._unsent) >= _MIN_WRITE:
+            await self._flush(timeout)
+        self._unsent += data
+
+    async def end(self, timeout: float | None) -> None:
+        """Write the rest of the request."""
+        await self._flush(timeout, is_last=True)
+
+    async def _flush(self, timeout: float | None, *, is_last: bool = False) -> None:
         """Write what there is; ``httpx.ConnectError`` means that nothing of the request was."""
-        if not self._unsent:
-            return
         if not self.delivery.maybe_sent and self._received:
             raise httpx.ConnectError("the server sent something before it was asked")
         if not self._is_open():
             failed = httpx.WriteError if self.delivery.maybe_sent else httpx.ConnectError
             raise failed(str(self._error or "the server closed the connection"))
-        self.answered_early |= bool(self._received)
         data, self._unsent = bytes(self._unsent), bytearray()
         self.delivery.maybe_sent = True
         self._transport.write(data)
+        self._is_sending = not is_last
         if not self._may_write.is_set():
             with raised_as(httpx.WriteError, httpx.WriteTimeout):
                 async with asyncio.timeout(timeout):
