@@ -328,7 +328,7 @@ async def test_what_is_final_is_not_sent_again(
     assert journal.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("key", [5, "", "a\0b", None])
+@pytest.mark.parametrize("key", [5, "", "a\0b", "a\ud800b", None])
 async def test_what_is_no_key_is_not_sent(
     client: AsyncTikTokShop, service: Service, journal: Path, key: Any
 ) -> None:

@@ -31,9 +31,10 @@ def single_key(given: Mapping[str, Any]) -> str | None:
     """Return the one key of ``given_keys``; reject a key that is not valid, or two that differ."""
     chosen = ""
     for where, key in given.items():
-        if not isinstance(key, str) or not 0 < len(key) <= MAX_LENGTH:
+        if not _is_valid(key):
             raise InvalidArgumentError(
-                f"{where} must be text of 1 to {MAX_LENGTH} characters, not {key!r}.", argument=NAME
+                f"{where} must be text of 1 to {MAX_LENGTH} printable characters, not {key!r}.",
+                argument=NAME,
             )
         if chosen and key != chosen:
             both = ", ".join(f"{each!r} in {where}" for where, each in given.items())
@@ -44,6 +45,14 @@ def single_key(given: Mapping[str, Any]) -> str | None:
             )
         chosen = key
     return chosen or None
+
+
+def _is_valid(key: object) -> bool:
+    return (
+        isinstance(key, str)
+        and 0 < len(key) <= MAX_LENGTH
+        and not any(each < " " or "\ud800" <= each <= "\udfff" for each in key)
+    )
 
 
 def without_extra_key(options: RequestOptions) -> RequestOptions:
