@@ -101,7 +101,8 @@ def wrongs(
     times = len(set(effects)) if name == "keyed" else len(effects)
     if times > 1:
         found.append("it took effect more than once")
-    if name == "keyed" and len({each.key for each in arrivals}) > 1:
+    maybe_processed = [each for each in arrivals if each.fate not in {"throttled", "refused"}]
+    if name == "keyed" and len({each.key for each in maybe_processed}) > 1:
         found.append("it was sent with several idempotency keys")
     if name == "blind" and any(each.fate not in {"throttled", "refused"} for each in arrivals[:-1]):
         found.append("it was sent again when it may have been processed")
@@ -141,7 +142,7 @@ async def check(
                 )
             )
         }
-        assert wrong == {}
+        assert wrong == {}, f"with seed {seed}"
         async with SQLJournal(job.journal) as journal:
             for name in BATCHES:
                 kept = {each.key: each.status async for each in journal.for_batch(name).records()}
@@ -180,7 +181,7 @@ async def test_no_outcome_of_thousands_is_wrong_lost_or_sent_twice(
     database: str, transport: str, tmp_path: Path
 ) -> None:
     seed = Random().randrange(2**32)  # noqa: S311 - nothing secret
-    await check(database, transport, tmp_path, count=700, kills=5, seed=seed)
+    await check(database, transport, tmp_path, count=400, kills=4, seed=seed)
 
 
 def test_damage_is_never_a_response_that_means_something_else(tmp_path: Path) -> None:

@@ -57,9 +57,11 @@ def _is_valid(key: object) -> bool:
 
 def without_extra_key(options: RequestOptions) -> RequestOptions:
     """Return the options without an idempotency key in ``extra_query`` and ``extra_body``."""
-    rest = {
-        place: {name: value for name, value in extra.items() if name != NAME}
-        for place in ("extra_query", "extra_body")
-        if NAME in (extra := getattr(options, place) or {})
-    }
-    return attrs.evolve(options, **rest) if rest else options
+    query, body = options.extra_query, options.extra_body
+    if NAME not in (query or ()) and NAME not in (body or ()):
+        return options
+    return attrs.evolve(options, extra_query=_without_key(query), extra_body=_without_key(body))
+
+
+def _without_key(extra: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    return extra and {name: value for name, value in extra.items() if name != NAME}

@@ -185,8 +185,10 @@ class SQLWebhookStore(ClosedOnExit):
         """Forget the ids whose time is over, some thousands in a transaction."""
         forgotten = FORGOTTEN_AT_ONCE
         while forgotten == FORGOTTEN_AT_ONCE:
-            values = {"seconds": self._remember, "most": FORGOTTEN_AT_ONCE}
-            forgotten = len(await self._run(self._statements.forget, **values))
+            rows = await self._run(
+                self._statements.forget, seconds=self._remember, most=FORGOTTEN_AT_ONCE
+            )
+            forgotten = len(rows)
 
     async def cursor(self, name: str) -> int | None:
         """Return how far a poller has come."""
