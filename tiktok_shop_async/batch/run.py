@@ -210,7 +210,7 @@ class _Calls(Generic[T]):
         try:
             response = await call
         except asyncio.CancelledError as error:
-            if not getattr(error, "maybe_processed", True):
+            if self._is_method and not getattr(error, "maybe_processed", True):
                 turn.maybe_sent = maybe_sent_before
             raise
         except OutcomeUnknownError as error:
@@ -225,6 +225,10 @@ class _Calls(Generic[T]):
                 turn.attempts += getattr(error, "attempts", 1)
             turn.is_final = is_about_the_request(error)
             return turn.unknown(error) if maybe_sent_before else turn.failed(error)
+        except Exception:
+            if self._is_method:  # of a call that may have been processed it would be another error
+                turn.maybe_sent = maybe_sent_before
+            raise
         turn.is_final = True
         return turn.succeeded(response)
 
