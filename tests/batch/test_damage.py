@@ -13,12 +13,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import attrs
 import pytest
 from auth.databases import postgresql_database
-from batch.damage import Arrival, Record, Service
+from batch.damage import Arrival, Record, Service, code_in
 from batch.damaged_process import Job
 from sqlalchemy import URL
 
@@ -102,11 +101,14 @@ def wrongs(
     times = len(set(effects)) if name == "keyed" else len(effects)
     if times > 1:
         found.append("it took effect more than once")
-    if name == "keyed" and len({each.key for each in arrivals}) > 1:
+    maybe_processed = [each for each in arrivals if each.fate not in {"throttled", "refused"}]
+    if name == "keyed" and len({each.key for each in maybe_processed}) > 1:
         found.append("it was sent with several idempotency keys")
     if name == "blind" and any(each.fate not in {"throttled", "refused"} for each in arrivals[:-1]):
         found.append("it was sent again when it may have been processed")
-    if status not in {"succeeded", "failed"} and name != "blind":
+    # A refusal of a retry does not say what became of the first request.
+    refused = [each.fate for each in arrivals[-1:]] == ["refused"]
+    if status not in {"succeeded", "failed"} and not (name == "blind" or refused):
         found.append("it could have been cleared up")
     if (status, times) in {("succeeded", 0), ("failed", 1)}:
         found.append("that is not so")
@@ -122,10 +124,10 @@ async def check(
     async with job_of(database, transport, folder, count, chance) as (job, service):
         runs: list[Said] = []
         for number in range(kills):
-            job = attrs.evolve(job, seed=job.seed + number)
             at = chance.randint(1, count * len(BATCHES) * (number + 1) // (kills + 1))
-            runs.append(await run(job, kill_after=at, chance=chance))
-        runs.append(await run(attrs.evolve(job, seed=job.seed + 1)))
+            killed = attrs.evolve(job, seed=job.seed + number)
+            runs.append(await run(killed, kill_after=at, chance=chance))
+        runs.append(await run(attrs.evolve(job, seed=job.seed + kills)))
         service.has_faults = False
         final = await run(attrs.evolve(job, has_faults=False))
         arrivals = service.record.arrivals()
@@ -140,7 +142,7 @@ async def check(
                 )
             )
         }
-        assert wrong == {}
+        assert wrong == {}, f"with seed {seed}"
         async with SQLJournal(job.journal) as journal:
             for name in BATCHES:
                 kept = {each.key: each.status async for each in journal.for_batch(name).records()}
@@ -170,7 +172,7 @@ combinations = pytest.mark.parametrize(
 async def test_no_outcome_is_wrong_lost_or_sent_twice(
     database: str, transport: str, tmp_path: Path
 ) -> None:
-    await check(database, transport, tmp_path, count=60, kills=2, seed=1)
+    await check(database, transport, tmp_path, count=60, kills=1, seed=1)
 
 
 @pytest.mark.scale
@@ -178,18 +180,12 @@ async def test_no_outcome_is_wrong_lost_or_sent_twice(
 async def test_no_outcome_of_thousands_is_wrong_lost_or_sent_twice(
     database: str, transport: str, tmp_path: Path
 ) -> None:
-    await check(database, transport, tmp_path, count=700, kills=5, seed=Random().randrange(2**32))
+    seed = Random().randrange(2**32)  # noqa: S311 - nothing secret
+    await check(database, transport, tmp_path, count=400, kills=4, seed=seed)
 
 
 def test_damage_is_never_a_response_that_means_something_else(tmp_path: Path) -> None:
     """Or the test would ask more than anybody can tell."""
     service = Service(Record(tmp_path / "record"), Random(1))  # noqa: S311 - nothing secret
-    body: Any = b'HTTP/1.1 200 OK\r\n\r\n{"code": 0, "data": {}}'
-    assert all(code in {None, 0} for code in (_code(service.damaged(body)) for _ in range(2000)))
-
-
-def _code(response: bytes) -> object:
-    try:
-        return json.loads(response.rpartition(b"\r\n\r\n")[2])["code"]
-    except (ValueError, KeyError, TypeError):
-        return None
+    body = b'HTTP/1.1 200 OK\r\n\r\n{"code": 0, "data": {}}'
+    assert {code_in(service.damaged(body)) for _ in range(2000)} == {None, 0}

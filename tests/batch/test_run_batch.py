@@ -328,7 +328,7 @@ async def test_what_is_final_is_not_sent_again(
     assert journal.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("key", [5, "", "a\0b", None])
+@pytest.mark.parametrize("key", [5, "", "a\0b", "a\ud800b", None])
 async def test_what_is_no_key_is_not_sent(
     client: AsyncTikTokShop, service: Service, journal: Path, key: Any
 ) -> None:
@@ -642,6 +642,35 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
         while not condition():  # noqa: ASYNC110 - nothing tells when
             await asyncio.sleep(0.001)
+
+
+async def test_a_function_that_is_cancelled_after_one_of_its_calls_may_have_been_processed(
+    client: AsyncTikTokShop, service: Service, journal: Path
+) -> None:
+    """What its last call knows does not hold for the whole function."""
+    waits = asyncio.Event()
+
+    async def two_calls(*, order_id: str) -> None:
+        await client.return_refund.cancel_order(order_id=order_id, cancel_reason="sold out")
+        waits.set()
+        await client.return_refund.cancel_order(
+            order_id="other",
+            cancel_reason="sold out",
+            options=RequestOptions(deadline=9.0, before_sending=stop),
+        )
+
+    def stop() -> None:
+        raise asyncio.CancelledError
+
+    async def run() -> list[str]:
+        batch = run_batch(two_calls, [{"order_id": "1"}], key=order_id, journal=journal)
+        return [outcome.status async for outcome in batch]
+
+    with pytest.raises(RuntimeError, match="cancelled"):
+        await run()
+    assert waits.is_set()
+    assert await run() == ["unknown"]
+    assert service.order_ids == ["1"]
 
 
 async def test_another_function_is_not_called_without_its_claim(

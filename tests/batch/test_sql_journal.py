@@ -326,3 +326,29 @@ def test_a_missing_package_is_named_with_its_extra(
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ImportError, match=r"tiktok-shop-async\[sql\]"):
         __import__("tiktok_shop_async.batch.sql_journal")
+
+
+@pytest.mark.parametrize("text", ["a\0b", "a\ud800b", "a\udc00\ud800b"])
+async def test_a_damaged_response_does_not_end_the_journal(journal: SQLJournal, text: str) -> None:
+    """What the service says may have any characters, and a code any number of digits."""
+    record = Record(
+        key="1",
+        status="failed",
+        request_id=text,
+        code=2**63,
+        message=text,
+        hint=text,
+        details={"cancel_id": text},
+    )
+    async with journal.open() as session:
+        await asyncio.gather(session.claim("1"), session.claim("2"))
+        assert all(
+            await asyncio.gather(
+                session.finish(record), session.finish(Record(key="2", status="succeeded"))
+            )
+        )
+    kept, _ = [each async for each in journal.records()]
+    assert kept.status == "failed"
+    assert kept.code is None
+    assert kept.message.startswith("a")
+    assert kept.details == {"cancel_id": text}

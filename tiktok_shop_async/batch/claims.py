@@ -10,6 +10,7 @@ from os import PathLike
 from typing import Any
 
 from .._sql.place import place_of
+from .._sql.text import is_storable
 from ..errors import InvalidArgumentError, JournalError
 from .driver import Driver
 from .journal import Busy, Claim, Claimed, Journal, JournalSession, Record
@@ -137,9 +138,9 @@ async def opened(
 
 
 def _check_key(key: object) -> None:
-    if not isinstance(key, str) or not key or "\0" in key:
+    if not isinstance(key, str) or not key or not is_storable(key):
         raise InvalidArgumentError(
             f"{key!r} cannot be a key, so this request was not sent.",
             argument="key",
-            hint="A key is a text that is not empty and has no NUL.",
+            hint="A key is text that is not empty, and has no NUL and no lone surrogates.",
         )

@@ -133,7 +133,7 @@ class _Gatherer(Generic[V]):
                 await self._answer({key: self._asked.pop(key) for key in keys})
         finally:
             # Here, not in a callback, which comes later: who asks meanwhile needs a new runner.
-            self._runners.discard(asyncio.current_task())  # type: ignore[arg-type]
+            self._runners.discard(asyncio.current_task())
             if not self._runners:  # it was cancelled: nobody else answers those who wait
                 _refuse(self._asked, _closed())
                 self._asked.clear()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeAlias, TypeVar
+from uuid import uuid4
 
 import attrs
 
-from ..errors import TikTokShopError
+from ..errors import InvalidArgumentError, TikTokShopError
 from ..options import RequestOptions
 from ..pipeline.idempotency import NAME as KEY_ARGUMENT
-from ..pipeline.idempotency import given_keys, without_extra_key
+from ..pipeline.idempotency import given_keys, single_key, without_extra_key
 from ..response import APIResponse
 from .journal import Record
 from .outcome import FAILED, SUCCEEDED, UNKNOWN, Outcome, facts_of
@@ -129,9 +130,14 @@ class RequestState(Generic[T]):
         )
 
 
-def own_key(request: Request) -> str | None:
-    """Return the idempotency key that the user chose; keys that differ are rejected when sent."""
+def proposed_key(request: Request) -> str | None:
+    """Return the idempotency key that the user chose, or a new one if they chose none.
+
+    None for keys that are not valid: the call rejects them.
+    """
     options = request.get("options")
     given = given_keys(request, options if isinstance(options, RequestOptions) else None)
-    key = next(iter(given.values()), None)
-    return key if isinstance(key, str) and key else None
+    try:
+        return single_key(given) or uuid4().hex
+    except InvalidArgumentError:
+        return None

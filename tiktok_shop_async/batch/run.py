@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
-from uuid import uuid4
 
 import attrs
 
@@ -27,7 +26,7 @@ from .journal import Claim, Record, record_of
 from .outcome import FAILED, SUCCEEDED, UNKNOWN, Outcome, facts_of
 from .progress import OnProgress
 from .refusals import is_about_the_request
-from .request_state import Request, RequestState, own_key
+from .request_state import Request, RequestState, proposed_key
 
 T = TypeVar("T")
 
@@ -135,8 +134,7 @@ class _Calls(Generic[T]):
         if self._key is None:
             return await self._sent_until_known(self._turn(index, None, request))
         key = self._key(request)
-        own = own_key(request) if self._takes_key else None
-        proposed = own or uuid4().hex if self._takes_key else None
+        proposed = proposed_key(request) if self._takes_key else None
         while True:
             turn = self._turn(index, key, request, partial(claims.check, key))
             try:
@@ -185,7 +183,7 @@ class _Calls(Generic[T]):
         key = claim.idempotency_key
         if key is None:  # of an earlier run without keys: nobody knows one that was sent
             turn.may_repeat = not claim.maybe_sent
-        elif claim.maybe_sent or key != own_key(turn.request):
+        elif claim.maybe_sent or key != proposed_key(turn.request):
             turn.use(key)
 
     async def _sent_until_known(self, turn: RequestState[T]) -> Outcome[T]:
@@ -212,7 +210,7 @@ class _Calls(Generic[T]):
         try:
             response = await call
         except asyncio.CancelledError as error:
-            if not getattr(error, "maybe_processed", True):
+            if self._is_method and not getattr(error, "maybe_processed", True):
                 turn.maybe_sent = maybe_sent_before
             raise
         except OutcomeUnknownError as error:
@@ -227,6 +225,10 @@ class _Calls(Generic[T]):
                 turn.attempts += getattr(error, "attempts", 1)
             turn.is_final = is_about_the_request(error)
             return turn.unknown(error) if maybe_sent_before else turn.failed(error)
+        except Exception:
+            if self._is_method:  # of a call that may have been processed it would be another error
+                turn.maybe_sent = maybe_sent_before
+            raise
         turn.is_final = True
         return turn.succeeded(response)
 

@@ -14,6 +14,7 @@ from uuid import uuid4
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from .._sql.group_commit import Answers, GroupCommit, Wishes
+from .._sql.text import storable
 from ..errors import JournalError, LeaseLostError
 from .journal import Busy, Claim, Claimed, Record
 from .sql_statements import SENDING, Statements, Verb
@@ -23,6 +24,8 @@ SHORTEST_STANDSTILL, LONGEST_STANDSTILL = 2, 10
 MARGIN = 0.1
 """Part of a lease that is left when a request goes out at the latest."""
 _NO_LEASE_LEFT = 0.0
+MAX_INTEGER = 2**63
+"""Below which databases take integers; a damaged response may have any code."""
 
 Rows: TypeAlias = Sequence[Mapping[str, Any]]
 
@@ -100,10 +103,10 @@ class SQLSession:
             Verb.FINISH,
             record.key,
             state=record.status,
-            request_id=record.request_id,
-            code=record.code,
-            message=record.message,
-            hint=record.hint,
+            request_id=storable(record.request_id),
+            code=record.code if abs(record.code or 0) < MAX_INTEGER else None,
+            message=storable(record.message),
+            hint=storable(record.hint),
             attempts=record.attempts,
             details=json.dumps(dict(record.details)) if record.details else None,
         )

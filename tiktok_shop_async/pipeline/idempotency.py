@@ -31,9 +31,10 @@ def single_key(given: Mapping[str, Any]) -> str | None:
     """Return the one key of ``given_keys``; reject a key that is not valid, or two that differ."""
     chosen = ""
     for where, key in given.items():
-        if not isinstance(key, str) or not 0 < len(key) <= MAX_LENGTH:
+        if not _is_valid(key):
             raise InvalidArgumentError(
-                f"{where} must be text of 1 to {MAX_LENGTH} characters, not {key!r}.", argument=NAME
+                f"{where} must be text of 1 to {MAX_LENGTH} printable characters, not {key!r}.",
+                argument=NAME,
             )
         if chosen and key != chosen:
             both = ", ".join(f"{each!r} in {where}" for where, each in given.items())
@@ -46,11 +47,21 @@ def single_key(given: Mapping[str, Any]) -> str | None:
     return chosen or None
 
 
+def _is_valid(key: object) -> bool:
+    return (
+        isinstance(key, str)
+        and 0 < len(key) <= MAX_LENGTH
+        and not any(each < " " or "\ud800" <= each <= "\udfff" for each in key)
+    )
+
+
 def without_extra_key(options: RequestOptions) -> RequestOptions:
     """Return the options without an idempotency key in ``extra_query`` and ``extra_body``."""
-    rest = {
-        place: {name: value for name, value in extra.items() if name != NAME}
-        for place in ("extra_query", "extra_body")
-        if NAME in (extra := getattr(options, place) or {})
-    }
-    return attrs.evolve(options, **rest) if rest else options
+    query, body = options.extra_query, options.extra_body
+    if NAME not in (query or ()) and NAME not in (body or ()):
+        return options
+    return attrs.evolve(options, extra_query=_without_key(query), extra_body=_without_key(body))
+
+
+def _without_key(extra: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    return extra and {name: value for name, value in extra.items() if name != NAME}

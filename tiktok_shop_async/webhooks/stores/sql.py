@@ -16,6 +16,7 @@ try:
 
     from ..._sql.database import Database
     from ..._sql.group_commit import Answers, GroupCommit, Wish, Wishes
+    from ..._sql.text import storable
     from .sql_statements import DEAD, STEPS, WAITING, Statements, Tables, Verb
 except ImportError as error:
     raise ImportError(
@@ -145,9 +146,7 @@ class SQLWebhookStore(ClosedOnExit):
 
     async def bury(self, claim: ClaimedEvent, *, error: str) -> None:
         """Put an event among the dead letters."""
-        # PostgreSQL takes no NUL in a text, and no driver half a surrogate pair.
-        text = error.replace("\0", "").encode("utf-8", "replace").decode()
-        await self._ask(Verb.BURY, event=claim.id, claim=claim.claim, error=text)
+        await self._ask(Verb.BURY, event=claim.id, claim=claim.claim, error=storable(error))
 
     async def dead_letters(self) -> AsyncIterator[DeadLetter]:
         """Yield the dead letters, the oldest first."""
@@ -186,8 +185,10 @@ class SQLWebhookStore(ClosedOnExit):
         """Forget the ids whose time is over, some thousands in a transaction."""
         forgotten = FORGOTTEN_AT_ONCE
         while forgotten == FORGOTTEN_AT_ONCE:
-            values = {"seconds": self._remember, "most": FORGOTTEN_AT_ONCE}
-            forgotten = len(await self._run(self._statements.forget, **values))
+            rows = await self._run(
+                self._statements.forget, seconds=self._remember, most=FORGOTTEN_AT_ONCE
+            )
+            forgotten = len(rows)
 
     async def cursor(self, name: str) -> int | None:
         """Return how far a poller has come."""
