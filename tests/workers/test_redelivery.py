@@ -178,6 +178,22 @@ async def test_a_task_that_a_worker_does_not_know_is_left_to_those_who_do(
         await empty(app)
 
 
+async def test_a_worker_whose_loop_was_held_up_does_not_take_its_own_task_again(
+    app: App, job: Job
+) -> None:
+    """As by a long import: nothing has told Redis meanwhile that it is worked on."""
+    await app.take.kiq(0)
+    async with aclosing(app.broker.listen()) as tasks:
+        await anext(tasks)
+        await asyncio.sleep(2 * job.redeliver_after)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(tasks), 0.2)
+    other = App(job).broker
+    async with aclosing(other.listen()) as tasks:
+        assert (await anext(tasks)).data, "another worker does"
+    await other.connection_pool.disconnect()
+
+
 async def test_an_entry_that_was_deleted_while_a_dead_worker_had_it_is_forgotten(
     app: App, job: Job
 ) -> None:

@@ -173,6 +173,8 @@ class RedeliveringStreamBroker(RedisStreamBroker):
         if now < self._next_look:
             return None
         async for pending in self._pending(redis):
+            if pending["message_id"] in self._at_work:
+                continue  # it is idle because the event loop of this process was held up
             deliveries = pending["times_delivered"]
             wait = self._wait_after(deliveries)
             if pending["time_since_delivered"] < wait:
