@@ -133,3 +133,21 @@ async def test_a_failure_that_a_test_injects_says_whether_the_write_was_sent(
     async with shop(max_retries=0) as client:
         with pytest.raises(error):
             await client.return_refund.cancel_order(order_id="1", cancel_reason="x")
+
+
+@respx.mock
+async def test_a_write_that_no_route_matches_fails_as_respx_says() -> None:
+    """The request went nowhere, so its outcome is not unknown."""
+    async with shop() as client:
+        with pytest.raises(AssertionError, match="not mocked"):
+            await client.return_refund.cancel_order(order_id="1", cancel_reason="x")
+
+
+async def test_an_assertion_in_a_mocked_transport_fails_the_test_as_it_is() -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        assert b"reason_of_mine" in request.content
+        return success()
+
+    async with shop(transport=httpx.MockTransport(handler)) as client:
+        with pytest.raises(AssertionError, match="reason_of_mine"):
+            await client.return_refund.cancel_order(order_id="1", cancel_reason="x")
