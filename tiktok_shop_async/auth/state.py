@@ -60,7 +60,7 @@ class AuthState(NotPickled):
         category_asset_cipher: str | None = None,
         authorization: Authorization | None = None,
     ) -> None:
-        self.__attrs_init__(
+        self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue] - attrs makes it
             access_token=access_token,
             shop_cipher=shop_cipher,
             category_asset_cipher=category_asset_cipher,

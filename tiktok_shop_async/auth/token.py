@@ -55,7 +55,7 @@ class Token(NotPickled):
         user_type: int = UserType.SELLER,
         granted_scopes: tuple[str, ...] = (),
     ) -> None:
-        self.__attrs_init__(
+        self.__attrs_init__(  # pyright: ignore[reportAttributeAccessIssue] - attrs makes it
             access_token=access_token,
             refresh_token=refresh_token,
             access_token_expires_at=access_token_expires_at,

@@ -66,8 +66,9 @@ def _integer(code: Any) -> int | None:
         code = int(code)
     if isinstance(code, float) and code.is_integer():  # 0.0, say
         code = int(code)
-    is_code = isinstance(code, int) and not isinstance(code, bool) and abs(code) < _MAX_CODE
-    return code if is_code else None
+    if isinstance(code, int) and not isinstance(code, bool) and abs(code) < _MAX_CODE:
+        return code
+    return None
 
 
 _MAX_CODE = 10**15

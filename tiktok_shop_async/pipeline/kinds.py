@@ -57,7 +57,8 @@ def convert(value: Any, kind: Kind, path: str, check: CheckPath | None = None) -
     Converted is only what loses nothing.
     """
     if type(value) is kind and kind is not float:  # NaN is one
-        return value  # type: ignore[no-any-return]
+        as_it_is: Plain = value
+        return as_it_is
     if isinstance(value, Enum):
         return convert(value.value, kind, path, check)
     if isinstance(kind, list):

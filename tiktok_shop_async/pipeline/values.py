@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 import attrs
 
@@ -65,7 +65,7 @@ def _scalar_text(value: Plain, path: str) -> str:
     )
 
 
-def is_list(value: Any) -> bool:
+def is_list(value: Any) -> TypeGuard[Iterable[Any]]:
     """Return whether ``value`` can be sent as a list, as often as the call is sent.
 
     An iterator cannot: a retry would find it empty, and an empty selection may mean everything.
