@@ -22,6 +22,7 @@ from collections.abc import Awaitable, Callable
 from inspect import isawaitable, iscoroutine, iscoroutinefunction
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from .argument_checks import check_function
 from .errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -29,14 +30,6 @@ if TYPE_CHECKING:
     from logging import Logger
 
 T = TypeVar("T")
-
-
-def check_callable(argument: str, function: object) -> None:
-    """Raise `InvalidArgumentError` for what cannot be called."""
-    if not callable(function):
-        raise InvalidArgumentError(
-            f"{argument} must be callable, not {function!r}.", argument=argument
-        )
 
 
 def reject_coroutine_function(argument: str, function: object) -> None:
@@ -70,7 +63,7 @@ class Callback(Generic[T]):
         describe: Callable[[T], object] = lambda event: type(event).__name__,
         awaitable: bool = True,
     ) -> None:
-        check_callable(argument, function)
+        check_function(function, argument)
         if not awaitable:
             reject_coroutine_function(argument, function)
         self._function = function
@@ -81,7 +74,7 @@ class Callback(Generic[T]):
         self._running: set[asyncio.Task[None]] = set()
 
     def __call__(self, event: T) -> None:
-        """Notify; what a coroutine function does runs on as a task."""
+        """Notify; the result of a coroutine function runs as a task."""
         try:
             result = self._function(event)
             if result is not None and isawaitable(result):
@@ -90,7 +83,7 @@ class Callback(Generic[T]):
             self._log(event)
 
     async def wait(self, event: T) -> None:
-        """Notify, and wait for the end of a coroutine function."""
+        """Notify, and await the result of a coroutine function."""
         try:
             result = self._function(event)
             if result is not None and isawaitable(result):
@@ -105,7 +98,7 @@ class Callback(Generic[T]):
         get_running_loop().call_soon(self, event)
 
     async def settle(self) -> None:
-        """Wait for the tasks that are running, but for the one that calls this."""
+        """Wait for the running tasks, except the one that calls this."""
         import asyncio
 
         if others := self._running - {asyncio.current_task()}:

@@ -1,4 +1,4 @@
-"""What is closed when its block ends."""
+"""Closing at the end of a block, and warnings about what was never closed."""
 
 from __future__ import annotations
 

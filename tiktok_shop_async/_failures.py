@@ -14,9 +14,10 @@ _MAX_DEPTH = 8
 
 
 class reported_as:  # noqa: N801 - a context manager, used like a function
-    """Raise whatever goes wrong below ``who`` as an error of this kind, without quoting it.
+    """Raise any exception of the block as an error of this kind, without quoting it.
 
-    The frames below are dropped, from our errors too: their local variables hold what is stored.
+    The frames of the block are dropped, also from our own errors: their local variables may hold
+    what is stored.
     """
 
     def __init__(self, kind: type[TikTokShopError], who: object, what: str) -> None:
@@ -33,7 +34,7 @@ class reported_as:  # noqa: N801 - a context manager, used like a function
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Raise our error for one of a driver, which has many, and raises the system's too."""
+        """Raise our error in place of a driver's or the system's."""
         del traceback
         if error is None or not isinstance(error, Exception):
             return
@@ -47,7 +48,7 @@ class reported_as:  # noqa: N801 - a context manager, used like a function
 
 
 def without_frames(error: BaseException | None) -> None:
-    """Drop the frames of an error and of what it came from; its texts stay."""
+    """Drop the frames of an error and of its causes; their messages stay."""
     for _ in range(_MAX_DEPTH):
         if error is None:
             return
@@ -62,11 +63,11 @@ def bare_cause(
 ) -> BaseException | None:
     """Return an error of the same type to chain to ours, with its text redacted and no frames.
 
-    The error itself has a request as an attribute, and frames that hold headers and signature.
+    The original has the request as an attribute, and frames that hold headers and signature.
     """
     if error is None or not depth:
         return None
-    if isinstance(error, OSError):  # the system's: no secret is in them, and their numbers help
+    if isinstance(error, OSError):  # they hold no secret, and errno is useful
         bare: BaseException = error
     else:
         bare = _blank(type(error))

@@ -103,7 +103,7 @@ def _shown(self: Any) -> str:
 
 
 def _fields_shown(self: Any) -> Iterator[tuple[str, Any]]:
-    """Yield what `repr` shows: rich prints it on many lines."""
+    """Yield the fields that `repr` and rich show."""
     from ._personal_data import fields_shown  # seldom needed
 
     return fields_shown(self)

@@ -42,7 +42,7 @@ PERSONAL_FIELDS = names_of(
     "buyer_comments buyer_message buyer_note content custom_message doc_url document_url",
     "download_url file_url message_body note proof_url return_qr_code review_text upload_url",
 )
-"""Names of what identifies a person, and of what a person wrote."""
+"""Names of fields that identify a person, or that hold text which a person wrote."""
 
 _WRITTEN = names_of("content custom_message message_body note")
 """Personal where they hold text; their objects have fields of their own."""
@@ -58,8 +58,8 @@ _MAX_DEPTH = 20
 _is_shown: ContextVar[bool] = ContextVar("personal data is shown", default=False)
 
 
-class _Stand:
-    """Stands for a value that is not shown."""
+class _Placeholder:
+    """A placeholder for a value that is not shown."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -68,8 +68,8 @@ class _Stand:
         return self._text
 
 
-_MASKED: Final = _Stand("***")
-_DEEPER: Final = _Stand("…")
+_MASKED: Final = _Placeholder("***")
+_DEEPER: Final = _Placeholder("…")
 
 
 @contextmanager
@@ -87,7 +87,7 @@ def show_personal_data() -> Iterator[None]:
 
 
 def fields_shown(instance: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the fields of an attrs object that are set and may be shown, masked if they must be."""
+    """Yield the fields of an attrs object that are set, with secrets and personal data masked."""
     kind = type(instance)
     hidden = _hidden_in(kind)
     for field in attrs.fields(kind):
@@ -97,7 +97,7 @@ def fields_shown(instance: Any) -> Iterator[tuple[str, Any]]:
 
 
 def presented(value: Any, depth: int = 0) -> Any:
-    """Return a value with what is to be shown of plain objects in it; models show themselves."""
+    """Return plain values with secrets and personal data masked; models mask their own."""
     if not isinstance(value, (dict, list)):
         return value
     if depth > _MAX_DEPTH:

@@ -36,7 +36,7 @@ def check_seconds(
     accepted: str = "a positive number of seconds or None",
     hint: str | None = None,
 ) -> None:
-    """Reject what is neither None nor a positive, finite number."""
+    """Reject anything but None and positive, finite numbers."""
     if value is None:
         return
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -45,26 +45,26 @@ def check_seconds(
 
 
 def check_integer(value: object, argument: str, minimum: int) -> None:
-    """Reject what is no integer of at least ``minimum``; a bool is none."""
+    """Reject anything but an integer of at least ``minimum``; a bool is not one."""
     if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
         accepted = "a positive integer" if minimum == 1 else f"an integer of at least {minimum}"
         raise invalid(argument, accepted, value)
 
 
 def check_bool(value: object, argument: str) -> None:
-    """Reject what is neither True nor False: text such as "false" would count as true."""
+    """Reject anything but True and False: text such as "false" would count as true."""
     if not isinstance(value, bool):
         raise invalid(argument, "True or False", value)
 
 
-def check_function(value: object, argument: str, accepted: str) -> None:
-    """Reject what cannot be called."""
+def check_function(value: object, argument: str, accepted: str = "callable") -> None:
+    """Reject a value that is not callable."""
     if not callable(value):
         raise invalid(argument, accepted, value)
 
 
 def check_mapping(value: object, argument: str, accepted: str = "a mapping or None") -> None:
-    """Reject what is neither None nor a mapping with text as keys."""
+    """Reject anything but None and mappings with text as keys."""
     if value is None:
         return
     if not isinstance(value, Mapping):
@@ -75,13 +75,13 @@ def check_mapping(value: object, argument: str, accepted: str = "a mapping or No
 
 
 def check_text(value: object, argument: str, example: str) -> None:
-    """Reject what is neither None nor text."""
+    """Reject anything but None and text."""
     if value is not None and not isinstance(value, str):
         raise invalid(argument, f"text such as {example}, or None", value)
 
 
 def check_transport(transport: object) -> None:
-    """Reject what cannot send requests asynchronously."""
+    """Reject a transport that cannot send requests asynchronously."""
     if transport is None:
         return
     if callable(getattr(transport, "handle_async_request", None)) and not isinstance(
@@ -95,10 +95,8 @@ def check_transport(transport: object) -> None:
 
 
 def _shown(value: object) -> str:
-    """Return a value that says all by itself, or else its type: its repr may hold anything."""
-    if value is None or isinstance(value, (bool, int, float)):
-        return _short(repr(value))
-    if isinstance(value, str):
+    """Return the repr of a plain value, or the type of any other, whose repr may hold secrets."""
+    if value is None or isinstance(value, (bool, int, float, str)):
         return _short(repr(value))
     if isinstance(value, type):
         return f"the class {value.__name__}"
@@ -111,7 +109,7 @@ def _short(text: str) -> str:
 
 
 def options_hint(options: Any) -> str:
-    """Return how to write what was given as options, as far as it holds plain numbers."""
+    """Return a hint that writes a mapping as `RequestOptions`; it quotes only numbers."""
     if not isinstance(options, Mapping) or not options:
         return "Pass options=RequestOptions(timeout=5)."
     arguments = [

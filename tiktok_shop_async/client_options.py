@@ -77,7 +77,7 @@ def _check_api_versions(api_versions: Mapping[str, str] | None) -> None:
 
 
 def checked_base_url(base_url: object, source: str = "base_url") -> str:
-    """Return ``base_url`` without a slash at its end; reject what is no plain http(s) URL."""
+    """Return ``base_url`` without a trailing slash; reject anything but a plain http(s) URL."""
     if not isinstance(base_url, str):
         raise invalid("base_url", f"text such as {DEFAULT_BASE_URL!r}", base_url)
     problem = _problem_of_url(base_url)
@@ -128,8 +128,8 @@ REQUIRED_IN_ENVIRONMENT = ("app_key", "app_secret")
 def from_environment(*, skip: Collection[str] = ()) -> dict[str, str]:
     """Return the client's arguments that the environment sets; empty variables count as unset.
 
-    Those in ``skip`` are given otherwise and not looked for. A value that cannot be used is
-    rejected here, where the variable's name is known.
+    Arguments in ``skip`` are given by the caller and not read. An invalid value is rejected here,
+    where the variable's name is known.
     """
     variables: dict[str, str] = {}
     for argument, candidates in ENVIRONMENT.items():

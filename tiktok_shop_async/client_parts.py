@@ -1,4 +1,4 @@
-"""Checks of what a client is made of, and of what a view of it is for."""
+"""Checks of the arguments of clients and of their views."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def check_parts(
     clock: object,
     sleep: object,
 ) -> None:
-    """Reject parts of a client that lack what it calls."""
+    """Reject parts of a client that lack a method it calls."""
     _check_http_client(http_client)
     check_transport(transport)
     _check_limiter(limiter)
@@ -45,7 +45,7 @@ def check_parts(
 
 
 def _check_http_client(http_client: object) -> None:
-    """Reject what is no asynchronous client of httpx."""
+    """Reject anything but an `httpx.AsyncClient`."""
     if http_client is None or isinstance(http_client, httpx.AsyncClient):
         return
     hint = None
@@ -55,7 +55,7 @@ def _check_http_client(http_client: object) -> None:
 
 
 def _check_limiter(limiter: object) -> None:
-    """Reject what lacks a method of the `Limiter` protocol."""
+    """Reject a limiter that lacks a method of the `Limiter` protocol."""
     if limiter is None:
         return
     from .pipeline.limiter import Limiter  # with attrs, which a client alone does not need
@@ -72,7 +72,7 @@ def _check_limiter(limiter: object) -> None:
 
 
 def checked_observers(observers: object) -> tuple[Any, ...]:
-    """Return observers as a tuple; reject what is no sequence of functions."""
+    """Return observers as a tuple; reject anything but a sequence of functions."""
     if callable(observers):
         raise invalid("observers", "a sequence of callables", observers, "Pass [observer].")
     if isinstance(observers, (str, bytes, Mapping)) or not isinstance(observers, Iterable):
@@ -84,7 +84,7 @@ def checked_observers(observers: object) -> tuple[Any, ...]:
 
 
 def check_auth(auth: object) -> None:
-    """Reject what is no auth state."""
+    """Reject anything but an `AuthState`."""
     if auth is None:
         return
     from .auth import AuthState

@@ -28,7 +28,7 @@ class Secret:
 
     @property
     def is_given(self) -> bool:
-        """Whether there is a value, be it empty."""
+        """Whether there is a value, even an empty one."""
         return self.value is not None
 
     def required(self, argument: str, source: str | None = None) -> str:

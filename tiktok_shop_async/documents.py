@@ -36,8 +36,8 @@ def load_document(body: bytes) -> Any:
     """Return the values of a JSON document.
 
     Takes what strict parsers refuse and services send: a byte order mark, bytes that are no UTF-8,
-    half a surrogate pair, control characters, integers of thousands of digits. What is no UTF-8,
-    and half a surrogate pair, become U+FFFD, so that all text can be encoded again.
+    half a surrogate pair, control characters, integers of thousands of digits. Bytes that
+    are not UTF-8, and half surrogate pairs, become U+FFFD, so that all text can be encoded again.
 
     Raises:
         ValueError: The body is not JSON.
@@ -100,7 +100,7 @@ def _text(body: bytes) -> str:
 
 _STRUCTURE = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
 _TOO_DEEP_TEXT = "-0.0e-0"
-"""A number as nobody writes it: the value that `TOO_DEEP` is read from."""
+"""A spelling of zero that no service uses; it is read as `TOO_DEEP`."""
 
 
 def _pruned(text: str) -> str:

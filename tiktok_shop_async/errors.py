@@ -113,7 +113,7 @@ class TikTokAPIError(TikTokShopError):
         self.retryable = retryable
         """Whether the same call may succeed later without any change."""
         self.retry_after = retry_after
-        """Seconds to wait at least, as the service or a limiter asks for them, if it does."""
+        """The minimum wait in seconds that the service or a limiter asks for, or None."""
 
     def _facts(self) -> list[str]:
         return ([f"code {self.code}"] if self.code is not None else []) + super()._facts()
@@ -188,7 +188,7 @@ class OutcomeUnknownError(TikTokShopError):
 
 
 class ResponseDecodeError(TikTokShopError):
-    """The response cannot be read: no envelope, a redirect, damaged, or larger than is allowed."""
+    """The response cannot be read: no envelope, a redirect, damaged, or too large."""
 
     def __init__(self, message: str, *, excerpt: str = "", **facts: Any) -> None:
         super().__init__(message, **facts)

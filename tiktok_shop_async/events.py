@@ -1,4 +1,4 @@
-"""What a client tells of its calls while they are under way: to logs, traces and progress."""
+"""Events of calls, for logs, traces and metrics."""
 
 from __future__ import annotations
 
@@ -41,24 +41,24 @@ class CallStarted(CallEvent):
 
 @attrs.define(kw_only=True, eq=False)
 class AttemptStarted(CallEvent):
-    """The call has its place in flight and is about to be sent."""
+    """The call has its slot and is about to be sent."""
 
     attempt: int
     """The first is 1."""
     held_back: float
-    """Seconds that it waited for its rate and its place."""
+    """Seconds that it waited for its permit and its slot."""
 
 
 @attrs.define(kw_only=True, eq=False)
 class AttemptFinished(CallEvent):
-    """An attempt got its answer, or failed."""
+    """An attempt got its response, or failed."""
 
     attempt: int
     seconds: float
     http_status: int | None
     request_id: str | None
     error: BaseException | None
-    """None for a success; `asyncio.CancelledError` where the caller broke off."""
+    """None for a success; `asyncio.CancelledError` if the caller cancelled the call."""
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -67,16 +67,16 @@ class Throttled(CallEvent):
 
     attempt: int
     retry_after: float | None
-    """Seconds that it asks to wait, if it said so."""
+    """Seconds that the service asks to wait, or None."""
     request_id: str | None
 
 
 @attrs.define(kw_only=True, eq=False)
 class RetryScheduled(CallEvent):
-    """The call waits, then it is sent again."""
+    """The call waits, then it is retried."""
 
     attempt: int
-    """The one that failed."""
+    """The attempt that failed."""
     seconds: float
     error: BaseException
 

@@ -8,8 +8,9 @@ from typing import Any, Literal, TypeAlias, get_args
 import attrs
 import httpx
 
-from ._callbacks import check_callable, reject_coroutine_function
+from ._callbacks import reject_coroutine_function
 from .argument_checks import (
+    check_function,
     check_integer,
     check_mapping,
     check_seconds,
@@ -53,7 +54,7 @@ class RequestOptions:
     """
 
     def __attrs_post_init__(self) -> None:
-        # They are copied for each call with an idempotency key: what is not given costs little.
+        # Options are copied for each call with an idempotency key, so absent values are skipped.
         if self.timeout is not None:
             check_timeout(self.timeout, "httpx.Timeout(None) waits without limit.")
         if self.deadline is not None:
@@ -76,7 +77,7 @@ class RequestOptions:
                 if not isinstance(value, str):
                     raise invalid(f"the header {name} in extra_headers", "text (str)", value)
         if self.before_sending is not None:
-            check_callable("before_sending", self.before_sending)
+            check_function(self.before_sending, "before_sending")
             reject_coroutine_function("before_sending", self.before_sending)
 
 

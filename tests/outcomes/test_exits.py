@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from outcomes.page import PAGE, page
 from outcomes.table import TABLE, End, Meanwhile
 
-from tiktok_shop_async.pipeline import attempts
+from tiktok_shop_async.pipeline import attempts, emitting
 
 EXITS: dict[str, tuple[End | Meanwhile, ...]] = {
     "attempt(number, delivery)": tuple(End),
@@ -52,7 +52,10 @@ RAISES = {
 }
 """How often the module raises what; ``raise`` alone is what is passed on."""
 
-TREE = ast.parse(inspect.getsource(attempts))
+TREE = ast.Module(
+    [node for each in (attempts, emitting) for node in ast.parse(inspect.getsource(each)).body], []
+)
+"""The loop, and what it awaits for observers."""
 
 
 def exits() -> Iterator[str]:

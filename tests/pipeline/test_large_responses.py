@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pipeline.parts import Parts
 from support import new_client
 
 from tiktok_shop_async import (
@@ -26,21 +27,6 @@ from tiktok_shop_async.pipeline import receiving
 
 LIMIT = 10_000
 SUCCESS = {"code": 0, "data": {"orders": []}}
-
-
-class Parts(httpx.AsyncByteStream):
-    def __init__(self, *parts: bytes) -> None:
-        self.parts = parts
-        self.taken = 0
-        self.closed = False
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for part in self.parts:
-            self.taken += 1
-            yield part
-
-    async def aclose(self) -> None:
-        self.closed = True
 
 
 def success(size: int, padding: str = "x") -> bytes:

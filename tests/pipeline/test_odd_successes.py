@@ -6,13 +6,14 @@ import gzip
 import json
 import math
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pipeline.parts import Parts
 from support import new_client
 
 from tiktok_shop_async import (
@@ -25,23 +26,6 @@ from tiktok_shop_async import (
 
 DIGITS = b"9" * 5000
 Call = Callable[[AsyncTikTokShop], Awaitable[APIResponse[Any]]]
-
-
-class Parts(httpx.AsyncByteStream):
-    """A body that arrives in parts, and is not decoded by httpx beforehand."""
-
-    def __init__(self, *parts: bytes) -> None:
-        self.parts = parts
-        self.taken = 0
-        self.closed = False
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for part in self.parts:
-            self.taken += 1
-            yield part
-
-    async def aclose(self) -> None:
-        self.closed = True
 
 
 class RawShop(httpx.AsyncBaseTransport):

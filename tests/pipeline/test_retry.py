@@ -27,7 +27,7 @@ from tiktok_shop_async.pipeline.retry import (
     ExponentialBackoff,
     FailedAttempt,
     RetryBudget,
-    may_have_happened,
+    may_have_been_processed,
     may_repeat,
 )
 from tiktok_shop_async.resources.order import GET_ORDER_DETAIL
@@ -76,7 +76,7 @@ def test_what_would_fail_again_is_not_repeated(make: Make, operation: Operation)
 @parameters(UNSENT)
 def test_a_write_is_repeated_where_it_surely_was_not_processed(make: Make) -> None:
     assert may_repeat(CANCEL_ORDER, make(), has_key=False)
-    assert not may_have_happened(CANCEL_ORDER, make())
+    assert not may_have_been_processed(CANCEL_ORDER, make())
 
 
 @parameters(PASSING)
@@ -84,9 +84,9 @@ def test_a_write_that_may_have_happened_is_repeated_with_an_idempotency_key_only
     make: Make,
 ) -> None:
     assert not may_repeat(CANCEL_ORDER, make(), has_key=False)
-    assert may_have_happened(CANCEL_ORDER, make())
+    assert may_have_been_processed(CANCEL_ORDER, make())
     assert may_repeat(APPROVE_RETURN, make(), has_key=True)
-    assert not may_have_happened(GET_ORDER_DETAIL, make())
+    assert not may_have_been_processed(GET_ORDER_DETAIL, make())
 
 
 chances = st.floats(0, 1)

@@ -61,7 +61,7 @@ def new_engine(database: Place) -> AsyncEngine:
 
 
 def is_in_memory(url: URL) -> bool:
-    """Tell whether a SQLite database is no file."""
+    """Return whether a SQLite database is in memory."""
     name = url.database or ":memory:"
     return name == ":memory:" or (
         "uri" in url.query
@@ -94,7 +94,7 @@ def _async_url(database: Place) -> URL:
         url = None
     if url is None:  # outside of the block: the exception there may quote the password
         raise InvalidArgumentError(
-            "the database is given by no URL that SQLAlchemy can read.",
+            "database must be a URL that SQLAlchemy can read.",
             argument="database",
             hint="Write it as sqlite:///file.db or postgresql://user:password@host/database.",
         )
@@ -110,7 +110,7 @@ def _options(database: str | URL) -> Iterable[str]:
 
 
 def _check_options(names: Iterable[str]) -> None:
-    """Reject what would be ignored: two files whose names have a question mark would be one."""
+    """Reject options that would be ignored, such as a file name's part after a question mark."""
     unknown = set(names) - _FILE_OPTIONS
     if unknown:
         raise InvalidArgumentError(

@@ -279,7 +279,7 @@ def _checked(secret: Secret, argument: str) -> str:
         return value
     del value
     raise InvalidArgumentError(
-        f"the {argument} has a space, as a plus sign has become that was decoded twice.",
+        f"the {argument} must not contain a space: a plus sign was probably decoded twice.",
         argument=argument,
     )
 

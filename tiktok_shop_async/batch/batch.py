@@ -10,8 +10,9 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 import attrs
 
-from .._callbacks import check_callable, reject_coroutine_function
+from .._callbacks import reject_coroutine_function
 from .._closing import ClosedOnExit
+from ..argument_checks import check_function
 from ..errors import TikTokShopError
 from .claims import Claims, opened
 from .driver import Driver
@@ -58,7 +59,7 @@ class Batch(ClosedOnExit, Generic[O]):
         """Make a batch of ``work``, which turns an item into an outcome; for writers of such."""
         for name, function in {"key": key, "stop_on": stop_on}.items():
             if function is not None:
-                check_callable(name, function)
+                check_function(function, name)
                 reject_coroutine_function(name, function)
         desk = _Desk(work, stop_on)
         self._driver = desk.driver = Driver(
@@ -79,9 +80,9 @@ class Batch(ClosedOnExit, Generic[O]):
 
     @property
     def unfinished(self) -> list[Unfinished]:
-        """What was begun and has no outcome, after an early end: each may have happened.
+        """Requests without an outcome after an early end; each may have been processed.
 
-        The key is None where ``key`` fails.
+        The key is None if ``key`` raises.
         """
         return [
             Unfinished(key=self._key_of(item), request=item) for item in self._driver.unfinished

@@ -34,7 +34,7 @@ class Progress:
     """How many of them were in the journal already."""
     in_flight: int
     waiting: int = 0
-    """How many requests another process has, whose outcome, or the end of its lease, is awaited."""
+    """Requests that another process has: the batch waits for outcomes, or for expired leases."""
     elapsed: float
     """Seconds since the batch was started."""
 
@@ -73,14 +73,14 @@ class Tally:
         self._began = self._timer()
 
     async def add(self, outcome: Outcome[Any]) -> None:
-        """Count an outcome, and notify of it if it is time."""
+        """Count an outcome, and notify unless that was done a moment ago."""
         self._counts[outcome.status] += 1
         self._resumed += outcome.resumed
         await self.notify()
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Count a request that another process has."""
+        """Count a request while another process has it."""
         self._waiting += 1
         try:
             yield
@@ -96,7 +96,7 @@ class Tally:
                 await self._tell.wait(self.snapshot())
 
     async def end(self) -> None:
-        """Notify of the progress in the end."""
+        """Notify of the final progress."""
         if self._tell is not None:
             await self._tell.wait(self.snapshot())
 

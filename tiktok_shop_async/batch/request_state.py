@@ -35,7 +35,7 @@ class RequestState(Generic[T]):
         is_read: bool,
         takes_key: bool,
     ) -> None:
-        """Make it.
+        """Make the state.
 
         Args:
             check: Raises `LeaseLostError` unless the claim of the request surely holds.
@@ -49,7 +49,7 @@ class RequestState(Generic[T]):
         self.maybe_sent = False
         """Whether it may have taken effect, now or in an earlier run."""
         self.is_final = False
-        """Whether a later run would find out, or do, nothing more."""
+        """Whether a later run could not learn or do anything more."""
         self.sends = 0
         self.attempts = 0
         """How often it was sent in all these sends, or was about to be."""
@@ -58,10 +58,10 @@ class RequestState(Generic[T]):
         self._key = key
         self._began = time.monotonic()
 
-    # How it is sent -------------------------------------------------------------------------------
+    # Sending -------------------------------------------------------------------------------
 
     def use(self, idempotency_key: str) -> None:
-        """Have it sent with this key, and with no other that the request has."""
+        """Send it with this idempotency key instead of any key in the request."""
         options = self.request.get("options") or RequestOptions()
         if not isinstance(options, RequestOptions):
             return  # the call rejects them
@@ -95,7 +95,7 @@ class RequestState(Generic[T]):
         self.check()
         self.maybe_sent = not self._is_read
 
-    # What becomes of it ---------------------------------------------------------------------------
+    # Outcomes ---------------------------------------------------------------------------
 
     def succeeded(self, response: T) -> Outcome[T]:
         """Return the outcome of a call that returned."""
@@ -118,7 +118,7 @@ class RequestState(Generic[T]):
         return self.outcome(record.status, resumed=True, **facts_of(record))
 
     def outcome(self, status: str, **facts: Any) -> Outcome[T]:
-        """Return an outcome with the facts that all have."""
+        """Return an outcome with the facts that all outcomes have."""
         return Outcome(
             index=self._index,
             key=self._key,

@@ -110,7 +110,7 @@ def run_batch(
 
 
 def _nothing_to_check() -> None:
-    """Do nothing: without a claim nobody else can have the request."""
+    """Do nothing: without a journal no other process can have the request."""
 
 
 class _Calls(Generic[T]):
@@ -132,42 +132,42 @@ class _Calls(Generic[T]):
 
     async def carry_out(self, index: int, request: Request, claims: Claims) -> Outcome[T]:
         if self._key is None:
-            return await self._sent_until_known(self._turn(index, None, request))
+            return await self._sent_until_known(self._state_of(index, None, request))
         key = self._key(request)
         proposed = proposed_key(request) if self._takes_key else None
         while True:
-            turn = self._turn(index, key, request, partial(claims.check, key))
+            state = self._state_of(index, key, request, partial(claims.check, key))
             try:
                 claimed = await claims.claim(key, idempotency_key=proposed)
             except InvalidArgumentError as error:
-                return turn.failed(error)
+                return state.failed(error)
             if isinstance(claimed, Record):
-                return turn.resumed(claimed)
-            outcome = await self._carried_out(turn, claimed, claims)
+                return state.resumed(claimed)
+            outcome = await self._carried_out(state, claimed, claims)
             if outcome is not None:
                 return outcome
 
     async def _carried_out(
-        self, turn: RequestState[T], claim: Claim, claims: Claims
+        self, state: RequestState[T], claim: Claim, claims: Claims
     ) -> Outcome[T] | None:
         """Return the outcome of a claim, and note it; None if another process has it by now."""
-        turn.maybe_sent = claim.maybe_sent
+        state.maybe_sent = claim.maybe_sent
         if self._takes_key:
-            self._use_key(turn, claim)
+            self._use_key(state, claim)
         try:
-            outcome = await self._sent_until_known(turn)
+            outcome = await self._sent_until_known(state)
         except BaseException as error:
-            await claims.give_back(claim.key, maybe_sent=turn.maybe_sent)
+            await claims.give_back(claim.key, maybe_sent=state.maybe_sent)
             if isinstance(error, LeaseLostError):
                 return None
             raise
-        if not turn.is_final:
-            await claims.give_back(claim.key, maybe_sent=turn.maybe_sent)
+        if not state.is_final:
+            await claims.give_back(claim.key, maybe_sent=state.maybe_sent)
         elif not await claims.finish(record_of(outcome)) and outcome.status != SUCCEEDED:
             return None
         return outcome
 
-    def _turn(
+    def _state_of(
         self,
         index: int,
         key: str | None,
@@ -178,88 +178,88 @@ class _Calls(Generic[T]):
             index, key, request, check, is_read=self._is_read, takes_key=self._takes_key
         )
 
-    def _use_key(self, turn: RequestState[T], claim: Claim) -> None:
-        """Have it sent with the journal's key, whatever key the request has in this run."""
+    def _use_key(self, state: RequestState[T], claim: Claim) -> None:
+        """Use the journal's key, whatever key the request has in this run."""
         key = claim.idempotency_key
-        if key is None:  # of an earlier run without keys: nobody knows one that was sent
-            turn.may_repeat = not claim.maybe_sent
-        elif claim.maybe_sent or key != proposed_key(turn.request):
-            turn.use(key)
+        if key is None:  # of an earlier run without keys
+            state.may_repeat = not claim.maybe_sent
+        elif claim.maybe_sent or key != proposed_key(state.request):
+            state.use(key)
 
-    async def _sent_until_known(self, turn: RequestState[T]) -> Outcome[T]:
+    async def _sent_until_known(self, state: RequestState[T]) -> Outcome[T]:
         """Send it, and look where that leaves open what happened; no blind repeats."""
-        if turn.maybe_sent and not turn.may_repeat:
-            known = await self._looked_up(turn, _left_over())
+        if state.maybe_sent and not state.may_repeat:
+            known = await self._looked_up(state, _left_over())
             if known is not None:
                 return known
         while True:
-            outcome = await self._sent(turn)
+            outcome = await self._sent(state)
             if outcome.status != UNKNOWN or self._resolve is None or outcome.error is None:
                 return outcome
-            known = await self._looked_up(turn, outcome.error)
+            known = await self._looked_up(state, outcome.error)
             if known is not None:
                 return known
-            if turn.sends == MOST_SENDS:
-                message = f"it was sent {turn.sends} times, and surely not done."
-                return turn.outcome(FAILED, error=outcome.error, message=message)
+            if state.sends == MOST_SENDS:
+                message = f"it was sent {state.sends} times, and surely not done."
+                return state.outcome(FAILED, error=outcome.error, message=message)
 
-    async def _sent(self, turn: RequestState[T]) -> Outcome[T]:
-        maybe_sent_before = turn.maybe_sent
-        call = self._begun(turn)  # wrong names are found here, before anything is sent
-        turn.sends += 1
+    async def _sent(self, state: RequestState[T]) -> Outcome[T]:
+        maybe_sent_before = state.maybe_sent
+        call = self._begun(state)  # wrong names are found here, before anything is sent
+        state.sends += 1
         try:
             response = await call
         except asyncio.CancelledError as error:
             if self._is_method and not getattr(error, "maybe_processed", True):
-                turn.maybe_sent = maybe_sent_before
+                state.maybe_sent = maybe_sent_before
             raise
         except OutcomeUnknownError as error:
-            turn.attempts += getattr(error, "attempts", 1)
-            turn.is_final = not turn.may_repeat
-            return turn.unknown(error)
+            state.attempts += getattr(error, "attempts", 1)
+            state.is_final = not state.may_repeat
+            return state.unknown(error)
         except TikTokShopError as error:
-            turn.maybe_sent = maybe_sent_before
+            state.maybe_sent = maybe_sent_before
             if isinstance(error, ClientClosedError | LeaseLostError):
                 raise
             if not isinstance(error, InvalidArgumentError):
-                turn.attempts += getattr(error, "attempts", 1)
-            turn.is_final = is_about_the_request(error)
-            return turn.unknown(error) if maybe_sent_before else turn.failed(error)
+                state.attempts += getattr(error, "attempts", 1)
+            state.is_final = is_about_the_request(error)
+            return state.unknown(error) if maybe_sent_before else state.failed(error)
         except Exception:
             if self._is_method:  # of a call that may have been processed it would be another error
-                turn.maybe_sent = maybe_sent_before
+                state.maybe_sent = maybe_sent_before
             raise
-        turn.is_final = True
-        return turn.succeeded(response)
+        state.is_final = True
+        return state.succeeded(response)
 
-    def _begun(self, turn: RequestState[T]) -> Awaitable[T]:
+    def _begun(self, state: RequestState[T]) -> Awaitable[T]:
         """Return the call, which is sent only while the claim holds."""
         if self._is_method:
-            return self._call(**turn.arguments_of_method())
-        turn.check()
-        call = self._call(**turn.arguments_of_function())
-        turn.maybe_sent = True  # nobody knows what it does, and when
+            return self._call(**state.arguments_of_method())
+        state.check()
+        call = self._call(**state.arguments_of_function())
+        state.maybe_sent = True  # nobody knows what it does, and when
         return call
 
-    async def _looked_up(self, turn: RequestState[T], error: TikTokShopError) -> Outcome[T] | None:
+    async def _looked_up(self, state: RequestState[T], error: TikTokShopError) -> Outcome[T] | None:
         """Return what a look at the service says; None if the request was surely not done."""
-        turn.is_final = True
+        state.is_final = True
         if self._resolve is None:
-            return turn.unknown(error)
+            return state.unknown(error)
         try:
-            verdict = await self._resolve(turn.request)
+            verdict = await self._resolve(state.request)
         except LeaseLostError:
             raise
         except TikTokShopError as failure:
-            turn.is_final = False  # a later look may say more
-            return turn.unknown(failure)
+            state.is_final = False  # a later look may say more
+            return state.unknown(failure)
         if isinstance(verdict, str):
             verdict = Verdict(status=verdict)
         if verdict.status == "not_done":
-            turn.maybe_sent = turn.is_final = False
+            state.maybe_sent = state.is_final = False
             return None
         found = None if verdict.status == SUCCEEDED else error
-        return turn.outcome(
+        return state.outcome(
             verdict.status, error=found, response=verdict.response, **facts_of(verdict)
         )
 

@@ -45,7 +45,7 @@ def new_budget(calls: int | None, kept_for_high: float) -> HourlyBudget:
 
 
 def check_max_pause(max_pause: float) -> float:
-    """Return it, or raise `InvalidArgumentError`."""
+    """Return ``max_pause``; raise `InvalidArgumentError` unless it is positive and finite."""
     if not 0 < max_pause < inf:
         raise InvalidArgumentError(
             f"max_pause must be a positive number of seconds, not {max_pause!r}.",
@@ -90,7 +90,7 @@ class Account:
 
     @property
     def matters_until(self) -> float:
-        """When all of it is over, so that a new account would be the same."""
+        """When it can be forgotten, since a new account would then be the same."""
         return max(self.paused_until, self._began(self.hour + 1) if self.calls else -inf)
 
     def refusal(self, now: float, priority: Priority, *, waiting: int = 0) -> RateLimitError | None:

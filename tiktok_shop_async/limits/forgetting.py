@@ -1,4 +1,4 @@
-"""The keys that were not used for long: found a few at a time, so that no call pays for all."""
+"""A queue of unused keys, checked a few at a time, so that no single call checks them all."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..pipeline.limiter import LimitKey
 FORGET_AFTER = 900.0
 """Seconds without a call after which what was learned is worth nothing."""
 MAX_CHECKS = 4
-"""Keys that are looked at for each key that is new: more than come in, so they all get a look."""
+"""Keys that are checked for each new key: more than one, so that every key is checked in time."""
 
 
 class Forgetting:
@@ -20,11 +20,11 @@ class Forgetting:
         self._queue: deque[tuple[float, LimitKey]] = deque()
 
     def add(self, key: LimitKey, now: float) -> None:
-        """Have a new key looked at later."""
+        """Schedule the check of a new key."""
         self._queue.append((now + FORGET_AFTER, key))
 
     def due(self, now: float, needed_until: Callable[[LimitKey], float]) -> Iterator[LimitKey]:
-        """Yield keys to forget, at most `MAX_CHECKS`; others are looked at again when due."""
+        """Yield keys to forget, at most `MAX_CHECKS`; keys in use are scheduled again."""
         for _ in range(MAX_CHECKS):
             if not self._queue or self._queue[0][0] > now:
                 return

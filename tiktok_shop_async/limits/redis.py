@@ -71,7 +71,7 @@ class _Gate:
         self.calls = 0
         """Those that went since Redis was told of them."""
         self.given_back = 0
-        """Permits whose calls were not sent, since Redis was told of them."""
+        """Permits of unsent calls that were not reported to Redis yet."""
         self.rate: float | None = None
         self.held_until = -inf
         self.as_of = -inf
@@ -191,7 +191,7 @@ class RedisLimiter(ClosedOnExit):
     def give_back(self, permit: Permit) -> None:
         """Undo a permit whose call was not sent; its turn goes to the next call that waits here.
 
-        Where none waits, Redis is told with the next question: the hour's budget is what matters.
+        If no call waits, the next request to Redis reports it, for the sake of the hourly budget.
         """
         gate = self._gates.get(permit.key)
         if gate is None:
@@ -222,7 +222,7 @@ class RedisLimiter(ClosedOnExit):
         return [self._seen(gate) for gate in self._gates.values()]
 
     async def aclose(self) -> None:
-        """Let nobody wait any more; close the connections, unless the client is borrowed.
+        """End all waits; close the connections, unless the client is borrowed.
 
         Tasks of an ``on_change`` that is a coroutine function are awaited.
         """

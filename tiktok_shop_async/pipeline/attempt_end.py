@@ -1,20 +1,26 @@
-"""How an attempt ended, as far as it matters for what may follow."""
+"""How an attempt ended, and the error of a call whose outcome is unknown."""
 
 from __future__ import annotations
 
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from ..errors import (
     AccessTokenExpiredError,
     InvalidArgumentError,
+    OutcomeUnknownError,
     PermissionDeniedError,
     RateLimitError,
     ReauthorizationRequiredError,
     ServiceUnavailableError,
     SignatureError,
     TikTokAPIError,
+    TikTokShopError,
     TransportError,
 )
+
+if TYPE_CHECKING:
+    from .request import Call
 
 
 class AttemptEnd(Enum):
@@ -41,7 +47,7 @@ _GATEWAY_REFUSALS = (
 
 
 def end_of(error: BaseException, *, maybe_sent: bool) -> AttemptEnd:
-    """Return how an attempt ended that raised ``error``; in doubt, `AttemptEnd.UNKNOWN`."""
+    """Return how the attempt that raised ``error`` ended; in doubt, `AttemptEnd.UNKNOWN`."""
     # An argument found to be invalid while it is sent, such as a file that shrinks, leaves the
     # request incomplete.
     if not maybe_sent or isinstance(error, InvalidArgumentError):
@@ -55,3 +61,37 @@ def end_of(error: BaseException, *, maybe_sent: bool) -> AttemptEnd:
     if isinstance(error, ServiceUnavailableError) or not isinstance(error, TikTokAPIError):
         return AttemptEnd.UNKNOWN
     return AttemptEnd.UNKNOWN if (error.http_status or 0) >= 500 else AttemptEnd.REFUSED
+
+
+def outcome_unknown(call: Call, error: BaseException, attempts: int) -> OutcomeUnknownError:
+    """Return the error of a write that may have been processed, chained to what ended the call."""
+    ours = error if isinstance(error, TikTokShopError) else None
+    reason = ours.message if ours else f"{type(error).__name__} was raised."
+    unknown = OutcomeUnknownError(
+        f"the call may or may not have taken effect: {reason}",
+        operation=call.operation.id,
+        request_id=ours and ours.request_id,
+        http_status=ours and ours.http_status,
+        idempotency_key=call.idempotency_key,
+        hint=_what_to_check(call),
+    )
+    unknown.attempts = attempts
+    unknown.__cause__ = error
+    return unknown
+
+
+def _what_to_check(call: Call) -> str:
+    if call.idempotency_key is not None:
+        return "Repeat it with the idempotency_key of this error: then it happens once."
+    return _WHAT_TO_CHECK.get(
+        call.operation.id, "Read back what the call should have changed before you repeat it."
+    )
+
+
+_WHAT_TO_CHECK = {
+    "return_refund.cancel_order": (
+        "Look at the order's status (order.get_order_detail) and its cancellations "
+        "(return_refund.search_cancellations by order id) before you repeat it: "
+        "batch.resolve_cancellation does so."
+    )
+}

@@ -1,17 +1,17 @@
-"""The attempts of one call: when each may start, which are retried, and what is raised in the end.
+"""The attempts of one call: when each may start, which are retried, and what the call raises.
 
-Every exit of the loop passes `Attempts._note_end` and `Attempts._is_unknown`: of a write that may
-have been processed, whatever is raised becomes an `OutcomeUnknownError`. ``docs/outcomes.md`` lists
-how a call can end.
+Every exit of the loop passes `Attempts._note_end` and `Attempts._is_unknown`: if a write may have
+been processed, any exception becomes an `OutcomeUnknownError`. ``docs/outcomes.md`` lists how a
+call can end.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..auth import AuthState
 from ..errors import (
@@ -23,20 +23,10 @@ from ..errors import (
     RequestTimeoutError,
     TikTokShopError,
 )
-from ..events import (
-    AttemptFinished,
-    AttemptStarted,
-    CallEvent,
-    CallFinished,
-    CallInfo,
-    CallStarted,
-    RetryScheduled,
-    Throttled,
-    TokenReplaced,
-)
 from ..response import APIResponse
-from .attempt_end import AttemptEnd, end_of
+from .attempt_end import AttemptEnd, end_of, outcome_unknown
 from .delivery import Delivery
+from .emitting import Attempt, EventEmitter
 from .operation import Operation
 from .request import Call
 from .retry import FailedAttempt, may_repeat
@@ -49,14 +39,11 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound=APIResponse[Any])
 
-Attempt: TypeAlias = Callable[[int, Delivery], Awaitable[R]]
-"""Makes one attempt; it is given the attempt's number and what to note in that it may be sent."""
-
 
 class Attempts:
     """Makes the attempts of one call, until one succeeds or none may follow."""
 
-    # Here and not in `__init__`, which is run for each call, for the sake of its time.
+    # Defaults on the class: assigning them in `__init__` would cost time in every call.
     _made = 0
     _began = _arrived = 0.0
     _due = math.inf
@@ -64,10 +51,10 @@ class Attempts:
     _token_used: Token | None = None
     _token_replaced = False
     _delivery: Delivery | None = None
-    """Of the attempt under way."""
+    """The delivery of the attempt under way."""
     _maybe_processed = False
     """Whether any attempt may have been processed."""
-    _info_made: CallInfo | None = None
+    _emitter: EventEmitter | None = None
 
     def __init__(self, session: Session, call: Call, version: str, auth: AuthState) -> None:
         self._session = session
@@ -84,7 +71,7 @@ class Attempts:
         else:
             self._due = self._session.timer() + deadline
             made = self._within(deadline, attempt)
-        return self._tell_of(made) if self._listeners else made
+        return self._events.follow_call(made) if self._listeners else made
 
     async def _within(self, deadline: float, attempt: Attempt[R]) -> R:
         timer = asyncio.timeout(deadline)
@@ -101,14 +88,14 @@ class Attempts:
             raise self._outcome_unknown(self._deadline_passed(deadline))
         raise self._deadline_passed(deadline)
 
-    # One coroutine for all of it, and none to begin it: a call that waits holds their frames.
+    # A single coroutine, since a waiting call holds the frames of all its coroutines.
     async def _repeated(self, attempt: Attempt[R]) -> R:
         session, cipher = self._session, self.call.operation.cipher
         try:
             while True:
                 self._arrived = session.timer()
                 if not self._auth.is_ready(cipher):
-                    # Without a slot: finding a cipher is a call, and takes one itself.
+                    # Before taking a slot: looking up a cipher is a call, and needs one itself.
                     await self._prepared(cipher)
                 if (admission := self._admission()) is not None:
                     await admission
@@ -129,10 +116,10 @@ class Attempts:
                         await session.sleep(wait)
         except BaseException as error:
             self._note_end(error)
-            # A cancellation, or the end of the program, stays what it is.
+            # Cancellations and exits of the program are never replaced by another exception.
             if self._is_unknown and isinstance(error, Exception):
                 raise self._outcome_unknown(error) from error
-            if isinstance(error, asyncio.CancelledError):  # stays what it is; batches ask it
+            if isinstance(error, asyncio.CancelledError):  # for batches
                 error.maybe_processed = self._maybe_processed  # type: ignore[attr-defined]
             raise
 
@@ -151,13 +138,14 @@ class Attempts:
             self._began = now
         authorization = self._auth.authorization
         if authorization is not None:
-            self._token_used = authorization.token  # an attempt signs as soon as it begins
+            self._token_used = authorization.token  # the attempt is signed with it right away
         if self._listeners:
-            return self._tell_of_one(attempt, delivery, held_back=now - self._arrived)
+            held_back = now - self._arrived
+            return self._events.follow_attempt(attempt, self._made, delivery, held_back=held_back)
         return attempt(self._made, delivery)
 
     def _admission(self) -> Awaitable[None] | None:
-        """Take a place in flight; if that has to be waited for, return what to await."""
+        """Take a slot and a permit; return an awaitable if the call has to wait for them."""
         session, call = self._session, self.call
         if session.limiter is None and session.slots.take():
             return None
@@ -171,7 +159,7 @@ class Attempts:
         return self._admitted(session.limiter, key)
 
     async def _admitted(self, limiter: Limiter, key: LimitKey) -> None:
-        """Wait until the call may go: for permit and slot, of which it has both or none."""
+        """Wait for a permit and a slot; in the end, the call has both or neither."""
         slots, priority = self._session.slots, self.call.options.priority
         permit = self._permit
         while True:
@@ -184,7 +172,7 @@ class Attempts:
                 has_slot = True
                 is_admitted = limiter.is_current(permit)
             finally:
-                if not is_admitted:  # cancelled, or there was a throttle meanwhile
+                if not is_admitted:  # cancelled, or the service throttled a call meanwhile
                     self._session.give_back(permit)
                     if has_slot:
                         slots.release()
@@ -194,7 +182,7 @@ class Attempts:
             permit = None
 
     def _note_end(self, error: BaseException) -> AttemptEnd | None:
-        """Note how the attempt under way ended; None if there is none, so that nothing was sent."""
+        """Record and return how the attempt under way ended; None if no attempt was under way."""
         delivery, self._delivery = self._delivery, None
         if isinstance(error, TikTokShopError):
             error.attempts = max(1, self._made)
@@ -207,26 +195,25 @@ class Attempts:
         return end
 
     async def _wait_after(self, error: TikTokShopError) -> float | None:
-        """Return the seconds until the next attempt; None if there is to be none."""
+        """Return the seconds until the next attempt, or None to end the call."""
         end = self._note_end(error)
         if isinstance(error, RateLimitError):
             await self._note_throttle(error)
         if self._session.closed:
             return None
-        # Asked only about what was refused: a write that may have been processed is not sent again.
+        # Only after a refusal: a write that may have been processed must not be sent again.
         if end is AttemptEnd.REFUSED and await self._has_another_token(error):
             return 0.0
-        wait = self._policy_says(error)
+        wait = self._wait_before_retry(error)
         if wait is not None:
-            self._session.tell_of_delay(
-                RetryScheduled(call=self._info, attempt=self._made, seconds=wait, error=error)
-            )
+            self._events.retry_scheduled(self._made, error, wait)
         return wait
 
-    def _policy_says(self, error: TikTokShopError) -> float | None:
+    def _wait_before_retry(self, error: TikTokShopError) -> float | None:
+        """Return the wait that the retry policy chooses, or None if there is no retry."""
         session, call = self._session, self.call
-        most = call.options.max_retries
-        if self._made > (session.options.max_retries if most is None else most):
+        max_retries = call.options.max_retries
+        if self._made > (session.options.max_retries if max_retries is None else max_retries):
             return None
         if (
             not may_repeat(call.operation, error, has_key=call.idempotency_key is not None)
@@ -251,19 +238,12 @@ class Attempts:
             quota = error.code == HOURLY_QUOTA
             if quota or error.retryable:
                 await limiter.throttled(permit, retry_after=error.retry_after, quota=quota)
-        self._session.tell_of_delay(
-            Throttled(
-                call=self._info,
-                attempt=self._made,
-                retry_after=error.retry_after,
-                request_id=error.request_id,
-            )
-        )
+        self._events.throttled(self._made, error)
 
     async def _has_another_token(self, error: TikTokShopError) -> bool:
-        """Return whether the token was refused and there is another one: the call can be retried.
+        """Return whether the token was refused and another one is available for a retry.
 
-        Once, and without a wait: what was refused was not processed.
+        This happens at most once in a call, and without a wait: a refused call was not processed.
         """
         authorization, used = self._auth.authorization, self._token_used
         if authorization is None or used is None or self._token_replaced:
@@ -280,28 +260,16 @@ class Attempts:
         if authorization.token == used or not self.call.repeatable:
             return False
         self._token_replaced = True
-        self._session.tell_of_delay(TokenReplaced(call=self._info, attempt=self._made))
+        self._events.token_replaced(self._made)
         return True
 
     @property
     def _is_unknown(self) -> bool:
-        """Whether the outcome is: that of a write, if any attempt may have been processed."""
+        """Whether the outcome is unknown: the call is a write, and may have been processed."""
         return self._maybe_processed and self.call.operation.effect == "write"
 
     def _outcome_unknown(self, error: BaseException) -> OutcomeUnknownError:
-        call, ours = self.call, error if isinstance(error, TikTokShopError) else None
-        reason = ours.message if ours else f"{type(error).__name__} was raised."
-        unknown = OutcomeUnknownError(
-            f"the call may or may not have taken effect: {reason}",
-            operation=call.operation.id,
-            request_id=ours and ours.request_id,
-            http_status=ours and ours.http_status,
-            idempotency_key=call.idempotency_key,
-            hint=_what_to_check(call),
-        )
-        unknown.attempts = self._made
-        unknown.__cause__ = error
-        return unknown
+        return outcome_unknown(self.call, error, self._made)
 
     def _deadline_passed(self, deadline: float) -> RequestTimeoutError:
         error = RequestTimeoutError(
@@ -312,74 +280,18 @@ class Attempts:
         error.attempts = max(1, self._made)
         return error
 
-    # What is told ---------------------------------------------------------------------------------
-
     @property
-    def _info(self) -> CallInfo:
-        if self._info_made is None:
-            operation = self.call.operation
-            self._info_made = CallInfo(
-                operation=operation.id,
-                version=self.version,
-                method=operation.method,
-                base_url=self._session.options.base_url,
-                path=operation.path.replace("{version}", self.version),
-                path_arguments=self.call.path,
-            )
-        return self._info_made
-
-    async def _tell_of(self, attempts: Awaitable[R]) -> R:
-        call, timer, error = self._info, self._session.timer, None
-        began = timer()
-        self._tell(CallStarted(call=call))
-        try:
-            return await attempts
-        except BaseException as raised:
-            error = raised
-            raise
-        finally:
-            seconds = timer() - began
-            self._tell(CallFinished(call=call, attempts=self._made, seconds=seconds, error=error))
-            error = None  # or it would hold this frame, and this frame would hold it
-
-    async def _tell_of_one(self, attempt: Attempt[R], delivery: Delivery, *, held_back: float) -> R:
-        call, timer, number = self._info, self._session.timer, self._made
-        self._tell(AttemptStarted(call=call, attempt=number, held_back=held_back))
-        began = timer()
-        try:
-            response = await attempt(number, delivery)
-        except BaseException as error:
-            self._tell(
-                AttemptFinished(
-                    call=call,
-                    attempt=number,
-                    seconds=timer() - began,
-                    http_status=getattr(error, "http_status", None),
-                    request_id=getattr(error, "request_id", None),
-                    error=error,
-                )
-            )
-            raise
-        self._tell(
-            AttemptFinished(
-                call=call,
-                attempt=number,
-                seconds=timer() - began,
-                http_status=response.http_status,
-                request_id=response.request_id,
-                error=None,
-            )
-        )
-        return response
-
-    def _tell(self, event: CallEvent) -> None:
-        self._session.tell(event, self._listeners)
+    def _events(self) -> EventEmitter:
+        """Created when there is something to emit."""
+        if self._emitter is None:
+            self._emitter = EventEmitter(self._session, self.call, self.version, self._listeners)
+        return self._emitter
 
 
 def _is_about_the_token(error: TikTokShopError) -> bool:
-    """Whether a refusal may mean that the authorization is another by now, or none.
+    """Return whether a refusal may mean that the token was replaced or withdrawn.
 
-    No document says which code a withdrawn token gets; asking the store once too often is cheap.
+    No document says which code a withdrawn token gets; reading the store in vain is cheap.
     """
     kinds = (PermissionDeniedError, ReauthorizationRequiredError)
     return isinstance(error, kinds) or error.http_status in (401, 403)
@@ -387,26 +299,9 @@ def _is_about_the_token(error: TikTokShopError) -> bool:
 
 @contextmanager
 def _named(operation: Operation) -> Iterator[None]:
-    """Have errors of an authorization name the operation that met them."""
+    """Set the operation of errors that an authorization raises."""
     try:
         yield
     except TikTokShopError as error:
         error.operation = error.operation or operation.id
         raise
-
-
-def _what_to_check(call: Call) -> str:
-    if call.idempotency_key is not None:
-        return "Repeat it with the idempotency_key of this error: then it happens once."
-    return _WHAT_TO_CHECK.get(
-        call.operation.id, "Read back what the call should have changed before you repeat it."
-    )
-
-
-_WHAT_TO_CHECK = {
-    "return_refund.cancel_order": (
-        "Look at the order's status (order.get_order_detail) and its cancellations "
-        "(return_refund.search_cancellations by order id) before you repeat it: "
-        "batch.resolve_cancellation does so."
-    )
-}

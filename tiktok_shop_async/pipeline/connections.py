@@ -1,6 +1,6 @@
 """Our own connections: a stack of single ones, in place of a pool.
 
-httpcore's pool looks at all its connections for every request and every answer, so it slows down
+httpcore's pool looks at all its connections for every request and every response, so it slows down
 with each one it has. A stack knows only the connection that was used last. One that died while it
 was idle is replaced before anything of a request is written.
 
@@ -64,7 +64,7 @@ class ConnectionStackTransport(httpx.AsyncBaseTransport):
         self._closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send ``request``; its connection is free again when the answer is read or closed."""
+        """Send ``request``; its connection is free again when the response is read or closed."""
         url = request.url
         idle = self._idle[url.scheme, url.host, url.port]
         is_replaced = _is_httpcore_replaced()
@@ -176,7 +176,7 @@ def _direct_connection() -> type[DirectConnection]:
 def _is_httpcore_replaced() -> bool:
     """Return whether something replaced httpcore's connections, as respx does in tests.
 
-    Then the requests go through httpcore: who replaces it expects to see them.
+    It expects to see the requests, so they go through httpcore then.
     """
     httpcore = sys.modules.get("httpcore")
     if httpcore is None:
@@ -186,7 +186,7 @@ def _is_httpcore_replaced() -> bool:
 
 
 class _SingleUseConnection(httpx.AsyncHTTPTransport):
-    """A connection of httpx's, for what ours do not do.
+    """A connection of httpx, for SOCKS proxies and for mocks of httpcore.
 
     It is not reused: httpx does not look for bytes that follow a response.
     """
@@ -219,7 +219,7 @@ class _SingleUseConnection(httpx.AsyncHTTPTransport):
 
 
 class _Body(httpx.AsyncByteStream):
-    """The body of an answer, which gives its connection back when it is closed."""
+    """The body of a response, which gives its connection back when it is closed."""
 
     def __init__(
         self,

@@ -49,7 +49,7 @@ def _gunzipped(body: bytes, limit: int) -> bytes:
     if not body.startswith(_GZIP_MAGIC):
         return body
     decoded, at = bytearray(), 0
-    # Members follow each other; what comes after the last, as padding, is no part of the content.
+    # Members follow each other; padding after the last one is not part of the content.
     while body.startswith(_GZIP_MAGIC, at):
         try:
             at = _decompress(body, at, _GZIP, decoded, limit)
@@ -70,7 +70,7 @@ def _inflated(body: bytes, limit: int) -> bytes:
 
 
 def _decompress(body: bytes, at: int, wbits: int, decoded: bytearray, limit: int) -> int:
-    """Append what stands in ``body`` from ``at`` on; return where it ends."""
+    """Append the decompressed stream at ``at`` in ``body``; return where the stream ends."""
     stream, view = zlib.decompressobj(wbits), memoryview(body)
     while not stream.eof:
         chunk = view[at : at + _CHUNK]

@@ -19,7 +19,7 @@ M = TypeVar("M")
 
 
 def check_path(save_to: str | PathLike[str] | None) -> Path | None:
-    """Return the path that a file goes to, or refuse what is none."""
+    """Return ``save_to`` as a path; reject anything else."""
     try:
         return None if save_to is None else Path(save_to)
     except TypeError:
@@ -37,7 +37,7 @@ async def file_of(response: APIResponse[M], field: str, path: Path | None) -> Fi
     if path is not None:
         try:
             await in_thread(_write, path, content)
-        except (OSError, ValueError) as error:  # the latter for a name that no file can have
+        except (OSError, ValueError) as error:  # the latter for an invalid file name
             raise InvalidArgumentError(
                 f"the file cannot be saved: {getattr(error, 'strerror', None) or error}.",
                 argument="save_to",

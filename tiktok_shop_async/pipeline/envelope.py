@@ -1,4 +1,4 @@
-"""Status, headers and body of an answer -> its envelope, or the error that it means."""
+"""From a response's status, headers and body to its envelope, or to the error that it means."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .receiving import RawResponse
 
 @attrs.frozen(kw_only=True)
 class Success:
-    """An answer with code 0."""
+    """A response with code 0."""
 
     message: str
     request_id: str
@@ -25,7 +25,7 @@ class Success:
 
 
 def open_envelope(
-    answer: RawResponse,
+    response: RawResponse,
     model: type[Any] | None,
     operation: str,
     secrets: Iterable[str],
@@ -33,26 +33,26 @@ def open_envelope(
     *,
     quotable: bool = True,
 ) -> Success:
-    """Return the envelope of a successful answer; raise what any other one means.
+    """Return the envelope of a successful response; raise the error of any other.
 
-    Errors about an answer that is not ``quotable`` show nothing of its body.
+    Errors about a response that is not ``quotable`` show nothing of its body.
     """
-    envelope = read_envelope(answer.body, model)
+    envelope = read_envelope(response.body, model)
     code = None if envelope is None else _integer(envelope.code)
-    if envelope is not None and code == 0 and answer.status < 300:
+    if envelope is not None and code == 0 and response.status < 300:
         return Success(
             message=_text(envelope.message),
-            request_id=_text(envelope.request_id) or _text(answer.request_id),
+            request_id=_text(envelope.request_id) or _text(response.request_id),
             data=envelope.data,
         )
     # What errors mean takes a while to import, and most programs meet none at their start.
     from .refusals import Context, refused, unexpected
 
     context = Context(
-        answer=answer,
+        response=response,
         operation=operation,
         secrets=tuple(secrets),
-        request_id=(_text(envelope.request_id) if envelope else "") or _text(answer.request_id),
+        request_id=(_text(envelope.request_id) if envelope else "") or _text(response.request_id),
         clock=clock,
         quotable=quotable,
     )
@@ -76,9 +76,9 @@ _MAX_CODE = 10**15
 
 
 def _text(value: Any) -> str:
-    """Return a message or an id as text, whatever the service made of it."""
+    """Return a message or an id as text, whatever its JSON type."""
     match value:
-        case str():  # without NUL, which PostgreSQL takes in no text
+        case str():  # without NUL, which PostgreSQL rejects in text
             return value.replace("\0", "\ufffd") if "\0" in value else value
         case NumberAsWritten():
             return value.text

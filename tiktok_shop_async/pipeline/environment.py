@@ -56,7 +56,7 @@ def environment_proxies() -> dict[str, httpx.Proxy]:
     addresses = getproxies()
     wanted = ["http", "https"]
     if not all(addresses.get(scheme) for scheme in wanted):
-        wanted.append("all")  # else it is never used, and need not be one that we understand
+        wanted.append("all")  # otherwise it is unused, and need not be valid
     proxies = {}
     for scheme in wanted:
         address = addresses.get(scheme)
@@ -68,7 +68,7 @@ def environment_proxies() -> dict[str, httpx.Proxy]:
 
 
 def check_network_settings(verify: object, trust_env: object) -> None:
-    """Reject settings of the wrong kind."""
+    """Reject settings of the wrong type."""
     check_bool(trust_env, "trust_env")
     if not isinstance(verify, (bool, ssl.SSLContext)):
         hint = None
@@ -90,7 +90,7 @@ def check_certificate_files(verify: ssl.SSLContext | bool, trust_env: bool) -> N
 
 
 def _missing_files(environment: Mapping[str, str], trust_env: bool) -> list[tuple[str, str]]:
-    """Return variables that name what is missing; the same ones that httpx and ssl read."""
+    """Return variables that name missing files; httpx and ssl read the same variables."""
     missing = []
     file, folder = environment.get("SSL_CERT_FILE"), environment.get("SSL_CERT_DIR")
     if trust_env and file and not Path(file).is_file():
@@ -108,7 +108,7 @@ def _are_folders(paths: str) -> bool:
 
 
 def new_ssl_context(verify: bool, trust_env: bool) -> ssl.SSLContext:
-    """Return a new SSL context; whatever keeps it from being made names where it comes from."""
+    """Return a new SSL context; the error for bad certificates names the variables to check."""
     try:
         return httpx.create_ssl_context(verify=verify, trust_env=trust_env)
     except OSError as error:  # ssl.SSLError is one, for a file that holds no certificate
@@ -155,7 +155,7 @@ def _check_scheme(scheme: str, source: str, argument: str, hint: str) -> None:
 
 
 def _is_installed(package: str) -> bool:
-    from importlib.util import find_spec  # a slow import, for few
+    from importlib.util import find_spec  # slow to import, seldom needed
 
     return find_spec(package) is not None
 

@@ -70,7 +70,7 @@ class MultipartBody(httpx.AsyncByteStream):
         return b"content-length", str(sum(known)).encode()
 
     async def check(self) -> None:
-        """Raise `InvalidArgumentError` for a file that turns out to be empty or not binary."""
+        """Raise `InvalidArgumentError` for a file that is empty or not binary."""
         for file in self._files:
             await in_thread(file.check)
 
@@ -100,7 +100,7 @@ class _File:
 
     def _measured(self) -> int:
         size = self._file.seek(0, io.SEEK_END)
-        # Some objects that can seek do not say where they are then.
+        # The seek() of some file objects returns None.
         return int(self._file.tell() if size is None else size)
 
     def check(self) -> None:
@@ -116,7 +116,7 @@ class _File:
             self._first = chunk
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the content, and raise `TransportError` if it is not what was announced."""
+        """Yield the content, and raise `TransportError` if its size is not the announced one."""
         sent = 0
         while chunk := await in_thread(self._next_chunk, is_first=not sent):
             sent += len(chunk)
@@ -199,9 +199,9 @@ def _hint_for_text(text: str) -> str:
 
 
 def _not_bytes(chunk: Any) -> tuple[str, str]:
-    """Return what is wrong with what ``read`` returned, and a hint."""
+    """Return the problem with the result of ``read``, and a hint."""
     if inspect.iscoroutine(chunk):
-        chunk.close()  # or Python warns that nobody awaited it
+        chunk.close()  # or Python warns that it was never awaited
         return "its read() is a coroutine function", "Pass its bytes: await file.read()."
     return (
         f"its read() must return bytes, not {type(chunk).__name__}",

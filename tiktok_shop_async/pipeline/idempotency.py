@@ -1,4 +1,4 @@
-"""The idempotency key of a call: where callers may give one, and which one is sent."""
+"""The idempotency key of a call: the arguments that can hold it, and the key that is sent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_LENGTH = 255
 
 
 def given_keys(arguments: Mapping[str, Any], options: RequestOptions | None) -> dict[str, Any]:
-    """Return the idempotency keys that a caller gives, by where each is given."""
+    """Return the idempotency keys that the caller passed, by the argument that holds each."""
     found = {NAME: arguments.get(NAME)}
     if options is not None:
         found["options.idempotency_key"] = options.idempotency_key

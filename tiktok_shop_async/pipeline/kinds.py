@@ -1,4 +1,4 @@
-"""Arguments -> plain values of the kinds that the operation's documents name.
+"""Conversion of arguments to plain values of the documented kinds.
 
 A kind is a type (``str``, ``int``, ``float``, ``bool``), a `Time`, ``[kind]`` for a list, or a
 mapping of keys to kinds for an object; an empty mapping stands for an object of any keys.
@@ -54,7 +54,7 @@ _CLOSE = 0.85
 def convert(value: Any, kind: Kind, path: str, check: CheckPath | None = None) -> Plain:
     """Return ``value`` as the API takes it, or raise `InvalidArgumentError`.
 
-    Converted is only what loses nothing.
+    Only lossless conversions are made.
     """
     if type(value) is kind and kind is not float:  # NaN is one
         as_it_is: Plain = value
@@ -116,7 +116,7 @@ def _check_spelling(key: str, known: Iterable[str], given: Mapping[str, Any], pa
 
 
 def _folded(key: str) -> str:
-    """Return ``key`` without what sets skuId, sku-id and sku_id apart."""
+    """Return ``key`` such that skuId, sku-id and sku_id are equal."""
     return re.sub(r"[\W_]", "", key).lower()
 
 

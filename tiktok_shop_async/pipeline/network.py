@@ -53,7 +53,7 @@ async def _addresses(host: str, port: int) -> list[Any]:
 
 
 class Stream(asyncio.Protocol):
-    """One connection; it knows what arrived before it was asked for.
+    """One connection; it records what arrived before it was read.
 
     Small writes are collected until `end`, so that a request is one packet and one system call.
     """
@@ -149,7 +149,7 @@ class Stream(asyncio.Protocol):
         self._is_sending = True
 
     async def write(self, data: bytes, timeout: float | None) -> None:
-        """Take ``data``, after writing what there was if that was much.
+        """Collect ``data``; write earlier data first if there is much of it.
 
         So the last bytes of a request are always written by `end`.
         """
@@ -162,9 +162,9 @@ class Stream(asyncio.Protocol):
         await self._flush(timeout, is_last=True)
 
     async def _flush(self, timeout: float | None, *, is_last: bool = False) -> None:
-        """Write what there is; ``httpx.ConnectError`` means that nothing of the request was."""
+        """Write what was collected; `httpx.ConnectError` means that nothing was sent so far."""
         if not self.delivery.maybe_sent and self._received:
-            raise httpx.ConnectError("the server sent something before it was asked")
+            raise httpx.ConnectError("the server sent data before the request")
         if not self._is_open():
             failed = httpx.WriteError if self.delivery.maybe_sent else httpx.ConnectError
             raise failed(str(self._error or "the server closed the connection"))
@@ -180,7 +180,7 @@ class Stream(asyncio.Protocol):
                     raise self._error
 
     async def read(self, timeout: float | None) -> bytes:
-        """Return what arrived, and wait for it; no bytes are the end."""
+        """Wait for data and return it; no bytes mean the end."""
         if not self._received:
             with raised_as(httpx.ReadError, httpx.ReadTimeout):
                 async with asyncio.timeout(timeout):
@@ -193,7 +193,7 @@ class Stream(asyncio.Protocol):
         return data
 
     async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
-        """Encrypt what follows."""
+        """Encrypt all that follows."""
         loop = asyncio.get_running_loop()
         made = await loop.start_tls(self._transport, self, context, server_hostname=host)
         assert made is not None

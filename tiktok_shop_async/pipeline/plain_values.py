@@ -1,4 +1,4 @@
-"""Plain values of a JSON document that are not JSON: NaN, infinities, values nested too deeply."""
+"""Values that JSON does not have: NaN, infinities and values nested too deeply."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _JSON_TYPES = {str: "string", bool: "boolean", dict: "object", list: "array", ty
 
 
 def is_not_finite(value: Any) -> bool:
-    """Whether ``value`` is a NaN or an infinity; a number that was written out is neither."""
+    """Return whether ``value`` is NaN or infinite; a number with all its digits is neither."""
     return (
         isinstance(value, float)
         and not isinstance(value, NumberAsWritten)
@@ -22,7 +22,7 @@ def is_not_finite(value: Any) -> bool:
 
 
 def json_type(value: Any) -> str:
-    """Return what an issue says about a value that was found."""
+    """Return the JSON type that an issue reports for ``value``."""
     if value is TOO_DEEP:
         return "a value nested deeper"
     if is_not_finite(value):
@@ -31,14 +31,14 @@ def json_type(value: Any) -> str:
 
 
 def expected_in_place_of(value: Any) -> str | None:
-    """Return what should have been there; None if ``value`` is a value of JSON."""
+    """Return what an issue reports as expected, or None if ``value`` is valid."""
     if value is TOO_DEEP:
         return f"at most {MAX_DEPTH} levels"
     return "number" if is_not_finite(value) else None
 
 
 def issues_within(document: Any) -> list[DecodingIssue]:
-    """Put None for each value inside of ``document`` that is not JSON, and report where."""
+    """Replace each invalid value inside of ``document`` by None, and return the issues."""
     issues = []
     left = deque([("", document)])
     while left:

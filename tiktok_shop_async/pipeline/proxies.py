@@ -1,4 +1,4 @@
-"""Which proxy a URL goes through by the environment, as httpx decides it."""
+"""The choice of a proxy by environment variables, with the same rules as httpx."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..errors import InvalidArgumentError
 
 
 class ProxyRules:
-    """The environment's proxies, and the exceptions that ``NO_PROXY`` makes from them.
+    """The environment's proxies, and the exceptions in ``NO_PROXY``.
 
     The most specific rule that matches a URL counts: with a port before without, then the longest
     host, then with a scheme before without.
@@ -23,13 +23,13 @@ class ProxyRules:
 
         Args:
             proxies: By scheme: ``http``, ``https``, ``all``.
-            no_proxy: What ``NO_PROXY`` holds: hosts, ``host:port`` or ``scheme://host``, by commas.
+            no_proxy: Hosts, ``host:port`` or ``scheme://host``, separated by commas.
         """
         rules: dict[str, httpx.Proxy | None] = {f"{key}://": each for key, each in proxies.items()}
         entries = [entry.strip() for entry in no_proxy.split(",")]
         if "*" in entries:
             rules.clear()
-        elif rules:  # else there is nothing to make exceptions from
+        elif rules:  # otherwise exceptions are irrelevant
             rules.update((_pattern_of(entry), None) for entry in entries if entry)
         found = [(_Pattern(pattern), proxy) for pattern, proxy in rules.items()]
         self._rules = sorted(found, key=lambda rule: rule[0].priority)

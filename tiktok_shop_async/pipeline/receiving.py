@@ -55,8 +55,9 @@ async def receive(
 ) -> RawResponse:
     """Read ``response`` to its end, and close it in any case.
 
-    `ResponseDecodeError` if it is larger than ``limit`` bytes, before or after decompression, or if
-    it is damaged. Its connection is closed then, and not read any further.
+    Raises:
+        ResponseDecodeError: The body is damaged, or larger than ``limit`` bytes before or after
+            decompression. The connection is closed then, without reading on.
     """
     try:
         if response.is_stream_consumed:  # an event hook has read it, and httpx has decoded it
@@ -75,7 +76,7 @@ async def receive(
 
 
 async def _close(response: httpx.Response) -> None:
-    """Close ``response``; a failure of that changes nothing about what was received."""
+    """Close ``response``; only log a failure, since the body was received."""
     try:
         await response.aclose()
     except Exception:
@@ -104,9 +105,9 @@ async def _decoded(body: bytes, encodings: list[str], limit: int) -> bytes:
 
 
 async def off_the_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run ``function`` in a thread; where no thread can be had, on the event loop after all.
+    """Run ``function`` in a thread, or on the event loop if no thread can be started.
 
-    The response is there: a lack of threads must not make an error of it.
+    The response was received: a lack of threads must not turn it into an error.
     """
     try:
         return await in_thread(function, *args, **kwargs)

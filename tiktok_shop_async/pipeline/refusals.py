@@ -1,4 +1,4 @@
-"""Answers that are no success -> the errors that they mean."""
+"""The errors that unsuccessful responses mean."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from .service_codes import Meaning, meaning_of_code, meaning_of_status
 
 @attrs.frozen(kw_only=True)
 class Context:
-    """What the errors about one answer have in common."""
+    """The facts that all errors about one response share."""
 
-    answer: RawResponse
+    response: RawResponse
     operation: str
     secrets: tuple[str, ...] = attrs.field(repr=False)
     request_id: str | None
@@ -36,25 +36,25 @@ class Context:
         """Return what every error says."""
         return {
             "operation": self.operation,
-            "http_status": self.answer.status,
+            "http_status": self.response.status,
             "request_id": self.request_id,
         }
 
     def excerpt(self) -> str:
         """Return the beginning of the body, with secrets and the values of JSON masked."""
-        if not self.quotable or not _is_text(self.answer.body):
+        if not self.quotable or not _is_text(self.response.body):
             return ""
-        return excerpt(_without_values(self.answer.body), self.secrets)
+        return excerpt(_without_values(self.response.body), self.secrets)
 
     def what_came(self) -> str:
-        """Return how to speak of the body."""
-        body = self.answer.body
+        """Return a description of the body for an error message."""
+        body = self.response.body
         if not body:
             return "an empty body"
         if not self.quotable:
             return "a body that is not shown, since it may hold secrets"
         shown = self.excerpt() or f"{len(body)} bytes that are not text"
-        encodings = ", ".join(content_encodings(self.answer.headers))
+        encodings = ", ".join(content_encodings(self.response.headers))
         return f"{shown} (Content-Encoding: {encodings})" if encodings else shown
 
 
@@ -98,14 +98,14 @@ _MAX_MESSAGE = 2000
 
 
 def refused(context: Context, code: int, message: str) -> TikTokAPIError:
-    """Return the error of an envelope that is no success."""
-    status = context.answer.status
+    """Return the error of an unsuccessful envelope."""
+    status = context.response.status
     # A secret that straddles the limit must still be found, so the second cut comes last.
     given = redact(message[: _MAX_MESSAGE * 8], context.secrets)
     cut = given if len(given) <= _MAX_MESSAGE else f"{given[:_MAX_MESSAGE]}…"
     message = cut or "the service gave no reason"
     if code == 0:
-        # Success in the body, failure in the status: something in between answered for the service.
+        # Success in the body, failure in the status: an intermediary replaced the response.
         return ServiceUnavailableError(
             f"code 0, but HTTP {status}: {message}",
             code=code,
@@ -116,8 +116,8 @@ def refused(context: Context, code: int, message: str) -> TikTokAPIError:
 
 
 def unexpected(context: Context) -> TikTokAPIError | ResponseDecodeError:
-    """Return the error of an answer that the service's gateway did not give."""
-    status = context.answer.status
+    """Return the error of a response without the service's envelope."""
+    status = context.response.status
     if status >= 400:
         reason = f"not a response of the service itself: {context.what_came()}"
         return _meant(meaning_of_status(status), reason, context, code=None)
@@ -150,9 +150,9 @@ _SECONDS = re.compile(r"[0-9]{1,10}(?:\.[0-9]*)?|\.[0-9]+")
 def _retry_after(context: Context) -> float | None:
     """Return the seconds of a Retry-After header, which holds them or a date.
 
-    What is neither counts as absent: negative numbers, ``nan``, hundreds of digits.
+    Any other value counts as absent: negative numbers, ``nan``, hundreds of digits.
     """
-    value = context.answer.headers.get("retry-after", "").strip()
+    value = context.response.headers.get("retry-after", "").strip()
     if _SECONDS.fullmatch(value):
         return float(value)
     try:

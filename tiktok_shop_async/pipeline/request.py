@@ -31,7 +31,7 @@ _SET_BY_US = frozenset(
     | {"expect", "host", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding"}
     | {"upgrade", "x-tts-access-token"}
 )
-"""Headers that say how bytes are framed, signed and decoded: the client alone knows that."""
+"""Headers that frame, sign or decode the bytes: only the client can set them."""
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _INDEX = re.compile(r"\[\d+\]")
@@ -51,11 +51,11 @@ class Call:
 
     @property
     def idempotency_key(self) -> str | None:
-        """The key with which it happens once, however often it is sent; see `with_key`."""
+        """The key by which the service processes the call once, however often it is sent."""
         return self.options.idempotency_key if self.operation.idempotency_key else None
 
     def with_key(self) -> Call:
-        """Return it with an idempotency key, if its operation takes one: one for all attempts.
+        """Return the call with one idempotency key for all attempts, if its operation takes one.
 
         Raise `InvalidArgumentError` if the caller gives keys that differ.
         """
@@ -160,7 +160,7 @@ class _Builder:
         text = "" if value is None else query_text(convert(value, kind, argument), argument)
         # Dot segments would be resolved on the way and address another resource.
         if text in ("", ".", "..") or "/" in text:
-            raise InvalidArgumentError(f"{name} is {text!r}, which is no id.", argument=name)
+            raise InvalidArgumentError(f"{name} must be an id, not {text!r}.", argument=name)
         return text
 
     def _query(self) -> list[tuple[str, str]]:

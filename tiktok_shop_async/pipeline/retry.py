@@ -112,13 +112,13 @@ def may_repeat(operation: Operation, error: TikTokShopError, *, has_key: bool) -
     """
     if isinstance(error, RateLimitError):
         return error.retryable  # refused before it was processed
-    if operation.effect == "write" and not has_key and may_have_happened(operation, error):
+    if operation.effect == "write" and not has_key and may_have_been_processed(operation, error):
         return False
     return isinstance(error, TransportError) or (
         isinstance(error, ServiceUnavailableError) and error.retryable
     )
 
 
-def may_have_happened(operation: Operation, error: TikTokShopError) -> bool:
-    """Return whether a failed call may have changed something all the same."""
+def may_have_been_processed(operation: Operation, error: TikTokShopError) -> bool:
+    """Return whether a write that failed with ``error`` may have been processed."""
     return operation.effect == "write" and end_of(error, maybe_sent=True) is AttemptEnd.UNKNOWN

@@ -44,16 +44,16 @@ class Pipeline:
             (b"user-agent", f"tiktok-shop-async/{__version__}".encode()),
         )
 
-    # Neither of the two is a coroutine: a call that waits would hold one more frame.
+    # Not a coroutine: a waiting call would hold one more frame.
     def run(self, call: Call, model: type[M] | None, auth: AuthState) -> Awaitable[APIResponse[M]]:
-        """Send ``call`` and return its answer as a ``model``; without one, as plain values."""
+        """Send ``call`` and return its response, with data as a ``model`` or as plain values."""
         attempts = self._attempts(call, auth)
         return attempts.make(partial(self._attempt, attempts.call, attempts.version, auth, model))
 
     async def download(
         self, call: Call, model: type[M], auth: AuthState, save_to: str | PathLike[str] | None
     ) -> FileResponse[M]:
-        """Send ``call``, whose response has a file; keep that in memory or in ``save_to``."""
+        """Send ``call``, whose response has a file; keep the file in memory or in ``save_to``."""
         from .downloads import check_path, file_of
 
         path = check_path(save_to)
@@ -77,32 +77,32 @@ class Pipeline:
         secrets = AttemptSecrets(self._app, auth)
         with self._boundary(operation, secrets, delivery):
             with ExitStack() as files:
-                answer = await receive(
+                response = await receive(
                     await self._send(call, version, auth, files, secrets, delivery),
                     operation,
                     self._session.options.max_response_bytes,
                 )
-            if len(answer.body) > MAX_INLINE_BYTES:
-                return await off_the_loop(self._read, answer, operation, model, secrets, number)
-            return self._read(answer, operation, model, secrets, number)
+            if len(response.body) > MAX_INLINE_BYTES:
+                return await off_the_loop(self._read, response, operation, model, secrets, number)
+            return self._read(response, operation, model, secrets, number)
 
     def _read(
         self,
-        answer: RawResponse,
+        response: RawResponse,
         operation: str,
         model: type[M] | None,
         secrets: AttemptSecrets,
         number: int,
     ) -> APIResponse[M]:
-        success = open_envelope(answer, model, operation, secrets, self._session.clock)
+        success = open_envelope(response, model, operation, secrets, self._session.clock)
         data, issues = decode_data(model, success.data)
         return APIResponse(
             data=data,
             message=success.message,
             request_id=success.request_id,
-            http_status=answer.status,
-            headers=answer.headers,
-            raw=answer.body,
+            http_status=response.status,
+            headers=response.headers,
+            raw=response.body,
             issues=issues,
             operation=operation,
             attempts=number,
@@ -117,7 +117,7 @@ class Pipeline:
         secrets: AttemptSecrets,
         delivery: Delivery,
     ) -> httpx.Response:
-        """Make one attempt: build, sign, send; the answer's body is still to come."""
+        """Build, sign and send a request; the response's body is not read yet."""
         unsigned = build_request(call, version, files)
         signing = SigningAuth(
             base_url=self._base_url,
@@ -129,7 +129,7 @@ class Pipeline:
         )
         request = APIRequest(
             unsigned.method,
-            self._base_url,  # a stand-in: signing sets the real one, and parsing a URL is not cheap
+            self._base_url,  # a placeholder until signing sets the URL; parsing one is slow
             headers=(
                 with_defaults(unsigned.headers, self._headers)
                 if call.options.extra_headers

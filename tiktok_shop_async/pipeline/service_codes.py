@@ -1,4 +1,4 @@
-"""The service's error codes -> our errors, as the page ``common-errors`` lists them."""
+"""The errors that the service's codes mean, as its page ``common-errors`` lists them."""
 
 from __future__ import annotations
 
@@ -140,10 +140,7 @@ _INTERNAL_FAILURE = re.compile(
 
 
 def names_internal_failure(message: str) -> bool:
-    """Return whether a message does not exclude that the service failed half way.
-
-    An empty one does not either.
-    """
+    """Return whether a message suggests that the service failed half way; an empty one does."""
     return not message.strip() or _INTERNAL_FAILURE.search(message.replace("_", " ")) is not None
 
 

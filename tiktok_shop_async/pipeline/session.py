@@ -1,4 +1,4 @@
-"""What all calls of a client share: its HTTP client, its places in flight, and when to repeat."""
+"""The state that all calls of a client share: its HTTP client, its slots, its retry policy."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Session:
 
     @property
     def is_left_open(self) -> bool:
-        """Whether calls were made, and connections may be open that nobody has closed."""
+        """Whether connections may still be open, because calls were made and nothing was closed."""
         if self._loop is None or self.closed or self.http_client.is_closed:
             return False
         transport = type(getattr(self.http_client, "_transport", None))
@@ -117,7 +117,7 @@ class Session:
         return UntilClosed(self._waits)
 
     async def sleep(self, seconds: float) -> None:
-        """Wait before a call is repeated."""
+        """Wait before a retry."""
         assert self._sleep is not None, "there is a loop by now"
         await self._sleep(seconds)
 
@@ -127,7 +127,7 @@ class Session:
             self.retry_budget.give()
 
     def give_back(self, permit: Permit) -> None:
-        """Return a permit whose call was not sent to the limiter, whose own faults are logged."""
+        """Return the permit of an unsent call to the limiter; log what the limiter raises."""
         assert self.limiter is not None, "it gave the permit"
         try:
             self.limiter.give_back(permit)
@@ -135,30 +135,30 @@ class Session:
             self._logger.exception("the limiter failed to take a permit back")
 
     def limit_key(self, shop: str, operation: Operation) -> LimitKey:
-        """Return what an operation is limited as in a shop."""
+        """Return the key under which an operation of a shop is limited."""
         known = self._limit_keys.get((shop, operation.id))
         if known is None:
             from .limiter import LimitKey, endpoint_class
 
             known = LimitKey(self.options.app_key, shop, endpoint_class(operation))
-            if len(self._limit_keys) > _MOST_LIMIT_KEYS:
+            if len(self._limit_keys) > _MAX_LIMIT_KEYS:
                 self._limit_keys.clear()
             self._limit_keys[shop, operation.id] = known
         return known
 
     @property
     def listeners(self) -> Sequence[Observer]:
-        """Who wants to know of every call and attempt: the observers, and the log if it is on."""
+        """The observers, and the log if DEBUG is on: they receive the events of every call."""
         if self._logger.isEnabledFor(_DEBUG):
             return (self._log, *self._observers)
         return self._observers
 
-    def tell_of_delay(self, event: CallEvent) -> None:
-        """Log what delays a call, and hand it to the observers."""
-        self.tell(event, (self._log, *self._observers))
+    def emit_delay(self, event: CallEvent) -> None:
+        """Emit an event that delays a call: to the log (as INFO) and to the observers."""
+        self.emit(event, (self._log, *self._observers))
 
-    def tell(self, event: CallEvent, listeners: Sequence[Observer]) -> None:
-        """Pass an event to the listeners, whose own exceptions are only logged."""
+    def emit(self, event: CallEvent, listeners: Sequence[Observer]) -> None:
+        """Call the listeners with an event; their own exceptions are only logged."""
         for listener in listeners:
             listener(event)
 
@@ -176,4 +176,4 @@ def _guarded(observers: Sequence[Observer]) -> tuple[Observer, ...]:
 
 
 _DEBUG = 10
-_MOST_LIMIT_KEYS = 10_000
+_MAX_LIMIT_KEYS = 10_000

@@ -1,4 +1,4 @@
-"""The places of calls in flight, given out by priority and in turn to every shop."""
+"""The slots of calls in flight, given out by priority and in turn to every shop."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _LANES: Mapping[Priority, int] = {"high": 0, "normal": 1, "low": 2}
 
 
 class Slots:
-    """A semaphore whose waiters are not served merely in the order they came.
+    """A semaphore that serves its waiters by priority.
 
-    Those of a higher priority go first; within one, the shops take turns, so that thousands of
-    calls of one do not hold up the others.
+    Shops of the same priority take turns, so that thousands of calls of one shop do not delay the
+    others.
     """
 
     def __init__(self, count: int) -> None:
@@ -25,7 +25,7 @@ class Slots:
         self._lanes: tuple[dict[str, deque[Future[bool]]], ...] = ({}, {}, {})
 
     def take(self) -> bool:
-        """Take a place if one is free: then nobody waits for it."""
+        """Take a slot without waiting; return False if none is free."""
         if not self.free:
             return False
         self.free -= 1
@@ -35,37 +35,37 @@ class Slots:
         """Take a slot as soon as one is free; `ClientClosedError` if the client is closed."""
         if self.take():
             return
-        place: Future[bool] = get_running_loop().create_future()
+        waiter: Future[bool] = get_running_loop().create_future()
         lane = self._lanes[_LANES[priority]]
         queue = lane.get(shop)
         if queue is None:
             queue = lane[shop] = deque()
-        queue.append(place)
+        queue.append(waiter)
         self._waiting += 1
         try:
-            is_given = await place
+            is_given = await waiter
         except BaseException:
-            if place.done() and not place.cancelled() and place.result():
-                self.release()  # it was given, and its taker is gone
+            if waiter.done() and not waiter.cancelled() and waiter.result():
+                self.release()  # the slot was given to a cancelled call
             raise
         if not is_given:
             raise ClientClosedError("the client was closed while the call waited.")
 
     def release(self) -> None:
-        """Give a place back; the next one who waits has it at once."""
+        """Return a slot; the next waiter has it at once."""
         while self._waiting:
-            place = self._next()
-            if not place.done():  # else its taker was cancelled
-                place.set_result(True)
+            waiter = self._next()
+            if not waiter.done():  # otherwise its call was cancelled
+                waiter.set_result(True)
                 return
         self.free += 1
 
     def close(self) -> None:
         """Raise `ClientClosedError` in every call that waits for a slot."""
         while self._waiting:
-            place = self._next()
-            if not place.done():
-                place.set_result(False)
+            waiter = self._next()
+            if not waiter.done():
+                waiter.set_result(False)
 
     async def __aenter__(self) -> None:
         await self.acquire("", "normal")
@@ -77,8 +77,8 @@ class Slots:
         self._waiting -= 1
         lane = next(lane for lane in self._lanes if lane)
         shop, queue = next(iter(lane.items()))
-        place = queue.popleft()
+        waiter = queue.popleft()
         del lane[shop]
         if queue:
             lane[shop] = queue  # behind all others
-        return place
+        return waiter

@@ -29,7 +29,7 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
 
 
 async def shared_in_thread(function: Callable[[Unpack[A]], T], *args: *A) -> T:
-    """Run ``function`` in a thread, once for all tasks that ask for the same meanwhile."""
+    """Run ``function`` in a thread, once for all tasks that need the same result meanwhile."""
     from asyncio import get_running_loop, shield
 
     key = (get_running_loop(), function, *args)
@@ -39,7 +39,7 @@ async def shared_in_thread(function: Callable[[Unpack[A]], T], *args: *A) -> T:
 
         def forget(ended: Future[T]) -> None:
             del _under_way[key]
-            ended.exception()  # or asyncio would report it, if all who asked were cancelled
+            ended.exception()  # or asyncio reports it if all waiters were cancelled
 
         future.add_done_callback(forget)
     result: T = await shield(future)
@@ -47,7 +47,7 @@ async def shared_in_thread(function: Callable[[Unpack[A]], T], *args: *A) -> T:
 
 
 def _started(function: Callable[[], T]) -> Future[T]:
-    """Return the result of ``function``, which runs in a thread."""
+    """Start ``function`` in a thread, and return the future of its result."""
     from asyncio import get_running_loop
     from contextvars import copy_context
 

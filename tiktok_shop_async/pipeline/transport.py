@@ -178,7 +178,7 @@ def _translated(
         case httpx.ConnectTimeout():
             return RequestTimeoutError("no connection could be made in time.", **unsent)
         case httpx.TimeoutException():
-            return RequestTimeoutError("no answer came in time.", **facts)
+            return RequestTimeoutError("no response arrived in time.", **facts)
         case ProxyConnectError():
             return ConnectError(f"{reason}.", hint=_PROXY_HINT, **unsent)
         case httpx.ConnectError():
@@ -189,7 +189,7 @@ def _translated(
             return ConnectError(f"the proxy made no connection: {reason}.", hint=hint, **unsent)
         case httpx.DecodingError():
             return ResponseDecodeError(
-                f"the answer's content encoding is broken: {reason}.", operation=operation
+                f"the response's content encoding is broken: {reason}.", operation=operation
             )
         case httpx.LocalProtocolError() if maybe_sent:  # as HTTP/2 raises for what it receives
             return TransportError(f"the connection broke: {reason}.", **facts)

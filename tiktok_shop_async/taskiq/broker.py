@@ -65,7 +65,7 @@ class RedeliveringStreamBroker(RedisStreamBroker):
             redeliver_after: Seconds from a worker's last sign of life until a task that it had is
                 given out again. All workers should have the same.
             max_deliveries: How often a task is given out at most; then it is laid aside, in the
-                stream ``<queue_name>:dead``, as is an entry that is no task.
+                stream ``<queue_name>:dead``, as is an entry that is not a task.
             connection_options: For redis-py's connections.
         """
         if connection_options.get("decode_responses"):
@@ -108,7 +108,7 @@ class RedeliveringStreamBroker(RedisStreamBroker):
             return int(await redis.xlen(self.queue_name))
 
     async def laid_aside(self) -> int:
-        """Return how many entries were given out too often, or are no tasks."""
+        """Return the number of entries that were given out too often, or are not tasks."""
         async with self._redis() as redis:
             return int(await redis.xlen(self.dead_queue_name))
 
@@ -247,7 +247,7 @@ class RedeliveringStreamBroker(RedisStreamBroker):
     async def _message(
         self, redis: Any, entry_id: bytes, fields: dict[bytes, bytes]
     ) -> AckableMessage | None:
-        """Return the task of an entry; None if it has none that can be done here.
+        """Return the task of an entry; None if this worker cannot run it.
 
         Taskiq acknowledges what it cannot read and what it does not know, so that it is lost.
         """

@@ -115,7 +115,7 @@ class Webhooks(NotPickled):
         if signer is not None:
             return signer
         raise WebhookSignatureError(
-            "the delivery's signature does not fit its body."
+            "signature mismatch: the delivery's body or secret differs from what was signed."
             if signature.value
             else "the delivery has no signature.",
             hint=f"If the platform sent it: are the secrets those of {self._apps}, and does "
