@@ -125,7 +125,7 @@ async def test_connections_of_httpx_itself_are_used_once(
     transport: ConnectionStackTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those through SOCKS proxies, and under respx: httpx does not look for excess."""
-    monkeypatch.setattr(connections, "_is_httpcore_replaced", lambda: True)
+    monkeypatch.setattr(connections, "is_httpcore_replaced", lambda: True)
 
     async def answer_twice(peer: Peer) -> None:
         while await peer.request():

@@ -67,7 +67,7 @@ class ConnectionStackTransport(httpx.AsyncBaseTransport):
         """Send ``request``; its connection is free again when the response is read or closed."""
         url = request.url
         idle = self._idle[url.scheme, url.host, url.port]
-        is_replaced = _is_httpcore_replaced()
+        is_replaced = is_httpcore_replaced()
         # False until the first byte is written; what replaces httpcore does not say when that is.
         delivery_of(request).maybe_sent = is_replaced
         while not is_replaced and (connection := await self._idle_connection(idle)):
@@ -173,7 +173,7 @@ def _direct_connection() -> type[DirectConnection]:
     return DirectConnection
 
 
-def _is_httpcore_replaced() -> bool:
+def is_httpcore_replaced() -> bool:
     """Return whether something replaced httpcore's connections, as respx does in tests.
 
     It expects to see the requests, so they go through httpcore then.
@@ -202,7 +202,7 @@ class _SingleUseConnection(httpx.AsyncHTTPTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send ``request``."""
-        if not _is_httpcore_replaced():
+        if not is_httpcore_replaced():
             request = traced(request)
         try:
             return await super().handle_async_request(request)

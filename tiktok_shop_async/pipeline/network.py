@@ -194,6 +194,8 @@ class Stream(asyncio.Protocol):
 
     async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
         """Encrypt all that follows."""
+        if not self._is_open():  # uvloop would log a traceback for it, and Python 3.11 say nothing
+            raise self._error or ConnectionError("the server closed the connection")
         loop = asyncio.get_running_loop()
         made = await loop.start_tls(self._transport, self, context, server_hostname=host)
         assert made is not None

@@ -19,7 +19,7 @@ from ..errors import (
     TransportError,
 )
 from ..redaction import redact
-from .connections import ConnectionStackTransport
+from .connections import ConnectionStackTransport, is_httpcore_replaced
 from .delivery import Delivery, delivery_of, traced
 from .environment import ProxyConnectError, is_about_certificates
 from .signing import SigningAuth
@@ -63,23 +63,56 @@ async def send(
     if before_sending is not None:
         before_sending()
     transport_of, delivery = _direct_way(http_client), delivery_of(request)
+    if transport_of is None:
+        return await _send_by_client(http_client, request, signing, delivery)
+    signed = next(signing.auth_flow(request))
+    transport = transport_of(signed.url)
+    delivery.maybe_sent = True  # unless the transport knows better
+    if isinstance(transport, httpx.AsyncHTTPTransport):
+        traced(signed)
     try:
-        if transport_of is None:
-            delivery.maybe_sent = True
-            return await http_client.send(
-                request, auth=signing, stream=True, follow_redirects=False
-            )
-        signed = next(signing.auth_flow(request))
-        transport = transport_of(signed.url)
-        delivery.maybe_sent = True  # unless the transport knows better
-        if isinstance(transport, httpx.AsyncHTTPTransport):
-            traced(signed)
         response = await transport.handle_async_request(signed)
     except AssertionError:  # how a mock of a transport rejects what a test did not expect
         delivery.maybe_sent = False
         raise
     response.request = signed
     return response
+
+
+async def _send_by_client(
+    http_client: httpx.AsyncClient,
+    request: httpx.Request,
+    signing: SigningAuth,
+    delivery: Delivery,
+) -> httpx.Response:
+    """Send ``request`` with the client's method, for what that does besides: event hooks, tracing.
+
+    An error of a hook says nothing about the request, which may have been processed by then.
+    """
+    delivery.maybe_sent = True
+    transport_of = getattr(http_client, "_transport_for_url", None)
+    transport = transport_of(request.url) if transport_of is not None else None
+    is_traced = isinstance(transport, httpx.AsyncHTTPTransport) and not is_httpcore_replaced()
+    if is_traced:
+        traced(request)
+    try:
+        return await http_client.send(request, auth=signing, stream=True, follow_redirects=False)
+    except (*_HTTPX_ERRORS, TikTokShopError) as error:
+        if not delivery.maybe_sent or _is_about(error, request, is_traced=is_traced):
+            raise
+        reason = f"{type(error).__name__} came after the request may have been sent: {error}"
+    raise httpx.ReadError(reason, request=request)
+
+
+def _is_about(error: Exception, request: httpx.Request, *, is_traced: bool) -> bool:
+    """Whether an error is one of sending ``request``, and not one of a hook.
+
+    httpx puts the request into the errors of its transports; only hooks raise others, and files
+    that cannot be read.
+    """
+    if isinstance(error, TikTokShopError):
+        return not is_traced or not isinstance(request.stream, httpx.ByteStream)
+    return getattr(error, "_request", None) is request
 
 
 def _direct_way(http_client: httpx.AsyncClient) -> TransportOf | None:
