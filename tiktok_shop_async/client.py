@@ -85,7 +85,10 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
         Args:
             access_token: Starts the auth state, as the two ciphers do; not together with ``auth``.
             auth: An auth state to share with other clients.
-            http_client: Borrowed, and never closed. Its own limits, proxies and hooks apply.
+            http_client: Borrowed, and never closed. Its own limits, proxies and hooks apply. httpx
+                keeps bytes that follow a response, and takes them for the response to the next
+                request on that connection; ours do not. ``httpx.Limits`` with
+                ``max_keepalive_connections=0`` avoids it.
             transport: Sends in place of our connections; closed with the client.
             timeout: Seconds for each of connecting, sending and waiting for bytes; None waits
                 without limit. A borrowed ``http_client`` keeps its own timeout unless one is given.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -211,6 +212,17 @@ async def test_a_policy_of_ones_own_decides_but_never_about_what_is_not_safe(
     assert asked == [("order.get_order_detail", TransportError, n) for n in (1, 2, 3)]
     assert patience.waits == [0.5, 0.5]
     assert len(shop.requests) == 4
+
+
+@pytest.mark.parametrize("seconds", [math.inf, math.nan])
+async def test_a_policy_that_names_no_time_gives_up(shop: FakeShop, seconds: float) -> None:
+    shop.answer_raw(json.dumps(THROTTLED).encode(), 429)
+    patience = Patience()
+    client = client_of(shop, sleep=patience, retry_policy=lambda _: seconds)
+    with pytest.raises(RateLimitError):
+        await client.return_refund.cancel_order(order_id="1", cancel_reason="x")
+    assert not patience.waits
+    assert len(shop.requests) == 1
 
 
 async def test_a_broken_service_is_not_hammered(shop: FakeShop) -> None:

@@ -227,7 +227,8 @@ class Attempts:
             elapsed=session.timer() - self._began,
         )
         wait = session.retry_policy(failed)
-        if wait is None or session.timer() + wait > self._due:
+        # So written that NaN and infinity are given up too: nobody means to wait for ever.
+        if wait is None or not session.timer() + wait < self._due:
             return None
         is_throttled = isinstance(error, RateLimitError)
         return max(0.0, wait) if is_throttled or session.retry_budget.take() else None

@@ -68,7 +68,7 @@ async def send(
     signed = next(signing.auth_flow(request))
     transport = transport_of(signed.url)
     delivery.maybe_sent = True  # unless the transport knows better
-    if isinstance(transport, httpx.AsyncHTTPTransport):
+    if _can_be_traced(transport):
         traced(signed)
     try:
         response = await transport.handle_async_request(signed)
@@ -92,7 +92,7 @@ async def _send_by_client(
     delivery.maybe_sent = True
     transport_of = getattr(http_client, "_transport_for_url", None)
     transport = transport_of(request.url) if transport_of is not None else None
-    is_traced = isinstance(transport, httpx.AsyncHTTPTransport) and not is_httpcore_replaced()
+    is_traced = _can_be_traced(transport)
     if is_traced:
         traced(request)
     try:
@@ -136,7 +136,18 @@ def reports_faithfully(http_client: httpx.AsyncClient) -> bool:
     """
     transports = [getattr(http_client, "_transport", None)]
     transports += [mounted for mounted in getattr(http_client, "_mounts", {}).values() if mounted]
-    return all(isinstance(transport, _REPORT_FAITHFULLY) for transport in transports)
+    return all(_sender_of(transport) in _REPORT_FAITHFULLY for transport in transports)
+
+
+def _can_be_traced(transport: object) -> bool:
+    """Whether this transport will surely say when it begins to write a request."""
+    return _sender_of(transport) is httpx.AsyncHTTPTransport and not is_httpcore_replaced()
+
+
+def _sender_of(transport: object) -> type | None:
+    """Return the class whose method sends: a subclass that overrides it may send more than once."""
+    classes = type(transport).__mro__
+    return next((each for each in classes if "handle_async_request" in vars(each)), None)
 
 
 class ErrorBoundary:
