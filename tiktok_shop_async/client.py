@@ -28,8 +28,8 @@ from .client_parts import (
     checked_shop_name,
     refuse_together,
 )
-from .credentials import Secret, problem_of
-from .errors import InvalidArgumentError, ResponseDecodeError
+from .credentials import Secret
+from .errors import InvalidArgumentError
 from .pipeline.connections import ConnectionStackTransport
 from .pipeline.environment import check_certificate_files, check_network_settings
 from .pipeline.session import Session
@@ -93,19 +93,19 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
             timeout: Seconds for each of connecting, sending and waiting for bytes; None waits
                 without limit. A borrowed ``http_client`` keeps its own timeout unless one is given.
             deadline: Seconds that a whole call may take, with all its attempts and waits.
-            max_retries: How often a call is sent again where that is safe; 0 switches it off.
-            retry_policy: Says when; `ExponentialBackoff` by default.
-            limiter: Says when a call may go, as a `LearningLimiter` does; may serve many clients.
-            max_in_flight: Calls under way at once; further ones wait, before anything is encoded.
-            max_response_bytes: A larger response is not read to its end, and is an error; counted
-                both before and after decompression.
+            max_retries: Retries of a call at most, where they are safe; 0 disables them.
+            retry_policy: Decides when to retry; `ExponentialBackoff` by default.
+            limiter: Rate limiter, such as a `LearningLimiter`; can be shared by clients.
+            max_in_flight: Calls that run at once; the rest wait before any work is done.
+            max_response_bytes: Larger responses are an error and not read to the end; counted
+                before and after decompression.
             api_versions: Version by operation, ``{"return_refund.cancel_order": "202309"}``.
-            proxy: As httpx takes it; without one, the environment's proxies are honoured.
+            proxy: A proxy as httpx takes it; the environment's proxies by default.
             verify: False switches certificate checks off.
             trust_env: Whether proxies and certificates from the environment count.
-            observers: Told of calls, attempts and waits as they happen; see `events`.
+            observers: Called with call, attempt and wait events; see `events`.
             clock: Returns Unix seconds: for timestamps, and for a Retry-After that is a date.
-            sleep: Waits before a call is repeated; tests need not wait.
+            sleep: Waits before a retry; tests can pass one that does not wait.
         """
         secret = Secret(app_secret)
         credentials = {
@@ -265,32 +265,14 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
     def _named_shop(self, auth: AuthState, field: Literal["id", "code"], value: str) -> AuthState:
         """Return the state of a shop whose cipher is looked up when it is needed."""
         from .auth.record import AuthorizedShop
-        from .auth.shops import ShopReference
+        from .auth.shops import ShopReference, usable_shops
 
         asking = self._new_view()
         asking._given_auth = auth
 
         async def fetch() -> list[AuthorizedShop]:
-            response = await asking.authorization.get_authorized_shops()
-            usable = [shop for shop in response.data.shops if shop.id and shop.cipher]
-            problems = [problem for shop in usable if (problem := problem_of(shop.cipher))]
-            if problems:
-                del response, usable  # tracebacks can show local variables
-                raise ResponseDecodeError(
-                    f"the service returned a shop_cipher that {problems[0]}.",
-                    operation="authorization.get_authorized_shops",
-                )
-            return [
-                AuthorizedShop(
-                    id=shop.id or "",
-                    cipher=shop.cipher or "",
-                    code=shop.code or "",
-                    name=shop.name or "",
-                    region=shop.region or "",
-                    seller_type=shop.seller_type or "",
-                )
-                for shop in usable
-            ]
+            # Not by a local variable, which tracebacks can show.
+            return usable_shops((await asking.authorization.get_authorized_shops()).data.shops)
 
         return auth.for_shop(shop=ShopReference(field, value, auth, fetch))
 

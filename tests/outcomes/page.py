@@ -33,23 +33,23 @@ async def cancel(client: AsyncTikTokShop, order_id: str) -> str:
     return "done"
 ```
 
-One rule stands behind the table:
+The table follows from one rule:
 if any attempt of a write may have been processed, the call raises `OutcomeUnknownError`,
 whatever ended it: a refused retry, a failed refresh, a closed client, a deadline, a bug in your own
 callback. The error that ended it is `error.__cause__`.
 Only a cancellation stays an `asyncio.CancelledError`:
-treat a write that you cancelled as one of unknown outcome; the journal of a batch knows more.
+treat the outcome of a cancelled write as unknown; the journal of a batch records more.
 The same holds where your own `asyncio.timeout` cancels the call; `deadline` reports more.
 
 ## The table
 
 - *Operation*: reads, writes, and writes with an idempotency key (`keyed write`).
-- *Earlier attempt*: what became of the attempt before: there was none, it was refused (and so not
-  processed), or it was lost (and may have been processed).
+- *Earlier attempt*: there was none, it was refused (and so not processed), or it was lost (and may
+  have been processed).
 - *Sent again*: whether one more attempt follows. In the table it succeeds.
 - *Journal*: `succeeded`, `failed` and `unknown` are final. `maybe sent` keeps the claim: a later
   run finds out, or sends it again with the same idempotency key. After `nothing`, a later run sends
-  it as if it had not been there.
+  it like a new request.
 
 """
 

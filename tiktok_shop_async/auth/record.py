@@ -70,7 +70,7 @@ class AuthorizationRecord(NotPickled):
                 hint="Run one version of tiktok-shop-async on all machines.",
             )
         raise TokenStoreError(
-            "the value under this key of the store is not an authorization.",
+            "the store has something under this key that is no authorization.",
             hint="Use a table, or a key prefix, of its own; and one encryption key.",
         )
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from ..errors import InvalidArgumentError
+from ..credentials import problem_of
+from ..errors import InvalidArgumentError, ResponseDecodeError
 from .authorization import Authorization
 from .record import AuthorizedShop
 from .single_flight import SingleFlight
@@ -69,3 +70,26 @@ class ShopReference:
     async def find(self) -> AuthorizedShop:
         """Look it up."""
         return await self.auth.directory.find(self.field, self.value, self.fetch)
+
+
+def usable_shops(found: Sequence[Any]) -> list[AuthorizedShop]:
+    """Return the shops of a response that have an id and a cipher; reject an invalid cipher."""
+    usable = [shop for shop in found if shop.id and shop.cipher]
+    problems = [problem for shop in usable if (problem := problem_of(shop.cipher))]
+    if problems:
+        del found, usable  # tracebacks can show local variables
+        raise ResponseDecodeError(
+            f"the service returned a shop_cipher that {problems[0]}.",
+            operation="authorization.get_authorized_shops",
+        )
+    return [
+        AuthorizedShop(
+            id=shop.id or "",
+            cipher=shop.cipher or "",
+            code=shop.code or "",
+            name=shop.name or "",
+            region=shop.region or "",
+            seller_type=shop.seller_type or "",
+        )
+        for shop in usable
+    ]
