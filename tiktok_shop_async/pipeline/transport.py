@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from asyncio import CancelledError
 from collections.abc import Callable, Iterable
-from functools import cache
 from types import TracebackType
 from typing import Any
 
@@ -137,18 +136,22 @@ def reports_faithfully(http_client: httpx.AsyncClient) -> bool:
     """
     transports = [getattr(http_client, "_transport", None)]
     transports += [mounted for mounted in getattr(http_client, "_mounts", {}).values() if mounted]
-    return all(_sender_of(type(transport)) in _REPORT_FAITHFULLY for transport in transports)
+    return all(_sender_of(transport) in _REPORT_FAITHFULLY for transport in transports)
 
 
 def _can_be_traced(transport: object) -> bool:
     """Whether this transport will surely say when it begins to write a request."""
-    return _sender_of(type(transport)) is httpx.AsyncHTTPTransport and not is_httpcore_replaced()
+    return (
+        isinstance(transport, httpx.AsyncHTTPTransport)
+        and _sender_of(transport) is httpx.AsyncHTTPTransport
+        and not is_httpcore_replaced()
+    )
 
 
-@cache
-def _sender_of(kind: type) -> type | None:
+def _sender_of(transport: object) -> type | None:
     """Return the class whose method sends: a subclass that overrides it may send more than once."""
-    return next((each for each in kind.__mro__ if "handle_async_request" in vars(each)), None)
+    classes = type(transport).__mro__
+    return next((each for each in classes if "handle_async_request" in vars(each)), None)
 
 
 class ErrorBoundary:
