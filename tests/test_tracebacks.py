@@ -12,15 +12,18 @@ import json
 import re
 import tempfile
 import traceback
+from asyncio import selector_events
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from unittest import mock
 from urllib.parse import quote, quote_plus
 
 import attrs
+import httpcore
 import httpx
 import pytest
 from auth.consent import DOCUMENT, with_data
@@ -461,6 +464,78 @@ for name, transport in TRANSPORTS.items():
     )
 
 
+class _UnusableStream(httpcore.AsyncNetworkStream):
+    """A stream that fails with an error that httpcore does not translate."""
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        del buffer
+        raise RuntimeError("the loop is closed")
+
+    async def aclose(self) -> None:
+        """Do nothing."""
+
+    def get_extra_info(self, info: str) -> Any:
+        return None
+
+
+class _UnusableNetwork(httpcore.AsyncNetworkBackend):
+    async def connect_tcp(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
+        return _UnusableStream()
+
+
+def over_an_unusable_network(call: Any, *, hooked: bool = False) -> Failure:
+    async def hook(request: httpx.Request) -> None:
+        """With a hook, requests go through httpx's own `send`."""
+
+    async def fail(signatures: Signatures) -> object:
+        transport = httpx.AsyncHTTPTransport()
+        transport._pool._network_backend = _UnusableNetwork()  # type: ignore[attr-defined]
+        hooks: Any = {"request": [hook]} if hooked else {}
+        async with httpx.AsyncClient(transport=transport, event_hooks=hooks) as borrowed:
+            return await call(new_client(http_client=borrowed, base_url="http://shop.example"))
+
+    return fail
+
+
+ROWS["an error that httpcore does not know, read"] = over_an_unusable_network(read)
+ROWS["an error that httpcore does not know, write"] = over_an_unusable_network(write)
+ROWS["an error that httpcore does not know, hooks"] = over_an_unusable_network(read, hooked=True)
+
+
+@row("an error of an ASGI application")
+async def _(signatures: Signatures) -> object:
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        del scope
+        raise ZeroDivisionError
+
+    async with new_client(httpx.ASGITransport(application)) as client:
+        return await read(client)
+
+
+async def _failing_while_it_writes(signatures: Signatures, call: Any) -> object:
+    transport: Any = selector_events._SelectorSocketTransport  # type: ignore[attr-defined]
+    write_really = transport.write
+
+    def write_and_fail(self: object, data: bytes) -> None:
+        write_really(self, data)
+        del data
+        raise RuntimeError("the handler is closed")
+
+    async with a_server(silence, signatures) as base_url, new_client(base_url=base_url) as client:
+        with mock.patch.object(transport, "write", write_and_fail):
+            return await call(client)
+
+
+@row("an error of asyncio's transport, read")
+async def _(signatures: Signatures) -> object:
+    return await _failing_while_it_writes(signatures, read)
+
+
+@row("an error of asyncio's transport, write")
+async def _(signatures: Signatures) -> object:
+    return await _failing_while_it_writes(signatures, write)
+
+
 @row("nobody listens")
 async def _(signatures: Signatures) -> object:
     async with new_client(base_url="http://127.0.0.1:1") as client:
@@ -712,6 +787,20 @@ async def test_no_traceback_shows_a_secret(name: str) -> None:
     with pytest.raises(Exception) as caught:  # noqa: PT011 - of any kind
         await ROWS[name](signatures)
     assert_shows_nothing(caught.value, signatures.seen)
+
+
+async def test_the_frames_of_users_stay_in_a_traceback() -> None:
+    """Of an exception that is the user's own, only frames of libraries are dropped."""
+
+    def fails_in_a_transport(request: httpx.Request) -> httpx.Response:
+        raise ZeroDivisionError
+
+    async with new_client(httpx.MockTransport(fails_in_a_transport)) as client:
+        with pytest.raises(ZeroDivisionError) as caught:
+            await read(client)
+    functions = [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
+    assert functions[-1] == "fails_in_a_transport"
+    assert "handle_async_request" not in functions
 
 
 def test_the_search_finds_a_secret_in_a_frame() -> None:

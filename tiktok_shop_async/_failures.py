@@ -11,6 +11,13 @@ from .errors import TikTokShopError
 from .redaction import redact
 
 _MAX_DEPTH = 8
+_HOLDS_REQUESTS = frozenset(
+    {"httpx", "httpcore", "h11", "h2", "hpack", "anyio", "sniffio", "asyncio", "ssl", "uvloop"}
+)
+"""Packages whose frames have whole requests in their local variables."""
+_OURS_WITH_REQUESTS = frozenset(
+    {"tiktok_shop_async.pipeline.direct", "tiktok_shop_async.pipeline.network"}
+)
 
 
 class reported_as:  # noqa: N801 - a context manager, used like a function
@@ -56,6 +63,34 @@ def without_frames(error: BaseException | None) -> None:
         if error.__cause__ is not None:
             error.__context__ = None
         error = error.__cause__ or error.__context__
+
+
+def without_request_frames(error: BaseException | None) -> None:
+    """Drop the frames that hold a request, of an error and of what it came from.
+
+    The frames of a transport or hook of the user's own stay.
+    """
+    waiting, seen = [error], set[int]()
+    while waiting:
+        each = waiting.pop()
+        if each is not None and id(each) not in seen:
+            seen.add(id(each))
+            each.__traceback__ = _without_requests(each.__traceback__)
+            waiting += [each.__cause__, each.__context__, *getattr(each, "exceptions", ())]
+            del each  # or this frame and the error would hold each other
+
+
+def _without_requests(traceback: TracebackType | None) -> TracebackType | None:
+    kept = []
+    while traceback is not None:
+        module: str = traceback.tb_frame.f_globals.get("__name__", "")
+        if module.partition(".")[0] not in _HOLDS_REQUESTS and module not in _OURS_WITH_REQUESTS:
+            kept.append(traceback)
+        traceback = traceback.tb_next
+    below = None
+    for each in reversed(kept):
+        below = TracebackType(below, each.tb_frame, each.tb_lasti, each.tb_lineno)
+    return below
 
 
 def bare_cause(

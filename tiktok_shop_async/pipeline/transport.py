@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from .._failures import bare_cause
+from .._failures import bare_cause, without_request_frames
 from ..errors import (
     ConnectError,
     InvalidArgumentError,
@@ -196,6 +196,7 @@ class ErrorBoundary:
                 error.__context__ = None
             return
         if not isinstance(error, _HTTPX_ERRORS):
+            without_request_frames(error)
             return
         secrets = tuple(self._secrets)
         maybe_sent = self._delivery is None or self._delivery.maybe_sent
