@@ -135,3 +135,41 @@ async def test_a_known_form_stays_one_without_a_file(
     )
     assert shop.last.headers["content-type"].startswith("multipart/form-data; boundary=")
     assert sent_signature(shop.last) == expected_signature(shop.last, APP_SECRET)
+
+
+async def test_a_method_may_be_written_in_lower_case(
+    client: AsyncTikTokShop, shop: FakeShop
+) -> None:
+    shop.answer({})
+    method: Any = "post"
+    await client.request(method, "/order/202309/orders/search", body={})
+    assert shop.last.method == "POST"
+    assert sent_signature(shop.last) == expected_signature(shop.last, APP_SECRET)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"method": 5},
+        {"method": ""},
+        {"method": "GE T"},
+        {"path": None},
+        {"path": b"/order/202309/orders"},
+        {"query": "ids=1"},
+        {"query": [("ids", "1")]},
+        {"query": {1: "1"}},
+        {"body": [1]},
+        {"body": b"{}"},
+        {"files": b"x"},
+        {"cipher": "shop"},
+    ],
+    ids=repr,
+)
+async def test_arguments_of_a_wrong_type_are_rejected_by_name(
+    client: AsyncTikTokShop, shop: FakeShop, wrong: dict[str, Any]
+) -> None:
+    arguments: dict[str, Any] = {"method": "POST", "path": "/order/202309/orders"} | wrong
+    (name,) = wrong
+    with pytest.raises(InvalidArgumentError, match=name):
+        await client.request(arguments.pop("method"), arguments.pop("path"), **arguments)
+    assert not shop.requests

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from support import FakeShop
 
 from tiktok_shop_async import APIResponse, AsyncTikTokShop, show_personal_data
+from tiktok_shop_async.batch import Outcome
 from tiktok_shop_async.models.order import Order, OrderDetail, RecipientAddress
 from tiktok_shop_async.models.product import Product
 from tiktok_shop_async.pipeline.leniency import structure_leniently
@@ -165,6 +166,15 @@ def test_events_do_not_show_it(number: int, show: Any) -> None:
     if number == 999:
         assert "'order_id': '7'" in show(event)
         assert event.data["buyer_email"] == "ana@example.com"
+
+
+@ways
+def test_outcomes_do_not_show_it(show: Any) -> None:
+    """The requests of a batch may have messages to buyers in them."""
+    for request in (ORDER, order(), {"order_id": "576486316948490001", "content": "Ana"}):
+        text = show(Outcome(index=0, request=request, status="succeeded"))
+        assert not [word for word in SENSITIVE if word in text]
+        assert "576486316948490001" in text
 
 
 def test_failed_assertions_do_not_show_it(pytester: pytest.Pytester) -> None:

@@ -98,6 +98,7 @@ class Unreadable(io.BytesIO):
         (Path("/nowhere/shirt.png"), "No such file"),
         ("shirt.png", "a path"),
         (io.StringIO("text"), "binary"),
+        (io.StringIO("text"), r'open\(path, "rb"\)'),
         (42, "int"),
         (None, "required"),
     ],

@@ -297,10 +297,13 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
         """
         from attrs import evolve
 
+        from .argument_checks import check_mapping
         from .options import RequestOptions, checked_options
         from .pipeline.request import Call
         from .raw import raw_operation
 
+        for name, value in (("query", query), ("body", body), ("files", files)):
+            check_mapping(value, name)
         operation = raw_operation(
             method,
             path,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Any, Literal
 
+from .argument_checks import invalid
 from .errors import InvalidArgumentError
 from .pipeline.operation import Operation
 from .resources._lookup import operation_at, version_in
@@ -20,7 +21,10 @@ def raw_operation(
     has_shop: bool,
 ) -> Operation:
     """Return an operation for ``path``, with the catalogue's facts where it has it."""
+    method = _checked_method(method)
     _check_path(path)
+    if cipher not in _CIPHERS:
+        raise invalid("cipher", " or ".join(map(repr, _CIPHERS)), cipher)
     known = operation_at(method, path)
     if cipher == "auto":
         chosen = known.cipher if known else "shop_cipher" if has_shop else None
@@ -40,7 +44,19 @@ def raw_operation(
     )
 
 
-def _check_path(path: str) -> None:
+_CIPHERS = ("auto", "shop_cipher", "category_asset_cipher", "none")
+
+
+def _checked_method(method: object) -> Any:
+    """Return an HTTP method in upper case: servers reject any other."""
+    if not isinstance(method, str) or not (method.isascii() and method.isalpha()):
+        raise invalid("method", "an HTTP method such as 'GET'", method)
+    return method.upper()
+
+
+def _check_path(path: object) -> None:
+    if not isinstance(path, str):
+        raise invalid("path", "text such as '/order/202309/orders'", path)
     segments = path.split("/")
     if not path.startswith("/") or {".", ".."} & set(segments) or re.search(r"[?#{}]", path):
         raise InvalidArgumentError(

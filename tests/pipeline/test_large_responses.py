@@ -143,6 +143,46 @@ async def test_a_bomb_is_not_expanded_in_memory(layers: int) -> None:
     assert peak < 30_000_000
 
 
+async def test_small_parts_take_no_more_memory_than_large_ones() -> None:
+    """A server can send a body in chunks of two bytes, each of which would be an object."""
+
+    class Drops(Parts):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            for at in range(250_000):
+                yield b"%02d" % (at % 100)
+
+    transport = answering(Drops())
+    async with new_client(transport, max_response_bytes=400_000) as client:
+        tracemalloc.start()
+        try:
+            with pytest.raises(ResponseDecodeError, match="larger than max_response_bytes"):
+                await read(client)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert peak < 2_000_000
+
+
+async def test_a_large_compressed_body_is_decompressed_in_a_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However little comes out: thousands of empty gzip members take as long as their bytes."""
+    threads: list[threading.Thread] = []
+    decode = receiving.decode_content
+
+    def spied(*args: Any) -> bytes:
+        threads.append(threading.current_thread())
+        return decode(*args)
+
+    monkeypatch.setattr(receiving, "decode_content", spied)
+    empty = gzip.compress(b"")
+    body = empty * (receiving.MAX_INLINE_BYTES // len(empty) + 1) + gzip.compress(success(200))
+    async with new_client(answering(Parts(body), content_encoding="gzip")) as client:
+        assert (await write(client)).code == 0
+    assert len(threads) == 1
+    assert threads[0] is not threading.main_thread()
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "identity"])
 async def test_large_responses_are_decoded_in_a_thread(
     encoding: str, monkeypatch: pytest.MonkeyPatch

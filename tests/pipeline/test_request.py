@@ -439,6 +439,33 @@ async def test_an_error_says_what_was_given_and_what_is_accepted(client: AsyncTi
         )
 
 
+async def test_a_hint_never_leads_to_another_id(client: AsyncTikTokShop) -> None:
+    """An id that became a float has lost digits: its text may be the id of another order."""
+    wrong: Any = float(576461413248021237)
+    with pytest.raises(InvalidArgumentError, match="does not hold all digits") as caught:
+        await client.return_refund.cancel_order(order_id=wrong, cancel_reason="x")
+    assert "Decimal" not in str(caught.value)
+
+
+async def test_a_hint_splits_text_at_its_commas(client: AsyncTikTokShop) -> None:
+    ids: Any = "1, 2"
+    with pytest.raises(InvalidArgumentError, match=r"Pass \['1', '2'\]"):
+        await client.order.get_order_detail(ids=ids)
+
+
+async def test_bytes_as_text_get_a_hint(client: AsyncTikTokShop) -> None:
+    ids: Any = [b"1"]
+    with pytest.raises(InvalidArgumentError, match=r"Call \.decode\(\)"):
+        await client.order.get_order_detail(ids=ids)
+
+
+@pytest.mark.parametrize("value", [" 1", "1 ", "\t1"])
+async def test_an_error_about_a_header_names_it(client: AsyncTikTokShop, value: str) -> None:
+    options = RequestOptions(extra_headers={"X-Trace": value})
+    with pytest.raises(InvalidArgumentError, match="'X-Trace'"):
+        await client.order.get_order_detail(ids=["1"], options=options)
+
+
 @pytest.mark.parametrize("name", ["user-agent", "User-Agent", "ACCEPT"])
 async def test_an_extra_header_replaces_ours(
     client: AsyncTikTokShop, shop: FakeShop, name: str

@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
+from .._personal_data import shown
 from ..errors import TikTokShopError
 
 T = TypeVar("T")
@@ -26,7 +27,7 @@ class Outcome(Generic[T]):
     index: int
     """Place of the request in the input, from 0."""
     key: str | None = None
-    request: Any
+    request: Any = attrs.field(repr=shown)
     """As it was in the input."""
     status: str
     response: T | None = attrs.field(default=None, repr=False)

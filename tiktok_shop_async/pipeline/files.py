@@ -174,7 +174,7 @@ def _opened(argument: str, value: Any, stack: ExitStack) -> bytes | _File:
     raise _rejected(
         f"a file must be bytes, a path or an open binary file, not {type(value).__name__}.",
         argument,
-        _hint_for_text(value) if isinstance(value, str) else None,
+        _hint_for_text(value) if isinstance(value, str) else _HINT_FOR_TEXT_FILES,
     )
 
 
@@ -192,6 +192,9 @@ def _escaped(name: str) -> str:
     return _UNSAFE_IN_NAMES.sub(lambda found: f"%{ord(found[0]):02X}", name)
 
 
+_HINT_FOR_TEXT_FILES = 'Open a file in binary mode: open(path, "rb").'
+
+
 def _hint_for_text(text: str) -> str:
     if re.match(r"https?://", text, re.IGNORECASE):
         return "Download it first, and pass its bytes."
@@ -205,7 +208,7 @@ def _not_bytes(chunk: Any) -> tuple[str, str]:
         return "its read() is a coroutine function", "Pass its bytes: await file.read()."
     return (
         f"its read() must return bytes, not {type(chunk).__name__}",
-        'Open the file in binary mode: open(path, "rb").',
+        _HINT_FOR_TEXT_FILES,
     )
 
 

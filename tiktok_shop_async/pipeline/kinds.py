@@ -47,6 +47,8 @@ CheckPath = Callable[[str], None]
 """Raises for a nested path (``body.skus[0].hint``) that the chosen version lacks."""
 
 _WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,18}")
+_MAX_EXACT_FLOAT = 2.0**53
+"""From here on, floats are further apart than integers."""
 _CLOSE = 0.85
 """How much a key must resemble a known one to count as misspelt, from 0 to 1."""
 
@@ -134,10 +136,19 @@ def _text(value: Any, path: str) -> str:
         return format(value, "f")
     hint = None
     if isinstance(value, float):
-        hint = f"A float is not exact. For an amount, pass Decimal({str(value)!r}) or text."
+        hint = _hint_for_float(value)
+    elif isinstance(value, bytes):
+        hint = "Call .decode() on it."
     elif isinstance(value, datetime):
         hint = "The documents do not say how it writes times: pass text."
     raise rejected(value, path, "text", hint)
+
+
+def _hint_for_float(value: float) -> str:
+    if abs(value) < _MAX_EXACT_FLOAT:
+        return f"A float is not exact. For an amount, pass Decimal({str(value)!r}) or text."
+    # Its text would be an id, but perhaps another one.
+    return "A float does not hold all digits of an id: read ids as text or int from their source."
 
 
 def _integer(value: Any, path: str, accepted: str = "an integer") -> int:

@@ -86,22 +86,22 @@ async def _close(response: httpx.Response) -> None:
 async def _read(response: httpx.Response, limit: int) -> bytes:
     """Return the body as it was sent; httpx's four layers of iterators add nothing to that."""
     assert isinstance(response.stream, httpx.AsyncByteStream)
-    parts, size = [], 0
+    body = bytearray()  # a list of parts would need many times the memory where they are small
     async for part in response.stream:
-        size += len(part)
-        if size > limit:
+        body += part
+        if len(body) > limit:
             raise ContentTooLargeError
-        parts.append(part)
-    return b"".join(parts)
+    return bytes(body)
 
 
 async def _decoded(body: bytes, encodings: list[str], limit: int) -> bytes:
-    try:
-        return decode_content(body, encodings, min(limit, MAX_INLINE_BYTES))
-    except ContentTooLargeError:
-        if limit <= MAX_INLINE_BYTES:
-            raise
-        return await off_the_loop(decode_content, body, encodings, limit)
+    if len(body) <= MAX_INLINE_BYTES:
+        try:
+            return decode_content(body, encodings, min(limit, MAX_INLINE_BYTES))
+        except ContentTooLargeError:
+            if limit <= MAX_INLINE_BYTES:
+                raise
+    return await off_the_loop(decode_content, body, encodings, limit)
 
 
 async def off_the_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -276,7 +276,10 @@ def _header(name: str, value: str) -> tuple[bytes, bytes]:
             f"the header {name} is set by the client and cannot be replaced.",
             argument="extra_headers",
         )
-    if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
+    if (
+        not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value))
+        or value != value.strip(" \t")  # HTTP does not count whitespace around it as its part
+    ):
         raise InvalidArgumentError(
             f"the header {name!r} is not valid HTTP.", argument="extra_headers"
         )

@@ -82,8 +82,13 @@ def list_of(value: Any, path: str) -> Iterable[Any]:
     if is_list(value):
         items: Iterable[Any] = value
         return items
-    hint = f"Pass [{value!r}]." if isinstance(value, str) else _hint_for_iterator(value)
+    hint = _hint_for_text(value) if isinstance(value, str) else _hint_for_iterator(value)
     raise rejected(value, path, "a list or another sequence", hint)
+
+
+def _hint_for_text(text: str) -> str:
+    items = [item.strip() for item in text.split(",")]
+    return f"Pass {items}." if len(text) <= _MAX_SHOWN else "Pass a list of its parts."
 
 
 def _hint_for_iterator(value: Any) -> str | None:
@@ -137,11 +142,12 @@ def rejected(value: Any, path: str, accepted: str, hint: str | None = None) -> I
 
 
 _SHORT = (bool, int, float, Decimal, date, type(None))
+_MAX_SHOWN = 40
 
 
 def shown(value: Any) -> str:
     """Return ``value`` for an error message, or its type if it may be long."""
-    if isinstance(value, _SHORT) or (isinstance(value, str) and len(value) <= 40):
+    if isinstance(value, _SHORT) or (isinstance(value, str) and len(value) <= _MAX_SHOWN):
         return repr(value)
     return f"a value of type {type(value).__name__}"
 
