@@ -547,7 +547,7 @@ async def test_a_closed_client_ends_the_batch(sandbox: Sandbox) -> None:
     ("orders", "options", "argument"),
     [
         (["1", ""], {}, "order_id"),
-        ([1], {}, "orders"),
+        ([1.5], {}, "orders"),
         ("123", {}, "orders"),
         ({"order_id": "1"}, {}, "orders"),
         ([{"id": "1"}], {}, "orders"),
@@ -599,3 +599,30 @@ def test_an_order_without_a_selection_is_whole_and_can_be_changed_and_pickled() 
     assert whole == attrs.evolve(whole, reason=None) == pickle.loads(pickle.dumps(whole))  # noqa: S301 - our own
     assert whole.is_whole
     assert (whole.order_line_item_ids, whole.skus) == ((), {})
+
+
+def test_an_id_may_be_an_integer() -> None:
+    """As it may for the operations: both are one order, in the journal too."""
+    number: Any = 576461413263099400
+    seven: Any = 7
+    assert OrderToCancel.of(number) == OrderToCancel.of(str(number))
+    assert OrderToCancel(number).key == str(number)
+    assert OrderToCancel("1", order_line_item_ids=[seven]).order_line_item_ids == ("7",)
+    assert OrderToCancel("1", skus={seven: 2}).skus == {"7": 2}
+    assert OrderToCancel("1", skus=[{"sku_id": seven, "quantity": 2}]).skus == {"7": 2}
+
+
+@pytest.mark.parametrize("given", [True, 5.764e17, b"7", None, ""])
+def test_what_is_no_id_is_rejected_with_what_is_accepted(given: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match="an integer"):
+        OrderToCancel.of(given)
+
+
+async def test_an_order_named_by_text_and_by_an_integer_is_cancelled_once(
+    sandbox: Sandbox,
+) -> None:
+    order_id = order_ids(sandbox)[0]
+    outcomes = await run(sandbox, [int(order_id), order_id])
+    assert [outcome.order_id for outcome in outcomes] == [order_id, order_id]
+    assert calls(sandbox)[CANCEL] == 1
+    assert sandbox.shop.orders[order_id].status == "CANCELLED"

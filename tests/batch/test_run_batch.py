@@ -31,6 +31,7 @@ from tiktok_shop_async.batch import (
     Outcome,
     Progress,
     SQLJournal,
+    Unfinished,
     Verdict,
     resolve_cancellation,
     run_batch,
@@ -733,3 +734,36 @@ async def test_calls_that_a_resolver_shares_are_not_checked_for_one_request(
             told = await outcomes(batch)
         assert {each.status for each in told.values()} == {"succeeded"}
         assert calls(sandbox)[CANCEL] == len(ids)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"call": "order.get_order_detail"}, "call must be callable"),
+        ({"requests": {"ids": ["1"]}}, "requests must be an iterable of requests"),
+        ({"requests": "1"}, "requests must be an iterable of requests"),
+        ({"requests": [["1"]]}, "request 0 must be a mapping of keyword arguments, not a list"),
+        ({"journal": 5, "key": str}, "journal must be a path"),
+    ],
+)
+async def test_wrong_arguments_are_rejected_by_name(
+    client: AsyncTikTokShop, service: Service, wrong: dict[str, Any], message: str
+) -> None:
+    arguments: dict[str, Any] = {
+        "call": client.order.get_order_detail,
+        "requests": [{"ids": ["1"]}],
+    } | wrong
+    with pytest.raises(InvalidArgumentError, match=message):
+        _ = [
+            outcome
+            async for outcome in run_batch(
+                arguments.pop("call"), arguments.pop("requests"), **arguments
+            )
+        ]
+    assert not service.sent
+
+
+def test_what_is_unfinished_shows_no_personal_data() -> None:
+    unfinished = Unfinished(key="7", request={"order_id": "7", "content": "Dear Ana"})
+    assert "Ana" not in repr(unfinished)
+    assert "order_id" in repr(unfinished)

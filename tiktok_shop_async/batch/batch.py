@@ -12,6 +12,7 @@ import attrs
 
 from .._callbacks import reject_coroutine_function
 from .._closing import ClosedOnExit
+from .._personal_data import shown
 from ..argument_checks import check_function
 from ..errors import TikTokShopError
 from .claims import Claims, opened
@@ -31,7 +32,7 @@ class Unfinished:
     """A request that was begun, and that has no outcome."""
 
     key: str | None
-    request: Any
+    request: Any = attrs.field(repr=shown)
 
 
 class Batch(ClosedOnExit, Generic[O]):

@@ -82,7 +82,9 @@ def cancel_orders(
     )
     if isinstance(orders, str | OrderToCancel | Mapping):
         raise InvalidArgumentError(
-            "orders is a single one.", argument="orders", hint="Give a list of orders."
+            "orders must be an iterable of orders, not one order.",
+            argument="orders",
+            hint="Pass [order].",
         )
     if isinstance(orders, Collection):
         for given in orders:  # before anything is sent

@@ -132,6 +132,11 @@ async def opened(
 
         async with SQLJournal(place_of(journal)) as of_our_own, of_our_own.open() as session:
             yield session
+    elif not callable(getattr(journal, "open", None)):
+        raise InvalidArgumentError(
+            f"journal must be a path, a journal such as SQLJournal, or None, not {journal!r}.",
+            argument="journal",
+        )
     else:
         async with journal.open() as session:
             yield session

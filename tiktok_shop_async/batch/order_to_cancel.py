@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from numbers import Integral
 from typing import Any, TypeAlias, TypeVar
 
 import attrs
@@ -31,6 +32,14 @@ class _NoSkus(dict[str, int]):
     """Nothing was selected: None was given, not an empty selection."""
 
 
+def _id(value: str) -> str:
+    """Return an id as text. An integer is converted, as in the arguments of operations."""
+    given: Any = value
+    if isinstance(given, Integral) and not isinstance(given, bool):
+        return str(int(given))
+    return value
+
+
 def _line_item_ids(ids: Iterable[str] | None) -> tuple[str, ...]:
     if ids is None or isinstance(ids, _NoLineItems):
         return _NoLineItems()
@@ -38,19 +47,19 @@ def _line_item_ids(ids: Iterable[str] | None) -> tuple[str, ...]:
         raise InvalidArgumentError(
             "order_line_item_ids is a text, not a list.", argument="order_line_item_ids"
         )
-    return _not_empty("order_line_item_ids", tuple(dict.fromkeys(ids)))
+    return _not_empty("order_line_item_ids", tuple(dict.fromkeys(map(_id, ids))))
 
 
 def _quantities(skus: Any) -> Mapping[str, int]:
     if skus is None or isinstance(skus, _NoSkus):
         return _NoSkus()
     if isinstance(skus, Mapping):
-        return _not_empty("skus", dict(skus))
+        return _not_empty("skus", {_id(sku_id): quantity for sku_id, quantity in skus.items()})
     wanted: Counter[str] = Counter()
     for given in skus:
         try:
             sku = given if isinstance(given, Sku) else Sku(**given)
-            wanted[sku.sku_id] += sku.quantity
+            wanted[_id(sku.sku_id)] += sku.quantity
         except TypeError as error:
             raise InvalidArgumentError(
                 "skus has something else than a sku_id and a quantity.", argument="skus"
@@ -76,7 +85,7 @@ class OrderToCancel:
     A part can be cancelled in the US and the UK, for lack of stock.
     """
 
-    order_id: str
+    order_id: str = attrs.field(converter=_id)
     reason: str | None = None
     """In place of the batch's reason: an intent such as ``"out_of_stock"``, or an exact name."""
     order_line_item_ids: tuple[str, ...] = attrs.field(default=None, converter=_line_item_ids)
@@ -92,7 +101,8 @@ class OrderToCancel:
         }.items():
             if not all(isinstance(each, str) and each for each in ids):
                 raise InvalidArgumentError(
-                    f"{name} has an id that is empty or no text: {ids!r}.", argument=name
+                    f"{name}: an id must be text that is not empty, or an integer, not {ids!r}.",
+                    argument=name,
                 )
         if any(not isinstance(quantity, int) or quantity < 1 for quantity in self.skus.values()):
             raise InvalidArgumentError(
@@ -110,11 +120,13 @@ class OrderToCancel:
         """Return what an order id, or a mapping of these fields, stands for."""
         if isinstance(given, OrderToCancel):
             return given
-        if isinstance(given, str):
+        if isinstance(given, (str, Integral)):
             return cls(given)
         if not isinstance(given, Mapping):
             raise InvalidArgumentError(
-                f"an order to cancel is an id or a mapping, not {given!r}.", argument="orders"
+                "an order to cancel must be an id (text or an integer), an OrderToCancel or a "
+                f"mapping of its fields, not {given!r}.",
+                argument="orders",
             )
         unknown = given.keys() - set(_FIELDS)
         if unknown or "order_id" not in given:

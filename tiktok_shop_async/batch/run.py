@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 import attrs
 
+from ..argument_checks import check_function
 from ..errors import (
     ClientClosedError,
     InvalidArgumentError,
@@ -95,6 +96,13 @@ def run_batch(
             argument="key",
             hint='Such as key=lambda request: request["order_id"].',
         )
+    check_function(call, "call")
+    if isinstance(requests, (str, bytes, Mapping)):
+        raise InvalidArgumentError(
+            "requests must be an iterable of requests, not one request.",
+            argument="requests",
+            hint="Pass [request].",
+        )
     work = _Calls(call, key, resolve)
     return Batch(
         work.carry_out,
@@ -131,6 +139,12 @@ class _Calls(Generic[T]):
         self._is_read = operation is not None and operation.effect == "read"
 
     async def carry_out(self, index: int, request: Request, claims: Claims) -> Outcome[T]:
+        if not isinstance(request, Mapping):
+            raise InvalidArgumentError(
+                f"request {index} must be a mapping of keyword arguments, "
+                f"not a {type(request).__name__}.",
+                argument="requests",
+            )
         if self._key is None:
             return await self._sent_until_known(self._state_of(index, None, request))
         key = self._key(request)
