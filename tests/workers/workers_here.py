@@ -39,6 +39,7 @@ async def lose_a_task(job: Job) -> None:
 
 async def noted(app: App, *words: str) -> None:
     """Wait until tasks have said all this, and make sure that they said nothing else."""
-    while len(notes := await app.notes()) < len(words):  # noqa: ASYNC110 - other processes say it
-        await asyncio.sleep(0.02)
+    async with asyncio.timeout(60):  # a worker that failed to start says nothing at all
+        while len(notes := await app.notes()) < len(words):  # noqa: ASYNC110 - other processes say it
+            await asyncio.sleep(0.02)
     assert notes == list(words)
