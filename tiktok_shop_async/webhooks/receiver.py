@@ -84,7 +84,7 @@ class WebhookReceiver(ClosedOnExit):
             raise InvalidArgumentError("no event could be handled.", argument="concurrency")
         self.webhooks = webhooks
         self.store, self._owns_store = open_store(store)
-        self._handlers = Handlers(handler_timeout)
+        self._handlers = Handlers(handler_timeout, threads=concurrency)
         self._concurrency = concurrency
         self._pauses = tuple(pauses)
         self._lease = lease
@@ -199,6 +199,7 @@ class WebhookReceiver(ClosedOnExit):
         if dispatcher is not None and dispatcher.loop is asyncio.get_running_loop():
             drain = not self.store.is_durable
             await dispatcher.stop(drain=drain, patience=self._drain_timeout)
+        self._handlers.close()
         if not self.store.is_durable and (waiting := (await self.store.counts()).waiting):
             logger.error("%d events were not handled, and are lost", waiting)
         if self._owns_store and isinstance(self.store, ClosedOnExit):
@@ -218,6 +219,7 @@ class WebhookReceiver(ClosedOnExit):
                 concurrency=self._concurrency,
                 lease=self._lease,
                 pauses=self._pauses,
+                overdue=lambda: self._handlers.overdue,
             )
         return self._dispatcher
 
