@@ -194,7 +194,7 @@ async def test_a_handler_whose_own_work_was_cancelled_has_failed(store: WebhookS
     assert (await store.counts()).dead == 1
 
 
-class _Unprintable(Exception):
+class _UnprintableError(Exception):
     def __str__(self) -> str:
         raise ValueError
 
@@ -209,7 +209,7 @@ class _Unprintable(Exception):
         asyncio.CancelledError(),
         BaseExceptionGroup("several", [SystemExit(3), ValueError()]),
         BaseException("odd"),
-        _Unprintable(),
+        _UnprintableError(),
     ],
     ids=lambda error: type(error).__name__,
 )

@@ -11,7 +11,6 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-import pytest
 from webhooks.serving import WEBHOOKS, delivery, signed
 
 from tiktok_shop_async.webhooks import (
@@ -109,7 +108,7 @@ async def test_a_function_that_outlives_its_timeout_is_not_called_again_beside_i
     """The next attempt waits for the same call, and takes its result."""
     receiver = WebhookReceiver(WEBHOOKS, concurrency=2, handler_timeout=0.02, pauses=(0.0,) * 500)
     async with blocked(receiver, events=1) as (release, calls):
-        while (await attempts_of(receiver.store)) < 4:
+        while (await attempts_of(receiver.store)) < 4:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
         assert calls == ["0"]
         release.set()
@@ -126,7 +125,7 @@ async def test_functions_that_hang_take_no_further_events() -> None:
     receiver = WebhookReceiver(WEBHOOKS, concurrency=2, handler_timeout=0.01, pauses=())
     async with blocked(receiver, events=2) as (release, calls):
         async with asyncio.timeout(20):
-            while (await receiver.store.counts()).dead < 2:
+            while (await receiver.store.counts()).dead < 2:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
         await receiver.receive(*signed(delivery(2)))
         await asyncio.sleep(0.02)
@@ -140,7 +139,7 @@ async def test_functions_that_hang_take_no_further_events() -> None:
 async def test_the_timeout_starts_when_the_thread_does() -> None:
     threads = HandlerThreads(1)
     release = threading.Event()
-    first = asyncio.create_task(threads.call(1, lambda: release.wait(20), timeout=20))
+    first = asyncio.create_task(threads.call(1, lambda: release.wait(20), seconds=20))
     second = asyncio.create_task(threads.call(2, lambda: "done", timeout=0.01))
     await asyncio.sleep(0.1)
     assert not second.done()
@@ -154,14 +153,14 @@ async def test_a_call_that_is_cancelled_while_it_waits_for_a_thread_never_runs()
     threads = HandlerThreads(1)
     release = threading.Event()
     ran: list[int] = []
-    first = asyncio.create_task(threads.call(1, lambda: release.wait(20), timeout=20))
-    second = asyncio.create_task(threads.call(2, lambda: ran.append(2), timeout=20))
+    first = asyncio.create_task(threads.call(1, lambda: release.wait(20), seconds=20))
+    second = asyncio.create_task(threads.call(2, lambda: ran.append(2), seconds=20))
     await asyncio.sleep(0)
     second.cancel()
     await asyncio.wait([second])
     release.set()
     await first
-    await threads.call(3, lambda: ran.append(3), timeout=20)
+    await threads.call(3, lambda: ran.append(3), seconds=20)
     assert ran == [3]
     threads.close()
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import attrs
 
+from ..pipeline.threads import raisable
+
 logger = logging.getLogger("tiktok_shop_async.webhooks")
 
 
@@ -44,18 +46,19 @@ class HandlerThreads:
         """The number of threads whose function runs although nothing waits for it any more."""
         return len(self._overdue)
 
-    async def call(self, key: Hashable, function: Callable[[], Any], timeout: float) -> Any:
+    async def call(self, key: Hashable, function: Callable[[], Any], *, seconds: float) -> Any:
         """Run a function in a thread and return its result.
 
-        The timeout starts when the function does. A function that is still running then goes on;
-        the next call with the same key waits for that run, and starts no second one beside it.
+        Raises `TimeoutError` if it takes more than so many seconds, counted from when its thread
+        starts. The function goes on then; the next call with the same key waits for that run, and
+        starts no second one beside it.
         """
         run = self._overdue.get(key)
         if run is None:
             run = self._submit(function)
             await asyncio.wrap_future(run.started)  # which cancels the run if this is cancelled
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(seconds):
                 return await asyncio.wrap_future(run.result)
         finally:
             if not run.result.done():
@@ -103,11 +106,7 @@ def _work(runs: SimpleQueue[_Run | None], idle: Semaphore) -> None:
 def _carry_out(run: _Run) -> None:
     try:
         result = run.function()
-    except StopIteration as error:  # no future can raise it
-        problem = RuntimeError("the function raised StopIteration")
-        problem.__cause__ = error
-        run.result.set_exception(problem)
     except BaseException as error:  # as an executor does: it is raised where it is awaited
-        run.result.set_exception(error)
+        run.result.set_exception(raisable(error))
     else:
         run.result.set_result(result)

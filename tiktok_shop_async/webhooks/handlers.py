@@ -86,7 +86,7 @@ class Handlers:
         # In a thread: it may block, and deliveries are acknowledged meanwhile.
         key = (id(registered), event.app_key, event.id)
         result = await self._threads.call(
-            key, partial(registered.handler, event), timeout=self._timeout
+            key, partial(registered.handler, event), seconds=self._timeout
         )
         if inspect.isawaitable(result):
             async with asyncio.timeout(self._timeout):
