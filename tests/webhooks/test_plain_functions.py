@@ -140,7 +140,7 @@ async def test_the_timeout_starts_when_the_thread_does() -> None:
     threads = HandlerThreads(1)
     release = threading.Event()
     first = asyncio.create_task(threads.call(1, lambda: release.wait(20), seconds=20))
-    second = asyncio.create_task(threads.call(2, lambda: "done", timeout=0.01))
+    second = asyncio.create_task(threads.call(2, lambda: "done", seconds=0.01))
     await asyncio.sleep(0.1)
     assert not second.done()
     release.set()
