@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+import pytest
 from webhooks.serving import WEBHOOKS, delivery, signed
 
 from tiktok_shop_async.webhooks import (
@@ -105,14 +106,13 @@ async def test_no_more_threads_start_than_events_are_handled_at_once() -> None:
 
 
 async def test_a_function_that_outlives_its_timeout_is_not_called_again_beside_itself() -> None:
-    """The next attempt waits for the same call, and takes its result."""
+    """However many attempts there are meanwhile."""
     receiver = WebhookReceiver(WEBHOOKS, concurrency=2, handler_timeout=0.02, pauses=(0.0,) * 500)
     async with blocked(receiver, events=1) as (release, calls):
         while (await attempts_of(receiver.store)) < 4:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
         assert calls == ["0"]
         release.set()
-    assert calls == ["0"]
     assert (await receiver.store.counts()).dead == 0
 
 
@@ -146,6 +146,29 @@ async def test_the_timeout_starts_when_the_thread_does() -> None:
     release.set()
     assert await first
     assert await second == "done"
+    threads.close()
+
+
+async def test_the_next_call_takes_the_result_of_one_that_outlived_its_timeout() -> None:
+    threads = HandlerThreads(1)
+    release = threading.Event()
+    calls: list[int] = []
+
+    def call() -> int:
+        calls.append(1)
+        release.wait(20)
+        return len(calls)
+
+    for _ in range(2):
+        with pytest.raises(TimeoutError):
+            await threads.call("key", call, seconds=0.01)
+    assert threads.overdue == 1
+    last = asyncio.create_task(threads.call("key", call, seconds=20))
+    await asyncio.sleep(0)
+    release.set()
+    assert await last == 1
+    assert threads.overdue == 0
+    assert await threads.call("key", call, seconds=20) == 2
     threads.close()
 
 
