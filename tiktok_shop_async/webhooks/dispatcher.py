@@ -113,6 +113,10 @@ class Dispatcher:
         if claim.attempt > self._most:
             await self._bury(claim, f"no attempt of {self._most} came to an end")
             return
+        if claim.is_outdated:
+            logger.info("event %s was skipped: a later state of its object was handled", claim.id)
+            await self._note(lambda: self._store.finish(claim))
+            return
         task = asyncio.current_task()
         assert task is not None
         failure: BaseException | None = None

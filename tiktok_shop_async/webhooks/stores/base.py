@@ -43,6 +43,13 @@ class NewEvent:
     """Further names to remember; none of them is asked for here."""
     unless: frozenset[str] = frozenset()
     """The event is dropped if one of these names is remembered, like its id."""
+    object: str | None = None
+    """Names what the event is about: the events of one object are handled one after another, in the
+    order in which they were added."""
+    state: str | None = None
+    """Names what the event reports the state of: it is outdated if a later state was handled."""
+    changed_at: int | None = None
+    """When it came to this state, in any unit that is the same for all events of that state."""
 
 
 @attrs.frozen(kw_only=True)
@@ -57,6 +64,10 @@ class ClaimedEvent:
     received_at: datetime
     claim: str
     """Tells this claim from an earlier or later one of the same event."""
+    object: str | None = None
+    """The key of what the event is about, if it is put in order."""
+    is_outdated: bool = False
+    """Whether a later state of its object was handled."""
 
 
 @attrs.frozen(kw_only=True)
