@@ -90,7 +90,8 @@ class Order(RuleBasedStateMachine):
         else:
             run(self.store.bury(claim, error="dead"))
         if expected is None or expected.claim != claim.claim:
-            if expected is not None and how == "finish" and expected.object is None:
+            is_waiting = expected is not None and not expected.is_dead
+            if is_waiting and how == "finish" and expected.object is None:
                 self.events.remove(expected)
             return
         expected.claim = ""

@@ -71,6 +71,18 @@ class NewEvent:
         """The event's key in a store: equal ids of different apps have different keys."""
         return key_of(self.id, self.app_key)
 
+    @property
+    def object_key(self) -> str | None:
+        """The key of what the event is about, if it is put in order."""
+        return None if self.object is None else key_of(self.object, self.app_key)
+
+    @property
+    def state_key(self) -> str | None:
+        """The key of the state that the event reports, if that has a time."""
+        if self.state is None or self.changed_at is None:
+            return None
+        return key_of(self.state, self.app_key)
+
     def keys_of(self, names: Iterable[str]) -> frozenset[str]:
         """Return the keys of names such as ``aliases`` and ``unless``."""
         return frozenset(key_of(name, self.app_key) for name in names)
