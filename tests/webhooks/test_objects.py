@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,6 +64,19 @@ def test_an_event_without_its_id_has_no_object(data: Any) -> None:
     event = WEBHOOKS.parse(json.dumps({"type": 1, "shop_id": "7", "data": data}).encode())
     assert object_of(event) is None
     assert changed_at(event) is None
+
+
+def test_the_page_on_webhooks_names_the_object_of_each_event() -> None:
+    page = Path(__file__).parents[2].joinpath("docs/webhooks.md").read_text()
+    rows = re.findall(r"^\| (\d+) \|[^|]+\|[^|]*\| ?([^|]*) \|", page, re.MULTILINE)
+    assert len(rows) == len(events.CLASS_OF)
+    for number, words in rows:
+        event = parsed(int(number), shop_id="7")
+        name, _, state = words.partition(", ")
+        assert (name or None) == (
+            object_of(event) and object_of(event).split("/")[1].replace("_", " ")
+        )
+        assert (state == "state") == (changed_at(event) is not None)
 
 
 @pytest.mark.parametrize("number", [None, 999])

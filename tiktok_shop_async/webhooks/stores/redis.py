@@ -77,7 +77,7 @@ class RedisWebhookStore(ClosedOnExit):
         self._prefix = prefix
         self._max_waiting = max_waiting
         self._remember = checked_memory(remember)
-        self._sets = [f"{prefix}waiting", f"{prefix}dead"]
+        self._sets = [f"{prefix}{name}" for name in ("waiting", "dead", "blocked")]
         self._scripts: dict[str, Any] = {}
 
     def __repr__(self) -> str:
@@ -101,6 +101,9 @@ class RedisWebhookStore(ClosedOnExit):
             uuid.uuid4().hex,
             int(self._remember * 1000),
             self._max_waiting,
+            event.object_key or "",
+            event.state_key or "",
+            event.changed_at if event.state_key else "",
             len(event.aliases),
             *event.keys_of(event.aliases),
             *event.keys_of(event.unless),
@@ -116,6 +119,7 @@ class RedisWebhookStore(ClosedOnExit):
     async def claim(self, most: int, *, lease: float) -> Sequence[ClaimedEvent]:
         """Take what is due."""
         claim = uuid.uuid4().hex
+        claimed = await self._run(scripts.CLAIM, most, lease, claim)
         return [
             ClaimedEvent(
                 key=_text(key),
@@ -125,10 +129,10 @@ class RedisWebhookStore(ClosedOnExit):
                 attempt=attempt,
                 received_at=moment(float(received_at)),
                 claim=claim,
+                object=None if about is None else _text(about),
+                is_outdated=bool(is_outdated),
             )
-            for key, id_, body, app_key, received_at, attempt in await self._run(
-                scripts.CLAIM, most, lease, claim
-            )
+            for key, id_, body, app_key, received_at, attempt, about, is_outdated in claimed
         ]
 
     async def renew(self, claims: Collection[ClaimedEvent], *, lease: float) -> None:
@@ -138,7 +142,11 @@ class RedisWebhookStore(ClosedOnExit):
 
     async def finish(self, claim: ClaimedEvent) -> None:
         """Note that an event was handled."""
-        await self._run(scripts.FINISH, _bytes(claim.key))
+        key = _bytes(claim.key)
+        if claim.object is None:
+            await self._run(scripts.FINISH, key)
+        else:
+            await self._run(scripts.FINISH_IN_ORDER, key, claim.claim, int(self._remember * 1000))
 
     async def put_back(
         self, claim: ClaimedEvent, *, after: float = 0.0, counted: bool = True
@@ -182,8 +190,8 @@ class RedisWebhookStore(ClosedOnExit):
     async def counts(self) -> StoredCounts:
         """Return how many events there are."""
         with reported(self, "counting"):
-            waiting, dead = [await self._client.zcard(name) for name in self._sets]
-        return StoredCounts(waiting=waiting, dead=dead)
+            waiting, dead, blocked = [await self._client.zcard(name) for name in self._sets]
+        return StoredCounts(waiting=waiting + blocked, dead=dead)
 
     async def forget(self) -> None:
         """Do nothing: what is remembered expires by itself."""

@@ -20,7 +20,7 @@ class Transaction:
 
     - ADD: what the first attempt has added counts as known: it is kept, and will be handled.
     - CLAIM: what the first attempt has taken is found by its claim.
-    - FINISH, FINISH_IN_ORDER, PUT_BACK, BURY, RENEW and RUN change nothing more when they are repeated.
+    - The others change nothing more when they are repeated.
     """
 
     def __init__(self, statements: Statements, order: ObjectOrder) -> None:
