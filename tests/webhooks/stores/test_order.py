@@ -10,10 +10,19 @@ from random import Random
 from typing import Any
 
 import pytest
+from auth.databases import REDIS_URL, redis_prefix
+from redis.asyncio import Redis
 from webhooks.stores.places import LEASE, Place, claim, event, place_of
 
 from tiktok_shop_async import WebhookStoreFullError
-from tiktok_shop_async.webhooks import ClaimedEvent, NewEvent, WebhookStore
+from tiktok_shop_async.webhooks import (
+    ClaimedEvent,
+    MemoryWebhookStore,
+    NewEvent,
+    RedisWebhookStore,
+    SQLWebhookStore,
+    WebhookStore,
+)
 
 DEAD = "it failed"
 
@@ -248,6 +257,55 @@ async def test_many_processes_never_have_two_events_of_an_object(place: Place) -
                 *(add(f"order-{number}") for number in range(12)), *map(work, stores)
             )
     assert order == {f"order-{number}": list(range(8)) for number in range(12)}
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+async def test_sql_forgets_objects_and_states(kind: str, tmp_path: Path) -> None:
+    """But no object of which an event waits, or is a dead letter."""
+    async with place_of(kind, tmp_path) as place, place.opened() as store:
+        assert isinstance(store, SQLWebhookStore)
+        tables = store._tables
+        await added(store, of_object(1, "waiting"), of_object(2, "waiting"))
+        await added(store, of_object(3, "dead"), of_object(4, "handled", state="s", changed_at=5))
+        for claimed in await claim(store, 3):
+            if claimed.id == "id-3":
+                await store.bury(claimed, error=DEAD)
+            elif claimed.id == "id-4":
+                await store.finish(claimed)
+        async with store._database.connections.begin() as connection:
+            age = tables.objects.c.touched_at - 4 * 86400
+            await connection.execute(tables.objects.update().values(touched_at=age))
+            assert len((await connection.execute(tables.states.select())).all()) == 1
+            age = tables.states.c.handled_at - 4 * 86400
+            await connection.execute(tables.states.update().values(handled_at=age))
+        await store.forget()
+        async with store._database.connections.begin() as connection:
+            objects = (await connection.execute(tables.objects.select())).all()
+            assert sorted(row.name for row in objects) == ["key/dead", "key/waiting"]
+            assert (await connection.execute(tables.states.select())).all() == []
+
+
+async def test_memory_forgets_states() -> None:
+    now = 0.0
+    store = MemoryWebhookStore(clock=lambda: now)
+    await added(store, state(1, 20))
+    assert await handled(store) == [("id-1", False)]
+    now += 4 * 86400
+    await store.forget()
+    await added(store, state(2, 10))
+    assert await handled(store) == [("id-2", False)]
+
+
+async def test_redis_keeps_only_the_states_of_what_was_handled() -> None:
+    """Which expire by themselves."""
+    async with redis_prefix() as prefix, Redis.from_url(REDIS_URL) as client:
+        async with RedisWebhookStore(client, prefix=prefix) as store:
+            await added(store, state(1, 20), state(2, 10), of_object(3, "package"))
+            assert len(await handled(store)) == 3
+        names = {name.decode() async for name in client.scan_iter(match=f"{prefix}*")}
+        left = {name.removeprefix(prefix).partition(":")[0] for name in names}
+        assert left == {"name", "state", "position"}
+        assert 0 < await client.ttl(f"{prefix}state:key/status") <= 3 * 86400
 
 
 @pytest.mark.parametrize("kind", ["memory", "redis"])
