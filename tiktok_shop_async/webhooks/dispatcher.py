@@ -114,7 +114,7 @@ class Dispatcher:
             await self._bury(claim, f"no attempt of {self._most} came to an end")
             return
         if claim.is_outdated:
-            logger.info("event %s was skipped: a later state of its object was handled", claim.id)
+            logger.info("event %s was skipped: a later state of its object was handled", claim.key)
             await self._note(lambda: self._store.finish(claim))
             return
         task = asyncio.current_task()

@@ -158,6 +158,9 @@ class WebhookStore(Protocol):
         """Take up to so many events that are due and nobody has, the longest due first.
 
         They are ours for ``lease`` seconds; after that, unless renewed, they are due again.
+        Of the events of one ``object``, only the first one can be claimed that is neither handled
+        nor a dead letter: while it is claimed or waits for its next attempt, the others are not
+        due. A replayed dead letter keeps its position, and does not interrupt one that is claimed.
         """
         ...
 
@@ -166,7 +169,12 @@ class WebhookStore(Protocol):
         ...
 
     async def finish(self, claim: ClaimedEvent) -> None:
-        """Note that an event was handled, by whoever: its id stays, and its body goes."""
+        """Note that an event was handled, by whoever: its id stays, and its body goes.
+
+        Nothing if the event has an ``object`` and the claim was lost: another process is handling
+        the event, and the next one has to wait for that. With a ``state``, the time of its latest
+        change that was handled is remembered as long as ids are.
+        """
         ...
 
     async def put_back(
