@@ -56,7 +56,14 @@ if TYPE_CHECKING:
     )
     from .poller import WebhookPoller
     from .receiver import WebhookReceiver
-    from .stores.base import ClaimedEvent, DeadLetter, NewEvent, StoredCounts, WebhookStore
+    from .stores.base import (
+        ClaimedEvent,
+        DeadLetter,
+        NewEvent,
+        StoredCounts,
+        WaitingEvent,
+        WebhookStore,
+    )
     from .stores.memory import MemoryWebhookStore
     from .stores.redis import RedisWebhookStore
     from .stores.sql import SQLWebhookStore
@@ -116,6 +123,7 @@ __all__ = [
     "UnknownEvent",
     "UpcomingAuthorizationExpiration",
     "VideoPrecheckResult",
+    "WaitingEvent",
     "WebhookChanges",
     "WebhookEvent",
     "WebhookPoller",
@@ -137,6 +145,7 @@ _, __getattr__, __dir__ = lazy_exports(
         "RedisWebhookStore": "stores.redis",
         "SQLWebhookStore": "stores.sql",
         "StoredCounts": "stores.base",
+        "WaitingEvent": "stores.base",
         "UnknownEvent": "event",
         "WebhookChanges": "subscriptions",
         "WebhookEvent": "event",
