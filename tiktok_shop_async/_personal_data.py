@@ -76,7 +76,8 @@ WRITTEN_FIELDS = names_of(
 """Names of personal fields that hold sentences rather than names."""
 
 _NOT_PERSONAL = names_of(
-    "origin_platform_category.full_name update_shop_webhook.address warehouse.name webhooks.address",
+    "origin_platform_category.full_name update_shop_webhook.address warehouse.name",
+    "webhooks.address",
 )
 """Fields that are not personal although their names are in `PERSONAL_FIELDS`."""
 _WRITTEN = names_of("content custom_message message_body note")

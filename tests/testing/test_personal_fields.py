@@ -66,15 +66,19 @@ def messages() -> Iterator[tuple[str, dict[str, Node]]]:
         yield webhook["name"], webhook["data"]
 
 
+def leaf_of(node: Node) -> Node:
+    """Return the node of a list's items, or of what is no list."""
+    return leaf_of(node["items"]) if node["type"] == "array" else node
+
+
 def fields_of(message: dict[str, Node], parent: str) -> Iterator[Field]:
     """Yield the fields that hold text; enums, times and other numbers are not looked at."""
     for name, node in message.items():
-        while node["type"] == "array":
-            node = node["items"]
-        if node.get("fields"):
-            yield from fields_of(node["fields"], name)
-        elif node["type"] == "string" and not node.get("format") and "const" not in node:
-            yield Field(parent, name, node)
+        leaf = leaf_of(node)
+        if leaf.get("fields"):
+            yield from fields_of(leaf["fields"], name)
+        elif leaf["type"] == "string" and not leaf.get("format") and "const" not in leaf:
+            yield Field(parent, name, leaf)
 
 
 def example(node: Node, place: str) -> Any:
@@ -135,7 +139,6 @@ def test_every_personal_field_with_a_parent_is_in_the_catalogue() -> None:
 def all_fields(message: dict[str, Node], parent: str) -> Iterator[Field]:
     """Yield the fields that have no text of their own, too."""
     for name, node in message.items():
-        while node["type"] == "array":
-            node = node["items"]
-        yield Field(parent, name, node)
-        yield from all_fields(node.get("fields", {}), name)
+        leaf = leaf_of(node)
+        yield Field(parent, name, leaf)
+        yield from all_fields(leaf.get("fields", {}), name)

@@ -14,6 +14,7 @@ _ESCAPE = re.compile(
     r"|(?P<html>&(?:\#\d{1,7}|\#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});)"
     r"|(?P<backslashes>\\+)|(?P<plus>\+)"
 )
+_IDENTIFIER = re.compile(r"\w+", re.ASCII)
 _LETTERS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 _MAX_TIMES_ENCODED = 4
 
@@ -88,16 +89,19 @@ class Finder:
 
 
 def _stands_alone(plain: str, at: int, text: str) -> bool:
-    """Whether no letter or digit of ASCII runs on over an end of ``text``."""
+    """Whether no letter or digit of ASCII, nor an identifier, runs on over an end of ``text``."""
     end = at + len(text)
-    return not (
-        (at > 0 and _is_word(plain[at - 1]) and _is_word(text[0]))
-        or (end < len(plain) and _is_word(plain[end]) and _is_word(text[-1]))
-    )
+    before, after = plain[at - 1 : at], plain[end : end + 1]
+    if (_is_word(before) and _is_word(text[0])) or (_is_word(after) and _is_word(text[-1])):
+        return False
+    if "_" not in (before, after) or _IDENTIFIER.fullmatch(text) is None:
+        return True
+    identifier = next(each for each in _IDENTIFIER.finditer(plain) if each.end() >= end)[0]
+    return not (identifier.islower() or identifier.isupper())
 
 
 def _is_word(character: str) -> bool:
-    return character.isascii() and character.isalnum()
+    return character.isascii() and character.isalnum()  # which an empty text is not
 
 
 def _decoded(text: str) -> tuple[str, list[Span]]:

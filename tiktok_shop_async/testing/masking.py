@@ -100,8 +100,11 @@ class Masking:
 
     def without_known(self, text: str, name: str = "") -> str:
         """Return ``text`` with masks for what is secret or personal in other fields."""
+        is_word = text in words_of_the_api()
         return self._finder.replace(
-            text, self._mask, lambda known: known in self._secrets or _may_be_in(name, known)
+            text,
+            self._mask,
+            lambda known: known in self._secrets or (not is_word and _may_be_in(name, known)),
         )
 
     def mask_of(self, text: str) -> str | None:

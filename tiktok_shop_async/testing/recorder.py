@@ -29,7 +29,7 @@ _NOT_ARGUMENTS = names_of(
     "sign timestamp",
 )
 """Query parameters that say who asks and when, and not for what."""
-_MASKED_NUMBERS = PERSONAL_FIELDS | SECRET_FIELDS
+_MASKED = PERSONAL_FIELDS | SECRET_FIELDS
 _TOKEN_HEADER = "x-tts-access-token"  # noqa: S105  the header's name
 _KEPT_HEADERS = ("content-type", "retry-after", "x-tts-logid", "x-tt-logid", "x-request-id")
 
@@ -196,9 +196,12 @@ class ReplayTransport(httpx.AsyncBaseTransport):
         await request.aread()
         sent = _described(request)
         fitting = [
-            at for at, call in enumerate(self._calls) if _fits(call["request"], sent, self._ignore)
+            at
+            for at, call in enumerate(self._calls)
+            if _fits(_by_segments(call["request"]), _by_segments(sent), self._ignore)
         ]
-        for at in fitting:
+        # A mask that an earlier response had goes to its own request before it fits any other.
+        for at in sorted(fitting, key=lambda at: self._calls[at]["request"] != sent):
             if at not in self._used:
                 self._used.add(at)
                 return _response(self._calls[at]["response"])
@@ -304,32 +307,41 @@ def _travels(header: str) -> bool:
     return header not in ("content-encoding", "content-length", "transfer-encoding")
 
 
-def _fits(recorded: Any, sent: Any, ignore: frozenset[str]) -> bool:
-    """Whether ``sent`` is what was recorded; a mask fits any text."""
+def _by_segments(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a request whose path is compared segment by segment; a mask is never two of them."""
+    operation = request["operation"]
+    called = request["method"] if "/" in operation else operation
+    return {**request, "operation": called, "path": request["path"].split("/")}
+
+
+def _fits(recorded: Any, sent: Any, ignore: frozenset[str], *, masked: bool = False) -> bool:
+    """Whether ``sent`` is what was recorded: a mask fits any text, a masked number any number."""
     if isinstance(recorded, dict) and isinstance(sent, dict):
         return all(
             name in ignore
-            or (name in recorded and name in sent and _fits(recorded[name], sent[name], ignore))
-            or (name in _MASKED_NUMBERS and _are_numbers(recorded.get(name), sent.get(name)))
+            or (
+                name in recorded
+                and name in sent
+                and _fits(recorded[name], sent[name], ignore, masked=masked or name in _MASKED)
+            )
             for name in recorded.keys() | sent.keys()
         )
     if isinstance(recorded, list) and isinstance(sent, list):
         return len(recorded) == len(sent) and all(
-            _fits(one, other, ignore) for one, other in zip(recorded, sent, strict=True)
+            _fits(one, other, ignore, masked=masked)
+            for one, other in zip(recorded, sent, strict=True)
         )
     if isinstance(recorded, str) and recorded != sent:
         nested = json_in(recorded)
         if nested is not None and isinstance(sent, str):
-            return _fits(nested, json_in(sent), ignore)
-        return (
-            not isinstance(sent, (dict, list))
-            and _pattern(recorded).fullmatch(str(sent)) is not None
-        )
-    return bool(recorded == sent)
+            return _fits(nested, json_in(sent), ignore, masked=masked)
+        is_text = not isinstance(sent, (dict, list))
+        return is_text and _pattern(recorded).fullmatch(str(sent)) is not None
+    return bool(recorded == sent) or (masked and _are_numbers(recorded, sent))
 
 
 def _are_numbers(*values: Any) -> bool:
-    return all(isinstance(value, (int, float)) for value in values)
+    return all(isinstance(each, (int, float)) and not isinstance(each, bool) for each in values)
 
 
 @lru_cache(maxsize=1024)
