@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from functools import lru_cache
 from random import Random
 from typing import Any
 
 import attrs
 
 from . import Fields, Node, in_version
-
-NOW = 1_790_000_000
-"""Unix seconds around which all made-up times lie; a fixed one, so that examples stay the same."""
+from .keys import is_key, key_number, rank_of, template_of, text_key
+from .moments import date, is_time, moment
 
 _BY_LAST_WORD: Mapping[str, str] = {
     "url": "https://shop.example/{name}/{number}",
@@ -62,32 +63,51 @@ class Examples:
             case "object" | "file":
                 return self.of_fields(node.get("fields", {}), path)
         random = Random(f"{self.seed}{path}")  # noqa: S311 - nothing secret
-        match node["type"]:
-            case "boolean":
-                return random.random() < 0.5
-            case "integer":
-                return _integer(node, random)
-            case "number":
-                return round(random.uniform(node.get("minimum", 0), node.get("maximum", 100)), 2)
-            case _:
-                return _text(node, name, random)
+        if node["type"] == "boolean":
+            return random.random() < 0.5
+        if node["type"] == "number":
+            return round(random.uniform(node.get("minimum", 0), node.get("maximum", 100)), 2)
+        known = self._time(node, name, path)
+        if known is None and _is_free(node) and is_key(node, name):
+            known = self._key(node, path)
+        if node["type"] == "integer":
+            return _integer(node, random) if known is None else int(known)
+        return _text(node, name, random) if known is None else str(known)
+
+    def _time(self, node: Node, name: str, path: str) -> int | str | None:
+        beginning, rank = _number_of(self.seed), rank_of(path)
+        form = node.get("format", "unix-seconds" if is_time(node, name) else "")
+        if form == "date" or (node["type"] == "string" and _is_date(node)):
+            return date(name, beginning, rank)
+        seconds = moment(name, beginning, rank)
+        return {"unix-seconds": seconds, "unix-milliseconds": seconds * 1000}.get(form)
+
+    def _key(self, node: Node, path: str) -> str:
+        start, rank = _number_of(f"{self.seed}{template_of(path)}"), rank_of(path)
+        example = str(node.get("example", "")).strip()
+        if node["type"] == "integer":
+            return key_number(min(max(len(example), 6), 18), start, rank)
+        return text_key(example, start, rank)
+
+
+@lru_cache(maxsize=4096)
+def _number_of(seed: str) -> int:
+    return Random(seed).getrandbits(63)  # noqa: S311 - nothing secret
+
+
+def _is_free(node: Node) -> bool:
+    return "const" not in node and not node.get("enum") and "format" not in node
+
+
+def _is_date(node: Node) -> bool:
+    return re.fullmatch(r"\d{4}-\d\d-\d\d", str(node.get("example", ""))) is not None
 
 
 def _integer(node: Node, random: Random) -> int:
-    time = _time(node, random)
-    if time is not None:
-        return time
     if isinstance(node.get("const", node.get("example")), int):
         return int(node.get("const", node.get("example")))
     low = node.get("minimum", 1)
     return random.randint(int(low), int(node.get("maximum", low + 99)))
-
-
-def _time(node: Node, random: Random) -> int | None:
-    seconds = NOW - random.randrange(30 * 86400)
-    return {"unix-seconds": seconds, "unix-milliseconds": seconds * 1000}.get(
-        node.get("format", "")
-    )
 
 
 def _text(node: Node, name: str, random: Random) -> str:
@@ -95,15 +115,11 @@ def _text(node: Node, name: str, random: Random) -> str:
         return str(node["const"])
     if node.get("enum"):
         return str(random.choice(node["enum"]))
-    time = _time(node, random)
-    if time is not None:
-        return str(time)
     number = str(random.randrange(10**18, 10**19))
     example = node.get("example")
     if isinstance(example, str) and example:
-        # Ids must differ from one another, and keep their length.
         return number[: len(example)] if example.isdigit() and len(example) >= 10 else example
-    made = {"iso-4217": "USD", "bcp-47": "en-US", "date": "2026-09-21"}.get(node.get("format", ""))
+    made = {"iso-4217": "USD", "bcp-47": "en-US"}.get(node.get("format", ""))
     pattern = _BY_LAST_WORD.get(name.rpartition("_")[2], "{name} {number:.3}")
     cents = f"{random.randrange(1, 200)}.{random.randrange(100):02}"
     return made or pattern.format(name=name, number=number, cents=cents)
