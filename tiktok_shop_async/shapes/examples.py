@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
+from hashlib import blake2b
 from random import Random
 from typing import Any
 
@@ -39,6 +39,9 @@ _BY_LAST_WORD: Mapping[str, str] = {
 }
 """Last word of a field's name -> what its text looks like."""
 
+_TIMES = {"unix-seconds": 1, "unix-milliseconds": 1000}
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+
 
 @attrs.frozen(kw_only=True)
 class Examples:
@@ -62,25 +65,30 @@ class Examples:
                 return [self.of(node["items"], name, f"{path}[{at}]") for at in range(count)]
             case "object" | "file":
                 return self.of_fields(node.get("fields", {}), path)
-        random = Random(f"{self.seed}{path}")  # noqa: S311 - nothing secret
-        if node["type"] == "boolean":
-            return random.random() < 0.5
-        if node["type"] == "number":
-            return round(random.uniform(node.get("minimum", 0), node.get("maximum", 100)), 2)
         known = self._time(node, name, path)
         if known is None and _is_free(node) and is_key(node, name):
             known = self._key(node, path)
-        if node["type"] == "integer":
-            return _integer(node, random) if known is None else int(known)
-        return _text(node, name, random) if known is None else str(known)
+        if known is not None:
+            return int(known) if node["type"] == "integer" else str(known)
+        random = Random(f"{self.seed}{path}")  # noqa: S311 - nothing secret
+        match node["type"]:
+            case "boolean":
+                return random.random() < 0.5
+            case "number":
+                return round(random.uniform(node.get("minimum", 0), node.get("maximum", 100)), 2)
+            case "integer":
+                return _integer(node, random)
+            case _:
+                return _text(node, name, random)
 
     def _time(self, node: Node, name: str, path: str) -> int | str | None:
-        beginning, rank = _number_of(self.seed), rank_of(path)
         form = node.get("format", "unix-seconds" if is_time(node, name) else "")
-        if form == "date" or (node["type"] == "string" and _is_date(node)):
-            return date(name, beginning, rank)
-        seconds = moment(name, beginning, rank)
-        return {"unix-seconds": seconds, "unix-milliseconds": seconds * 1000}.get(form)
+        if form not in _TIMES and not _is_date(node):
+            return None
+        beginning, rank = _number_of(self.seed), rank_of(path)
+        if form in _TIMES:
+            return moment(name, beginning, rank) * _TIMES[form]
+        return date(name, beginning, rank)
 
     def _key(self, node: Node, path: str) -> str:
         start, rank = _number_of(f"{self.seed}{template_of(path)}"), rank_of(path)
@@ -90,9 +98,8 @@ class Examples:
         return text_key(example, start, rank)
 
 
-@lru_cache(maxsize=4096)
-def _number_of(seed: str) -> int:
-    return Random(seed).getrandbits(63)  # noqa: S311 - nothing secret
+def _number_of(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
 
 
 def _is_free(node: Node) -> bool:
@@ -100,7 +107,9 @@ def _is_free(node: Node) -> bool:
 
 
 def _is_date(node: Node) -> bool:
-    return re.fullmatch(r"\d{4}-\d\d-\d\d", str(node.get("example", ""))) is not None
+    if node["type"] != "string" or "enum" in node:
+        return False
+    return node.get("format") == "date" or _DATE.fullmatch(str(node.get("example"))) is not None
 
 
 def _integer(node: Node, random: Random) -> int:

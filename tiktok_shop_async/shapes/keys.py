@@ -7,24 +7,13 @@ from functools import reduce
 
 from . import Node
 
-_ENDINGS = frozenset(["id", "ids", "code", "codes", "number", "no", "sku", "skus", "barcode"])
+_ENDINGS = frozenset({"id", "ids", "code", "codes", "number", "no", "sku", "skus", "barcode"})
 _SHARED = frozenset(
-    [
-        "branch_number",
-        "country_code",
-        "iso_code",
-        "local_number",
-        "metric_code",
-        "payment_method_code",
-        "phone_number",
-        "phone_tail_number",
-        "postal_code",
-        "region_code",
-        "shop_tab_ctor_sku",
-        "size_code",
-        "size_codes",
-        "status_code",
-    ]
+    {
+        *("branch_number", "country_code", "iso_code", "local_number", "metric_code"),
+        *("payment_method_code", "phone_number", "phone_tail_number", "postal_code"),
+        *("region_code", "shop_tab_ctor_sku", "size_code", "size_codes", "status_code"),
+    }
 )
 """Fields that are alike in many objects, or whose form matters more."""
 _INDEX = re.compile(r"\[(\d+)\]")

@@ -12,25 +12,11 @@ NOW = 1_790_000_000
 _LONGEST_LIFE = 100 * 3600
 _UPDATED = frozenset({"update", "updated"})
 _LAST = frozenset(
-    (
-        "cut",
-        "deadline",
-        "due",
-        "end",
-        "estimated",
-        "expect",
-        "expected",
-        "expiration",
-        "expire",
-        "latest",
-        "predicted",
-        "recommended",
-        "require",
-        "required",
-        "schedule",
-        "sla",
-        "terminated",
-    )
+    {
+        *("cut", "deadline", "due", "end", "estimated", "expect", "expected", "expiration"),
+        *("expire", "latest", "predicted", "recommended", "require", "required", "schedule"),
+        *("sla", "terminated"),
+    }
 )
 _HOURS = {
     "create": 1,

@@ -65,8 +65,8 @@ class Finder:
         done = at = 0
         while at < len(plain) - 1:
             alike = self._by_beginning.get(plain[at : at + 2])
-            found = alike and self._found_among(alike, plain, at, accepts)
-            if not found:
+            found = self._found_among(alike, plain, at, accepts) if alike else None
+            if found is None:
                 at += 1
                 continue
             end = at + len(found)
