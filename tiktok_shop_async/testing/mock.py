@@ -43,8 +43,15 @@ class MockTikTokShop:
     """
 
     # Without a __dict__, so that a misspelt attribute cannot be set.
-    __slots__ = ("__weakref__", "_assert_all_called", "_base_url", "_groups", "_server")
-    __slots__ += ("router", "transport")
+    __slots__ = (
+        "__weakref__",
+        "_assert_all_called",
+        "_base_url",
+        "_groups",
+        "_server",
+        "router",
+        "transport",
+    )
 
     def __init__(
         self,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import respx
@@ -34,32 +34,32 @@ class ShopRouter(respx.MockRouter):
     def handler(self, request: httpx.Request) -> httpx.Response:
         """Respond to a request of a synchronous client."""
         shops, others = self._routers(request)
-        for router, server in shops:
-            if server.fit(request) is Fit.FULL:
-                return server.serve(request)
+        for shop in shops:
+            if shop.fit is Fit.FULL:
+                return shop.server.serve(request)
             with suppress(AllMockedAssertionError):
-                return router.respond_by_route(request)
+                return shop.router.respond_by_route(request)
         for other in others:
             with suppress(AllMockedAssertionError):
                 return other.handler(request)
         if not shops:
             return self.respond_by_route(request)
-        return _best_fit(shops, request).serve(request)
+        return max(shops, key=_fit).server.serve(request)
 
     async def async_handler(self, request: httpx.Request) -> httpx.Response:
         """Respond to a request of an asynchronous client."""
         shops, others = self._routers(request)
-        for router, server in shops:
-            if server.fit(request) is Fit.FULL:
-                return await server.serve_async(request)
+        for shop in shops:
+            if shop.fit is Fit.FULL:
+                return await shop.server.serve_async(request)
             with suppress(AllMockedAssertionError):
-                return await router.respond_by_route_async(request)
+                return await shop.router.respond_by_route_async(request)
         for other in others:
             with suppress(AllMockedAssertionError):
                 return await other.async_handler(request)
         if not shops:
             return await self.respond_by_route_async(request)
-        return await _best_fit(shops, request).serve_async(request)
+        return await max(shops, key=_fit).server.serve_async(request)
 
     def respond_by_route(self, request: httpx.Request) -> httpx.Response:
         """Respond by a route of this router alone."""
@@ -69,27 +69,32 @@ class ShopRouter(respx.MockRouter):
         """Respond by a route of this router alone."""
         return await super().async_handler(request)
 
-    def _routers(self, request: httpx.Request) -> tuple[_Shops, Sequence[respx.Router]]:
+    def _routers(self, request: httpx.Request) -> tuple[list[_Shop], list[respx.Router]]:
         """Return the routers to ask: those of shops, and others; none for another address."""
         started: list[Any] = [] if self.Mocker is None else self.Mocker.routers
         routers = [self, *(each for each in started if each is not self)]
         shops = [
-            (router, router.server)
+            _Shop(router, router.server, router.server.fit(request))
             for router in routers
             if isinstance(router, ShopRouter) and router.server is not None
         ]
-        best = max((server.fit(request) for _, server in shops), default=Fit.OTHER_ADDRESS)
+        best = max(map(_fit, shops), default=Fit.OTHER_ADDRESS)
         if best is Fit.OTHER_ADDRESS:
             return [], []  # respx asks the next router
         others = [each for each in routers if not isinstance(each, ShopRouter)]
         return shops, [] if best is Fit.WRONG_SIGNATURE else others
 
 
-_Shops = Sequence[tuple[ShopRouter, OperationServer]]
+class _Shop(NamedTuple):
+    """A shop, and how far a request fits it."""
+
+    router: ShopRouter
+    server: OperationServer
+    fit: Fit
 
 
-def _best_fit(shops: _Shops, request: httpx.Request) -> OperationServer:
-    return max((server for _, server in shops), key=lambda server: server.fit(request))
+def _fit(shop: _Shop) -> Fit:
+    return shop.fit
 
 
 class ShopTransport(httpx.MockTransport):
