@@ -181,6 +181,15 @@ async def test_a_failure_of_any_call_shows_the_latest_calls(
     assert "call 2:" not in message
 
 
+async def test_extra_arguments_are_arguments(mock: MockTikTokShop, client: AsyncTikTokShop) -> None:
+    mocked = mock.order.get_order_list.respond()
+    options = RequestOptions(extra_query={"new": [1, 2]}, extra_body={"newer": {"deep": 1}})
+    await client.order.get_order_list(page_size=5, options=options)
+    mocked.assert_called_with(page_size=5, new="1,2", newer={"deep": 1})
+    with pytest.raises(AssertionError, match=r"new: sent '1,2', not expected"):
+        mocked.assert_called_with(page_size=5, newer={"deep": 1})
+
+
 async def test_true_is_not_one(mock: MockTikTokShop, client: AsyncTikTokShop) -> None:
     mocked = mock.order.get_order_list.respond()
     for sent, expected in ((True, 1), (1, True), (False, 0)):

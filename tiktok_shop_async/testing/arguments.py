@@ -20,6 +20,12 @@ from ..pipeline.operation import Operation
 from ..pipeline.values import plain, query_text
 from ..shapes import Fields, Node, operation_shape
 
+_OF_THE_GATEWAY = frozenset(
+    {"access_token", "app_key", "category_asset_cipher", "shop_cipher", "shop_id", "sign"}
+    | {"timestamp", "version"}
+)
+"""Names in the query that are no arguments, also those that only other clients send."""
+_TEXT: Node = {"type": "string"}
 _INTEGER = re.compile(r"-?[0-9]{1,20}")
 
 
@@ -40,8 +46,10 @@ def read_arguments(
     found = _named(shape["path"], _path_values(operation, request))
     query = {}
     for name, text in request.url.params.items():
-        if name in shape["query"] and (text or _takes_empty(shape["query"][name])):
-            query[name] = _read_query(shape["query"][name], name, text, strict=strict)
+        node = shape["query"].get(name, _TEXT)
+        is_missing = not text and node["type"] not in ("string", "array")
+        if name not in _OF_THE_GATEWAY and not is_missing:
+            query[name] = _read_query(node, name, text, strict=strict)
     return found | _named(shape["query"], query) | _named(shape["body"], _body(request, strict))
 
 
@@ -70,10 +78,6 @@ def _path_values(operation: Operation, request: httpx.Request) -> dict[str, str]
         for name, value in zip(template, sent[-len(template) :], strict=False)
         if name.startswith("{") and name != "{version}"
     }
-
-
-def _takes_empty(node: Node) -> bool:
-    return node["type"] in ("string", "array")
 
 
 def _read_query(node: Node, name: str, text: str, *, strict: bool) -> Any:
