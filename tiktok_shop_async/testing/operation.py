@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import reduce
 from operator import getitem
@@ -14,11 +13,11 @@ import httpx
 
 from ..errors import InvalidArgumentError
 from ..pipeline.operation import Operation
-from ..pipeline.values import plain
 from .arguments import sent_arguments
 from .comparison import differences, shown
 from .examples import example_response
 from .response_fields import check_fields
+from .stub import EXHAUSTED, REQUEST_ID, Stub, check_status, envelope, is_integer
 
 
 class UnexpectedRequestError(AssertionError):
@@ -50,30 +49,8 @@ Answer: TypeAlias = (
 """Data of a successful response (a model or a mapping), a whole response, an exception to raise, or
 a function, also an async one, from the call to one of those."""
 
-_REQUEST_ID = "202611240001020304050607"
 _ENVELOPE = {"code", "message", "data"}
-_EXHAUSTED = object()
 _MAX_CALLS_SHOWN = 3
-
-
-@attrs.define
-class _Stub:
-    """A response to all calls, or an iterable of responses to one call each."""
-
-    answer: Any
-    answers: Iterable[Any] | None = None
-    _left: Iterator[Any] | None = attrs.field(init=False, default=None)
-
-    def __attrs_post_init__(self) -> None:
-        self.restart()
-
-    def restart(self) -> None:
-        """Begin with the first response again; a generator goes on where it was."""
-        self._left = None if self.answers is None else iter(self.answers)
-
-    def next(self) -> Any:
-        """Return the response to the next call."""
-        return self.answer if self._left is None else next(self._left, _EXHAUSTED)
 
 
 class MockOperation:
@@ -96,8 +73,8 @@ class MockOperation:
         self._operation = operation
         self._checks_fields = check_fields
         self._in_block = in_block
-        self._stub: _Stub | None = None
-        self._lasting: _Stub | None = None
+        self._stub: Stub | None = None
+        self._lasting: Stub | None = None
         """The stub that was set outside of a block: each block begins with it."""
         self.calls: list[MockCall] = []
         """All calls so far, oldest first."""
@@ -133,7 +110,7 @@ class MockOperation:
         *,
         unknown_fields: bool = False,
         http_status: int = 200,
-        request_id: str = _REQUEST_ID,
+        request_id: str = REQUEST_ID,
         headers: Mapping[str, str] | None = None,
     ) -> MockOperation:
         """Respond with success; without ``data`` (a model or a mapping), with a full example.
@@ -149,15 +126,15 @@ class MockOperation:
             request_id: The request id of the response.
             headers: More headers of the response.
         """
-        _check_status(http_status)
+        check_status(http_status)
 
         def answer(data: Any) -> httpx.Response:
-            return _envelope(0, "Success", _plain(data), request_id, http_status, headers)
+            return envelope(0, "Success", data, request_id, http_status, headers)
 
         if data is None:
-            return self._set(_Stub(lambda call: answer(self._example(call.version))))
+            return self._set(Stub(lambda call: answer(self._example(call.version))))
         self._check_data(data, unknown_fields=unknown_fields)
-        return self._set(_Stub(answer(data)))
+        return self._set(Stub(answer(data)))
 
     def _example(self, version: str) -> dict[str, Any]:
         data: dict[str, Any] = example_response(self._operation.id, version=version)["data"]
@@ -173,14 +150,14 @@ class MockOperation:
         *,
         http_status: int = 200,
         retry_after: float | str | None = None,
-        request_id: str = _REQUEST_ID,
+        request_id: str = REQUEST_ID,
     ) -> MockOperation:
         """Respond with an error of the service; ``retry_after`` is seconds, or a header's text."""
-        if not _is_int(code) or code == 0:
+        if not is_integer(code) or code == 0:
             raise TypeError(f"{code!r} is no code of an error; 0 is success, see respond().")
-        _check_status(http_status)
+        check_status(http_status)
         headers = {} if retry_after is None else {"retry-after": str(retry_after)}
-        return self._set(_Stub(_envelope(code, message, None, request_id, http_status, headers)))
+        return self._set(Stub(envelope(code, message, None, request_id, http_status, headers)))
 
     @property
     def side_effect(self) -> Any:
@@ -193,12 +170,12 @@ class MockOperation:
             if not isinstance(answer, Iterator):
                 for each in answer:
                     self._check_answer(each)
-            self._set(_Stub(answer, answer))
+            self._set(Stub(answer, answer))
         else:
             self._check_answer(answer)
-            self._set(_Stub(answer))
+            self._set(Stub(answer))
 
-    def _set(self, stub: _Stub) -> MockOperation:
+    def _set(self, stub: Stub) -> MockOperation:
         self._stub = stub
         if not self._in_block:
             self._lasting = stub
@@ -208,7 +185,7 @@ class MockOperation:
         """Return what was set for the latest call, which may have to be awaited."""
         assert self._stub is not None, "only mocked operations respond"
         answer = self._stub.next()
-        if answer is _EXHAUSTED:
+        if answer is EXHAUSTED:
             raise UnexpectedRequestError(
                 f"{self._operation.id} was called {len(self.calls)} times, "
                 f"and has {len(self.calls) - 1} answers."
@@ -233,7 +210,7 @@ class MockOperation:
                 answer.status_code, headers=answer.headers, content=answer.content
             )
         self._check_data(answer)
-        return _envelope(0, "Success", _plain(answer), _REQUEST_ID, 200, None)
+        return envelope(0, "Success", answer, REQUEST_ID, 200, None)
 
     def _check_answer(self, answer: Any) -> None:
         if not (callable(answer) or isinstance(answer, (httpx.Response, BaseException))):
@@ -324,32 +301,3 @@ def _differences(call: MockCall, expected: Mapping[str, Any]) -> str:
     made = {"idempotency_key"} - expected.keys()
     sent = {name: value for name, value in call.arguments.items() if name not in made}
     return differences(sent, expected)
-
-
-def _is_int(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _check_status(http_status: object) -> None:
-    if not (_is_int(http_status) and http_status in range(100, 600)):
-        raise TypeError(f"http_status must be an integer from 100 to 599, not {http_status!r}.")
-
-
-def _plain(value: Any) -> Any:
-    return plain(value, "data")
-
-
-def _envelope(
-    code: int,
-    message: str,
-    data: Any,
-    request_id: str,
-    http_status: int,
-    headers: Mapping[str, str] | None,
-) -> httpx.Response:
-    envelope = {"code": code, "message": message, "request_id": request_id, "data": data}
-    return httpx.Response(
-        http_status,
-        headers={"content-type": "application/json", **(headers or {})},
-        content=json.dumps(envelope).encode(),
-    )
