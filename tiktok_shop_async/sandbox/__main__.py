@@ -20,6 +20,7 @@ from . import (
     DEMO_SECOND_SHOP_CIPHER,
     DEMO_SERVICE_ID,
     DEMO_SHOP_CIPHER,
+    FaultKind,
     FaultRule,
     Faults,
     Limits,
@@ -28,9 +29,12 @@ from . import (
     create_app,
 )
 from .authorization import SELLER_PAGE
+from .faults import EXAMPLE
 from .server import base_url, listening, server_config
 
 T = TypeVar("T")
+
+_LIMITS = '{"rates": {"write": {"per_second": 3, "burst": 5}}}'
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -94,14 +98,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="JSON",
         action="append",
         default=[],
-        type=_from(FaultRule.from_json),
-        help='a rule, as in {"kind": "throttled", "every": 10}; may be given again',
+        type=_from(FaultRule.from_json, f"{EXAMPLE}; kinds: {', '.join(FaultKind)}"),
+        help=f"a rule, as in {EXAMPLE}; may be given again",
     )
     parser.add_argument(
         "--limits",
         metavar="JSON",
-        type=_from(LimitSettings.from_json),
-        help='rates and quota, as in {"rates": {"write": {"per_second": 3, "burst": 5}}}',
+        type=_from(LimitSettings.from_json, _LIMITS),
+        help=f"rates and quota, as in {_LIMITS}",
     )
     parser.add_argument(
         "--redirect-url", default=DEMO_REDIRECT_URL, help="end of an authorization (%(default)s)"
@@ -113,14 +117,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _from(read: Callable[[Any], T]) -> Callable[[str], T]:
-    """Return what reads an argument that is JSON."""
+def _from(read: Callable[[Any], T], accepted: str) -> Callable[[str], T]:
+    """Return what reads an argument that is JSON of the ``accepted`` form."""
 
     def value(document: str) -> T:
         try:
-            return read(json.loads(document))
+            parsed = json.loads(document)
+        except (ValueError, RecursionError):
+            problem = f"{document[:80]!a} is not JSON"
+            raise argparse.ArgumentTypeError(f"{problem}. Accepted: {accepted}") from None
+        try:
+            return read(parsed)
         except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from error
+            problem = str(error).rstrip(".")
+            raise argparse.ArgumentTypeError(f"{problem}. Accepted: {accepted}") from error
 
     return value
 
