@@ -228,8 +228,8 @@ def test_a_process_that_is_killed_loses_nothing_that_it_answered(path: Path) -> 
         with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
             assert process.stdout is not None
             lines = iter(process.stdout.readline, "")
-            settings = itertools.takewhile(lambda line: "=" in line, lines)
-            environment = dict(line.strip().split("=", 1) for line in settings)
+            settings = itertools.takewhile(lambda line: line.startswith("export "), lines)
+            environment = dict(line.split()[1].split("=", 1) for line in settings)
 
             async def call() -> Any:
                 async with AsyncTikTokShop(
