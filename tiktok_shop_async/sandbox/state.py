@@ -155,18 +155,19 @@ class StateFile:
             raise StateFileError(f"{self._path} {self._reason(error)}") from error
 
     def _reason(self, error: sqlite3.DatabaseError) -> str:
+        path = Path(self._path)
+        # SQLite has no code of its own for this: a lock that fails is an I/O error to it.
+        if path.is_file() and not os.access(path, os.R_OK | os.W_OK):
+            return "cannot be read and written: change its permissions, or name another file"
         match getattr(error, "sqlite_errorcode", 0) & 0xFF:  # without the extended part
             case sqlite3.SQLITE_BUSY:
                 return "is in use by another sandbox: stop that one, or name another file"
-            case sqlite3.SQLITE_READONLY:
-                return "cannot be written: change its permissions, or name another file"
-            case sqlite3.SQLITE_CANTOPEN:
-                parent = Path(self._path).parent
-                if Path(self._path).is_dir():
+            case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_READONLY:
+                if path.is_dir():
                     return "is a directory: name a file"
-                if not parent.is_dir():
-                    return f"cannot be created: the directory {parent} does not exist"
-                return f"cannot be opened: change the permissions of it and {parent}"
+                if not path.parent.is_dir():
+                    return f"cannot be created: the directory {path.parent} does not exist"
+                return f"cannot be written: change the permissions of {path.parent}"
             case sqlite3.SQLITE_NOTADB:
                 return f"is not a sandbox's state{_CHOOSE_ANOTHER}"
             case sqlite3.SQLITE_CORRUPT:
@@ -211,17 +212,18 @@ class StateFile:
     def _records(self, shop_id: str, kind: str, read: Callable[[Any], T]) -> list[T]:
         """Return what records say in the order of their ids, which is that of their making."""
         things = []
-        found = self._file.execute(
+        selected = self._file.execute(
             "SELECT id, json FROM record WHERE shop = ? AND kind = ? ORDER BY id", (shop_id, kind)
         )
-        for name, text in found:
-            try:
-                things.append(read(json.loads(text)))
-            except Exception as error:  # whatever is wrong with it, the file is to blame
-                raise StateFileError(
-                    f"{self._path} is damaged: its {' '.join(filter(None, (kind, str(name))))} "
-                    "cannot be read: delete the file, or name another one"
-                ) from error
+        with contextlib.closing(selected):  # a statement left open would keep the file locked
+            for name, text in selected:
+                try:
+                    things.append(read(json.loads(text)))
+                except Exception as error:  # whatever is wrong with it, the file is to blame
+                    raise StateFileError(
+                        f"{self._path} is damaged: its {f'{kind} {name}'.rstrip()} cannot be "
+                        "read: delete the file, or name another one"
+                    ) from error
         return things
 
 
