@@ -18,8 +18,8 @@ from .harness import Table, medians
 from .receiving_server import APP_KEY, APP_SECRET, REDIS_PREFIX, TABLE_PREFIX, clean_up
 from .webhooks import POSTGRESQL_URL, REDIS_URL
 
-EVENTS = 2_000
-ORDERS = 500
+EVENTS = 1_000
+ORDERS = 250
 """Objects of these events."""
 AT_ONCE = 50
 ROUNDS = 5

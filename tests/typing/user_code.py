@@ -193,6 +193,9 @@ async def batches(client: AsyncTikTokShop, order_ids: Sequence[str]) -> None:
 
 def test_kit(mock: MockTikTokShop) -> None:
     mocked = mock.return_refund.cancel_order.respond({"cancel_id": "1"})
+    mocked.respond({"new": "1"}, unknown_fields=True).assert_not_called()
+    mock.assert_all_mocked()
+    MockTikTokShop(base_url="https://a.example", check_responses=False, patch_httpx=False)
     assert_type(mocked.calls, list[MockCall])
     mock.order.get_order_detail.side_effect = [{"orders": []}, RateLimitError("slow down")]
     assert_type(make(Order, status="UNPAID"), Order)
@@ -238,6 +241,9 @@ async def webhooks_are_typed(client: AsyncTikTokShop, request: Request) -> None:
     assert_type(two(event), int) if isinstance(event, OrderStatusChange) else None
     async for letter in store.dead_letters():
         assert_type(letter.error, str)
+    async for each in store.waiting():
+        assert_type(each.error, str | None)
+    await receiver.join()
     changes = await ensure_webhooks(client, {OrderStatusChange: "https://me.example/", 11: None})
     assert_type(changes.subscribed, tuple[str, ...])
     async with receiver, WebhookPoller(client, store, shop_id="1") as poller:

@@ -148,11 +148,12 @@ class Dispatcher:
             self._most,
             exc_info=failure,
         )
+        described = _described(failure)
         if claim.attempt == self._most:
-            await self._bury(claim, _described(failure))
+            await self._bury(claim, described)
             return
         pause = self._pauses[claim.attempt - 1]
-        await self._note(lambda: self._store.put_back(claim, after=pause))
+        await self._note(lambda: self._store.put_back(claim, after=pause, error=described))
         self.loop.call_later(pause, self.wake)
 
     async def _bury(self, claim: ClaimedEvent, error: str) -> None:

@@ -187,6 +187,15 @@ class WebhookReceiver(ClosedOnExit):
             dispatcher.wake()
         return HTTPStatus.OK
 
+    async def join(self) -> None:
+        """Wait until all events that were acknowledged before are handled or are dead letters.
+
+        This includes what waits between attempts, and what other processes with the same store
+        handle. Limit it with `asyncio.timeout`. A handler must not call it: it would wait for its
+        own event.
+        """
+        await self.store.join()
+
     def _new_event(self, event: WebhookEvent) -> NewEvent:
         change = change_of(event)
         return NewEvent(

@@ -155,6 +155,21 @@ async def test_a_claim_whose_lease_ended_counts_until_another_has_the_event(
     assert ids(await claim(store)) == ["id-2"]
 
 
+async def test_events_that_are_held_back_are_shown_and_waited_for(store: WebhookStore) -> None:
+    await added(store, of_object(1), of_object(2), event(3))
+    first, other = sorted(await claim(store), key=lambda each: each.id)
+    shown = {each.id: each.is_being_handled async for each in store.waiting()}
+    assert shown == {"id-1": True, "id-2": False, "id-3": True}
+    joining = asyncio.create_task(store.join())
+    await store.finish(other)
+    await store.finish(first)
+    (following,) = await claim(store)
+    assert not joining.done()
+    await store.finish(following)
+    async with asyncio.timeout(20):
+        await joining
+
+
 async def test_a_repeated_delivery_changes_nothing(store: WebhookStore) -> None:
     await added(store, of_object(1), of_object(2))
     assert not await store.add(of_object(1))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 import itertools
 import logging
-import math
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
@@ -19,9 +18,11 @@ from .base import (
     DeadLetter,
     NewEvent,
     StoredCounts,
+    WaitingEvent,
     checked_memory,
     moment,
 )
+from .completions import Completions, Outstanding
 from .memory_order import ObjectQueues, States
 
 logger = logging.getLogger("tiktok_shop_async.webhooks")
@@ -37,6 +38,9 @@ class _Waiting:
     """Among the events of its object."""
     attempts: int = 0
     claim: str = ""
+    error: str | None = None
+    is_blocked: bool = False
+    """Whether an earlier event of its object has its turn."""
 
 
 class MemoryWebhookStore:
@@ -80,6 +84,7 @@ class MemoryWebhookStore:
         self._queues = ObjectQueues()
         self._states = States()
         self._cursors: dict[str, int] = {}
+        self._completions = Completions()
 
     def __repr__(self) -> str:
         return f"<MemoryWebhookStore, {len(self._waiting)} waiting, {len(self._dead)} dead>"
@@ -110,7 +115,7 @@ class MemoryWebhookStore:
         while len(claimed) < most and self._by_due and self._by_due[0][0] <= now:
             due, _, key = heapq.heappop(self._by_due)
             waiting = self._waiting.get(key)
-            if waiting is not None and waiting.due == due:
+            if waiting is not None and waiting.due == due and not waiting.is_blocked:
                 waiting.attempts += 1
                 waiting.claim = uuid.uuid4().hex
                 waiting.due = now + lease
@@ -135,13 +140,20 @@ class MemoryWebhookStore:
             until = self._clock() + self._remember
             self._states.handled(event.state_key, event.changed_at, until=until)
         self._leave(waiting)
+        self._completions.add(claim.key)
 
     async def put_back(
-        self, claim: ClaimedEvent, *, after: float = 0.0, counted: bool = True
+        self,
+        claim: ClaimedEvent,
+        *,
+        after: float = 0.0,
+        counted: bool = True,
+        error: str | None = None,
     ) -> None:
         """Let an event be due again."""
         if waiting := self._held(claim):
             waiting.claim = ""
+            waiting.error = waiting.error if error is None else error
             waiting.attempts -= not counted
             self._set_due(waiting, self._clock() + after)
 
@@ -162,10 +174,40 @@ class MemoryWebhookStore:
         )
         self._dead[claim.key] = (letter, waiting)
         self._leave(waiting)
+        self._completions.add(claim.key)
         if len(self._dead) > self._max_dead:
             oldest = next(iter(self._dead))
             del self._dead[oldest]
             logger.error("dead letter %s was dropped: there are more than are kept", oldest)
+
+    async def waiting(self) -> AsyncIterator[WaitingEvent]:
+        """Yield the events that wait or are being handled."""
+        for waiting in list(self._waiting.values()):
+            if self._waiting.get(waiting.key) is waiting:
+                yield WaitingEvent(
+                    key=waiting.key,
+                    id=waiting.event.id,
+                    body=waiting.event.body,
+                    app_key=waiting.event.app_key,
+                    attempts=waiting.attempts,
+                    error=waiting.error,
+                    received_at=moment(waiting.received_at),
+                    due_at=moment(waiting.due),
+                    is_being_handled=waiting.claim != "" and waiting.due > self._clock(),
+                )
+
+    async def join(self) -> None:
+        """Wait until the events that wait now are handled or are dead letters."""
+
+        async def snapshot() -> Outstanding:
+            awaited = dict(self._waiting)
+
+            async def outstanding() -> list[str]:
+                return [key for key, each in awaited.items() if self._waiting.get(key) is each]
+
+            return outstanding
+
+        await self._completions.join(snapshot)
 
     async def dead_letters(self) -> AsyncIterator[DeadLetter]:
         """Yield the dead letters."""
@@ -174,9 +216,11 @@ class MemoryWebhookStore:
 
     async def replay(self, *keys: str) -> int:
         """Let dead letters be due again."""
-        events = self._taken(keys)
-        for waiting in events:
-            waiting.due, waiting.attempts, waiting.claim = self._clock(), 0, ""
+        now = self._clock()
+        events = [
+            attrs.evolve(each, due=now, attempts=0, claim="", error=None)
+            for each in self._taken(keys)
+        ]
         self._enter(events)
         return len(events)
 
@@ -230,7 +274,7 @@ class MemoryWebhookStore:
             if name is None:
                 self._push(waiting)
             else:
-                waiting.due = math.inf
+                waiting.is_blocked = True
                 self._queues.enter(name, waiting.position, waiting.key)
         for waiting in events:
             self._begin_turn(waiting.event.object_key)
@@ -245,6 +289,7 @@ class MemoryWebhookStore:
     def _begin_turn(self, name: str | None) -> None:
         if name is not None:
             for key in self._queues.next(name):
+                self._waiting[key].is_blocked = False
                 self._set_due(self._waiting[key], self._clock())
 
     def _set_due(self, waiting: _Waiting, due: float) -> None:

@@ -14,6 +14,9 @@ local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 local function event(key) return prefix .. 'event:' .. key end
 local function named(name) return prefix .. 'name:' .. name end
+local function score_of(key)
+    return redis.call('ZSCORE', waiting, key) or redis.call('ZSCORE', blocked, key)
+end
 local function due(key, seconds)
     redis.call('ZADD', waiting, string.format('%.6f', now + seconds), key)
 end
@@ -139,10 +142,11 @@ end
 PUT_BACK = (
     _BEGIN
     + """
-local key, claim, after, uncounted = unpack(ARGV, 2, 5)
+local key, claim, after, uncounted, error = unpack(ARGV, 2, 6)
 if is_held(key, claim) then
     due(key, after)
     redis.call('HSET', event(key), 'claim', '')
+    if error ~= '' then redis.call('HSET', event(key), 'error', error) end
     if uncounted == '1' then redis.call('HINCRBY', event(key), 'attempts', -1) end
 end
 """
@@ -160,6 +164,34 @@ if is_held(key, claim) then
     local object = redis.call('HGET', event(key), 'object')
     if object then end_turn(object, key) end
 end
+"""
+)
+
+OUTSTANDING = (
+    _BEGIN
+    + """
+local outstanding = {}
+for at = 2, #ARGV do
+    if score_of(ARGV[at]) then outstanding[#outstanding + 1] = ARGV[at] end
+end
+return outstanding
+"""
+)
+
+WAITING = (
+    _BEGIN
+    + """
+local found = {}
+for at = 2, #ARGV do
+    local score = score_of(ARGV[at])
+    local kept = redis.call('HMGET', event(ARGV[at]), 'id', 'body', 'app_key', 'attempts', 'error',
+        'received_at', 'claim')
+    if score and kept[2] then
+        kept[7] = (kept[7] ~= '' and tonumber(score) > now) and 1 or 0
+        found[#found + 1] = {ARGV[at], score, unpack(kept, 1, 7)}
+    end
+end
+return found
 """
 )
 

@@ -33,14 +33,16 @@ from .base import (
     DeadLetter,
     NewEvent,
     StoredCounts,
+    WaitingEvent,
     checked_memory,
     moment,
 )
+from .completions import Completions, Outstanding
 
 SCHEMA_LOCK = 0x776562686F6F6B
 """Of PostgreSQL's advisory locks: held while the tables are made."""
 PAGE = 100
-"""Dead letters that are read at once."""
+"""Events that are read at once."""
 FORGOTTEN_AT_ONCE = 10_000
 
 
@@ -90,6 +92,7 @@ class SQLWebhookStore(ClosedOnExit):
             ObjectOrder(self._tables, self._statements, self._database.dialect),
         )
         self._numbers = itertools.count()
+        self._completions = Completions()
         self._commit: GroupCommit[Verb] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -138,9 +141,15 @@ class SQLWebhookStore(ClosedOnExit):
         """Note that an event was handled."""
         verb = Verb.FINISH if claim.object is None else Verb.FINISH_IN_ORDER
         await self._ask(verb, event=claim.key, claim=claim.claim, object=claim.object)
+        self._completions.add(claim.key)
 
     async def put_back(
-        self, claim: ClaimedEvent, *, after: float = 0.0, counted: bool = True
+        self,
+        claim: ClaimedEvent,
+        *,
+        after: float = 0.0,
+        counted: bool = True,
+        error: str | None = None,
     ) -> None:
         """Let an event be due again."""
         await self._ask(
@@ -149,6 +158,7 @@ class SQLWebhookStore(ClosedOnExit):
             claim=claim.claim,
             seconds=after,
             uncounted=int(not counted),
+            error=storable(error),
         )
 
     async def bury(self, claim: ClaimedEvent, *, error: str) -> None:
@@ -160,6 +170,42 @@ class SQLWebhookStore(ClosedOnExit):
             object=claim.object,
             error=storable(error),
         )
+        self._completions.add(claim.key)
+
+    async def waiting(self) -> AsyncIterator[WaitingEvent]:
+        """Yield the events that wait or are being handled."""
+        key = ""
+        while True:
+            rows = await self._run(self._statements.waiting, id=key, most=PAGE)
+            for row in rows:
+                yield WaitingEvent(
+                    key=row.id,
+                    id=row.id if row.event_id is None else row.event_id,
+                    body=bytes(row.body),
+                    app_key=row.app_key,
+                    attempts=row.attempts,
+                    error=row.error,
+                    received_at=moment(row.received_at),
+                    due_at=moment(row.due),
+                    is_being_handled=bool(row.is_being_handled),
+                )
+            if len(rows) < PAGE:
+                return
+            key = rows[-1].id
+
+    async def join(self) -> None:
+        """Wait until the events that wait now are handled or are dead letters."""
+
+        async def snapshot() -> Outstanding:
+            ((now,),) = await self._run(self._statements.now)
+
+            async def outstanding() -> list[str]:
+                statement = self._statements.outstanding
+                return [row.id for row in await self._run(statement, moment=now, most=PAGE)]
+
+            return outstanding
+
+        await self._completions.join(snapshot)
 
     async def dead_letters(self) -> AsyncIterator[DeadLetter]:
         """Yield the dead letters, the oldest first."""
@@ -252,6 +298,7 @@ class SQLWebhookStore(ClosedOnExit):
                     claim=each.claim,
                     seconds=0.0,
                     uncounted=1,
+                    error=None,
                 )
 
 
