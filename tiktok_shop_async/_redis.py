@@ -22,7 +22,8 @@ class Pool(BlockingConnectionPool):
     async def get_connection(self, *arguments: Any, **options: Any) -> Any:
         """Return a connection."""
         self.loop = asyncio.get_running_loop()
-        return await super().get_connection(*arguments, **options)  # type: ignore[no-untyped-call]
+        parent: Any = super()  # without types in some releases of redis-py
+        return await parent.get_connection(*arguments, **options)
 
 
 def new_client(url: str, *, timeout: float, retry: Retry) -> Redis:
