@@ -12,7 +12,9 @@ from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 import attrs
-from attrs.validators import and_, ge, gt, in_, instance_of, le, optional
+from attrs.validators import in_, instance_of
+
+from .bounds import between
 
 from ..resources._lookup import did_you_mean
 from .fault_names import check_operation, problem_with_options, shown
@@ -57,7 +59,9 @@ _EITHER = {FaultKind.INTERNAL_ERROR, FaultKind.UNAVAILABLE, FaultKind.HTML_PAGE}
 _UNANSWERED = {FaultKind.RESET_BEFORE, FaultKind.RESET_AFTER, FaultKind.LOST_ANSWER}
 _WITH_SECONDS = {FaultKind.SLOW_HEADERS, FaultKind.SLOW_BODY}
 
-_count = optional(and_(instance_of(int), ge(1)))
+_MAX_COUNT = 2**53
+_MAX_SECONDS = 10 * 365 * 24 * 3600
+_count = between(1, _MAX_COUNT, whole=True, optional=True)
 
 
 def _kind(value: str) -> FaultKind:
@@ -85,23 +89,21 @@ class FaultRule:
     """Only this one of the calls that fit ``operation``; the first is 1."""
     every: int | None = attrs.field(default=None, kw_only=True, validator=_count)
     """Each so-many-eth of them."""
-    probability: float = attrs.field(
-        default=1.0, kw_only=True, validator=[instance_of((int, float)), ge(0), le(1)]
-    )
+    probability: float = attrs.field(default=1.0, kw_only=True, validator=between(0, 1))
     times: int | None = attrs.field(default=None, kw_only=True, validator=_count)
     """How often to strike at most."""
     seed: int = attrs.field(default=0, kw_only=True, validator=instance_of(int))
     """Decides, with ``probability``, which calls are struck: the same ones in each run."""
     retry_after: int | None = attrs.field(
-        default=None, kw_only=True, validator=optional(and_(instance_of(int), ge(0)))
+        default=None,
+        kw_only=True,
+        validator=between(0, _MAX_SECONDS, whole=True, optional=True),
     )
     """Seconds for the header Retry-After; None leaves it out."""
     retry_after_as: Literal["seconds", "date"] = attrs.field(
         default="seconds", kw_only=True, validator=in_(("seconds", "date"))
     )
-    seconds: float = attrs.field(
-        default=1.0, kw_only=True, validator=[instance_of((int, float)), gt(0)]
-    )
+    seconds: float = attrs.field(default=1.0, kw_only=True, validator=between(0.001, _MAX_SECONDS))
     """How long the slow kinds take."""
     after_processing: bool = attrs.field(default=False, kw_only=True, validator=instance_of(bool))
     """Whether a call took effect before ``internal_error``, ``unavailable`` or ``html_page``."""

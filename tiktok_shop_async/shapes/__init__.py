@@ -61,6 +61,21 @@ def class_fields(group: str, name: str) -> dict[str, Node]:
 
 
 @cache
+def words_of_the_api() -> frozenset[str]:
+    """Return the names of all fields and operations, and the values of all enums."""
+    names = [each.name for each in files(__name__).iterdir() if each.name.endswith(".json")]
+    return frozenset(word for name in names for word in _words(_read(name.removesuffix(".json"))))
+
+
+def _words(shape: Any) -> Iterator[str]:
+    if isinstance(shape, dict):
+        yield from shape
+        yield from map(str, shape.get("enum", ()) if isinstance(shape.get("enum"), list) else ())
+        for child in shape.values():
+            yield from _words(child)
+
+
+@cache
 def _classes(group: str) -> dict[str, dict[str, Node]]:
     found: dict[str, dict[str, Node]] = {}
     for shape in _read(group).values():
