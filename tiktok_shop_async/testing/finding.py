@@ -14,6 +14,9 @@ _ESCAPE = re.compile(
     r"|(?P<html>&(?:\#\d{1,7}|\#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});)"
     r"|(?P<backslashes>\\+)|(?P<plus>\+)"
 )
+_ANY_CHARACTER = re.compile(".", re.DOTALL)
+_BEGINNING_OF_A_WORD = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]|[^A-Za-z0-9]")
+"""Where text that stands alone may begin."""
 _IDENTIFIER = re.compile(r"\w+", re.ASCII)
 _LETTERS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 _MAX_TIMES_ENCODED = 4
@@ -62,17 +65,18 @@ class Finder:
             return text
         plain, spans = _decoded(text)
         parts: list[str] = []
-        done = at = 0
-        while at < len(plain) - 1:
-            alike = self._by_beginning.get(plain[at : at + 2])
+        done = end = 0
+        anywhere = any(inside in plain for inside in self._inside_words)
+        for beginning in (_ANY_CHARACTER if anywhere else _BEGINNING_OF_A_WORD).finditer(plain):
+            at = beginning.start()
+            alike = self._by_beginning.get(plain[at : at + 2]) if at >= end else None
             found = self._found_among(alike, plain, at, accepts) if alike else None
             if found is None:
-                at += 1
                 continue
             end = at + len(found)
             first, last = (spans[at][0], spans[end - 1][1]) if spans else (at, end)
             parts += text[done:first], mask(self._texts[found])
-            done, at = last, end
+            done = last
         return "".join([*parts, text[done:]]) if parts else text
 
     def _found_among(
