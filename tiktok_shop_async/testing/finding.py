@@ -12,7 +12,8 @@ _ESCAPE = re.compile(
     r"|\\+(?:u(?P<u>[0-9a-fA-F]{4})|U(?P<U>[0-9a-fA-F]{8})|x(?P<x>[0-9a-fA-F]{2}))"
     r"|\\+(?P<letter>[nrtbf])"
     r"|(?P<html>&(?:\#\d{1,7}|\#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});)"
-    r"|(?P<backslashes>\\+)|(?P<plus>\+)"
+    r"|\\+(?P<itself>[^\\]?)|(?P<plus>\+)",
+    re.DOTALL,
 )
 _ANY_CHARACTER = re.compile(".", re.DOTALL)
 _BEGINNING_OF_A_WORD = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]|[^A-Za-z0-9]")
@@ -148,8 +149,8 @@ def _character(found: re.Match[str]) -> str | None:
     """Return what an escape stands for, or None if it stands for nothing."""
     if found["plus"]:
         return " "
-    if found["backslashes"]:  # before what needs no escape, or an escape of another notation
-        return ""
+    if found["itself"] is not None:  # a quote, or the beginning of an escape of another notation
+        return found["itself"]
     if found["letter"]:
         return _LETTERS[found["letter"]]
     if found["pair"]:
