@@ -15,6 +15,7 @@ import uvicorn
 from . import (
     DEMO_REDIRECT_URL,
     DEMO_SHOP_CIPHER,
+    FaultKind,
     FaultRule,
     Faults,
     Limits,
@@ -24,6 +25,7 @@ from . import (
     create_app,
 )
 from .bounds import check_number
+from .faults import EXAMPLE
 from .server import base_url, listening, server_config, url_of
 from .startup import banner, export_lines, listen_error
 from .subscriptions import is_web_address
@@ -32,6 +34,7 @@ T = TypeVar("T")
 
 _MAX_ORDERS = 1_000_000
 _MAX_TIME_SCALE = 1000
+_LIMITS = '{"rates": {"write": {"per_second": 3, "burst": 5}}}'
 
 
 class _Parser(argparse.ArgumentParser):
@@ -137,14 +140,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="JSON",
         action="append",
         default=[],
-        type=_from(FaultRule.from_json),
-        help='a rule, as in {"kind": "throttled", "every": 10}; may be given again',
+        type=_from(FaultRule.from_json, f"{EXAMPLE}; kinds: {', '.join(FaultKind)}"),
+        help=f"a rule, as in {EXAMPLE}; may be given again",
     )
     parser.add_argument(
         "--limits",
         metavar="JSON",
-        type=_from(LimitSettings.from_json),
-        help='rates and quota, as in {"rates": {"write": {"per_second": 3, "burst": 5}}}',
+        type=_from(LimitSettings.from_json, _LIMITS),
+        help=f"rates and quota, as in {_LIMITS}",
     )
     parser.add_argument(
         "--redirect-url",
@@ -187,14 +190,20 @@ def _url(text: str) -> str:
     return text
 
 
-def _from(read: Callable[[Any], T]) -> Callable[[str], T]:
-    """Return what reads an argument that is JSON."""
+def _from(read: Callable[[Any], T], accepted: str) -> Callable[[str], T]:
+    """Return what reads an argument that is JSON of the ``accepted`` form."""
 
     def value(document: str) -> T:
         try:
-            return read(json.loads(document))
+            parsed = json.loads(document)
+        except (ValueError, RecursionError):
+            problem = f"{document[:80]!a} is not JSON"
+            raise argparse.ArgumentTypeError(f"{problem}. Accepted: {accepted}") from None
+        try:
+            return read(parsed)
         except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from error
+            problem = str(error).rstrip(".")
+            raise argparse.ArgumentTypeError(f"{problem}. Accepted: {accepted}") from error
 
     return value
 

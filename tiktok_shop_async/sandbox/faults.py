@@ -16,6 +16,9 @@ from attrs.validators import in_, instance_of
 
 from .bounds import between
 
+from ..resources._lookup import did_you_mean
+from .fault_names import check_operation, problem_with_options, shown
+
 
 class FaultKind(StrEnum):
     """What can go wrong."""
@@ -65,7 +68,10 @@ def _kind(value: str) -> FaultKind:
     try:
         return FaultKind(value)
     except ValueError:
-        raise ValueError(f"there is no fault {value!r}; there are {', '.join(FaultKind)}") from None
+        raise ValueError(
+            f"kind must be one of {', '.join(FaultKind)}, not {shown(value)}."
+            f"{did_you_mean(str(value), FaultKind)}"
+        ) from None
 
 
 @attrs.frozen
@@ -77,7 +83,7 @@ class FaultRule:
     """
 
     kind: FaultKind = attrs.field(converter=_kind)
-    operation: str = attrs.field(default="*", kw_only=True, validator=instance_of(str))
+    operation: str = attrs.field(default="*", kw_only=True, validator=check_operation)
     """An operation's id, or a pattern like ``order.*``."""
     nth: int | None = attrs.field(default=None, kw_only=True, validator=_count)
     """Only this one of the calls that fit ``operation``; the first is 1."""
@@ -112,10 +118,11 @@ class FaultRule:
     def from_json(cls, document: Any) -> FaultRule:
         """Return the rule of a JSON object; `ValueError` says what is wrong with it."""
         if not isinstance(document, dict):
-            raise ValueError("a rule is a JSON object")
-        unknown = document.keys() - {field.name for field in attrs.fields(cls)}
-        if unknown:
-            raise ValueError(f"a rule has no {', '.join(sorted(unknown))}")
+            raise ValueError(f"a rule must be a JSON object such as {EXAMPLE}")
+        if problem := problem_with_options(document, _OPTIONS):
+            raise ValueError(problem)
+        if "kind" not in document:
+            raise ValueError(f"a rule must have a kind: one of {', '.join(FaultKind)}")
         try:
             return cls(**document)
         except TypeError as error:
@@ -150,6 +157,11 @@ class FaultRule:
     def fits(self, operation: str) -> bool:
         """Return whether the rule is about an operation."""
         return fnmatchcase(operation, self.operation)
+
+
+EXAMPLE = '{"kind": "throttled", "every": 10}'
+"""A rule as JSON, for errors and help."""
+_OPTIONS = [field.name for field in attrs.fields(FaultRule)]
 
 
 @attrs.define(eq=False)
@@ -201,9 +213,21 @@ class Faults:
         return len(self._active)
 
     def add(self, rule: FaultRule | str, **options: Any) -> ActiveFault:
-        """Put a rule in force, behind those that are: ``add("throttled", nth=2)``."""
+        """Put a rule in force, behind those that are: ``add("throttled", nth=2)``.
+
+        Raise `TypeError` for an unknown option, and `ValueError` for an unknown kind or operation
+        and for a value that is not accepted.
+        """
         if isinstance(rule, str):
+            if problem := problem_with_options(options, _OPTIONS):
+                raise TypeError(problem)
             rule = FaultRule(_kind(rule), **options)
+        elif not isinstance(rule, FaultRule):
+            raise TypeError(f"rule must be a FaultRule or a kind of fault, not {shown(rule)}")
+        elif options:
+            raise TypeError(
+                f"{', '.join(options)} would have no effect: set options in the FaultRule."
+            )
         self._last_id += 1
         return self._active.setdefault(self._last_id, ActiveFault(self._last_id, rule))
 
