@@ -241,6 +241,9 @@ async def webhooks_are_typed(client: AsyncTikTokShop, request: Request) -> None:
     assert_type(two(event), int) if isinstance(event, OrderStatusChange) else None
     async for letter in store.dead_letters():
         assert_type(letter.error, str)
+    async for each in store.waiting():
+        assert_type(each.error, str | None)
+    await receiver.join()
     changes = await ensure_webhooks(client, {OrderStatusChange: "https://me.example/", 11: None})
     assert_type(changes.subscribed, tuple[str, ...])
     async with receiver, WebhookPoller(client, store, shop_id="1") as poller:

@@ -58,7 +58,14 @@ if TYPE_CHECKING:
     )
     from .poller import WebhookPoller
     from .receiver import WebhookReceiver
-    from .stores.base import ClaimedEvent, DeadLetter, NewEvent, StoredCounts, WebhookStore
+    from .stores.base import (
+        ClaimedEvent,
+        DeadLetter,
+        NewEvent,
+        StoredCounts,
+        WaitingEvent,
+        WebhookStore,
+    )
     from .stores.memory import MemoryWebhookStore
     from .stores.redis import RedisWebhookStore
     from .stores.sql import SQLWebhookStore
@@ -118,6 +125,7 @@ if TYPE_CHECKING:
         "UnknownEvent",
         "UpcomingAuthorizationExpiration",
         "VideoPrecheckResult",
+        "WaitingEvent",
         "WebhookChanges",
         "WebhookEvent",
         "WebhookPoller",
@@ -140,6 +148,7 @@ _, __getattr__, __dir__ = lazy_exports(
         "SQLWebhookStore": "stores.sql",
         "StoredCounts": "stores.base",
         "UnknownEvent": "event",
+        "WaitingEvent": "stores.base",
         "WebhookChanges": "subscriptions",
         "WebhookEvent": "event",
         "WebhookPoller": "poller",

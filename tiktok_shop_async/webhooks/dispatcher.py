@@ -124,11 +124,12 @@ class Dispatcher:
             self._most,
             exc_info=error,
         )
+        described = f"{type(error).__name__}: {error}"
         if claim.attempt == self._most:
-            await self._bury(claim, f"{type(error).__name__}: {error}")
+            await self._bury(claim, described)
             return
         pause = self._pauses[claim.attempt - 1]
-        await self._note(lambda: self._store.put_back(claim, after=pause))
+        await self._note(lambda: self._store.put_back(claim, after=pause, error=described))
 
     async def _bury(self, claim: ClaimedEvent, error: str) -> None:
         logger.error("event %s was given up, and is among the dead letters: %s", claim.key, error)

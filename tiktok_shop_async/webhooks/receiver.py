@@ -177,6 +177,15 @@ class WebhookReceiver(ClosedOnExit):
             dispatcher.wake()
         return HTTPStatus.OK
 
+    async def join(self) -> None:
+        """Wait until all events that were acknowledged before are handled or are dead letters.
+
+        This includes what waits between attempts, and what other processes with the same store
+        handle. Limit it with `asyncio.timeout`. A handler must not call it: it would wait for its
+        own event.
+        """
+        await self.store.join()
+
     async def _handle(self, claim: ClaimedEvent) -> None:
         event = self.webhooks.parse(claim.body, id=claim.id, app_key=claim.app_key)
         if not await self._handlers(event):

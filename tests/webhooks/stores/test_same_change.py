@@ -138,7 +138,7 @@ async def postgresql_store() -> AsyncIterator[tuple[SQLWebhookStore, asyncpg.Con
 
 
 async def waits_for_a_lock(connection: asyncpg.Connection) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
             pass
 

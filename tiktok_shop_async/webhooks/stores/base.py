@@ -86,6 +86,25 @@ class ClaimedEvent:
 
 
 @attrs.frozen(kw_only=True)
+class WaitingEvent:
+    """An event that waits to be handled, or that is being handled."""
+
+    key: str
+    """The event's key in the store."""
+    id: str
+    body: bytes = attrs.field(repr=False)
+    app_key: str | None = None
+    attempts: int
+    """How often it was claimed."""
+    error: str | None = None
+    """What the last attempt failed with; None if none has."""
+    received_at: datetime
+    due_at: datetime
+    """When it may be claimed: while it is being handled, the end of its lease."""
+    is_being_handled: bool
+
+
+@attrs.frozen(kw_only=True)
 class DeadLetter:
     """An event that was given up."""
 
@@ -147,17 +166,34 @@ class WebhookStore(Protocol):
         ...
 
     async def put_back(
-        self, claim: ClaimedEvent, *, after: float = 0.0, counted: bool = True
+        self,
+        claim: ClaimedEvent,
+        *,
+        after: float = 0.0,
+        counted: bool = True,
+        error: str | None = None,
     ) -> None:
         """Let an event be due again in ``after`` seconds; nothing if the claim was lost.
 
         Args:
             counted: Whether the attempt counts.
+            error: What the attempt failed with, if it did.
         """
         ...
 
     async def bury(self, claim: ClaimedEvent, *, error: str) -> None:
         """Put an event among the dead letters; nothing if the claim was lost."""
+        ...
+
+    def waiting(self) -> AsyncIterator[WaitingEvent]:
+        """Yield the events that wait or are being handled, each once, in no particular order."""
+        ...
+
+    async def join(self) -> None:
+        """Wait until the events that wait now are handled or are dead letters.
+
+        Whichever process handles them: a store on a server is queried once a second.
+        """
         ...
 
     def dead_letters(self) -> AsyncIterator[DeadLetter]:

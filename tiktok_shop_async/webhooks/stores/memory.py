@@ -18,9 +18,11 @@ from .base import (
     DeadLetter,
     NewEvent,
     StoredCounts,
+    WaitingEvent,
     checked_memory,
     moment,
 )
+from .completions import Completions, Outstanding
 
 logger = logging.getLogger("tiktok_shop_async.webhooks")
 
@@ -33,6 +35,7 @@ class _Waiting:
     due: float
     attempts: int = 0
     claim: str = ""
+    error: str | None = None
 
 
 class MemoryWebhookStore:
@@ -74,6 +77,7 @@ class MemoryWebhookStore:
         self._remembered: dict[str, float] = {}
         """Until when, the first to be forgotten first."""
         self._cursors: dict[str, int] = {}
+        self._completions = Completions()
 
     def __repr__(self) -> str:
         return f"<MemoryWebhookStore, {len(self._waiting)} waiting, {len(self._dead)} dead>"
@@ -122,13 +126,20 @@ class MemoryWebhookStore:
     async def finish(self, claim: ClaimedEvent) -> None:
         """Note that an event was handled."""
         self._waiting.pop(claim.key, None)
+        self._completions.add(claim.key)
 
     async def put_back(
-        self, claim: ClaimedEvent, *, after: float = 0.0, counted: bool = True
+        self,
+        claim: ClaimedEvent,
+        *,
+        after: float = 0.0,
+        counted: bool = True,
+        error: str | None = None,
     ) -> None:
         """Let an event be due again."""
         if waiting := self._held(claim):
             waiting.claim = ""
+            waiting.error = waiting.error if error is None else error
             waiting.attempts -= not counted
             self._set_due(waiting, self._clock() + after)
 
@@ -147,10 +158,40 @@ class MemoryWebhookStore:
             received_at=claim.received_at,
             died_at=moment(self._clock()),
         )
+        self._completions.add(claim.key)
         if len(self._dead) > self._max_dead:
             oldest = next(iter(self._dead))
             del self._dead[oldest]
             logger.error("dead letter %s was dropped: there are more than are kept", oldest)
+
+    async def waiting(self) -> AsyncIterator[WaitingEvent]:
+        """Yield the events that wait or are being handled."""
+        for waiting in list(self._waiting.values()):
+            if self._waiting.get(waiting.key) is waiting:
+                yield WaitingEvent(
+                    key=waiting.key,
+                    id=waiting.event.id,
+                    body=waiting.event.body,
+                    app_key=waiting.event.app_key,
+                    attempts=waiting.attempts,
+                    error=waiting.error,
+                    received_at=moment(waiting.received_at),
+                    due_at=moment(waiting.due),
+                    is_being_handled=waiting.claim != "" and waiting.due > self._clock(),
+                )
+
+    async def join(self) -> None:
+        """Wait until the events that wait now are handled or are dead letters."""
+
+        async def snapshot() -> Outstanding:
+            awaited = dict(self._waiting)
+
+            async def outstanding() -> list[str]:
+                return [key for key, each in awaited.items() if self._waiting.get(key) is each]
+
+            return outstanding
+
+        await self._completions.join(snapshot)
 
     async def dead_letters(self) -> AsyncIterator[DeadLetter]:
         """Yield the dead letters."""

@@ -28,15 +28,19 @@ from .base import (
     DeadLetter,
     NewEvent,
     StoredCounts,
+    WaitingEvent,
     checked_memory,
     moment,
 )
+from .completions import Completions, Outstanding
 
 SOCKET_TIMEOUT = 10.0
 RETRIES = 3
 """On a new connection, where one broke."""
 PAGE = 1000
-"""Dead letters that are dealt with at once."""
+"""Keys that are dealt with at once."""
+EVENTS_AT_ONCE = 50
+"""Events whose bodies are read at once."""
 
 reported = partial(reported_as, WebhookStoreError)
 
@@ -79,6 +83,7 @@ class RedisWebhookStore(ClosedOnExit):
         self._remember = checked_memory(remember)
         self._sets = [f"{prefix}waiting", f"{prefix}dead"]
         self._scripts: dict[str, Any] = {}
+        self._completions = Completions()
 
     def __repr__(self) -> str:
         return f"<RedisWebhookStore {place_of(self._client)} {self._prefix}>"
@@ -139,23 +144,67 @@ class RedisWebhookStore(ClosedOnExit):
     async def finish(self, claim: ClaimedEvent) -> None:
         """Note that an event was handled."""
         await self._run(scripts.FINISH, _bytes(claim.key))
+        self._completions.add(claim.key)
 
     async def put_back(
-        self, claim: ClaimedEvent, *, after: float = 0.0, counted: bool = True
+        self,
+        claim: ClaimedEvent,
+        *,
+        after: float = 0.0,
+        counted: bool = True,
+        error: str | None = None,
     ) -> None:
         """Let an event be due again."""
-        key = _bytes(claim.key)
-        await self._run(scripts.PUT_BACK, key, claim.claim, after, int(not counted))
+        key, text = _bytes(claim.key), (error or "").encode("utf-8", "replace")
+        await self._run(scripts.PUT_BACK, key, claim.claim, after, int(not counted), text)
 
     async def bury(self, claim: ClaimedEvent, *, error: str) -> None:
         """Put an event among the dead letters."""
         text = error.encode("utf-8", "replace")
         await self._run(scripts.BURY, _bytes(claim.key), claim.claim, text)
+        self._completions.add(claim.key)
+
+    async def waiting(self) -> AsyncIterator[WaitingEvent]:
+        """Yield the events that wait or are being handled."""
+        keys = await self._keys(self._sets[0])
+        for at in range(0, len(keys), EVENTS_AT_ONCE):
+            for key, due, id_, body, app_key, attempts, error, received_at, held in await self._run(
+                scripts.WAITING, *keys[at : at + EVENTS_AT_ONCE]
+            ):
+                yield WaitingEvent(
+                    key=_text(key),
+                    id=_text(key if id_ is None else id_),
+                    body=body,
+                    app_key=_text(app_key) or None,
+                    attempts=int(attempts),
+                    error=None if error is None else error.decode(),
+                    received_at=moment(float(received_at)),
+                    due_at=moment(float(due)),
+                    is_being_handled=bool(held),
+                )
+
+    async def join(self) -> None:
+        """Wait until the events that wait now are handled or are dead letters."""
+
+        async def snapshot() -> Outstanding:
+            keys = await self._keys(self._sets[0])
+
+            async def outstanding() -> list[str]:
+                while keys:
+                    left = await self._run(scripts.OUTSTANDING, *keys[:PAGE])
+                    keys[:PAGE] = left
+                    if left:
+                        return [_text(key) for key in left]
+                return []
+
+            return outstanding
+
+        await self._completions.join(snapshot)
 
     async def dead_letters(self) -> AsyncIterator[DeadLetter]:
         """Yield the dead letters, the oldest first."""
         fields = ("id", "body", "app_key", "attempts", "error", "received_at", "died_at")
-        for key in await self._dead():
+        for key in await self._keys(self._sets[1]):
             with reported(self, "reading a dead letter"):
                 kept = await self._client.hmget(_bytes(f"{self._prefix}event:") + key, fields)
             id_, body, app_key, attempts, error, received_at, died_at = kept
@@ -199,13 +248,13 @@ class RedisWebhookStore(ClosedOnExit):
         await self._run(scripts.MOVE_CURSOR, to, keys=[f"{self._prefix}cursor:{name}"])
 
     async def _for_each(self, script: str, keys: Sequence[str]) -> int:
-        wanted = [_bytes(key) for key in keys] or await self._dead()
+        wanted = [_bytes(key) for key in keys] or await self._keys(self._sets[1])
         parts = [wanted[at : at + PAGE] for at in range(0, len(wanted), PAGE)]
         return sum([await self._run(script, *part) for part in parts])
 
-    async def _dead(self) -> list[bytes]:
-        with reported(self, "reading the dead letters"):
-            keys: list[bytes] = await self._client.zrange(self._sets[1], 0, -1)
+    async def _keys(self, of: str) -> list[bytes]:
+        with reported(self, "reading keys"):
+            keys: list[bytes] = await self._client.zrange(of, 0, -1)
             return keys
 
     async def _run(self, script: str, *arguments: Any, keys: Sequence[str] | None = None) -> Any:

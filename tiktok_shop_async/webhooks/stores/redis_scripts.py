@@ -83,10 +83,11 @@ redis.call('DEL', event(ARGV[2]))
 PUT_BACK = (
     _BEGIN
     + """
-local key, claim, after, uncounted = unpack(ARGV, 2, 5)
+local key, claim, after, uncounted, error = unpack(ARGV, 2, 6)
 if is_held(key, claim) then
     due(key, after)
     redis.call('HSET', event(key), 'claim', '')
+    if error ~= '' then redis.call('HSET', event(key), 'error', error) end
     if uncounted == '1' then redis.call('HINCRBY', event(key), 'attempts', -1) end
 end
 """
@@ -102,6 +103,34 @@ if is_held(key, claim) then
     redis.call('ZADD', dead, moment, key)
     redis.call('HSET', event(key), 'claim', '', 'error', error, 'died_at', moment)
 end
+"""
+)
+
+OUTSTANDING = (
+    _BEGIN
+    + """
+local outstanding = {}
+for at = 2, #ARGV do
+    if redis.call('ZSCORE', waiting, ARGV[at]) then outstanding[#outstanding + 1] = ARGV[at] end
+end
+return outstanding
+"""
+)
+
+WAITING = (
+    _BEGIN
+    + """
+local found = {}
+for at = 2, #ARGV do
+    local score = redis.call('ZSCORE', waiting, ARGV[at])
+    local kept = redis.call('HMGET', event(ARGV[at]), 'id', 'body', 'app_key', 'attempts', 'error',
+        'received_at', 'claim')
+    if score and kept[2] then
+        kept[7] = (kept[7] ~= '' and tonumber(score) > now) and 1 or 0
+        found[#found + 1] = {ARGV[at], score, unpack(kept, 1, 7)}
+    end
+end
+return found
 """
 )
 

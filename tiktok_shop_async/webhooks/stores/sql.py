@@ -32,14 +32,16 @@ from .base import (
     DeadLetter,
     NewEvent,
     StoredCounts,
+    WaitingEvent,
     checked_memory,
     moment,
 )
+from .completions import Completions, Outstanding
 
 SCHEMA_LOCK = 0x776562686F6F6B
 """Of PostgreSQL's advisory locks: held while the tables are made."""
 PAGE = 100
-"""Dead letters that are read at once."""
+"""Events that are read at once."""
 FORGOTTEN_AT_ONCE = 10_000
 
 
@@ -86,6 +88,7 @@ class SQLWebhookStore(ClosedOnExit):
         self._statements = Statements(self._tables, self._database.dialect)
         self._transaction = Transaction(self._statements)
         self._numbers = itertools.count()
+        self._completions = Completions()
         self._commit: GroupCommit[Verb] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -133,9 +136,15 @@ class SQLWebhookStore(ClosedOnExit):
     async def finish(self, claim: ClaimedEvent) -> None:
         """Note that an event was handled."""
         await self._ask(Verb.FINISH, event=claim.key)
+        self._completions.add(claim.key)
 
     async def put_back(
-        self, claim: ClaimedEvent, *, after: float = 0.0, counted: bool = True
+        self,
+        claim: ClaimedEvent,
+        *,
+        after: float = 0.0,
+        counted: bool = True,
+        error: str | None = None,
     ) -> None:
         """Let an event be due again."""
         await self._ask(
@@ -144,11 +153,48 @@ class SQLWebhookStore(ClosedOnExit):
             claim=claim.claim,
             seconds=after,
             uncounted=int(not counted),
+            error=storable(error),
         )
 
     async def bury(self, claim: ClaimedEvent, *, error: str) -> None:
         """Put an event among the dead letters."""
         await self._ask(Verb.BURY, event=claim.key, claim=claim.claim, error=storable(error))
+        self._completions.add(claim.key)
+
+    async def waiting(self) -> AsyncIterator[WaitingEvent]:
+        """Yield the events that wait or are being handled."""
+        key = ""
+        while True:
+            rows = await self._run(self._statements.waiting, id=key, most=PAGE)
+            for row in rows:
+                yield WaitingEvent(
+                    key=row.id,
+                    id=row.id if row.event_id is None else row.event_id,
+                    body=bytes(row.body),
+                    app_key=row.app_key,
+                    attempts=row.attempts,
+                    error=row.error,
+                    received_at=moment(row.received_at),
+                    due_at=moment(row.due),
+                    is_being_handled=bool(row.is_being_handled),
+                )
+            if len(rows) < PAGE:
+                return
+            key = rows[-1].id
+
+    async def join(self) -> None:
+        """Wait until the events that wait now are handled or are dead letters."""
+
+        async def snapshot() -> Outstanding:
+            ((now,),) = await self._run(self._statements.now)
+
+            async def outstanding() -> list[str]:
+                statement = self._statements.outstanding
+                return [row.id for row in await self._run(statement, moment=now, most=PAGE)]
+
+            return outstanding
+
+        await self._completions.join(snapshot)
 
     async def dead_letters(self) -> AsyncIterator[DeadLetter]:
         """Yield the dead letters, the oldest first."""
@@ -240,6 +286,7 @@ class SQLWebhookStore(ClosedOnExit):
                     claim=each.claim,
                     seconds=0.0,
                     uncounted=1,
+                    error=None,
                 )
 
 

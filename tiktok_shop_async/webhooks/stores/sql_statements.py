@@ -119,7 +119,7 @@ class Statements:
         now, given = NOW[dialect], _GIVEN[dialect]
         events, names, cursors = tables.main.name, tables.names.name, tables.cursors.name
         held = f"id = :event AND claim = :claim AND state = '{WAITING}'"
-        dead = f"state = '{DEAD}'"
+        dead, not_dead = f"state = '{DEAD}'", f"state <> '{DEAD}'"
         these = f"{dead} AND (:all OR id IN ({given}))"
         self.now: TextClause = text(f"SELECT {now}")
         # Sorted: of two transactions that insert the same names one waits for the other, and they
@@ -157,7 +157,8 @@ class Statements:
             Verb.FINISH: text(f"DELETE FROM {events} WHERE id = :event"),
             Verb.PUT_BACK: text(
                 f"UPDATE {events} SET due = {now} + {_SECONDS}, claim = '',"
-                f" attempts = attempts - CAST(:uncounted AS integer) WHERE {held}"
+                " attempts = attempts - CAST(:uncounted AS integer),"
+                f" error = coalesce(CAST(:error AS text), error) WHERE {held}"
             ),
             Verb.BURY: text(
                 f"UPDATE {events} SET state = '{DEAD}', error = :error, died_at = {now}, claim = ''"
@@ -165,6 +166,14 @@ class Statements:
             ),
             Verb.RENEW: text(f"UPDATE {events} SET due = {now} + {_SECONDS} WHERE {held}"),
         }
+        self.waiting: TextClause = text(
+            "SELECT id, event_id, body, app_key, attempts, error, received_at, due,"
+            f" claim <> '' AND due > {now} AS is_being_handled"
+            f" FROM {events} WHERE {not_dead} AND id > :id ORDER BY id LIMIT :most"
+        )
+        self.outstanding: TextClause = text(
+            f"SELECT id FROM {events} WHERE {not_dead} AND received_at <= :moment LIMIT :most"
+        )
         self.dead: TextClause = text(
             "SELECT id, event_id, body, app_key, attempts, error, received_at, died_at"
             f" FROM {events} WHERE {dead} AND (died_at, id) > (:died_at, :id)"
