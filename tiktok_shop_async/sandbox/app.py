@@ -200,7 +200,7 @@ class Shopfront:
             delay = self._latency() if callable(self._latency) else self._latency
             if delay > 0:
                 await self.sleep(delay)
-            entry.note_delivery(response.status_code, rule)
+            entry.note_delivery(response.status_code, bytes(response.body), rule)
             await deliver(response, rule, scope, receive, send, self.sleep)
         finally:
             entry.milliseconds = (time.perf_counter() - started) * 1000
@@ -219,9 +219,9 @@ class Shopfront:
         rule: FaultRule | None = None
         try:
             path = _path(scope)
+            headers = entry.header_pairs = _headers(scope)
             route = find_route(scope["method"], path)
             entry.operation = route.operation.id
-            headers = _headers(scope)
             body = await _read(receive, headers, route)
             if body is None:
                 return None, None

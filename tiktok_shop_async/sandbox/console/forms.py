@@ -1,0 +1,83 @@
+"""Values of the console's forms, checked and turned into what the sandbox takes."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from urllib.parse import parse_qs
+
+import attrs
+from starlette.requests import Request
+
+MAX_FORM = 1024 * 1024
+MAX_FIELDS = 2000
+
+_WHOLE = re.compile(r"[0-9]{1,9}")
+_AMOUNT = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,2})?")
+
+
+@attrs.frozen
+class Form:
+    """The fields of a form that was sent; empty ones count as missing."""
+
+    fields: Mapping[str, list[str]]
+
+    @classmethod
+    async def of(cls, request: Request) -> Form:
+        """Return the form of a request."""
+        chunks, size = [], 0
+        async for chunk in request.stream():
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > MAX_FORM:
+                raise ValueError(f"The form must have at most {MAX_FORM:,} bytes.")
+        text = b"".join(chunks).decode("utf-8", "replace")
+        return cls(parse_qs(text, errors="replace", max_num_fields=MAX_FIELDS))
+
+    def text(self, name: str) -> str:
+        """Return a field's text, empty where it is missing."""
+        return self.fields.get(name, [""])[0].strip()
+
+    def texts(self, name: str) -> list[str]:
+        """Return all values of a field."""
+        return self.fields.get(name, [])
+
+    def required(self, name: str) -> str:
+        """Return a field's text."""
+        text = self.text(name)
+        if not text:
+            raise ValueError(f"{name.capitalize()} is required.")
+        return text
+
+    def whole(self, name: str, label: str, *, minimum: int = 1) -> int | None:
+        """Return a field's whole number; None where it is missing."""
+        text = self.text(name)
+        if not text:
+            return None
+        if not _WHOLE.fullmatch(text) or int(text) < minimum:
+            raise ValueError(
+                f"{label} must be a whole number from {minimum} to 999,999,999, not {text!r}."
+            )
+        return int(text)
+
+    def number(self, name: str, label: str, *, maximum: float = 1e9) -> float | None:
+        """Return a field's number; None where it is missing."""
+        text = self.text(name)
+        if not text:
+            return None
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not 0 <= number <= maximum:
+            raise ValueError(f"{label} must be a number from 0 to {maximum:,.0f}, not {text!r}.")
+        return number
+
+
+def cents(text: str, label: str) -> int:
+    """Return an amount such as 12.50 in cents."""
+    if not _AMOUNT.fullmatch(text):
+        raise ValueError(f"{label} must be an amount such as 12.50, not {text!r}.")
+    whole, _, part = text.partition(".")
+    return int(whole) * 100 + int(part.ljust(2, "0"))
