@@ -8,11 +8,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+import pytest
 from selenium import webdriver
 
 CHROMIUM = Path("/usr/bin/chromium")
 DRIVER = Path("/usr/bin/chromedriver")
 MISSING = [str(path) for path in (CHROMIUM, DRIVER) if not path.exists()]
+
+needs_browser = pytest.mark.skipif(
+    bool(MISSING) and os.environ.get("CI") != "true",
+    reason=f"no {' and no '.join(MISSING)}: install Debian's chromium and chromium-driver",
+)
 
 PHONE = (390, 844)
 DESKTOP = (1440, 900)

@@ -710,9 +710,9 @@ async def test_notices_are_kept_for_the_latest_forms_alone(console: Console) -> 
 
 async def test_the_pages_of_a_large_shop_are_short() -> None:
     """A page of a list has as many rows as a page, however many orders there are."""
-    wire = new_wire(orders=20_000)
+    wire = new_wire(orders=2_000)
     async with wire.http:
-        for number in (1, 100, 400):
+        for number in (1, 20, 40):
             page = await Console(wire).page(f"/console/orders?page={number}")
             assert page.count("data-order=") == 50
             assert len(page) < 60_000

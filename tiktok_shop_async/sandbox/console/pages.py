@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -11,6 +12,7 @@ import attrs
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ...redaction import redact
 from ..workbench import Workbench
 from .notices import NO_NOTICE, Notice, Notices
 from .rendering import render
@@ -51,6 +53,16 @@ class Page:
         query = dict(request.query_params)
         notice = notices.get(query.pop("notice", ""))
         return cls(bench, request.scope.get("root_path", ""), query, notice)
+
+    @cached_property
+    def secrets(self) -> tuple[str, ...]:
+        """What no page but that of the credentials may show."""
+        market = self.bench.market
+        return (*(app.secret for app in market.apps.values()), *market.tokens, *market.shops)
+
+    def masked(self, text: str) -> str:
+        """Return text of a client or receiver without secrets."""
+        return redact(text, self.secrets)
 
     def url(self, path: str, **query: Any) -> str:
         """Return the address of a page below the mount; empty parameters are left out."""

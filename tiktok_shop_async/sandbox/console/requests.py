@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import attrs
 from starlette.responses import Response
 
-from ...redaction import redact
-from ..market import Market
 from ..request_log import LoggedRequest
 from .pages import Page
 from .rendering import body_text
@@ -55,7 +51,7 @@ def request_page(page: Page) -> Response:
         outcomes=OUTCOMES,
         operations=sorted({entry.operation for entry in log if entry.operation}),
         selected=selected,
-        detail=detail and detail_of(detail, page.bench.market),
+        detail=detail and detail_of(detail, page),
     )
 
 
@@ -71,29 +67,21 @@ class RequestDetail:
     response: str
 
 
-def detail_of(entry: LoggedRequest, market: Market) -> RequestDetail:
+def detail_of(entry: LoggedRequest, page: Page) -> RequestDetail:
     """Return a request without secrets, whatever part of it they stood in."""
-    secrets = tuple(secrets_of(market))
     check = entry.signature
 
     def masked(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
-        return [(redact(name, secrets), redact(value, secrets)) for name, value in pairs]
+        return [(page.masked(name), page.masked(value)) for name, value in pairs]
 
     return RequestDetail(
         entry,
         masked(entry.headers),
         masked(entry.query),
-        redact(check.string_to_sign, secrets) if check else "",
-        body_text(entry.body, secrets),
-        body_text(entry.response_body, secrets),
+        page.masked(check.string_to_sign) if check else "",
+        body_text(entry.body, page.secrets),
+        body_text(entry.response_body, page.secrets),
     )
-
-
-def secrets_of(market: Market) -> Iterator[str]:
-    """Yield what a log must not show."""
-    yield from (app.secret for app in market.apps.values())
-    yield from market.tokens
-    yield from market.shops
 
 
 def _outcomes(entry: LoggedRequest) -> set[str]:
