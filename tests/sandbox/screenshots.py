@@ -1,4 +1,4 @@
-"""Take the documentation's screenshots of the console: ``python scripts/screenshots.py``.
+"""Take the documentation's screenshots: ``PYTHONPATH=tests python -m sandbox.screenshots``.
 
 Needs the dependency group ``test``, and Debian's packages chromium and chromium-driver.
 """
@@ -8,21 +8,17 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import sys
 import tempfile
 from pathlib import Path
+
+from sandbox.browser import PHONE, open_browser, resize
+from sandbox.wire import PAID
+from selenium.webdriver import Chrome
 
 from tiktok_shop_async import TikTokShopError
 from tiktok_shop_async.sandbox import Sandbox, run_sandbox
 
-ROOT = Path(__file__).resolve().parent.parent
-IMAGES = ROOT / "docs" / "images"
-sys.path.insert(0, str(ROOT / "tests"))
-
-from sandbox.browser import PHONE, open_browser, resize  # noqa: E402
-from selenium.webdriver import Chrome  # noqa: E402
-
-OUT_OF_STOCK = "seller_cancel_reason_out_of_stock"
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
 
 
 async def main() -> None:
@@ -45,7 +41,7 @@ async def use(sandbox: Sandbox) -> tuple[int, str]:
     order = next(o for o in orders if len(o.lines) > 1)
     sandbox.faults.add("throttled", operation="order.get_order_list", nth=2, retry_after=2)
     sandbox.faults.add("lost_answer", operation="return_refund.cancel_order", nth=2)
-    wrong = sandbox.client(app_secret="wrong-secret", max_retries=0)  # noqa: S106
+    wrong = sandbox.client(app_secret="wrong-secret", max_retries=0)
     async with sandbox.client(max_retries=0) as client, wrong:
         await client.authorization.get_authorized_shops()
         for _ in range(2):
@@ -53,11 +49,9 @@ async def use(sandbox: Sandbox) -> tuple[int, str]:
                 await client.order.get_order_list(page_size=10)
         for each in orders[-2:]:
             with contextlib.suppress(TikTokShopError):
-                await client.return_refund.cancel_order(
-                    order_id=each.id, cancel_reason=OUT_OF_STOCK
-                )
+                await client.return_refund.cancel_order(order_id=each.id, cancel_reason=PAID)
         with contextlib.suppress(TikTokShopError):
-            await wrong.return_refund.cancel_order(order_id=order.id, cancel_reason=OUT_OF_STOCK)
+            await wrong.return_refund.cancel_order(order_id=order.id, cancel_reason=PAID)
         await client.fulfillment.search_packages(page_size=1)
     mismatch = next(entry.number for entry in sandbox.requests if entry.signature_mismatch)
     sandbox.shop.request_cancellation(
