@@ -19,6 +19,7 @@ from tiktok_shop_async.sandbox import Sandbox
 
 T = TypeVar("T")
 
+LONG_PATTERN = "".join(f"[{letter}]" for letter in "return_refund") + "*" * 40
 PATIENCE = 20
 """Seconds to wait for the page, which asks for news every other second."""
 
@@ -205,7 +206,7 @@ async def busy_pages(sandbox: Sandbox) -> list[str]:
         sandbox.shop.request_return(delivered.id, "ecom_order_delivered_refund_reason_damaged")
         with pytest.raises(SignatureError):
             await stranger.authorization.get_authorized_shops()
-        sandbox.faults.add("throttled", operation="return_refund." + "[ab]" * 40, retry_after=2)
+        sandbox.faults.add("throttled", operation=LONG_PATTERN, retry_after=2)
         sandbox.faults.add("slow_body", seconds=0.001, probability=0.25, times=3)
         async with httpx.AsyncClient(base_url=sandbox.base_url) as http:
             await http.get("/order/" + "long" * 50, params={"x" * 60: "y" * 300})

@@ -78,7 +78,7 @@ async def test_limits_are_set_shown_and_lifted(wire: Wire) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "content", "status", "word"),
     [
-        ("POST", "faults", {"content": b"{"}, 400, "no JSON"),
+        ("POST", "faults", {"content": b"{"}, 400, "not valid JSON"),
         ("POST", "faults", {"json": {"kind": "flood"}}, 400, "flood"),
         ("POST", "limits", {"json": {"hourly_quota": -1}}, 400, "hourly_quota"),
         ("POST", "clock", {"json": {"advance": "soon"}}, 400, "advance"),

@@ -10,7 +10,9 @@ from urllib.parse import parse_qs
 import attrs
 from starlette.requests import Request
 
-MAX_FORM = 1024 * 1024
+from ..control_input import bounded_body
+from ..json_input import shortened
+
 MAX_FIELDS = 2000
 
 _WHOLE = re.compile(r"[0-9]{1,9}")
@@ -26,13 +28,7 @@ class Form:
     @classmethod
     async def of(cls, request: Request) -> Form:
         """Return the form of a request."""
-        chunks, size = [], 0
-        async for chunk in request.stream():
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > MAX_FORM:
-                raise ValueError(f"The form must have at most {MAX_FORM:,} bytes.")
-        text = b"".join(chunks).decode("utf-8", "replace")
+        text = (await bounded_body(request)).decode("utf-8", "replace")
         return cls(parse_qs(text, errors="replace", max_num_fields=MAX_FIELDS))
 
     def text(self, name: str) -> str:
@@ -57,7 +53,8 @@ class Form:
             return None
         if not _WHOLE.fullmatch(text) or int(text) < minimum:
             raise ValueError(
-                f"{label} must be a whole number from {minimum} to 999,999,999, not {text!r}."
+                f"{label} must be a whole number from {minimum} to 999,999,999, "
+                f"not {shortened(text)}."
             )
         return int(text)
 
@@ -71,13 +68,15 @@ class Form:
         except ValueError:
             number = math.nan
         if not 0 <= number <= maximum:
-            raise ValueError(f"{label} must be a number from 0 to {maximum:,.0f}, not {text!r}.")
+            raise ValueError(
+                f"{label} must be a number from 0 to {maximum:,.0f}, not {shortened(text)}."
+            )
         return number
 
 
 def cents(text: str, label: str) -> int:
     """Return an amount such as 12.50 in cents."""
     if not _AMOUNT.fullmatch(text):
-        raise ValueError(f"{label} must be an amount such as 12.50, not {text!r}.")
+        raise ValueError(f"{label} must be an amount such as 12.50, not {shortened(text)}.")
     whole, _, part = text.partition(".")
     return int(whole) * 100 + int(part.ljust(2, "0"))

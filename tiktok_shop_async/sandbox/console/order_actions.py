@@ -9,6 +9,7 @@ import attrs
 
 from .. import lifecycle, packages, returns
 from ..documents import money
+from ..json_input import shortened
 from ..orders import BUYER_ROLE, SELLER_ROLE, Cancellation, LineItem, Order
 from ..packages import Package
 from ..reasons import (
@@ -67,7 +68,7 @@ def perform(name: str, shop: Shop, order: Order, form: Form) -> str:
     """Carry an action out, and return what to tell of its result."""
     found = _PERFORMERS.get(name)
     if found is None:
-        raise LookupError(f"There is no action {name!r}.")
+        raise LookupError(f"There is no action {shortened(name)}.")
     result = found(shop, order, form)
     match result:
         case Cancellation():
@@ -253,7 +254,7 @@ def _lines(order: Order, form: Form) -> list[str]:
 def _subject(ids: Iterator[str], form: Form) -> str:
     subject = form.required("subject")
     if subject not in ids:
-        raise LookupError(f"The order has no {subject}.")
+        raise LookupError(f"The order has no package, cancellation or return {shortened(subject)}.")
     return subject
 
 

@@ -97,6 +97,7 @@ def _outcomes(entry: LoggedRequest) -> set[str]:
 
 def _contains(entry: LoggedRequest, text: str) -> bool:
     shown = f"{entry.method} {entry.path} {entry.message} {entry.code} {entry.query}"
+    shown += " ".join(entry.remarks)
     if text.casefold() in shown.casefold():
         return True
     wanted = text.encode("utf-8", "replace")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from starlette.responses import Response
 
 from ...shapes import webhook_shape, webhook_types
+from ..json_input import read_json
 from ..webhooks import Delivery
 from ..workbench import Workbench
 from .forms import Form
@@ -76,9 +76,10 @@ def _data(text: str) -> dict[str, Any] | None:
     if not text:
         return None
     try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"Data must be a JSON object: {error}.") from None
+        data = read_json(text.encode())
+    except ValueError as error:
+        reason = str(error).replace("the body", "it", 1)
+        raise ValueError(f"Data must be a JSON object, but {reason}.") from None
     if not isinstance(data, dict):
         raise ValueError(f"Data must be a JSON object, not {type(data).__name__}.")
     return data
