@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +12,19 @@ import httpx
 from sandbox.wire import Wire
 
 CONSOLE = "/_sandbox"
+HOOK = "http://receiver.example/hook"
+
+
+class Receiver:
+    """Responds to webhooks as a test sets it to."""
+
+    def __init__(self) -> None:
+        self.response = httpx.Response(200, json={"ok": True})
+        self.bodies: list[dict[str, Any]] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.bodies.append(json.loads(request.content))
+        return self.response
 
 
 class Console:

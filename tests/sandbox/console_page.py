@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 from sandbox.browser import DESKTOP, resize
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -45,7 +46,10 @@ class Page:
 
     async def until(self, look: Callable[[Chrome], T]) -> T:
         """Return what there is to see, as soon as it is there."""
-        wait: Any = WebDriverWait(self.browser, PATIENCE, poll_frequency=0.1)
+        # An update may replace an element between the moments when it is found and used.
+        wait: Any = WebDriverWait(
+            self.browser, PATIENCE, 0.1, ignored_exceptions=(StaleElementReferenceException,)
+        )
         found: T = await asyncio.to_thread(wait.until, look)
         return found
 
@@ -53,20 +57,25 @@ class Page:
         return await asyncio.to_thread(step, self.browser)
 
     async def click(self, selector: str) -> None:
-        await self.do(lambda browser: self.find(browser, selector).click())
+        def step(browser: Chrome) -> bool:
+            self.find(browser, selector).click()
+            return True
+
+        await self.until(step)
 
     async def submit(self, form: str, button: str = "button", **values: str) -> None:
         """Fill a form in, the one with this label, and press its button."""
 
-        def step(browser: Chrome) -> None:
+        def step(browser: Chrome) -> bool:
             element = browser.find_element(By.CSS_SELECTOR, f"form[aria-label='{form}']")
             for name, value in values.items():
                 fill(element, name, value)
             pressed = element.find_element(By.CSS_SELECTOR, button)
             browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", pressed)
             pressed.click()
+            return True
 
-        await self.do(step)
+        await self.until(step)
 
     async def result(self, text: str) -> None:
         """Wait for the result of an action, which must be in the visible part of the page."""
@@ -88,7 +97,9 @@ class Page:
     async def errors(self) -> list[str]:
         """Return what the browser reports, such as violations of the page's policy."""
         log = await self.do(lambda browser: browser.get_log("browser"))
-        return [entry["message"] for entry in log if entry["level"] == "SEVERE"]
+        found = [entry["message"] for entry in log if entry["level"] == "SEVERE"]
+        # Not those of the sandbox before, whose page may still have asked for news.
+        return [message for message in found if self._sandbox.base_url in message]
 
     @staticmethod
     def find(browser: Chrome, selector: str) -> WebElement:
@@ -163,7 +174,7 @@ return [...document.querySelectorAll(fields)]
 """
 
 
-class Receiver:
+class FlakyReceiver:
     """Accepts every second webhook."""
 
     def __init__(self) -> None:

@@ -33,11 +33,15 @@ function replace(old, fresh) {
 }
 
 let version = 0;
+let isPressed = false; // a region that is replaced meanwhile would swallow the click
+for (const [name, value] of [["pointerdown", true], ["pointerup", false], ["pointercancel", false]]) {
+  document.addEventListener(name, () => { isPressed = value; });
+}
 
 async function update() {
   const started = version;
   const { page } = await load(location.href.split("#")[0]);
-  if (started !== version) return; // another page was shown meanwhile
+  if (started !== version || isPressed) return; // another page was shown meanwhile
   for (const region of document.querySelectorAll("[data-live]")) {
     const fresh = page.getElementById(region.id);
     if (fresh && !isBusy(region) && fresh.innerHTML !== region.dataset.html) {
