@@ -14,9 +14,8 @@ from typing import Any, Literal
 import attrs
 from attrs.validators import in_, instance_of
 
-from .bounds import between
-
 from ..resources._lookup import did_you_mean
+from .bounds import between
 from .fault_names import check_operation, problem_with_options, shown
 
 
