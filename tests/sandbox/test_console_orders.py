@@ -84,7 +84,7 @@ async def test_an_order_lives_its_whole_life_by_its_buttons(wire: Wire, console:
     assert order.status == "COMPLETED"
     assert labels(page) == []
     page = text_of(page)
-    assert "Nothing can happen to this order any more" in page
+    assert "No action is possible on this order any more" in page
     for step in (
         "Order placed",
         "Order paid",

@@ -244,6 +244,6 @@ async def test_large_and_odd_forms_are_refused(wire: Wire, console: Console) -> 
 
 
 async def test_notices_are_kept_for_the_latest_forms_alone(console: Console) -> None:
-    for _ in range(120):
+    for _ in range(30):
         page = await console.send("/console/clear-faults", target="faults")
     assert notice(page)[0] == "done"

@@ -9,7 +9,7 @@ import attrs
 
 from .forms import Form
 
-MAX_NOTICES = 100
+MAX_NOTICES = 20
 
 
 @attrs.frozen

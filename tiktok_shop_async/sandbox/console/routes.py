@@ -122,7 +122,8 @@ class _Console:
         except (Refusal, ValueError, LookupError, RecursionError) as error:
             text, failed = _sentence(error), True
         target = form.text("target")
-        key = self._notices.add(Notice(target, text, failed, form))
+        entered = form if failed else Form({})
+        key = self._notices.add(Notice(target, text, failed, entered))
         query = {**dict(parse_qsl(form.text("query"))), "notice": key}
         return RedirectResponse(
             f"{request.scope.get('root_path', '')}{path}?{encode_query(query)}",
