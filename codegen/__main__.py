@@ -11,7 +11,7 @@ from pathlib import Path
 from . import lock
 from .catalogue import EVENTS, ROOT, CatalogueError, OperationFacts, groups, load, load_events
 from .classes import GroupClasses, classes_of
-from .emit_events import event_modules
+from .emit_events import event_modules, webhooks_package
 from .emit_models import HEADER, model_modules
 from .emit_resources import groups_module, resource_module
 from .emit_shapes import shapes_file, webhooks_file
@@ -36,6 +36,7 @@ def generate() -> Files:
     if events := load_events():
         modules, found[EVENTS] = event_modules(events, locked.get(EVENTS, {}))
         files |= {PACKAGE / "webhooks" / "events" / name: text for name, text in modules.items()}
+        files[PACKAGE / "webhooks" / "__init__.py"] = webhooks_package(events)
     files[PACKAGE / "shapes" / "webhooks.json"] = webhooks_file()
     files[PACKAGE / "resources" / "_groups.py"] = groups_module(groups(), wordings)
     files[lock.PATH.relative_to(ROOT)] = lock.lock_text(found)

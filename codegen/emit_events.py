@@ -1,15 +1,32 @@
-"""Events -> the modules of ``webhooks/events/``."""
+"""Events -> the modules of ``webhooks/events/``, and the exports of ``webhooks/``."""
 
 from __future__ import annotations
 
 from .catalogue import EVENTS, EventFacts
 from .classes import GroupClasses, classes_of
-from .emit_models import Tail, lazy_package, model_modules
+from .emit_models import HEADER, Tail, lazy_package, model_modules
 from .modules import Layout, lay_out
 from .naming import names_of
 from .text import docstring, pascal
 from .wording import Wording, wording_of
 
+_EXPORTS = {
+    "dependency": ["webhook_event"],
+    "event": ["UnknownEvent", "WebhookEvent"],
+    "poller": ["WebhookPoller"],
+    "receiver": ["WebhookReceiver"],
+    "stores.base": ["ClaimedEvent", "DeadLetter", "NewEvent", "StoredCounts", "WebhookStore"],
+    "stores.memory": ["MemoryWebhookStore"],
+    "stores.redis": ["RedisWebhookStore"],
+    "stores.sql": ["SQLWebhookStore"],
+    "subscriptions": ["WebhookChanges", "ensure_webhooks"],
+    "webhooks": ["Webhooks"],
+}
+"""What ``webhooks/`` exports besides the events: the names by module."""
+
+_ABOUT_WEBHOOKS = (
+    "Events that the platform sends: verified, typed, acknowledged in time, handled once."
+)
 _PAGE = "https://partner.tiktokshop.com/docv2/page/tts-webhooks-overview"
 
 
@@ -64,6 +81,44 @@ def _package(events: list[EventFacts], layout: Layout) -> str:
             *numbers,
             "}",
             '"""The number of each event, and the name of its class."""',
+            "",
+        ]
+    )
+
+
+def webhooks_package(events: list[EventFacts]) -> str:
+    """Return the text of ``webhooks/__init__.py``."""
+    exports = _EXPORTS | {"events": [event_class(event) for event in events]}
+    mirror = [
+        f"    from .{module} import {', '.join(sorted(names))}"
+        for module, names in sorted(exports.items())
+    ]
+    names = sorted(name for names in exports.values() for name in names)
+    module_of = {name: module for module, names in _EXPORTS.items() for name in names}
+    return "\n".join(
+        [
+            f'"""{_ABOUT_WEBHOOKS}"""',
+            "",
+            HEADER.replace("catalogue/", "catalogue/ and codegen/"),
+            "",
+            "from typing import TYPE_CHECKING",
+            "",
+            "from .._lazy import lazy_exports",
+            "from .events import CLASS_OF",
+            "",
+            "if TYPE_CHECKING:",
+            *mirror,
+            "",
+            "    __all__ = [",
+            *(f'        "{name}",' for name in names),
+            "    ]",
+            "",
+            "_, __getattr__, __dir__ = lazy_exports(",
+            "__name__,",
+            "{",
+            '    **dict.fromkeys(CLASS_OF.values(), "events"),',
+            *(f'    "{name}": "{module}",' for name, module in sorted(module_of.items())),
+            "})",
             "",
         ]
     )

@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -109,9 +110,10 @@ def local_shop(orders: int, seed: int) -> Iterator[Mapping[str, str]]:
 def _announced(process: subprocess.Popen[str]) -> Iterator[tuple[str, str]]:
     assert process.stdout is not None
     for line in process.stdout:
-        name, separator, value = line.strip().partition("=")
-        if not separator:
+        command, *settings = shlex.split(line, comments=True) or ("",)
+        if command != "export":
             return
+        name, _, value = settings[0].partition("=")
         yield name, value
     raise SystemExit("The local shop did not start; what it said stands above.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -26,35 +27,91 @@ PERSONAL_FIELDS = names_of(
     "avatar avatar_url buyer_avatar buyer_email buyer_emails buyer_nickname consignee contact_info",
     "contact_name contact_person cpf cpf_name customer_name email first_name",
     "first_name_local_script full_name last_name last_name_local_script logistics_picker_name",
-    "logistics_picker_phone middle_name nick_name nickname phone phone_number phone_tail_number",
-    "receiver_contact reviewer_display_name seller_contact_info seller_name sender_contact",
-    "user_name username warehouse_contact",
-    "line local_number tax_number tax_numbers telegram tokenized_email viber whatsapp zalo",
+    "logistics_picker_phone middle_name nick_name nickname phone phone_number",
+    "phone_tail_number receiver_contact reviewer_display_name seller_contact_info seller_name",
+    "sender_contact service_agent status_logs.operator user_name username warehouse_contact",
+    "line local_number telegram tokenized_email viber whatsapp zalo",
+    # creators
+    "bio_description creator_content_statistics.source_url creator_name creator_nick_name",
+    "creator_username linked_tiktok_video profile_tt_uri redirect_schema",
+    "top_creators.creator_profile top_shoppable_video_links",
+    # businesses, which may be one person's: their names, numbers and accounts
+    "bank_account branch_number business_name company_name license_number manufacturer_name",
+    "practice_license_number registered_trade_name rp_name tax_info tax_number tax_numbers",
     # places
     "address address_detail address_line1 address_line2 address_line3 address_line4",
-    "address_line_1 address_line_2 address_line_3 address_line_4 addresses city city_name",
-    "delivery_address district district_info district_name district_or_county full_address",
-    "latitude location longitude postal_code postcode recipient_address return_warehouse_address",
-    "sender_address standardized_address street street2 street_address_line1",
-    "street_address_line2 town town_name zip_code zipcode",
+    "address_line_1 address_line_2 address_line_3 address_line_4 addresses building city city_name",
+    "cover_address_detail delivery_address distict district district_info district_name",
+    "district_or_county full_address geolocation latitude location longitude postal_code postcode",
+    "province province_name recipient_address return_warehouse_address sender_address",
+    "shipping_origin_city standardized_address state_or_region street street2",
+    "street_address_line1 street_address_line2 town town_name zip_code zipcode",
     "address_name drop_off_location post_town",
-    # what they wrote, and documents about them
-    "buyer_comments buyer_message buyer_note content custom_message doc_url document_url",
-    "download_url file_url message_body note proof_url return_qr_code review_text upload_url",
+    # what they wrote, and files about them
+    "base64 buyer_comments buyer_message buyer_note comment content custom_message doc_url",
+    "document_url download_url file_url invoices.file message_body note plaintext pod_detail",
+    "pod_info_json proof_url redeem_data reject_note remark return_qr_code review_text seller_note",
+    "upload_url reason.media reason.text records.images records.videos review_records.image_uris",
+    "review_records.title review_records.video_uris target_collaboration.message",
+    "target_collaborations.message create_target_collaboration.message",
+    "create_first_mile_bundle.url create_first_mile_bundle_v2.url",
+    "update_prescription_status.rejection_reason upload_image_for_buyer_messages.url",
+    "upload_message_image.url upload_message_image_v2.url upload_proof_of_delivery_file.name",
+    "upload_proof_of_delivery_file.url upload_proof_of_delivery_image.url upload_review_media.uri",
+    # people looked for
+    "query_creator_promotion_details_in_target_collaboration.query search_manufacturers.keyword",
+    "search_creators_in_creator_marketplace.keyword search_param.keyword",
+    "search_responsible_persons.keyword",
 )
-"""Names of fields that identify a person, or that hold text which a person wrote."""
+"""Fields that identify a person, or that hold text which a person wrote.
 
+Each is a name, or ``parent.name`` where the name alone does not decide. The parent is the object
+that the field is in; an operation's own arguments and the fields of its data have its name.
+"""
+
+WRITTEN_FIELDS = names_of(
+    "buyer_comments buyer_message buyer_note comment content custom_message message message_body",
+    "note plaintext reject_note remark review_text seller_note text",
+)
+"""Names of personal fields that hold sentences rather than names."""
+
+_NOT_PERSONAL = names_of(
+    "origin_platform_category.full_name update_shop_webhook.address warehouse.name",
+    "webhooks.address",
+)
+"""Fields that are not personal although their names are in `PERSONAL_FIELDS`."""
 _WRITTEN = names_of("content custom_message message_body note")
 """Personal where they hold text; their objects have fields of their own."""
 _OF_SOMEBODY = names_of("detail name")
 """Personal in an object that is about a person or an address, not in a product."""
 _ABOUT_SOMEBODY = names_of(
     "address_detail address_line1 address_line_1 contact_person email first_name full_address",
-    "phone phone_number postal_code zipcode",
+    "phone phone_number postal_code practice_license_number zipcode",
 )
 """Names that only such an object has."""
 
+
+def personal_among(
+    names: Collection[Any], parent: str, fields: Collection[str] = PERSONAL_FIELDS
+) -> frozenset[Any]:
+    """Return those of an object's field names that are personal.
+
+    Args:
+        names: All names of the object.
+        parent: The name of the field that holds the object, or of the operation.
+        fields: What is personal, as in `PERSONAL_FIELDS`.
+    """
+    somebodys = _OF_SOMEBODY if not _ABOUT_SOMEBODY.isdisjoint(names) else frozenset()
+    return frozenset(
+        name
+        for name in names
+        if (name in fields or name in somebodys or f"{parent}.{name}" in fields)
+        and f"{parent}.{name}" not in _NOT_PERSONAL
+    )
+
+
 _MAX_DEPTH = 20
+_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 _is_shown: ContextVar[bool] = ContextVar("personal data is shown", default=False)
 
 
@@ -96,15 +153,15 @@ def fields_shown(instance: Any) -> Iterator[tuple[str, Any]]:
             yield field.name, _masked(value, field.name, hidden)
 
 
-def presented(value: Any, depth: int = 0) -> Any:
+def presented(value: Any, depth: int = 0, parent: str = "") -> Any:
     """Return plain values with secrets and personal data masked; models mask their own."""
     if not isinstance(value, (dict, list)):
         return value
     if depth > _MAX_DEPTH:
         return _DEEPER
     if isinstance(value, list):
-        return [presented(item, depth + 1) for item in value]
-    hidden = _hidden_among(value)
+        return [presented(item, depth + 1, parent) for item in value]
+    hidden = personal_among(value, parent)
     return {key: _masked(item, key, hidden, depth + 1) for key, item in value.items()}
 
 
@@ -117,9 +174,9 @@ def _masked(value: Any, name: str, hidden: Collection[str], depth: int = 0) -> A
     if name in SECRET_FIELDS and isinstance(value, str) and value:
         return _MASKED
     if name not in hidden or isinstance(value, bool) or value in (None, "") or _is_shown.get():
-        return presented(value, depth)
+        return presented(value, depth, name)
     if name in _WRITTEN and not isinstance(value, (str, int, float)):
-        return presented(value, depth)
+        return presented(value, depth, name)
     return _MASKED
 
 
@@ -129,11 +186,8 @@ _hidden: dict[type[Any], frozenset[str]] = {}
 def _hidden_in(kind: type[Any]) -> frozenset[str]:
     if kind not in _hidden:
         names = {field.name for field in attrs.fields(kind)}
-        _hidden[kind] = _hidden_among(names, is_about_somebody="Address" in kind.__name__)
+        # A class has the name of the field that holds its objects, or of one such object.
+        parent = _CAPITAL.sub("_", kind.__name__).lower()
+        hidden = personal_among(names, parent) | personal_among(names, f"{parent}s")
+        _hidden[kind] = hidden | (_OF_SOMEBODY if "Address" in kind.__name__ else frozenset())
     return _hidden[kind]
-
-
-def _hidden_among(names: Collection[Any], *, is_about_somebody: bool = False) -> frozenset[str]:
-    if is_about_somebody or not _ABOUT_SOMEBODY.isdisjoint(names):
-        return PERSONAL_FIELDS | _OF_SOMEBODY
-    return PERSONAL_FIELDS

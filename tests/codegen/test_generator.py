@@ -446,6 +446,29 @@ def test_events_are_classes_with_data_of_their_own(generate: Generate, tmp_path:
     assert files == generate(operation("get_a"))
 
 
+def test_webhooks_export_each_event_beside_what_is_written_by_hand(
+    generate: Generate,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A new event needs no edit, and an edit by hand is found."""
+    events(tmp_path, "Parcels are listed.")
+    files = generate(operation("get_a"))
+    (tmp_path / "catalogue" / "catalogue.lock").write_text(files["catalogue/catalogue.lock"])
+    package = tmp_path / generator.PACKAGE / "webhooks" / "__init__.py"
+    text = package.read_text()
+    assert "    from .events import ParcelList, ThingMoved\n" in text
+    for name in ("ParcelList", "ThingMoved", "WebhookReceiver", "ensure_webhooks"):
+        assert f'        "{name}",\n' in text
+    assert '    "WebhookReceiver": "receiver",\n' in text
+    monkeypatch.setattr("sys.argv", ["codegen", "--check"])
+    assert generator.main() == 0
+    package.write_text(text.replace('"WebhookReceiver",', '"Receiver",'))
+    assert generator.main() == 1
+    assert capsys.readouterr().out.strip() == f"stale: {package.relative_to(tmp_path)}"
+
+
 def test_an_event_needs_a_sentence(generate: Generate, tmp_path: Path) -> None:
     events(tmp_path, "Parcel list")
     with pytest.raises(CatalogueError, match="parcel_list"):

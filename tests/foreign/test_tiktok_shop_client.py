@@ -98,10 +98,15 @@ async def test_parameters_beyond_the_documents_are_ignored_and_logged(shop: Sand
         ("shop_id", ""),
         ("version", "202309"),
     ]
+    assert [remark.split(":")[0] for remark in entry.remarks] == [
+        "The query parameter access_token is ignored",
+        "The query parameter shop_id is ignored",
+        "The query parameter version is ignored",
+    ]
 
 
 async def test_it_lists_shops_before_it_has_a_cipher(shop: Sandbox) -> None:
-    """It sends an empty one, which is as none where none is needed."""
+    """It sends an empty one, which counts as missing."""
     listed, active, missing = await tiktok_shop_client(
         shop, call("getShops"), call("getSellerShops"), call("getOrders", {}), cipher=False
     )

@@ -366,6 +366,25 @@ class Lives(RuleBasedStateMachine):
                 assert refunded_for(order) == self.price(order)
 
     @invariant()
+    def nothing_is_updated_before_it_was_created(self) -> None:
+        now = self.wire.clock.now
+        for order in self.orders_now():
+            assert order.create_time <= order.update_time <= now
+            if order.paid_time is not None:
+                assert order.create_time <= order.paid_time <= now
+            for package in order.packages:
+                assert order.paid_time is not None
+                assert order.paid_time <= package.create_time <= package.update_time <= now
+            for each in (*order.cancellations, *order.requests):
+                assert order.create_time <= each.create_time <= each.update_time <= now
+            for request in order.requests:
+                times = [record.create_time for record in request.records]
+                assert times == sorted(times)
+                assert all(request.create_time <= time <= now for time in times)
+        for product in self.shop.stock.products.values():
+            assert product.create_time <= product.update_time <= now
+
+    @invariant()
     def no_unit_is_lost(self) -> None:
         self.orders_now()
         assert self.in_stock() + self.sold() == self.units

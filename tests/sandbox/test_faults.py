@@ -414,7 +414,7 @@ def signed_request(base_url: str) -> bytes:
     sign = expected_signature(request, DEMO_APP_SECRET)
     target = request.url.copy_merge_params({"sign": sign}).raw_path
     token = f"x-tts-access-token: {DEMO_ACCESS_TOKEN}".encode()
-    return b"GET %b HTTP/1.1\r\nhost: shop\r\n%b\r\n\r\n" % (target, token)
+    return b"GET %b HTTP/1.1\r\nhost: localhost\r\n%b\r\n\r\n" % (target, token)
 
 
 async def test_another_server_closes_the_connection_as_well() -> None:

@@ -129,7 +129,7 @@ def test_the_classes_are_told_apart() -> None:
     [
         ([], "JSON object"),
         ({"rates": []}, "JSON object"),
-        ({"rates": {"write": 3}}, "mapping"),
+        ({"rates": {"write": 3}}, "rates.write must be a JSON object"),
         ({"rates": {"write": {}}}, "per_second"),
         ({"rates": {"write": {"per_second": 0}}}, "per_second"),
         ({"rates": {"write": {"per_second": 1, "burst": 0}}}, "burst"),

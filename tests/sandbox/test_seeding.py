@@ -46,3 +46,17 @@ def test_all_states_are_there_in_their_shares() -> None:
     counts = Counter(order.status for order in make_orders(5000, seed=4, now=NOW))
     for status, percent in STATUS_WEIGHTS.items():
         assert abs(counts[status] / 50 - percent) < 3
+
+
+def test_nothing_is_updated_before_it_was_created_or_in_the_future() -> None:
+    for seed in range(20):
+        shop = Shop(id="1", name="A shop", cipher="C", clock=lambda: NOW, seed=seed)
+        shop.add_orders(make_orders(300, seed=seed, now=NOW))
+        for order in shop.orders.values():
+            document = order_document(order, shop)
+            assert order.create_time <= order.update_time <= NOW
+            for name, value in document.items():
+                if name.endswith("_time") and isinstance(value, int):
+                    assert order.create_time <= value <= NOW, name
+            for package in order.packages:
+                assert order.create_time <= package.create_time <= package.update_time <= NOW

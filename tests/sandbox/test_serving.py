@@ -163,8 +163,8 @@ def test_the_command_prints_how_to_call_the_shop_and_stops_on_ctrl_c() -> None:
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         assert process.stdout is not None
         lines = iter(process.stdout.readline, "")
-        settings = itertools.takewhile(lambda line: "=" in line, lines)
-        environment = dict(line.strip().split("=", 1) for line in settings)
+        settings = itertools.takewhile(lambda line: line.startswith("export "), lines)
+        environment = dict(line.split()[1].split("=", 1) for line in settings)
 
         async def count() -> int | None:
             client = AsyncTikTokShop.from_env(
@@ -191,7 +191,8 @@ def test_the_command_serves_what_its_options_say(
     command.main(["--orders", "3"])
     printed = capsys.readouterr().out
     assert "Serving 3 orders" in printed
-    assert "TIKTOK_BASE_URL=http://127.0.0.1:" in printed
+    assert "export TIKTOK_BASE_URL=http://127.0.0.1:" in printed
+    assert "/_sandbox/" in printed
     assert len(served) == 1
 
 

@@ -228,8 +228,8 @@ def test_a_process_that_is_killed_loses_nothing_that_it_answered(path: Path) -> 
         with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
             assert process.stdout is not None
             lines = iter(process.stdout.readline, "")
-            settings = itertools.takewhile(lambda line: "=" in line, lines)
-            environment = dict(line.strip().split("=", 1) for line in settings)
+            settings = itertools.takewhile(lambda line: line.startswith("export "), lines)
+            environment = dict(line.split()[1].split("=", 1) for line in settings)
 
             async def call() -> Any:
                 async with AsyncTikTokShop(
@@ -275,14 +275,14 @@ class TestRefused:
     """A file that cannot be gone on from is refused, by name and with what to do, untouched."""
 
     def test_one_that_another_sandbox_has(self, path: Path) -> None:
-        with StateFile(path), pytest.raises(ValueError, match=r"shop\.db cannot be used: .*locked"):
+        with StateFile(path), pytest.raises(ValueError, match=r"shop\.db is in use by another"):
             StateFile(path)
         StateFile(path).close()
 
     def test_one_that_is_no_database(self, path: Path) -> None:
         path.write_text("a letter to grandmother, longer than the header of a database is\n" * 9)
         before = path.read_bytes()
-        with pytest.raises(ValueError, match=r"shop\.db is no state of a sandbox"):
+        with pytest.raises(ValueError, match=r"shop\.db is not a sandbox's state"):
             StateFile(path)
         assert path.read_bytes() == before
 
@@ -291,7 +291,7 @@ class TestRefused:
             other.execute("CREATE TABLE letters (line TEXT)")
         other.close()
         before = path.read_bytes()
-        with pytest.raises(ValueError, match=r"shop\.db is no state of a sandbox"):
+        with pytest.raises(ValueError, match=r"shop\.db is not a sandbox's state"):
             StateFile(path)
         assert path.read_bytes() == before
 
@@ -304,14 +304,14 @@ class TestRefused:
             StateFile(path)
 
     def test_one_in_a_folder_that_is_missing(self, path: Path) -> None:
-        with pytest.raises(ValueError, match=r"nowhere.shop\.db cannot be used"):
+        with pytest.raises(ValueError, match=r"nowhere.shop\.db cannot be created"):
             StateFile(path.parent / "nowhere" / "shop.db")
 
     def test_the_command_says_so(self, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         path.write_text("no database" * 99)
         with pytest.raises(SystemExit):
             command.main(["--state", str(path)])
-        assert "is no state of a sandbox" in capsys.readouterr().err
+        assert "is not a sandbox's state" in capsys.readouterr().err
 
 
 async def test_every_field_of_an_order_is_kept(path: Path) -> None:

@@ -177,7 +177,7 @@ VALID_CALLS: Mapping[str, Callable[[Shop, str], dict[str, Any]]] = {
         {"page_size": 2} if cancel_request(shop) else {}
     ),
     "return_refund.search_returns": lambda shop, _: (
-        {"page_size": 2} if return_request(shop) else {}
+        {"page_size": 10} if return_request(shop) else {}
     ),
 }
 """Operation -> what to call it with; what must be there for it is done to the shop before."""

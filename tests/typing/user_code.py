@@ -193,6 +193,9 @@ async def batches(client: AsyncTikTokShop, order_ids: Sequence[str]) -> None:
 
 def test_kit(mock: MockTikTokShop) -> None:
     mocked = mock.return_refund.cancel_order.respond({"cancel_id": "1"})
+    mocked.respond({"new": "1"}, unknown_fields=True).assert_not_called()
+    mock.assert_all_mocked()
+    MockTikTokShop(base_url="https://a.example", check_responses=False, patch_httpx=False)
     assert_type(mocked.calls, list[MockCall])
     mock.order.get_order_detail.side_effect = [{"orders": []}, RateLimitError("slow down")]
     assert_type(make(Order, status="UNPAID"), Order)

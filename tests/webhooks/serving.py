@@ -31,7 +31,7 @@ async def served(app: Any) -> AsyncIterator[str]:
             await serving
 
 
-def delivery(number: int = 1, event_type: Any = 1, **data: Any) -> bytes:
+def delivery(number: int | str = 1, event_type: Any = 1, **data: Any) -> bytes:
     """Return a body; the number is that of its notification and of its order."""
     return json.dumps(
         {

@@ -154,7 +154,7 @@ async def test_an_event_that_always_fails_is_a_dead_letter(
         assert "dead letters" in caplog.text
         assert await receiver.receive(*signed(delivery(1))) == 200
         is_broken = False
-        assert await store.replay("1") == 1
+        assert await store.replay(letter.key) == 1
         await is_settled(store)
         assert attempts == 4
     assert (await store.counts()).dead == 0

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from .._failures import reported_as
 from .._waiting import GRACE, to_the_end
 from ..errors import TikTokShopError
-from .lost_connections import is_aborted, is_lost
+from .lost_connections import is_aborted, is_lost, is_rejected
 
 MOST_IN_ONE = 500
 """Rows of a transaction."""
@@ -145,18 +145,26 @@ class GroupCommit(Generic[V]):
             self._refuse_all()
             await self._disconnect()
 
-    async def _carry_out(self, group: Sequence[Wish[V]]) -> None:
-        """Carry wishes out, and notify those who wait; repeat it if the connection is lost."""
+    async def _carry_out(self, group: Sequence[Wish[V]], repeated: bool = False) -> None:
+        """Carry wishes out, and notify those who wait; repeat it if the connection is lost.
+
+        If the database rejects a value, the group is halved until that wish alone fails.
+        """
         timer = asyncio.get_running_loop().time
-        until, pause, repeated = timer() + RECOVERY, MIN_PAUSE, False
+        until, pause = timer() + RECOVERY, MIN_PAUSE
         while group:
             try:
                 with reported_as(self._error, self._name, "a transaction"):
                     answers = await self._transaction(group, repeated)
             except TikTokShopError as error:
+                if len(group) > 1 and is_rejected(error.__cause__):
+                    middle = len(group) // 2
+                    await self._carry_out(group[:middle], repeated)
+                    await self._carry_out(group[middle:], repeated)
+                    return
                 await self._disconnect()
                 may_repeat = is_lost(error.__cause__) and timer() + pause < until
-                group = self._carried_out = self._left_after(error, group, may_repeat)
+                group = self._left_after(error, group, may_repeat)
                 if group:
                     await asyncio.sleep(pause)
                 pause, repeated = min(2 * pause, MAX_PAUSE), True

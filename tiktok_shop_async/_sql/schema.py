@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
-from sqlalchemy import Column, Connection, Integer, MetaData, Table, insert, inspect, select, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Integer,
+    MetaData,
+    Table,
+    insert,
+    inspect,
+    select,
+    text,
+    update,
+)
 
 from ..errors import TikTokShopError
 
@@ -37,6 +48,14 @@ def version_table(name: str, metadata: MetaData) -> Table:
         Column("id", Integer, primary_key=True, autoincrement=False),
         Column("version", Integer, nullable=False),
     )
+
+
+def add_column(connection: Connection, column: Column[Any]) -> None:
+    """Add a nullable column to a table, unless the table was created with it."""
+    table = column.table.name
+    if column.name not in {each["name"] for each in inspect(connection).get_columns(table)}:
+        kind = column.type.compile(connection.dialect)
+        connection.execute(text(f"ALTER TABLE {table} ADD COLUMN {column.name} {kind}"))
 
 
 class Schema(Generic[T]):

@@ -25,34 +25,35 @@ if TYPE_CHECKING:
     from .stores.sql import SQLTokenStore
     from .token import Token, UserType
 
-__all__ = [
-    "AuthEvent",
-    "AuthState",
-    "AuthorizationExpiring",
-    "AuthorizationResponse",
-    "Authorizations",
-    "AuthorizedShop",
-    "EncryptedTokenStore",
-    "MemoryTokenStore",
-    "ReauthorizationRequired",
-    "RedisTokenStore",
-    "RefreshFailed",
-    "SQLTokenStore",
-    "StateSigner",
-    "StoredValue",
-    "TikTokShopOAuth",
-    "Token",
-    "TokenNotStored",
-    "TokenRefreshed",
-    "TokenStore",
-    "UserType",
-    "parse_redirect",
-]
+    __all__ = [
+        "AuthEvent",
+        "AuthState",
+        "AuthorizationExpiring",
+        "AuthorizationResponse",
+        "Authorizations",
+        "AuthorizedShop",
+        "EncryptedTokenStore",
+        "MemoryTokenStore",
+        "ReauthorizationRequired",
+        "RedisTokenStore",
+        "RefreshFailed",
+        "SQLTokenStore",
+        "StateSigner",
+        "StoredValue",
+        "TikTokShopOAuth",
+        "Token",
+        "TokenNotStored",
+        "TokenRefreshed",
+        "TokenStore",
+        "UserType",
+        "parse_redirect",
+    ]
 
 _, __getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "AuthEvent": "events",
+        "AuthState": "state",
         "AuthorizationExpiring": "events",
         "AuthorizationResponse": "redirect",
         "Authorizations": "authorizations",

@@ -28,6 +28,7 @@ from ..errors import (
 )
 from .authorizations import Authorizations
 from .events import logger
+from .pending_cookies import PendingCookies
 from .redirect import parse_redirect
 from .state import AuthState
 from .state_signer import MAX_AGE, StateSigner
@@ -43,9 +44,6 @@ except ImportError as error:
         "the routes need a further package: pip install 'tiktok-shop-async[oauth]'",
         name=error.name,
     ) from error
-
-COOKIE = "tiktok_shop_authorization"
-"""Holds the nonce that ties an authorization to the browser that began it."""
 
 _HEADERS = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
 """The URL has a code and a state in it: they stay out of caches, and of other sites' logs."""
@@ -123,39 +121,37 @@ class OAuthRoutes:
         except InvalidArgumentError as error:
             return await self._failed(request, error)
         response = RedirectResponse(url, HTTPStatus.SEE_OTHER, _HEADERS)
-        response.set_cookie(
-            COOKIE,
-            nonce,
-            max_age=int(self._max_age),
-            secure=request.url.scheme == "https",
-            httponly=True,
-            samesite="lax",  # the platform's page leads here, so "strict" would lose it
-        )
+        PendingCookies(request).add(response, state, nonce, self._max_age)
         return response
 
     async def _callback(self, request: Request) -> Response:
+        state = request.query_params.get("state") or ""
         try:
-            authorized = await self._authorized(request)
+            # First of all: without it, nothing in the query is to be believed.
+            data = self._checked(request, state)
+        except StateError as error:
+            return _protected(await self._failed(request, error))
+        try:
+            authorized = await self._authorized(request, data)
         except TikTokShopError as error:
             response = await self._failed(request, error)
         else:
             response = await self._on_authorized(request, authorized)
-        for name, value in _HEADERS.items():
-            response.headers.setdefault(name, value)
-        response.delete_cookie(COOKIE)  # so the state is good for nothing any more
-        return response
+        PendingCookies(request).remove(response, state)
+        return _protected(response)
 
-    async def _authorized(self, request: Request) -> Authorized:
-        nonce = request.cookies.get(COOKIE)
-        if not nonce:
+    def _checked(self, request: Request, state: str) -> Any:
+        """Return the data of a state that this browser was given, and has not used yet."""
+        nonce = PendingCookies(request).nonce(state)
+        if state and not nonce:
             raise StateError(
-                "the browser has no cookie of an authorization that it began.",
+                "the browser has no cookie of this authorization.",
                 operation="oauth.check_state",
                 hint="Begin and end on the same host, within the time, and once.",
             )
-        # First of all: without it, nothing in the query is to be believed.
-        state = request.query_params.get("state")
-        data = self._signer.check(state, nonce=nonce, max_age=self._max_age)
+        return self._signer.check(state, nonce=nonce or "", max_age=self._max_age)
+
+    async def _authorized(self, request: Request, data: Any) -> Authorized:
         answer = parse_redirect(f"?{request.url.query}")
         oauth = self._authorizations.oauth
         if answer.app_key and answer.app_key != oauth.app_key:
@@ -210,6 +206,13 @@ async def explain(request: Request, error: TikTokShopError) -> Response:
         status_code=status,
         headers={**_HEADERS, "content-security-policy": "default-src 'none'"},
     )
+
+
+def _protected(response: Response) -> Response:
+    """Return a response with the headers that keep its URL private, unless it has its own."""
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
 
 
 def _only_get(path: str, endpoint: Callable[[Request], Awaitable[Response]]) -> Route:

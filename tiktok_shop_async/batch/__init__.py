@@ -20,29 +20,29 @@ if TYPE_CHECKING:
     from .run import Verdict, run_batch
     from .sql_journal import SQLJournal
 
-__all__ = [
-    "Batch",
-    "Busy",
-    "CancelOutcome",
-    "CancelReason",
-    "Claim",
-    "Journal",
-    "JournalSession",
-    "OrderLookup",
-    "OrderToCancel",
-    "Outcome",
-    "Progress",
-    "Record",
-    "Resolution",
-    "RichProgress",
-    "SQLJournal",
-    "Unfinished",
-    "Verdict",
-    "cancel_orders",
-    "drive",
-    "resolve_cancellation",
-    "run_batch",
-]
+    __all__ = [
+        "Batch",
+        "Busy",
+        "CancelOutcome",
+        "CancelReason",
+        "Claim",
+        "Journal",
+        "JournalSession",
+        "OrderLookup",
+        "OrderToCancel",
+        "Outcome",
+        "Progress",
+        "Record",
+        "Resolution",
+        "RichProgress",
+        "SQLJournal",
+        "Unfinished",
+        "Verdict",
+        "cancel_orders",
+        "drive",
+        "resolve_cancellation",
+        "run_batch",
+    ]
 
 _, __getattr__, __dir__ = lazy_exports(
     __name__,

@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from .rates import STARTING_RATES, FixedRate
     from .redis import RedisLimiter
 
-__all__ = [
-    "STARTING_RATES",
-    "EndpointClass",
-    "FixedRate",
-    "LearningLimiter",
-    "LimitKey",
-    "LimitedRate",
-    "Limiter",
-    "Permit",
-    "Priority",
-    "RedisLimiter",
-]
+    __all__ = [
+        "STARTING_RATES",
+        "EndpointClass",
+        "FixedRate",
+        "LearningLimiter",
+        "LimitKey",
+        "LimitedRate",
+        "Limiter",
+        "Permit",
+        "Priority",
+        "RedisLimiter",
+    ]
 
 _, __getattr__, __dir__ = lazy_exports(
     __name__,

@@ -37,7 +37,7 @@ from .refusals import Refusal
 from .server import Sandbox, run_sandbox
 from .shop import Shop
 from .spans import Spans
-from .state import StateFile
+from .state import StateFile, StateFileError
 from .webhooks import Delivery, Webhooks
 
 del starlette, uvicorn
@@ -71,6 +71,7 @@ __all__ = [
     "Shop",
     "Spans",
     "StateFile",
+    "StateFileError",
     "TokenRules",
     "UserType",
     "Webhooks",

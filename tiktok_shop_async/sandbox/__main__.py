@@ -6,47 +6,77 @@ import argparse
 import contextlib
 import gc
 import json
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NoReturn, TypeVar
 
 import uvicorn
 
 from . import (
-    DEMO_ACCESS_TOKEN,
-    DEMO_APP_KEY,
-    DEMO_APP_SECRET,
     DEMO_REDIRECT_URL,
-    DEMO_REFRESH_TOKEN,
-    DEMO_SECOND_SHOP_CIPHER,
-    DEMO_SERVICE_ID,
     DEMO_SHOP_CIPHER,
+    FaultKind,
     FaultRule,
     Faults,
     Limits,
     LimitSettings,
     StateFile,
+    StateFileError,
     create_app,
 )
-from .authorization import SELLER_PAGE
-from .server import base_url, listening, server_config
+from .bounds import check_number
+from .faults import EXAMPLE
+from .server import base_url, listening, server_config, url_of
+from .startup import banner, export_lines, listen_error
+from .subscriptions import is_web_address
 
 T = TypeVar("T")
+
+_MAX_ORDERS = 1_000_000
+_MAX_TIME_SCALE = 1000
+_LIMITS = '{"rates": {"write": {"per_second": 3, "burst": 5}}}'
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with 2, for wrong use."""
+        self.exit(2, f"{self.prog}: error: {message} (--help lists all options)\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Listen, print how to call the shop, and serve it."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    with contextlib.ExitStack() as open_files:
+    if options.print_env:
+        if not options.port:
+            parser.error("--print-env needs --port, the port of the sandbox")
+        print(*export_lines(url_of(options.host, options.port)), sep="\n")
+        return
+    try:
+        with contextlib.suppress(KeyboardInterrupt), _interrupted_by_sigterm():
+            _serve(options)
+    except StateFileError as error:
+        reason = str(error)
+    except _ListenError as error:
+        reason = str(error)
+    else:
+        return
+    parser.exit(1, f"{parser.prog}: error: {reason}\n")
+
+
+class _ListenError(Exception):
+    """A port that cannot be listened on, and what to do about it."""
+
+
+def _serve(options: argparse.Namespace) -> None:
+    with contextlib.ExitStack() as resources:
         try:
-            state = open_files.enter_context(StateFile(options.state)) if options.state else None
-        except ValueError as error:
-            parser.error(str(error))
-        _serve(options, state)
-
-
-def _serve(options: argparse.Namespace, state: StateFile | None) -> None:
-    with listening(host=options.host, port=options.port) as listener:
+            listener = resources.enter_context(listening(host=options.host, port=options.port))
+        except (OSError, UnicodeError) as error:
+            raise _ListenError(listen_error(error, options.host, options.port)) from error
+        state = resources.enter_context(StateFile(options.state)) if options.state else None
         app = create_app(
             orders=options.orders,
             seed=options.seed,
@@ -56,37 +86,53 @@ def _serve(options: argparse.Namespace, state: StateFile | None) -> None:
             webhook_url=options.webhook_url,
             webhook_time_scale=options.webhook_time_scale,
             state=state,
+            allowed_hosts=(options.host, *options.allow_host),
         )
         # All orders are there to stay: looking for garbage among them would only hold calls up.
         gc.collect()
         gc.freeze()
-        # As lines that a shell or AsyncTikTokShop.from_env() can take as they are.
-        for name, value in {
-            "TIKTOK_BASE_URL": base_url(listener),
-            "TIKTOK_APP_KEY": DEMO_APP_KEY,
-            "TIKTOK_APP_SECRET": DEMO_APP_SECRET,
-            "TIKTOK_ACCESS_TOKEN": DEMO_ACCESS_TOKEN,
-            "TIKTOK_SHOP_CIPHER": DEMO_SHOP_CIPHER,
-            "TIKTOK_SECOND_SHOP_CIPHER": DEMO_SECOND_SHOP_CIPHER,
-            "TIKTOK_REFRESH_TOKEN": DEMO_REFRESH_TOKEN,
-            "TIKTOK_SERVICE_ID": DEMO_SERVICE_ID,
-        }.items():
-            print(f"{name}={value}")
         orders = len(app.state.market.shops[DEMO_SHOP_CIPHER].orders)
-        print(f"Serving {orders} orders; press Ctrl+C to stop.")
-        page = f"{base_url(listener)}{SELLER_PAGE}?service_id={DEMO_SERVICE_ID}&state=any"
-        print(f"Authorize at {page}, which leads to {options.redirect_url}", flush=True)
-        with contextlib.suppress(KeyboardInterrupt):
-            uvicorn.Server(server_config(app)).run(sockets=[listener])
+        lines = banner(base_url(listener), orders, options.redirect_url)
+        print(*lines, sep="\n", flush=True)
+        uvicorn.Server(server_config(app)).run(sockets=[listener])
+
+
+@contextlib.contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl+C does, so that files are closed."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m tiktok_shop_async.sandbox", description="Serve a local TikTok Shop."
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one (%(default)s)")
-    parser.add_argument("--orders", type=int, default=300, help="how many to seed (%(default)s)")
+    parser.add_argument(
+        "--port", type=_integer(0, 65535), default=0, help="0 takes a free one (%(default)s)"
+    )
+    parser.add_argument(
+        "--allow-host",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="another host name to be called by, as in Docker Compose; may be given again",
+    )
+    parser.add_argument(
+        "--print-env",
+        action="store_true",
+        help="print the lines for a shell alone, and end: for the sandbox on --host and --port",
+    )
+    parser.add_argument(
+        "--orders",
+        type=_integer(0, _MAX_ORDERS),
+        default=300,
+        help="how many to seed (%(default)s)",
+    )
     parser.add_argument("--seed", type=int, default=1, help="which ones (%(default)s)")
     parser.add_argument("--state", metavar="FILE", help="go on from this file, and keep all in it")
     parser.add_argument(
@@ -94,33 +140,70 @@ def _parser() -> argparse.ArgumentParser:
         metavar="JSON",
         action="append",
         default=[],
-        type=_from(FaultRule.from_json),
-        help='a rule, as in {"kind": "throttled", "every": 10}; may be given again',
+        type=_from(FaultRule.from_json, f"{EXAMPLE}; kinds: {', '.join(FaultKind)}"),
+        help=f"a rule, as in {EXAMPLE}; may be given again",
     )
     parser.add_argument(
         "--limits",
         metavar="JSON",
-        type=_from(LimitSettings.from_json),
-        help='rates and quota, as in {"rates": {"write": {"per_second": 3, "burst": 5}}}',
+        type=_from(LimitSettings.from_json, _LIMITS),
+        help=f"rates and quota, as in {_LIMITS}",
     )
     parser.add_argument(
-        "--redirect-url", default=DEMO_REDIRECT_URL, help="end of an authorization (%(default)s)"
+        "--redirect-url",
+        type=_url,
+        default=DEMO_REDIRECT_URL,
+        help="end of an authorization (%(default)s)",
     )
-    parser.add_argument("--webhook-url", help="gets every webhook, without a subscription")
     parser.add_argument(
-        "--webhook-time-scale", type=float, default=1.0, help="of waits between attempts"
+        "--webhook-url", type=_url, help="gets every webhook, without a subscription"
+    )
+    parser.add_argument(
+        "--webhook-time-scale", type=_time_scale, default=1.0, help="of waits between attempts"
     )
     return parser
 
 
-def _from(read: Callable[[Any], T]) -> Callable[[str], T]:
-    """Return what reads an argument that is JSON."""
+def _integer(low: int, high: int) -> Callable[[str], int]:
+    """Return what reads an argument that is a number within bounds."""
+
+    def value(text: str) -> int:
+        number = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else -1
+        if not low <= number <= high:
+            raise argparse.ArgumentTypeError(f"must be an integer from {low} to {high}")
+        return number
+
+    return value
+
+
+def _time_scale(text: str) -> float:
+    try:
+        check_number(scale := float(text), "it", 0, _MAX_TIME_SCALE)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to {_MAX_TIME_SCALE}") from None
+    return scale
+
+
+def _url(text: str) -> str:
+    if not is_web_address(text):
+        raise argparse.ArgumentTypeError("must be a URL such as http://127.0.0.1:8000/path")
+    return text
+
+
+def _from(read: Callable[[Any], T], accepted: str) -> Callable[[str], T]:
+    """Return what reads an argument that is JSON of the ``accepted`` form."""
 
     def value(document: str) -> T:
         try:
-            return read(json.loads(document))
+            parsed = json.loads(document)
+        except (ValueError, RecursionError):
+            problem = f"{document[:80]!a} is not JSON"
+            raise argparse.ArgumentTypeError(f"{problem}. Accepted: {accepted}") from None
+        try:
+            return read(parsed)
         except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from error
+            problem = str(error).rstrip(".")
+            raise argparse.ArgumentTypeError(f"{problem}. Accepted: {accepted}") from error
 
     return value
 

@@ -5,48 +5,45 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import json
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qsl
 
 import httpx
 import msgspec
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount
 from starlette.routing import Route as PageRoute
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..clock import movable, sleep_by
 from .authorization import authorization_routes
 from .console import console_routes
-from .control import SameOriginOnly, control_routes
+from .control import control_routes
 from .demo import DEMO_REDIRECT_URL, demo_market
 from .faults import FaultRule, Faults
 from .firing import firing_routes
 from .gateway import AdmittedCall, Gateway, Received
+from .json_input import encodable
 from .limits import Limits
 from .market import Market
 from .mishaps import Sleep, carry_out, deliver, too_many
 from .plays import play
-from .refusals import INTERNAL_ERROR, TOO_LARGE, Refusal
+from .receiving import headers_of, path_of, query_pairs_of, read_body
+from .refusals import INTERNAL_ERROR, Refusal
 from .request_log import LoggedRequest
-from .routes import Route, find_route
+from .routes import find_route
+from .site_protection import AllowedHosts, SameOriginOnly
 from .spans import Spans
 from .state import SaveBeforeAnswer, StateFile
 from .webhooks import Webhooks
 from .workbench import Workbench
-
-MEGABYTE = 1024 * 1024
-LARGEST_BODY = {None: MEGABYTE, "json": 4 * MEGABYTE, "multipart": 110 * MEGABYTE}
-"""Kind of body -> the most bytes of one; our choice, but room for the largest video."""
 
 
 def create_app(
@@ -66,6 +63,7 @@ def create_app(
     webhook_sleep: Sleep | None = None,
     webhook_transport: httpx.AsyncBaseTransport | None = None,
     state: StateFile | None = None,
+    allowed_hosts: Iterable[str] = (),
 ) -> Starlette:
     """Return a shop on its own, with the demo's credentials and its state in memory.
 
@@ -87,6 +85,8 @@ def create_app(
         webhook_transport: What webhooks are sent through, such as `httpx.ASGITransport`.
         state: Keeps the state in a file as well. The caller opens and closes it; where it has a
             state already, ``market``, ``orders`` and ``seed`` say only what a reset returns to.
+        allowed_hosts: Names that a Host header may have, besides loopback ones and the address at
+            which the server was reached.
     """
     if market is None:
         clock = movable(clock)
@@ -121,11 +121,16 @@ def create_app(
     )
     routes: list[Mount | PageRoute] = [
         tools,
+        PageRoute("/", _Home(shopfront)),
         *authorization_routes(bench, shopfront.envelope, shopfront.sleep),
     ]
     app = Starlette(
         routes=routes,
-        middleware=[*saving, Middleware(_StraightToShopfront, shopfront=shopfront, routes=routes)],
+        middleware=[
+            Middleware(AllowedHosts, names=allowed_hosts),
+            *saving,
+            Middleware(_StraightToShopfront, shopfront=shopfront, routes=routes),
+        ],
         exception_handlers={Exception: shopfront.internal_error},
         lifespan=_lifespan(bench),
     )
@@ -166,8 +171,21 @@ class _StraightToShopfront:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lead a request to what may know its path."""
-        is_call = scope["type"] == "http" and _start(_path(scope)) not in self._starts
+        is_call = scope["type"] == "http" and _start(path_of(scope)) not in self._starts
         await (self._shopfront if is_call else self._app)(scope, receive, send)
+
+
+class _Home:
+    """Leads a browser to the console; whatever has a query is a call to a path that is unknown."""
+
+    def __init__(self, shopfront: ASGIApp) -> None:
+        self._shopfront = shopfront
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        is_visit = scope["method"] in ("GET", "HEAD") and not scope["query_string"]
+        console = RedirectResponse(f"{scope.get('root_path', '')}/_sandbox/")
+        await (console if is_visit else self._shopfront)(scope, receive, send)
 
 
 def _start(path: str) -> str:
@@ -192,7 +210,7 @@ class Shopfront:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         started = time.perf_counter()
-        entry = self._bench.requests.open(scope["method"], _path(scope), self._clock())
+        entry = self._bench.requests.open(scope["method"], path_of(scope), self._clock())
         try:
             response, rule = await self._answer(scope, receive, entry)
             if response is None:
@@ -218,19 +236,15 @@ class Shopfront:
         received: Received | None = None
         rule: FaultRule | None = None
         try:
-            path = _path(scope)
+            path = path_of(scope)
             route = find_route(scope["method"], path)
             entry.operation = route.operation.id
-            headers = _headers(scope)
-            body = await _read(receive, headers, route)
+            headers = headers_of(scope)
+            body = await read_body(receive, headers, route.operation.body)
             if body is None:
                 return None, None
-            pairs = parse_qsl(
-                scope["query_string"].decode("utf-8", "surrogateescape"),
-                keep_blank_values=True,
-                errors="surrogateescape",
-            )
-            received = Received(path, pairs, headers, body)
+            pairs = query_pairs_of(scope)
+            received = Received(path, pairs, headers, body, entry.remarks)
             call = self._gateway.admit(received, route)
             entry.note_request(pairs, received.signed_body, call.query["sign"])
             rule = self._strike(call)
@@ -272,53 +286,15 @@ class Shopfront:
     ) -> Response:
         """Return an answer."""
         request_id = f"{int(self._clock())}{next(self._numbers):010X}"
-        envelope = {"code": code, "message": message, "request_id": request_id, "data": data}
+        envelope = {
+            "code": code,
+            "message": encodable(message),  # it may repeat what a request had
+            "request_id": request_id,
+            "data": data,
+        }
         return Response(
-            _json(envelope),
+            msgspec.json.encode(envelope),
             status_code=http_status,
             headers={"x-tts-logid": request_id},
             media_type="application/json",
         )
-
-
-def _json(envelope: Mapping[str, Any]) -> bytes:
-    try:
-        return msgspec.json.encode(envelope)
-    except UnicodeEncodeError:  # half a surrogate pair, out of a request: only escapes can write it
-        return json.dumps(envelope).encode()
-
-
-def _path(scope: Scope) -> str:
-    path: str = scope["path"]
-    return path
-
-
-def _headers(scope: Scope) -> dict[str, str]:
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-
-
-async def _read(receive: Receive, headers: Mapping[str, str], route: Route) -> bytes | None:
-    largest = LARGEST_BODY[route.operation.body]
-    announced = headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > largest:
-        raise _too_large(largest)
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        message: Message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
-        if size > largest:
-            raise _too_large(largest)
-        if not message.get("more_body", False):
-            return b"".join(chunks)
-
-
-def _too_large(largest: int) -> Refusal:
-    return Refusal(
-        TOO_LARGE,
-        f"The body is larger than {largest // MEGABYTE} MB.",
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    )

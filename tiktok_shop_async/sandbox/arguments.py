@@ -38,16 +38,6 @@ class Arguments:
         value: int | None = self.values.get(name)
         return value
 
-    def number_between(self, name: str, low: int, high: int, default: int) -> int:
-        """Return a number of the query, where all is text, within bounds."""
-        text = self.text(name)
-        if text is None:
-            return default
-        value = digits(text)
-        if value is None or not low <= value <= high:
-            raise invalid(f"The parameter {self.path}{name} must be from {low} to {high}.")
-        return value
-
     def choice(self, name: str, choices: Collection[str], default: str) -> str:
         """Return one of some texts."""
         value = self.text(name) or default

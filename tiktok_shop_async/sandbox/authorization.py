@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import attrs
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -22,6 +23,7 @@ from .market import App, Market
 from .mishaps import Sleep, carry_out, deliver
 from .refusals import Refusal, invalid
 from .scopes import all_scopes
+from .site_protection import SameOriginOnly
 from .tokens import UserType
 from .workbench import Workbench
 
@@ -46,8 +48,15 @@ def authorization_routes(bench: Workbench, envelope: Envelope, sleep: Sleep) -> 
         _TokenEndpoint(bench, envelope, sleep, grant_type) for grant_type in _GRANT_TYPES
     ]
     return [
-        Route(SELLER_PAGE, pages.answer, methods=["GET", "POST"]),
-        Route(CREATOR_PAGE, pages.answer, methods=["GET", "POST"]),
+        *(
+            Route(
+                path,
+                pages.answer,
+                methods=["GET", "POST"],
+                middleware=[Middleware(SameOriginOnly)],
+            )
+            for path in (SELLER_PAGE, CREATOR_PAGE)
+        ),
         Route(EXCHANGE, exchange, methods=["GET"]),
         Route(REFRESH, refresh, methods=["GET"]),
     ]

@@ -40,7 +40,7 @@ def search_cancellations(call: AdmittedCall, _: Market) -> Data:
     }
     found = in_lists(_candidates(shop, body.texts("order_ids")), body, read)
     found = within_times(found, body)
-    page = page_of(found, Arguments(call.query), largest=50, default_size=10, default_order="ASC")
+    page = page_of(found, call, default_order="ASC")
     return {
         "cancellations": [
             cancellation_document(cancellation, shop, call.version) for cancellation in page.items

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import functools
 import heapq
-import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPStatus
 from operator import attrgetter
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
+from .arguments import digits
+from .bounds import check_number
+from .control_input import BodyTooLargeError, json_body, json_object, query_number
 from .faults import FaultRule
+from .json_input import shortened
 from .limits import LimitSettings
 from .orders import Order
 from .shop import Shop
 from .workbench import Workbench
+
+END_OF_TIME = 4_102_444_800
+"""The year 2100, to which the clock can be moved: times stay readable as dates and as integers."""
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -33,7 +37,7 @@ def control_routes(bench: Workbench) -> list[Route]:
         ("GET", "/faults", control.get_faults),
         ("POST", "/faults", control.add_fault),
         ("DELETE", "/faults", control.clear_faults),
-        ("DELETE", "/faults/{id:int}", control.remove_fault),
+        ("DELETE", "/faults/{id}", control.remove_fault),
         ("GET", "/limits", control.get_limits),
         ("POST", "/limits", control.set_limits),
         ("DELETE", "/limits", control.clear_limits),
@@ -43,24 +47,7 @@ def control_routes(bench: Workbench) -> list[Route]:
         ("POST", "/clock", control.move_clock),
         ("POST", "/reset", control.reset),
     ]
-    return [Route(path, _explained(endpoint), methods=[method]) for method, path, endpoint in table]
-
-
-class SameOriginOnly:
-    """Keeps other sites' pages, open in the same browser, from working on the sandbox."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse a request that a browser sends for another site."""
-        headers = Request(scope).headers
-        origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != headers.get("host"):
-            refusal = _error("the request comes from another site", HTTPStatus.FORBIDDEN)
-            await refusal(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
+    return [Route(path, explained(endpoint), methods=[method]) for method, path, endpoint in table]
 
 
 class _Control:
@@ -71,7 +58,7 @@ class _Control:
         return JSONResponse({"faults": self._bench.faults.as_json()})
 
     async def add_fault(self, request: Request) -> Response:
-        fault = self._bench.faults.add(FaultRule.from_json(await _json(request)))
+        fault = self._bench.faults.add(FaultRule.from_json(await json_body(request)))
         return JSONResponse({"id": fault.id, **fault.rule.as_json()}, HTTPStatus.CREATED)
 
     async def clear_faults(self, _: Request) -> Response:
@@ -79,18 +66,18 @@ class _Control:
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
     async def remove_fault(self, request: Request) -> Response:
-        number = request.path_params["id"]
+        text = request.path_params["id"]
         try:
-            self._bench.faults.remove(number)
+            self._bench.faults.remove(digits(text) or 0)  # ids begin at 1
         except KeyError:
-            return _error(f"no fault {number} is in force", HTTPStatus.NOT_FOUND)
+            return _error(f"no fault {shortened(text)} is in force", HTTPStatus.NOT_FOUND)
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
     async def get_limits(self, _: Request) -> Response:
         return JSONResponse(self._bench.limits.settings.as_json())
 
     async def set_limits(self, request: Request) -> Response:
-        self._bench.limits.set(LimitSettings.from_json(await _json(request)))
+        self._bench.limits.set(LimitSettings.from_json(await json_body(request)))
         return await self.get_limits(request)
 
     async def clear_limits(self, _: Request) -> Response:
@@ -98,11 +85,11 @@ class _Control:
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
     async def get_requests(self, request: Request) -> Response:
-        entries = self._bench.requests.after(_number(request, "after", 0))
+        entries = self._bench.requests.after(query_number(request, "after", 0))
         return JSONResponse({"requests": [entry.as_json() for entry in entries]})
 
     async def get_orders(self, request: Request) -> Response:
-        status, limit = request.query_params.get("status"), _number(request, "limit", 100)
+        status, limit = request.query_params.get("status"), query_number(request, "limit", 100)
         return JSONResponse(
             {
                 "shops": [
@@ -121,10 +108,9 @@ class _Control:
         return JSONResponse({"now": self._bench.clock()})
 
     async def move_clock(self, request: Request) -> Response:
-        document = await _json(request)
-        seconds = document.get("advance") if isinstance(document, dict) else None
-        if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
-            raise ValueError('seconds to advance are needed: {"advance": 60}')
+        document = await json_object(request, ("advance",), '{"advance": 60}')
+        seconds: Any = document.get("advance")
+        check_number(seconds, "advance", 0, max(0.0, END_OF_TIME - self._bench.clock()))
         self._bench.move_clock(seconds)
         return await self.get_clock(request)
 
@@ -159,7 +145,7 @@ def order_summary(order: Order) -> dict[str, Any]:
     }
 
 
-def _explained(endpoint: Endpoint) -> Endpoint:
+def explained(endpoint: Endpoint) -> Endpoint:
     """Answer with what is wrong where an endpoint raises."""
 
     @functools.wraps(endpoint)
@@ -168,6 +154,8 @@ def _explained(endpoint: Endpoint) -> Endpoint:
             return await endpoint(request)
         except LookupError as error:
             return _error(str(error.args[0]), HTTPStatus.CONFLICT)
+        except BodyTooLargeError as error:
+            return _error(str(error), HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         except ValueError as error:
             return _error(str(error.args[0]), HTTPStatus.BAD_REQUEST)
 
@@ -176,19 +164,3 @@ def _explained(endpoint: Endpoint) -> Endpoint:
 
 def _error(reason: str, status: HTTPStatus) -> Response:
     return JSONResponse({"error": reason}, status)
-
-
-async def _json(request: Request) -> Any:
-    try:
-        return json.loads(await request.body())
-    except (ValueError, RecursionError):
-        raise ValueError("the body is no JSON") from None
-
-
-def _number(request: Request, name: str, default: int) -> int:
-    text = request.query_params.get(name)
-    if text is None:
-        return default
-    if not (text.isdecimal() and text.isascii()):
-        raise ValueError(f"{name} is a whole number")
-    return int(text)

@@ -12,7 +12,12 @@ from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 import attrs
-from attrs.validators import and_, ge, gt, in_, instance_of, le, optional
+from attrs.validators import in_, instance_of
+
+from .bounds import between
+
+from ..resources._lookup import did_you_mean
+from .fault_names import check_operation, problem_with_options, shown
 
 
 class FaultKind(StrEnum):
@@ -54,14 +59,19 @@ _EITHER = {FaultKind.INTERNAL_ERROR, FaultKind.UNAVAILABLE, FaultKind.HTML_PAGE}
 _UNANSWERED = {FaultKind.RESET_BEFORE, FaultKind.RESET_AFTER, FaultKind.LOST_ANSWER}
 _WITH_SECONDS = {FaultKind.SLOW_HEADERS, FaultKind.SLOW_BODY}
 
-_count = optional(and_(instance_of(int), ge(1)))
+_MAX_COUNT = 2**53
+_MAX_SECONDS = 10 * 365 * 24 * 3600
+_count = between(1, _MAX_COUNT, whole=True, optional=True)
 
 
 def _kind(value: str) -> FaultKind:
     try:
         return FaultKind(value)
     except ValueError:
-        raise ValueError(f"there is no fault {value!r}; there are {', '.join(FaultKind)}") from None
+        raise ValueError(
+            f"kind must be one of {', '.join(FaultKind)}, not {shown(value)}."
+            f"{did_you_mean(str(value), FaultKind)}"
+        ) from None
 
 
 @attrs.frozen
@@ -73,29 +83,27 @@ class FaultRule:
     """
 
     kind: FaultKind = attrs.field(converter=_kind)
-    operation: str = attrs.field(default="*", kw_only=True, validator=instance_of(str))
+    operation: str = attrs.field(default="*", kw_only=True, validator=check_operation)
     """An operation's id, or a pattern like ``order.*``."""
     nth: int | None = attrs.field(default=None, kw_only=True, validator=_count)
     """Only this one of the calls that fit ``operation``; the first is 1."""
     every: int | None = attrs.field(default=None, kw_only=True, validator=_count)
     """Each so-many-eth of them."""
-    probability: float = attrs.field(
-        default=1.0, kw_only=True, validator=[instance_of((int, float)), ge(0), le(1)]
-    )
+    probability: float = attrs.field(default=1.0, kw_only=True, validator=between(0, 1))
     times: int | None = attrs.field(default=None, kw_only=True, validator=_count)
     """How often to strike at most."""
     seed: int = attrs.field(default=0, kw_only=True, validator=instance_of(int))
     """Decides, with ``probability``, which calls are struck: the same ones in each run."""
     retry_after: int | None = attrs.field(
-        default=None, kw_only=True, validator=optional(and_(instance_of(int), ge(0)))
+        default=None,
+        kw_only=True,
+        validator=between(0, _MAX_SECONDS, whole=True, optional=True),
     )
     """Seconds for the header Retry-After; None leaves it out."""
     retry_after_as: Literal["seconds", "date"] = attrs.field(
         default="seconds", kw_only=True, validator=in_(("seconds", "date"))
     )
-    seconds: float = attrs.field(
-        default=1.0, kw_only=True, validator=[instance_of((int, float)), gt(0)]
-    )
+    seconds: float = attrs.field(default=1.0, kw_only=True, validator=between(0.001, _MAX_SECONDS))
     """How long the slow kinds take."""
     after_processing: bool = attrs.field(default=False, kw_only=True, validator=instance_of(bool))
     """Whether a call took effect before ``internal_error``, ``unavailable`` or ``html_page``."""
@@ -110,10 +118,11 @@ class FaultRule:
     def from_json(cls, document: Any) -> FaultRule:
         """Return the rule of a JSON object; `ValueError` says what is wrong with it."""
         if not isinstance(document, dict):
-            raise ValueError("a rule is a JSON object")
-        unknown = document.keys() - {field.name for field in attrs.fields(cls)}
-        if unknown:
-            raise ValueError(f"a rule has no {', '.join(sorted(unknown))}")
+            raise ValueError(f"a rule must be a JSON object such as {EXAMPLE}")
+        if problem := problem_with_options(document, _OPTIONS):
+            raise ValueError(problem)
+        if "kind" not in document:
+            raise ValueError(f"a rule must have a kind: one of {', '.join(FaultKind)}")
         try:
             return cls(**document)
         except TypeError as error:
@@ -148,6 +157,11 @@ class FaultRule:
     def fits(self, operation: str) -> bool:
         """Return whether the rule is about an operation."""
         return fnmatchcase(operation, self.operation)
+
+
+EXAMPLE = '{"kind": "throttled", "every": 10}'
+"""A rule as JSON, for errors and help."""
+_OPTIONS = [field.name for field in attrs.fields(FaultRule)]
 
 
 @attrs.define(eq=False)
@@ -199,9 +213,21 @@ class Faults:
         return len(self._active)
 
     def add(self, rule: FaultRule | str, **options: Any) -> ActiveFault:
-        """Put a rule in force, behind those that are: ``add("throttled", nth=2)``."""
+        """Put a rule in force, behind those that are: ``add("throttled", nth=2)``.
+
+        Raise `TypeError` for an unknown option, and `ValueError` for an unknown kind or operation
+        and for a value that is not accepted.
+        """
         if isinstance(rule, str):
+            if problem := problem_with_options(options, _OPTIONS):
+                raise TypeError(problem)
             rule = FaultRule(_kind(rule), **options)
+        elif not isinstance(rule, FaultRule):
+            raise TypeError(f"rule must be a FaultRule or a kind of fault, not {shown(rule)}")
+        elif options:
+            raise TypeError(
+                f"{', '.join(options)} would have no effect: set options in the FaultRule."
+            )
         self._last_id += 1
         return self._active.setdefault(self._last_id, ActiveFault(self._last_id, rule))
 

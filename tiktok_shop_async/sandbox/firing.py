@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from http import HTTPStatus
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from .control import explained
+from .control_input import json_object
+from .json_input import shortened
 from .webhooks import Delivery, Webhooks
+
+_MAX_ID = 255
 
 
 def firing_routes(webhooks: Webhooks) -> list[Route]:
@@ -20,29 +23,33 @@ def firing_routes(webhooks: Webhooks) -> list[Route]:
     """
 
     async def answer(request: Request) -> Response:
-        if request.method == "GET":
-            deliveries = list(webhooks.deliveries)
-        else:
-            try:
-                deliveries = _fire(webhooks, request, await request.body())
-            except ValueError as error:
-                return JSONResponse({"error": str(error)}, HTTPStatus.BAD_REQUEST)
+        is_post = request.method == "POST"
+        deliveries = await _fire(webhooks, request) if is_post else webhooks.deliveries
         return JSONResponse({"deliveries": [_document(delivery) for delivery in deliveries]})
 
-    return [Route("/events", answer, methods=["GET", "POST"])]
+    return [Route("/events", explained(answer), methods=["GET", "POST"])]
 
 
-def _fire(webhooks: Webhooks, request: Request, content: bytes) -> list[Delivery]:
+async def _fire(webhooks: Webhooks, request: Request) -> list[Delivery]:
     # A page of another site cannot send this type without being asked for leave first.
-    if request.headers.get("content-type", "").partition(";")[0] != "application/json":
-        raise ValueError("application/json is needed")
-    body = json.loads(content)
-    if not isinstance(body, dict) or not isinstance(body.get("type"), int | str):
-        raise ValueError('a JSON object with a "type" is needed')
-    data, shop_id = body.get("data"), body.get("shop_id")
-    if not isinstance(data, dict | None) or not isinstance(shop_id, str | None):
-        raise ValueError("data must be an object, shop_id a string")
-    return webhooks.fire(body["type"], data, shop_id=shop_id)
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != "application/json":
+        raise ValueError(
+            f"the content type must be application/json, not {shortened(content_type)}"
+        )
+    body = await json_object(request, ("type", "data", "shop_id"), '{"type": 1, "data": {}}')
+    event_type, data, shop_id = body.get("type"), body.get("data"), body.get("shop_id")
+    if not isinstance(event_type, int | str) or isinstance(event_type, bool):
+        raise ValueError(
+            f"type must be the number or name of an event, not {shortened(event_type)}"
+        )
+    if not isinstance(data, dict | None):
+        raise ValueError(f"data must be an object, not {shortened(data)}")
+    if not isinstance(shop_id, str | None) or len(shop_id or "") > _MAX_ID:
+        raise ValueError(
+            f"shop_id must be a string of at most {_MAX_ID} characters, not {shortened(shop_id)}"
+        )
+    return webhooks.fire(event_type, data, shop_id=shop_id)
 
 
 def _document(delivery: Delivery) -> dict[str, Any]:

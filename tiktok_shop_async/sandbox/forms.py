@@ -9,6 +9,7 @@ from http import HTTPStatus
 
 import attrs
 
+from .json_input import encodable
 from .refusals import UNREADABLE_BODY, Refusal
 
 
@@ -26,15 +27,18 @@ def parse_form(
     """Return the texts and the files of a form by their names."""
     texts: dict[str, str] = {}
     files: dict[str, UploadedFile] = {}
-    for headers, content in _parts(_boundary(content_type), body):
-        name = headers.get_param("name", header="content-disposition")
-        filename = headers.get_filename()
-        if not isinstance(name, str):
-            raise _unreadable()
-        if filename is None:
-            texts[name] = content.decode("utf-8", "replace")
-        else:
-            files[name] = UploadedFile(filename, content)
+    try:
+        for headers, content in _parts(_boundary(content_type), body):
+            name = headers.get_param("name", header="content-disposition")
+            filename = headers.get_filename()
+            if not isinstance(name, str):
+                raise _unreadable()
+            if filename is None:
+                texts[encodable(name)] = content.decode("utf-8", "replace")
+            else:
+                files[encodable(name)] = UploadedFile(encodable(filename), content)
+    except ValueError:  # a parameter in an encoding that does not fit its bytes
+        raise _unreadable() from None
     return texts, files
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from http import HTTPStatus
@@ -14,12 +13,13 @@ from ..pipeline.operation import Operation
 from . import refusals
 from .arguments import digits
 from .forms import UploadedFile, parse_form
+from .json_input import encodable, read_json, shortened
 from .market import AccessToken, App, Market
 from .refusals import Refusal, invalid
 from .routes import Route
 from .scopes import scope_of, user_type_of
 from .shop import Shop
-from .validation import check_arguments
+from .validation import check_arguments, check_query, query_fields
 
 OLDEST = 5 * 60
 NEWEST = 30
@@ -28,6 +28,14 @@ NEWEST = 30
 TOKEN_HEADER = "x-tts-access-token"  # noqa: S105  the header's name
 CIPHERS = ("shop_cipher", "category_asset_cipher")
 
+IGNORED_PARAMETERS: Mapping[str, str] = {
+    "access_token": f"the token is read from the header {TOKEN_HEADER}",
+    "shop_id": "a shop is chosen by its cipher",
+    "version": "the version is read from the path",
+}
+"""Query parameters of older API versions, which published clients still send -> why not used."""
+
+_COMMON_PARAMETERS = frozenset({"app_key", "timestamp", "sign", *CIPHERS, *IGNORED_PARAMETERS})
 _CONTENT_TYPES = {"json": "application/json", "multipart": "multipart/form-data"}
 
 
@@ -39,6 +47,8 @@ class Received:
     query_pairs: list[tuple[str, str]]
     headers: Mapping[str, str]
     body: bytes
+    remarks: list[str] = attrs.field(factory=list)
+    """What was accepted although it is not right, for the log."""
 
     @cached_property
     def content_type(self) -> str:
@@ -79,19 +89,21 @@ class Gateway:
         needed to check anything, then who calls, then what is asked.
         """
         operation = route.operation
-        query = _unrepeated(received.query_pairs)
-        app = self._app(query)
-        self._check_timestamp(query)
+        signed_query = _unrepeated(received.query_pairs)
+        app = self._app(signed_query)
+        self._check_timestamp(signed_query)
         token_value = _token_header(received)
-        _check_signature(app, received, query)
+        _check_signature(app, received, signed_query)
+        query = _without_ignored(signed_query, operation, route.version, received.remarks)
         token = self._token(token_value, app, operation)
         shop = self._shop(query, operation, token)
         body, files = _read_body(received, operation)
-        check_arguments(operation, route.version, query, body, files)
+        check_query(operation, route.version, query, _COMMON_PARAMETERS)
+        check_arguments(operation, route.version, body, files)
         return AdmittedCall(
             operation=operation,
             version=route.version,
-            path_params=route.path_params,
+            path_params={name: encodable(text) for name, text in route.path_params.items()},
             query=query,
             body=body,
             files=files,
@@ -147,7 +159,7 @@ class Gateway:
         self, query: Mapping[str, str], operation: Operation, token: AccessToken
     ) -> Shop | None:
         for name in CIPHERS:
-            if name in query and name != operation.cipher:
+            if query.get(name) and name != operation.cipher:
                 raise invalid(f"Unexpected parameter {name}: this operation takes none.")
         if operation.cipher is None:
             return None
@@ -180,6 +192,20 @@ def _unrepeated(pairs: list[tuple[str, str]]) -> dict[str, str]:
             f"The parameter {repeated} is repeated; a list is one value joined by commas."
         )
     return query
+
+
+def _without_ignored(
+    query: Mapping[str, str], operation: Operation, version: str, remarks: list[str]
+) -> dict[str, str]:
+    """Return the query as encodable text, without parameters that only older versions had."""
+    known = query_fields(operation.id, version)
+    kept = {}
+    for name, value in query.items():
+        if name in IGNORED_PARAMETERS and name not in known:
+            remarks.append(f"The query parameter {name} is ignored: {IGNORED_PARAMETERS[name]}.")
+        else:
+            kept[encodable(name)] = encodable(value)
+    return kept
 
 
 def _token_header(received: Received) -> str:
@@ -215,16 +241,21 @@ def _read_body(
         )
     if operation.body == "multipart":
         return parse_form(received.headers["content-type"], received.body)
-    return _read_json(received.body), {}
+    return _read_object(received), {}
 
 
-def _read_json(body: bytes) -> Mapping[str, Any]:
+def _read_object(received: Received) -> Mapping[str, Any]:
     try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):  # ValueError also for bytes that are no Unicode
-        value = None
+        value = read_json(received.body)
+    except ValueError as error:
+        raise _unreadable(f"The body is not a JSON object: {error}.") from None
+    if value == []:  # how PHP writes an object without fields
+        received.remarks.append("The body [] is read as the empty object {}.")
+        return {}
     if not isinstance(value, dict):
-        raise Refusal(
-            refusals.UNREADABLE_BODY, "The body is not a JSON object.", HTTPStatus.BAD_REQUEST
-        )
+        raise _unreadable(f"The body is not a JSON object but {shortened(value)}.")
     return value
+
+
+def _unreadable(message: str) -> Refusal:
+    return Refusal(refusals.UNREADABLE_BODY, message, HTTPStatus.BAD_REQUEST)

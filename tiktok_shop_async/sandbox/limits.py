@@ -7,20 +7,36 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import attrs
-from attrs.validators import and_, ge, gt, in_, instance_of, optional
+from attrs.validators import in_
 
 from ..pipeline.limiter import EndpointClass, endpoint_class
 from ..pipeline.operation import Operation
+from .bounds import between
+from .control_input import check_fields
+from .json_input import shortened
 
 HOUR = 3600
+MAX_CALLS = 1_000_000
+"""Highest number of a limit."""
 
 
 @attrs.frozen
 class Rate:
     """How many calls a second, and how many at once after a pause."""
 
-    per_second: float = attrs.field(converter=float, validator=gt(0))
-    burst: int = attrs.field(default=1, validator=and_(instance_of(int), ge(1)))
+    per_second: float = attrs.field(validator=between(0.001, MAX_CALLS))
+    burst: int = attrs.field(default=1, validator=between(1, MAX_CALLS, whole=True))
+
+
+def _rate(name: str, document: Any) -> Rate:
+    check_fields({name: document}, list(EndpointClass), "rates")
+    if not isinstance(document, dict) or "per_second" not in document:
+        raise ValueError(
+            f'rates.{name} must be a JSON object such as {{"per_second": 3, "burst": 5}}, '
+            f"not {shortened(document)}"
+        )
+    check_fields(document, [field.name for field in attrs.fields(Rate)], f"rates.{name}")
+    return Rate(**document)
 
 
 def _by_class(rates: Mapping[str, Rate]) -> dict[EndpointClass, Rate]:
@@ -33,7 +49,7 @@ class LimitSettings:
 
     rates: Mapping[EndpointClass, Rate] = attrs.field(factory=dict, converter=_by_class)
     hourly_quota: int | None = attrs.field(
-        default=None, validator=optional(and_(instance_of(int), ge(1)))
+        default=None, validator=between(1, MAX_CALLS, whole=True, optional=True)
     )
     """Calls of an app in a shop within an hour of the clock; our choice: refused ones are free."""
     retry_after: Literal["seconds", "date"] | None = attrs.field(
@@ -44,13 +60,15 @@ class LimitSettings:
     @classmethod
     def from_json(cls, document: Any) -> LimitSettings:
         """Return the settings of a JSON object; `ValueError` says what is wrong with it."""
-        if not isinstance(document, dict) or not isinstance(document.get("rates", {}), dict):
-            raise ValueError("limits are a JSON object, and so are their rates")
-        try:
-            rates = {name: Rate(**rate) for name, rate in document.get("rates", {}).items()}
-            return cls(**{**document, "rates": rates})
-        except TypeError as error:
-            raise ValueError(str(error.args[0])) from error
+        if not isinstance(document, dict):
+            raise ValueError(f"limits must be a JSON object, not {shortened(document)}")
+        check_fields(document, [field.name for field in attrs.fields(cls)], "limits")
+        rates = document.get("rates", {})
+        if not isinstance(rates, dict):
+            raise ValueError(f"rates must be a JSON object, not {shortened(rates)}")
+        return cls(
+            **{**document, "rates": {name: _rate(name, each) for name, each in rates.items()}}
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Return what `from_json` takes."""

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import attrs
+
 from . import packages
 from .arguments import Arguments
 from .documents import address_document, image_of
@@ -123,11 +125,10 @@ def search_packages(call: AdmittedCall, _: Market) -> Data:
     if status is not None:
         found = [package for package in found if package.status == status]
     found = within_times(found, body)
-    query = dict(call.query)
-    if query.get("sort_field") == "order_pay_time":
+    if call.query.get("sort_field") == "order_pay_time":
         # As good as the same here: a package is made when its order is paid and off hold.
-        query["sort_field"] = "create_time"
-    page = page_of(found, Arguments(query), largest=50, default_size=20, default_order="DESC")
+        call = attrs.evolve(call, query={**call.query, "sort_field": "create_time"})
+    page = page_of(found, call, default_order="DESC")
     return {
         "packages": [_document(package) for package in page.items],
         "total_count": page.total_count,

@@ -11,7 +11,9 @@ from typing import Generic, Protocol, TypeVar
 import attrs
 
 from .arguments import Arguments
+from .gateway import AdmittedCall
 from .refusals import invalid
+from .validation import query_fields
 
 
 class Dated(Protocol):
@@ -39,18 +41,18 @@ class Page(Generic[D]):
 
 def page_of(
     found: Iterable[D],
-    query: Arguments,
+    call: AdmittedCall,
     *,
-    largest: int,
-    default_size: int,
     default_order: str,
 ) -> Page[D]:
-    """Return the page that ``query`` asks for.
+    """Return the page that a call asks for.
 
     A token names the last item of the page before, not a count: an item that no longer fits the
     filter shifts nothing.
     """
-    size = query.number_between("page_size", 1, largest, default_size)
+    query = Arguments(call.query)
+    known = query_fields(call.operation.id, call.version)["page_size"]
+    size = int(query.text("page_size") or known["default"])
     field = query.choice("sort_field", ("create_time", "update_time"), "create_time")
     sign = 1 if query.choice("sort_order", ("ASC", "DESC"), default_order) == "ASC" else -1
 

@@ -72,7 +72,7 @@ def get_order_list(call: AdmittedCall, _: Market) -> Data:
     if warehouses and shop.warehouse_id not in warehouses:  # all orders leave from one
         found = []
     found = within_times(found, body)
-    page = page_of(found, Arguments(call.query), largest=100, default_size=20, default_order="DESC")
+    page = page_of(found, call, default_order="DESC")
     return {
         "orders": order_documents(page.items, shop),
         "total_count": page.total_count,

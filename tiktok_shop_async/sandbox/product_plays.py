@@ -47,7 +47,7 @@ def search_products(call: AdmittedCall, _: Market) -> Data:
         )
 
     found = within_times(filter(fits, shop.stock.products.values()), body)
-    page = page_of(found, Arguments(call.query), largest=100, default_size=20, default_order="DESC")
+    page = page_of(found, call, default_order="DESC")
     return {
         "products": [_listed(product, shop) for product in page.items],
         "total_count": page.total_count,

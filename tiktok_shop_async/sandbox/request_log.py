@@ -11,6 +11,7 @@ import attrs
 from ..redaction import MASK
 from ..verification import NOT_SIGNED
 from .faults import FaultRule
+from .json_input import encodable
 
 MASKED_PARAMETERS = frozenset({"shop_cipher", "category_asset_cipher", "access_token"})
 SHOWN_OF_BODY = 2000
@@ -38,14 +39,16 @@ class LoggedRequest:
 
     number: int
     time: float
-    method: str
-    path: str
+    method: str = attrs.field(converter=encodable)
+    path: str = attrs.field(converter=encodable)
     operation: str | None = None
     status: int | None = None
     """None where no answer was sent."""
     code: int | None = None
     """None where the answer had no envelope, or there was none."""
-    message: str = ""
+    message: str = attrs.field(default="", converter=encodable)
+    remarks: list[str] = attrs.field(factory=list)
+    """What was accepted although it is not right."""
     milliseconds: float = 0.0
     fault: str | None = None
     processed: bool = False
@@ -58,7 +61,7 @@ class LoggedRequest:
         self, query_pairs: list[tuple[str, str]], signed_body: bytes, expected: str | None
     ) -> None:
         """Keep what the signature was made of, and what it should have been."""
-        self.query_pairs = query_pairs
+        self.query_pairs = [(encodable(name), encodable(value)) for name, value in query_pairs]
         self.signed_body = signed_body[:SHOWN_OF_BODY]
         self.signed_body_size = len(signed_body)
         self.expected_signature = expected
@@ -111,6 +114,7 @@ class LoggedRequest:
             "status": self.status,
             "code": self.code,
             "message": self.message,
+            "remarks": self.remarks,
             "milliseconds": round(self.milliseconds, 3),
             "fault": self.fault,
             "processed": self.processed,

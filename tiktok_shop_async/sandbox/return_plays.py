@@ -56,7 +56,7 @@ def search_returns(call: AdmittedCall, _: Market) -> Data:
         "arbitration_status": lambda _: "",
     }
     found = within_times(in_lists(shop.returns.values(), body, read), body)
-    page = page_of(found, Arguments(call.query), largest=50, default_size=10, default_order="ASC")
+    page = page_of(found, call, default_order="ASC")
     return {
         "return_orders": [return_document(request, shop, call.version) for request in page.items],
         "total_count": page.total_count,

@@ -58,7 +58,9 @@ def make_orders(count: int, *, seed: int, now: int) -> Iterator[Order]:
     statuses = random.choices(list(STATUS_WEIGHTS), weights=list(STATUS_WEIGHTS.values()), k=count)
     aged = sorted(((random.randint(*_AGES[status]), status) for status in statuses), reverse=True)
     for number, (age, status) in enumerate(aged):
-        yield _make_order(random, number, status, now - age, skus)
+        order = _make_order(random, number, status, now - age, skus)
+        order.update_time = min(order.update_time, now)
+        yield order
 
 
 def make_products(*, now: int) -> Iterator[Product]:

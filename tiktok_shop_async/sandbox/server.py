@@ -190,6 +190,10 @@ machine the 5 seconds of uvicorn are soon over.
 """
 
 
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  nothing is bound here
+"""Address that stands for all of this machine's -> the one that clients here can use."""
+
+
 def server_config(app: Starlette) -> uvicorn.Config:
     """Return how a sandbox is served: quietly, and without anything it has no use for."""
     return uvicorn.Config(
@@ -218,8 +222,14 @@ def listening(*, host: str = "127.0.0.1", port: int = 0) -> Iterator[socket.sock
 
 
 def base_url(listener: socket.socket) -> str:
-    """Return the URL under which a listener can be reached."""
+    """Return the URL under which a listener can be reached from this machine."""
     host, port, *_ = listener.getsockname()
+    return url_of(host, port)
+
+
+def url_of(host: str, port: int) -> str:
+    """Return the URL of a server on an address; that of all addresses becomes loopback."""
+    host = _LOOPBACK.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 

@@ -8,13 +8,15 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..clock import MovableClock
+from .bounds import check_number
 from .grants import Grants
 from .idempotency import Reply
 from .market import Market
@@ -36,6 +38,14 @@ CREATE TABLE record (
 )
 """
 _OF_ALL_SHOPS = ""
+_CHOOSE_ANOTHER = ": name another file, or one that does not exist yet"
+_MAX_MOVED = 200 * 365 * 24 * 3600
+
+T = TypeVar("T")
+
+
+class StateFileError(ValueError):
+    """A file that a sandbox cannot keep its state in, and what to do about it."""
 
 
 class StateFile:
@@ -84,13 +94,14 @@ class StateFile:
         Returns whether the file had anything; if not, it now has the market as it is.
         """
         self._market, self._clock = market, clock
-        known: bool = self._file.execute("SELECT EXISTS (SELECT * FROM record)").fetchone()[0]
-        if known:
-            self._restore(market)
-            self._follow(market)
-        else:
-            self.begin_anew()
-            self.save()
+        with self._explained():
+            known: bool = self._file.execute("SELECT EXISTS (SELECT * FROM record)").fetchone()[0]
+            if known:
+                self._restore(market)
+                self._follow(market)
+            else:
+                self.begin_anew()
+                self.save()
         return bool(known)
 
     def begin_anew(self) -> None:
@@ -117,18 +128,19 @@ class StateFile:
     def _open(self) -> None:
         """Take the file, for as long as it is open; a new one gets its table."""
         self._file.execute("PRAGMA locking_mode = EXCLUSIVE")
-        ours = self._pragma("application_id") == APPLICATION_ID
-        if self._file.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+        owner = self._pragma("application_id")
+        is_empty = self._file.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+        if is_empty and owner in (0, APPLICATION_ID):
             self._file.execute("PRAGMA journal_mode = WAL")
             self._file.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             self._file.execute(f"PRAGMA user_version = {FORMAT}")
             self._file.execute(_SCHEMA)
-        elif not ours:
-            raise ValueError(f"{self._path} is no state of a sandbox")
-        elif self._pragma("user_version") != FORMAT:
-            raise ValueError(
-                f"{self._path} was written by another version of the sandbox, which this one "
-                "cannot read: delete it, or give another file"
+        elif owner != APPLICATION_ID:
+            raise StateFileError(f"{self._path} is not a sandbox's state{_CHOOSE_ANOTHER}")
+        elif (version := self._pragma("user_version")) != FORMAT:
+            raise StateFileError(
+                f"{self._path} has format {version} of another version of the sandbox, and this "
+                f"one reads format {FORMAT}: delete the file, or name another one"
             )
         self._file.execute("PRAGMA synchronous = NORMAL")
         with self._file:  # takes the lock, and keeps it
@@ -136,12 +148,31 @@ class StateFile:
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
+        """Turn what SQLite raises into a `StateFileError` that says what to do."""
         try:
             yield
-        except sqlite3.OperationalError as error:
-            raise ValueError(f"{self._path} cannot be used: {error}") from error
         except sqlite3.DatabaseError as error:
-            raise ValueError(f"{self._path} is no state of a sandbox: {error}") from error
+            raise StateFileError(f"{self._path} {self._reason(error)}") from error
+
+    def _reason(self, error: sqlite3.DatabaseError) -> str:
+        path = Path(self._path)
+        # SQLite has no code of its own for this: a lock that fails is an I/O error to it.
+        if path.is_file() and not os.access(path, os.R_OK | os.W_OK):
+            return "cannot be read and written: change its permissions, or name another file"
+        match getattr(error, "sqlite_errorcode", 0) & 0xFF:  # without the extended part
+            case sqlite3.SQLITE_BUSY:
+                return "is in use by another sandbox: stop that one, or name another file"
+            case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_READONLY:
+                if path.is_dir():
+                    return "is a directory: name a file"
+                if not path.parent.is_dir():
+                    return f"cannot be created: the directory {path.parent} does not exist"
+                return f"cannot be written: change the permissions of {path.parent}"
+            case sqlite3.SQLITE_NOTADB:
+                return f"is not a sandbox's state{_CHOOSE_ANOTHER}"
+            case sqlite3.SQLITE_CORRUPT:
+                return f"is damaged ({error}): delete the file, or name another one"
+        return f"cannot be used ({error}){_CHOOSE_ANOTHER}"
 
     def _pragma(self, name: str) -> int:
         value: int = self._file.execute(f"PRAGMA {name}").fetchone()[0]
@@ -157,34 +188,57 @@ class StateFile:
         self._touched.add((shop_id, thing))
 
     def _restore(self, market: Market) -> None:
+        moved = self._moved
+        for recorded in self._records(_OF_ALL_SHOPS, "clock", _moved_of):
+            moved = recorded
         for cipher, made in market.shops.items():
             # A copy has what a shop is made with, but none of its orders and products.
             shop = market.shops[cipher] = attrs.evolve(made)
             self._restore_shop(shop)
-        for record in self._records(_OF_ALL_SHOPS, "grants"):
-            market.grants.restore(converter, record)
-        for record in self._records(_OF_ALL_SHOPS, "subscriptions"):
-            market.subscriptions.restore(converter, record)
-        for record in self._records(_OF_ALL_SHOPS, "clock"):
-            self._moved = record["moved"]
-            if isinstance(self._clock, MovableClock):
-                self._clock.advance(self._moved - self._clock.moved)
+        self._records(_OF_ALL_SHOPS, "grants", partial(market.grants.restore, converter))
+        restore_subscriptions = partial(market.subscriptions.restore, converter)
+        self._records(_OF_ALL_SHOPS, "subscriptions", restore_subscriptions)
+        self._moved = moved
+        if isinstance(self._clock, MovableClock):
+            self._clock.advance(moved - self._clock.moved)
 
     def _restore_shop(self, shop: Shop) -> None:
         skus: dict[Sku, Sku] = {}
-        shop.stock.add(
-            converter.structure(record, Product) for record in self._records(shop.id, "product")
-        )
-        shop.add_orders(order_of(record, skus) for record in self._records(shop.id, "order"))
-        for record in self._records(shop.id, "reply"):
-            shop.remember(converter.structure(record, Reply))
+        shop.stock.add(self._records(shop.id, "product", _product_of))
+        shop.add_orders(self._records(shop.id, "order", lambda record: order_of(record, skus)))
+        for reply in self._records(shop.id, "reply", _reply_of):
+            shop.remember(reply)
 
-    def _records(self, shop_id: str, kind: str) -> Iterator[Any]:
-        """Yield records in the order of their ids, which is that of their making."""
-        found = self._file.execute(
-            "SELECT json FROM record WHERE shop = ? AND kind = ? ORDER BY id", (shop_id, kind)
+    def _records(self, shop_id: str, kind: str, read: Callable[[Any], T]) -> list[T]:
+        """Return what records say in the order of their ids, which is that of their making."""
+        things = []
+        selected = self._file.execute(
+            "SELECT id, json FROM record WHERE shop = ? AND kind = ? ORDER BY id", (shop_id, kind)
         )
-        return (json.loads(text) for (text,) in found)
+        with contextlib.closing(selected):  # a statement left open would keep the file locked
+            for name, text in selected:
+                try:
+                    things.append(read(json.loads(text)))
+                except Exception as error:  # whatever is wrong with it, the file is to blame
+                    raise StateFileError(
+                        f"{self._path} is damaged: its {f'{kind} {name}'.rstrip()} cannot be "
+                        "read: delete the file, or name another one"
+                    ) from error
+        return things
+
+
+def _moved_of(record: Any) -> float:
+    moved: float = record["moved"]
+    check_number(moved, "moved", -_MAX_MOVED, _MAX_MOVED)
+    return moved
+
+
+def _product_of(record: Any) -> Product:
+    return converter.structure(record, Product)
+
+
+def _reply_of(record: Any) -> Reply:
+    return converter.structure(record, Reply)
 
 
 def _everything(market: Market) -> Iterator[tuple[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import attrs
 from cattrs import Converter
@@ -74,3 +75,13 @@ class Subscriptions:
         for (app_key, of_shop), kept in self._of.items():
             if of_shop == shop_id and event_type in kept:
                 yield app_key, kept[event_type].address
+
+
+def is_web_address(text: str) -> bool:
+    """Return whether a text is a URL that webhooks or browsers can be sent to."""
+    try:
+        parts = urlsplit(text)
+        is_web = parts.scheme in ("http", "https") and bool(parts.hostname)
+        return is_web and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False

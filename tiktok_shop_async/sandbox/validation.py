@@ -1,17 +1,18 @@
 """What was sent, held against the catalogue: a client's typing mistake shows as a refusal.
 
-The platform ignores some of these mistakes; a sandbox that does so too would hide them. Limits and
-known values are not checked, since the documents are no authority on those.
+The platform ignores some of these mistakes; a sandbox that does so too would hide them. Of limits,
+only those of numbers in the query are checked: page sizes, on which the documents are reliable.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any
 
 from ..pipeline.operation import Operation
 from ..shapes import Fields, Node, in_version, operation_shape
+from .arguments import digits
 from .forms import UploadedFile
 from .refusals import invalid
 
@@ -27,15 +28,36 @@ _KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
 """Type of a node in a JSON body -> what its value may be, and that in words."""
 
 
+def check_query(
+    operation: Operation, version: str, query: Mapping[str, str], common: Collection[str]
+) -> None:
+    """Refuse what is missing, unknown, mistyped or out of range; all operations have ``common``."""
+    fields = query_fields(operation.id, version)
+    for name in query:
+        if name not in fields and name not in common:
+            raise invalid(
+                f"The query parameter {name} is unknown: {operation.id} does not take it."
+            )
+    for name, node in fields.items():
+        text = query.get(name)
+        if text:
+            _check_text(name, node, text)
+        elif node.get("required"):
+            raise invalid(f"The query parameter {name} is required.")
+
+
+def query_fields(operation_id: str, version: str) -> Fields:
+    """Return the parameters that a version of an operation has in its query."""
+    return _fields(operation_id, "query", version)
+
+
 def check_arguments(
     operation: Operation,
     version: str,
-    query: Mapping[str, str],
     body: Mapping[str, Any],
     files: Mapping[str, UploadedFile],
 ) -> None:
-    """Refuse what is missing, unknown or of another type than the catalogue says."""
-    _check_query(_fields(operation.id, "query", version), query)
+    """Refuse what is missing, unknown or of another type in a body than the catalogue says."""
     fields = _fields(operation.id, "body", version)
     if operation.body == "multipart":
         _check_form(fields, body, files)
@@ -48,16 +70,18 @@ def _fields(operation_id: str, place: str, version: str) -> Fields:
     return in_version(operation_shape(operation_id)[place], version)
 
 
-def _check_query(fields: Fields, query: Mapping[str, str]) -> None:
-    for name, node in fields.items():
-        text = query.get(name)
-        if not text:
-            if node.get("required"):
-                raise invalid(f"The query parameter {name} is required.")
-        elif node["type"] == "integer" and not text.removeprefix("-").isdecimal():
-            raise invalid(f"The parameter {name} must be an integer.")
-        elif node["type"] == "boolean" and text not in ("true", "false"):
-            raise invalid(f"The parameter {name} must be true or false.")
+def _check_text(name: str, node: Node, text: str) -> None:
+    if node["type"] == "boolean" and text not in ("true", "false"):
+        raise invalid(f"The parameter {name} must be true or false.")
+    if node["type"] != "integer":
+        return
+    number = digits(text.removeprefix("-"))
+    if number is None:
+        raise invalid(f"The parameter {name} must be an integer of at most 19 digits.")
+    low, high = node.get("minimum"), node.get("maximum")
+    number = -number if text.startswith("-") else number
+    if (low is not None and number < low) or (high is not None and number > high):
+        raise invalid(f"The parameter {name} must be from {low} to {high}, not {number}.")
 
 
 def _check_form(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
 
 from ..shapes import operation_shape
 from .arguments import Arguments
@@ -13,6 +12,7 @@ from .gateway import AdmittedCall
 from .market import Market
 from .reading import shop_of
 from .refusals import invalid
+from .subscriptions import is_web_address
 
 Data = dict[str, Any]
 
@@ -73,12 +73,6 @@ def _event_type(body: Arguments) -> str:
 def _address(body: Arguments) -> str:
     """Return the address; unlike the platform, the sandbox takes plain HTTP, ports and IPs."""
     address = body.required_text("address")
-    try:
-        parts = urlsplit(address)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname)
-        usable = usable and (parts.port is None or parts.port > 0)
-    except ValueError:
-        usable = False
-    if not usable or len(address) > LONGEST_ADDRESS:
+    if not is_web_address(address) or len(address) > LONGEST_ADDRESS:
         raise invalid(f"The address must be a URL of at most {LONGEST_ADDRESS} characters.")
     return address

@@ -20,6 +20,7 @@ import httpx
 from ..shapes import webhook_shape, webhook_types
 from ..shapes.examples import Examples
 from .events import Event
+from .json_input import shortened
 from .market import App, Market
 
 RETRY_AFTER = (2 * 60, 30 * 60, 3 * 3600, 12 * 3600)
@@ -257,7 +258,7 @@ class Webhooks:
                 response = await self._client().post(
                     delivery.url, content=delivery.body, headers=headers
                 )
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as error:
             return Attempt(began, error=f"{type(error).__name__}: {error}".rstrip(": "))
         return Attempt(began, http_status=response.status_code)
 
@@ -294,7 +295,10 @@ def _number(event_type: int | str) -> int:
         shape = webhook_shape(number)
         if event_type in (number, shape["name"], shape["event_type"]):
             return number
-    raise ValueError(f"there is no webhook {event_type}")
+    raise ValueError(
+        "type must be the number or name of an event, such as 1 or ORDER_STATUS_CHANGE, "
+        f"not {shortened(event_type)}"
+    )
 
 
 def _owner(event_type: int) -> str:

@@ -28,6 +28,12 @@ def operation_shape(operation_id: str) -> Mapping[str, Fields]:
     return {place: shape[place] for place in ("path", "query", "body", "response")}
 
 
+def response_shape(operation_id: str) -> Node:
+    """Return the node of the data in an operation's response."""
+    group, _, name = operation_id.partition(".")
+    return _response_node(_read(group)[name])
+
+
 def webhook_shape(event: int) -> Mapping[str, Any]:
     """Return a webhook's name, event type (None if it cannot be subscribed to) and data fields."""
     shape: Mapping[str, Any] = _read("webhooks")[str(event)]
@@ -55,19 +61,36 @@ def class_fields(group: str, name: str) -> dict[str, Node]:
 
 
 @cache
+def words_of_the_api() -> frozenset[str]:
+    """Return the names of all fields and operations, and the values of all enums."""
+    names = [each.name for each in files(__name__).iterdir() if each.name.endswith(".json")]
+    return frozenset(word for name in names for word in _words(_read(name.removesuffix(".json"))))
+
+
+def _words(shape: Any) -> Iterator[str]:
+    if isinstance(shape, dict):
+        yield from shape
+        yield from map(str, shape.get("enum", ()) if isinstance(shape.get("enum"), list) else ())
+        for child in shape.values():
+            yield from _words(child)
+
+
+@cache
 def _classes(group: str) -> dict[str, dict[str, Node]]:
     found: dict[str, dict[str, Node]] = {}
     for shape in _read(group).values():
-        answer = {"type": "object", "fields": shape["response"]}
-        if "model" in shape:
-            answer["class"] = shape["model"]
-        for root in (answer, {"type": "object", "fields": shape["body"]}):
+        for root in (_response_node(shape), {"type": "object", "fields": shape["body"]}):
             for node in _objects(root):
                 if "class" in node:
                     fields = found.setdefault(node["class"], {})
                     for wire, child in node["fields"].items():
                         fields.setdefault(wire, child)
     return found
+
+
+def _response_node(shape: Mapping[str, Any]) -> Node:
+    model = {"class": shape["model"]} if "model" in shape else {}
+    return {"type": "object", "fields": shape["response"], **model}
 
 
 def _objects(node: Node) -> Iterator[Node]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from hashlib import blake2b
 from random import Random
 from typing import Any
 
 import attrs
 
 from . import Fields, Node, in_version
-
-NOW = 1_790_000_000
-"""Unix seconds around which all made-up times lie; a fixed one, so that examples stay the same."""
+from .keys import is_key, key_number, rank_of, template_of, text_key
+from .moments import date, is_time, moment
 
 _BY_LAST_WORD: Mapping[str, str] = {
     "url": "https://shop.example/{name}/{number}",
@@ -38,6 +39,9 @@ _BY_LAST_WORD: Mapping[str, str] = {
 }
 """Last word of a field's name -> what its text looks like."""
 
+_TIMES = {"unix-seconds": 1, "unix-milliseconds": 1000}
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+
 
 @attrs.frozen(kw_only=True)
 class Examples:
@@ -61,33 +65,58 @@ class Examples:
                 return [self.of(node["items"], name, f"{path}[{at}]") for at in range(count)]
             case "object" | "file":
                 return self.of_fields(node.get("fields", {}), path)
+        known = self._time(node, name, path)
+        if known is None and _is_free(node) and is_key(node, name):
+            known = self._key(node, path)
+        if known is not None:
+            return int(known) if node["type"] == "integer" else str(known)
         random = Random(f"{self.seed}{path}")  # noqa: S311 - nothing secret
         match node["type"]:
             case "boolean":
                 return random.random() < 0.5
-            case "integer":
-                return _integer(node, random)
             case "number":
                 return round(random.uniform(node.get("minimum", 0), node.get("maximum", 100)), 2)
+            case "integer":
+                return _integer(node, random)
             case _:
                 return _text(node, name, random)
 
+    def _time(self, node: Node, name: str, path: str) -> int | str | None:
+        form = node.get("format", "unix-seconds" if is_time(node, name) else "")
+        if form not in _TIMES and not _is_date(node):
+            return None
+        beginning, rank = _number_of(self.seed), rank_of(path)
+        if form in _TIMES:
+            return moment(name, beginning, rank) * _TIMES[form]
+        return date(name, beginning, rank)
+
+    def _key(self, node: Node, path: str) -> str:
+        start, rank = _number_of(f"{self.seed}{template_of(path)}"), rank_of(path)
+        example = str(node.get("example", "")).strip()
+        if node["type"] == "integer":
+            return key_number(min(max(len(example), 6), 18), start, rank)
+        return text_key(example, start, rank)
+
+
+def _number_of(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
+
+
+def _is_free(node: Node) -> bool:
+    return "const" not in node and not node.get("enum") and "format" not in node
+
+
+def _is_date(node: Node) -> bool:
+    if node["type"] != "string" or "enum" in node:
+        return False
+    return node.get("format") == "date" or _DATE.fullmatch(str(node.get("example"))) is not None
+
 
 def _integer(node: Node, random: Random) -> int:
-    time = _time(node, random)
-    if time is not None:
-        return time
     if isinstance(node.get("const", node.get("example")), int):
         return int(node.get("const", node.get("example")))
     low = node.get("minimum", 1)
     return random.randint(int(low), int(node.get("maximum", low + 99)))
-
-
-def _time(node: Node, random: Random) -> int | None:
-    seconds = NOW - random.randrange(30 * 86400)
-    return {"unix-seconds": seconds, "unix-milliseconds": seconds * 1000}.get(
-        node.get("format", "")
-    )
 
 
 def _text(node: Node, name: str, random: Random) -> str:
@@ -95,15 +124,11 @@ def _text(node: Node, name: str, random: Random) -> str:
         return str(node["const"])
     if node.get("enum"):
         return str(random.choice(node["enum"]))
-    time = _time(node, random)
-    if time is not None:
-        return str(time)
     number = str(random.randrange(10**18, 10**19))
     example = node.get("example")
     if isinstance(example, str) and example:
-        # Ids must differ from one another, and keep their length.
         return number[: len(example)] if example.isdigit() and len(example) >= 10 else example
-    made = {"iso-4217": "USD", "bcp-47": "en-US", "date": "2026-09-21"}.get(node.get("format", ""))
+    made = {"iso-4217": "USD", "bcp-47": "en-US"}.get(node.get("format", ""))
     pattern = _BY_LAST_WORD.get(name.rpartition("_")[2], "{name} {number:.3}")
     cents = f"{random.randrange(1, 200)}.{random.randrange(100):02}"
     return made or pattern.format(name=name, number=number, cents=cents)

@@ -24,26 +24,26 @@ if TYPE_CHECKING:
     )
     from .token_stores import check_token_store
 
-__all__ = [
-    "PERSONAL_FIELDS",
-    "SECRET_FIELDS",
-    "MockCall",
-    "MockOperation",
-    "MockTikTokShop",
-    "MovableClock",
-    "NotRecordedError",
-    "RecordingTransport",
-    "ReplayTransport",
-    "Sandbox",
-    "SignedWebhook",
-    "UnexpectedRequestError",
-    "check_token_store",
-    "example_response",
-    "make",
-    "record",
-    "replay",
-    "signed_webhook",
-]
+    __all__ = [
+        "PERSONAL_FIELDS",
+        "SECRET_FIELDS",
+        "MockCall",
+        "MockOperation",
+        "MockTikTokShop",
+        "MovableClock",
+        "NotRecordedError",
+        "RecordingTransport",
+        "ReplayTransport",
+        "Sandbox",
+        "SignedWebhook",
+        "UnexpectedRequestError",
+        "check_token_store",
+        "example_response",
+        "make",
+        "record",
+        "replay",
+        "signed_webhook",
+    ]
 
 # pytest loads this package at its start, for the plugin: only what a test uses is loaded then.
 _, __getattr__, __dir__ = lazy_exports(

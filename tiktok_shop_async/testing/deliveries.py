@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import json
+import secrets
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -14,8 +14,6 @@ from ..resources._lookup import did_you_mean
 from ..shapes import webhook_shape
 from ..shapes.examples import Examples
 from ..webhooks import WebhookEvent, Webhooks
-
-_notification_ids = itertools.count(7_380_066_284_010_030_890)
 
 
 @attrs.frozen(kw_only=True)
@@ -39,7 +37,7 @@ def signed_webhook(
 ) -> SignedWebhook:
     """Return a delivery of an event with all its fields, made up except for those in ``data``.
 
-    Each has a notification id of its own, unless one is given.
+    Each has a notification id that no other process gives out either, unless one is given.
 
     Args:
         kind: Its class, such as `OrderStatusChange`.
@@ -53,7 +51,7 @@ def signed_webhook(
     if unknown := given.keys() - shape["data"].keys():
         name = min(unknown)
         raise TypeError(f"{kind.__name__} has no {name!r}.{did_you_mean(name, shape['data'])}")
-    notification_id = notification_id or str(next(_notification_ids))
+    notification_id = notification_id or _new_notification_id()
     envelope = {
         "type": kind.TYPE,
         "tts_notification_id": notification_id,
@@ -67,3 +65,7 @@ def signed_webhook(
         "Content-Type": "application/json",
     }
     return SignedWebhook(body=body, headers=headers, notification_id=notification_id)
+
+
+def _new_notification_id() -> str:
+    return f"7{secrets.randbelow(10**18):018}"

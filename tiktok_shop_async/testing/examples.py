@@ -12,6 +12,7 @@ from .._model import NoData
 from ..resources._lookup import did_you_mean, operation
 from ..shapes import Node, class_fields, operation_shape
 from ..shapes.examples import Examples
+from .response_fields import check_fields
 
 M = TypeVar("M")
 
@@ -38,9 +39,11 @@ def example_response(
 ) -> dict[str, Any]:
     """Return the whole answer of an operation, as the service would send it.
 
-    ``data`` replaces fields of the answer's data, by their names in the API.
+    ``data`` replaces fields of the answer's data, by their names in the API; a field that the
+    catalogue does not have is a `TypeError`, since it may be misspelt. Add one to the result.
     """
     described = operation(operation_id)
+    check_fields(operation_id, dict(data or {}))
     examples = Examples(
         seed=operation_id, version=described.check_version(version or described.versions[-1])
     )

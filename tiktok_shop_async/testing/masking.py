@@ -2,88 +2,199 @@
 
 from __future__ import annotations
 
-import json
+import base64
 import re
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Collection, Iterator
 from typing import Any
 
-from .._personal_data import PERSONAL_FIELDS, SECRET_FIELDS, names_of
-from ..redaction import replace_all_forms
+from .._personal_data import (
+    PERSONAL_FIELDS,
+    SECRET_FIELDS,
+    WRITTEN_FIELDS,
+    names_of,
+    personal_among,
+)
+from ..documents import NumberAsWritten
+from ..shapes import words_of_the_api
+from .finding import Finder
+from .json_text import dump_json, json_in, looks_like_json
 
-__all__ = ["MASK", "PERSONAL_FIELDS", "SECRET_FIELDS", "Masking", "json_in", "names_of", "stays"]
+__all__ = ["MASK", "PERSONAL_FIELDS", "SECRET_FIELDS", "Masking", "names_of", "stays"]
 
-_KEPT = names_of("address_level address_level_name iso_code region region_code")
-MASK = re.compile(r"masked-\d+(@example\.invalid)?")
+_KEPT = names_of(
+    "address_level address_level_name availability country country_code country_name format",
+    "height id ids iso_code locale phone_number_region region region_code role status type width",
+)
+_KEPT_ENDINGS = ("_at", "_count", "_id", "_id_list", "_ids", "_status", "_time", "_type")
+MASK = re.compile(
+    r"(?:https://example\.invalid/)?masked-\d+(?:@example\.invalid)?|bWFza2VkL[\w+/]{2,}=*"
+)
+"""What a mask looks like; the last one is one in base64."""
 _SHORTEST_SECRET = 6
-"""Shorter text is masked where it stands, and not looked for elsewhere."""
+_SHORTEST_SENTENCE = 8
+_FEWEST_DIGITS = 7
+_NOT_FOUND_ELSEWHERE = frozenset({"true", "false", "null", "None", "True", "False"})
 
 
 class Masking:
     """Replaces text by masks: equal text by equal ones, numbered as they are first met."""
 
     def __init__(self, secret_fields: frozenset[str], personal_fields: frozenset[str]) -> None:
-        self.secrets: set[str] = set()
         self._secret_fields = secret_fields
         self._personal_fields = personal_fields
+        self._finder = Finder()
+        self._secrets: set[str] = set()
         # No digests: those of a phone number are soon guessed.
         self._numbers: dict[str, int] = {}
 
-    def find_secrets(self, value: Any, name: str = "") -> None:
-        """Take in what stands under a secret's name."""
-        for child_name, child in _children(value):
-            self.find_secrets(child, child_name or name)
-        if isinstance(value, str):
-            if name in self._secret_fields:
-                self.secrets.add(value)
-            elif (nested := json_in(value)) is not None:
-                self.find_secrets(nested)
+    def add_secrets(self, secrets: Collection[str]) -> None:
+        """Take in text that is secret wherever it stands."""
+        self._secrets.update(secrets)
+        for secret in secrets:
+            if len(secret) >= _SHORTEST_SECRET:
+                self._finder.add(secret, inside_words=True)
 
-    def masked(self, value: Any, name: str = "", *, personal: bool = False) -> Any:
-        """Return ``value`` with masks; ``name`` is the field it stands in."""
-        personal = (personal or name in self._personal_fields) and not stays(name)
-        if isinstance(value, dict):
-            return {key: self.masked(child, key, personal=personal) for key, child in value.items()}
+    def find(self, value: Any, parent: str) -> None:
+        """Take in what stands under the name of a secret or of personal data.
+
+        Args:
+            value: A request's arguments, or the body of a response.
+            parent: The name of the operation.
+        """
+        for name, text, is_personal in self._leaves(value, parent):
+            if name in self._secret_fields:
+                self.add_secrets([text])
+            elif is_personal and _is_found_elsewhere(text, name):
+                self._finder.add(text)
+
+    def find_in_response(self, value: Any, operation: str) -> None:
+        """Take in what a response's body holds; see `masked_response`."""
+        if not isinstance(value, dict) or "data" not in value:
+            self.find(value, operation)
+            return
+        self.find({name: child for name, child in value.items() if name != "data"}, "")
+        self.find(value["data"], operation)
+
+    def masked(self, value: Any, parent: str, *, personal: bool = False) -> Any:
+        """Return ``value`` with masks; ``parent`` is the field it is in, or its operation."""
         if isinstance(value, list):
-            return [self.masked(child, name, personal=personal) for child in value]
+            return [self._masked_field(child, parent, personal) for child in value]
+        if not isinstance(value, dict):
+            return self._masked_field(value, parent, personal)
+        own = personal_among(value, parent, self._personal_fields)
+        return {
+            self.without_known(key, key): self._masked_field(
+                child, key, self._is_personal(key, own, personal)
+            )
+            for key, child in value.items()
+        }
+
+    def masked_response(self, value: Any, operation: str) -> Any:
+        """Return a response's body with masks; the fields of its data have the operation's name."""
+        if not isinstance(value, dict) or "data" not in value:
+            return self.masked(value, operation)
+        envelope = {name: child for name, child in value.items() if name != "data"}
+        return self.masked(envelope, "") | {
+            "data": self._masked_field(value["data"], operation, False)
+        }
+
+    def without_known(self, text: str, name: str = "") -> str:
+        """Return ``text`` with masks for what is secret or personal in other fields."""
+        is_word = text in words_of_the_api()
+        return self._finder.replace(
+            text,
+            self._mask,
+            lambda known: known in self._secrets or (not is_word and _may_be_in(name, known)),
+        )
+
+    def mask_of(self, text: str) -> str | None:
+        """Return the mask of text that stands somewhere as personal data, in any encoding."""
+        known = self._finder.known(text)
+        return None if known is None else self._mask(known)
+
+    def _masked_field(self, value: Any, name: str, personal: bool) -> Any:
+        if isinstance(value, (dict, list)):
+            return self.masked(value, name, personal=personal)
         if value in ("", None) or isinstance(value, bool):
             return value
-        if personal or name in self._secret_fields:
-            return self._mask(str(value))
-        return self._without_secrets(value) if isinstance(value, str) else value
-
-    def _without_secrets(self, text: str) -> str:
-        nested = json_in(text)
+        is_secret = name in self._secret_fields
+        if not isinstance(value, str):  # stays a number: code under test reads it as one
+            return self._masked_number(value) if personal or is_secret else value
+        nested = None if is_secret else json_in(value)
         if nested is not None:
-            masked = self.masked(nested)
-            return text if masked == nested else json.dumps(masked, ensure_ascii=False)
-        for secret in sorted(self.secrets, key=len, reverse=True):
-            if len(secret) >= _SHORTEST_SECRET:
-                text = replace_all_forms(text, secret, partial(self._mask, secret))
-        return text
+            return self._masked_json(value, nested, name, personal)
+        if not personal and not is_secret and not looks_like_json(value):
+            return self.without_known(value, name)
+        mask = self._mask(value)
+        return base64.b64encode(mask.encode()).decode() if name == "base64" else mask
+
+    def _masked_json(self, text: str, value: Any, name: str, personal: bool) -> str:
+        masked = self.masked(value, name, personal=personal)
+        if masked == value:
+            return text
+        masked = dump_json(masked)
+        return dump_json(masked) if text.lstrip().startswith('"') else masked
+
+    def _is_personal(self, name: str, own: Collection[str], inherited: bool) -> bool:
+        return name in own or (inherited and not stays(name))
+
+    def _leaves(
+        self, value: Any, name: str, *, personal: bool = False
+    ) -> Iterator[tuple[str, str, bool]]:
+        """Yield text and numbers with the names of their fields, and whether they are personal."""
+        if isinstance(value, list):
+            for child in value:
+                yield from self._leaves(child, name, personal=personal)
+        elif isinstance(value, dict):
+            own = personal_among(value, name, self._personal_fields)
+            for key, child in value.items():
+                yield from self._leaves(child, key, personal=self._is_personal(key, own, personal))
+        elif isinstance(value, str) and (nested := json_in(value)) is not None:
+            yield from self._leaves(nested, name, personal=personal)
+        elif value not in ("", None) and not isinstance(value, bool):
+            yield name, _written(value), personal
 
     def _mask(self, text: str) -> str:
-        number = self._numbers.setdefault(text, len(self._numbers) + 1)
-        return f"masked-{number}@example.invalid" if "@" in text else f"masked-{number}"
+        mask = f"masked-{self._number(text)}"
+        if re.match("https?://", text):
+            return f"https://example.invalid/{mask}"
+        return f"{mask}@example.invalid" if "@" in text else mask
+
+    def _masked_number(self, value: float) -> int | float:
+        number = self._number(_written(value))
+        return number if isinstance(value, int) else float(number)
+
+    def _number(self, text: str) -> int:
+        return self._numbers.setdefault(text, len(self._numbers) + 1)
+
+
+def _written(value: Any) -> str:
+    """Return text as it is, and a number as it was written."""
+    return value.text if isinstance(value, NumberAsWritten) else str(value)
 
 
 def stays(name: str) -> bool:
-    """Whether a field is never masked: ids and regions, which make a recording of use."""
-    return name in _KEPT or name in ("id", "ids") or name.endswith(("_id", "_ids"))
+    """Whether a field stays readable in an object that is personal as a whole.
+
+    Ids, regions, kinds, states and times make a recording of use.
+    """
+    return name in _KEPT or name.endswith(_KEPT_ENDINGS)
 
 
-def _children(value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict):
-        yield from value.items()
-    elif isinstance(value, list):
-        yield from (("", child) for child in value)
+def _is_found_elsewhere(text: str, name: str) -> bool:
+    """Whether personal text is also masked in other fields: not if it means something else there.
+
+    Sentences of a word, numbers of a few digits, single letters and the API's own words would
+    damage what has nothing to do with them.
+    """
+    if text in words_of_the_api() or text in _NOT_FOUND_ELSEWHERE or name == "base64":
+        return False
+    if not any(each.isalpha() for each in text):
+        return sum(each.isdigit() for each in text) >= _FEWEST_DIGITS
+    shortest = _SHORTEST_SENTENCE if name in WRITTEN_FIELDS else 3
+    return len(text) >= shortest or len(text.encode("utf-8", "replace")) > shortest
 
 
-def json_in(text: str) -> Any:
-    """Return the object or list that ``text`` is the JSON of; some fields hold such text."""
-    if not text.startswith(("{", "[")):
-        return None
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+def _may_be_in(name: str, text: str) -> bool:
+    """Whether personal text may stand in a field: ids and times are not changed by chance."""
+    return not stays(name) or (len(text) >= _SHORTEST_SENTENCE and any(map(str.isalpha, text)))

@@ -10,18 +10,17 @@ from typing import Any, Self, cast
 
 import httpx
 
+from ..argument_checks import check_bool
 from ..client import AsyncTikTokShop
-from ..errors import InvalidArgumentError, TikTokShopError
-from ..pipeline.delivery import delivery_of
-from ..pipeline.operation import Operation
+from ..client_options import checked_base_url
+from ..errors import InvalidArgumentError
 from ..resources._groups import GROUPS
-from ..resources._lookup import did_you_mean, operation, operation_at, version_in
-from ..verification import SignatureVerifier
-from .arguments import read_arguments
-from .operation import MockCall, MockOperation, UnexpectedRequestError
+from ..resources._lookup import did_you_mean
+from .operation import MockOperation
+from .serving import OperationServer
 
 try:
-    import respx
+    from .router import ShopRouter, ShopTransport
 except ImportError as error:
     raise ImportError(
         "the test kit needs further packages: pip install 'tiktok-shop-async[testing]'",
@@ -34,53 +33,92 @@ MOCK_ACCESS_TOKEN = "mock-access-token"  # noqa: S105
 MOCK_SHOP_CIPHER = "mock-shop-cipher"
 MOCK_CATEGORY_ASSET_CIPHER = "mock-category-asset-cipher"
 
-_CIPHERS = ("shop_cipher", "category_asset_cipher")
-
 
 class MockTikTokShop:
-    """Answers as told: ``mock.return_refund.cancel_order.respond(data={...})``.
+    """Responds as a test says: ``mock.return_refund.cancel_order.respond(data={...})``.
 
-    As a context manager or decorator it takes the place of the network for all of httpx, as respx
-    does; `transport` and `client` do so for one client, without touching any other.
+    As a context manager or decorator it replaces the network for all of httpx, as respx does, and
+    fails the test at its end for calls that were not expected or not made; `transport` and `client`
+    lead to it from one client.
     """
+
+    # Without a __dict__, so that a misspelt attribute cannot be set.
+    __slots__ = (
+        "__weakref__",
+        "_assert_all_called",
+        "_base_url",
+        "_groups",
+        "_server",
+        "router",
+        "transport",
+    )
 
     def __init__(
         self,
         *,
         app_secret: str = MOCK_APP_SECRET,
+        base_url: str | None = None,
         check_requests: bool = True,
+        check_responses: bool = True,
         assert_all_called: bool = True,
+        patch_httpx: bool = True,
     ) -> None:
         """Make a shop in which nothing is mocked yet.
 
         Args:
-            app_secret: The one that your client signs with.
-            check_requests: Whether a wrong signature, a missing token, or a missing or unwanted
-                cipher fails the test, as the service would refuse it.
-            assert_all_called: Whether a mocked operation that was never called fails the test at
-                the end of the block.
+            app_secret: The secret that your client signs with.
+            base_url: The address of the shop. Unless given, the shop takes what goes to the address
+                of the service, and what clients of this SDK send to any other.
+            check_requests: Whether a request that the service would reject fails the test: a wrong
+                signature, a missing token, a missing or unwanted cipher, a malformed query or body.
+            check_responses: Whether a field of a stub response that the catalogue does not have is
+                an error.
+            assert_all_called: Whether a mocked operation or a route of `router` that was never
+                called fails the test at the end of the block.
+            patch_httpx: Whether the block replaces the network for all of httpx. Otherwise only
+                `client` and `transport` lead to the shop.
         """
-        self.app_secret = app_secret
-        """What requests must be signed with; the environment or settings of your code need it."""
-        self._check_requests = check_requests
+        for name, value in {
+            "check_requests": check_requests,
+            "check_responses": check_responses,
+            "assert_all_called": assert_all_called,
+            "patch_httpx": patch_httpx,
+        }.items():
+            check_bool(value, name)
         self._assert_all_called = assert_all_called
+        self._base_url = None if base_url is None else checked_base_url(base_url)
         self._groups: dict[str, _MockGroup] = {}
-        self._unexpected: list[UnexpectedRequestError] = []
-        self.router = respx.MockRouter(assert_all_called=False)
-        """The respx router: add routes to it for what is no operation, as of other services."""
-        self.router.route().mock(side_effect=self._answer)
-        self.transport = httpx.MockTransport(self.router.async_handler)
+        self._server = OperationServer(
+            app_secret=app_secret,
+            base_url=None if self._base_url is None else httpx.URL(self._base_url),
+            check_requests=check_requests,
+            check_responses=check_responses,
+        )
+        using: dict[str, Any] = {} if patch_httpx else {"using": None}
+        self.router = ShopRouter(assert_all_called=False, **using)
+        """The respx router: add routes to it for other services and other paths."""
+        self.router.server = self._server
+        self.transport = ShopTransport(self.router, self._server)
         """For one client: ``AsyncTikTokShop(..., transport=mock.transport)``."""
+
+    @property
+    def app_secret(self) -> str:
+        """The secret that requests must be signed with; your code's settings need it."""
+        return self._server.app_secret
+
+    @app_secret.setter
+    def app_secret(self, value: str) -> None:
+        self._server.app_secret = value
 
     def __getattr__(self, name: str) -> _MockGroup:
         if name not in GROUPS:
             raise AttributeError(f"there is no group {name!r}.{did_you_mean(name, GROUPS)}")
-        return self._groups.setdefault(name, _MockGroup(name))
+        return self._groups.setdefault(name, _MockGroup(name, self._server))
 
     def client(self, **options: Any) -> AsyncTikTokShop:
         """Return a client of this shop, with credentials that need not be given; options win.
 
-        It repeats calls as any client does, but does not wait before.
+        It retries calls as any client does, but does not wait before.
         """
         known: dict[str, Any] = {
             "app_key": MOCK_APP_KEY,
@@ -88,6 +126,8 @@ class MockTikTokShop:
             "transport": self.transport,
             "sleep": _at_once,
         }
+        if self._base_url is not None:
+            known["base_url"] = self._base_url
         if "auth" not in options:
             known |= {
                 "access_token": MOCK_ACCESS_TOKEN,
@@ -97,23 +137,31 @@ class MockTikTokShop:
         return AsyncTikTokShop(**(known | options))
 
     def assert_all_called(self) -> None:
-        """Fail if a mocked operation was never called."""
+        """Fail if a mocked operation, or a route of `router`, was never called."""
         idle = [
-            f"{name}.{each}"
-            for name, group in self._groups.items()
-            for each, mocked in group.operations.items()
-            if mocked.is_mocked and not mocked.called
+            *self._server.idle(),
+            *(repr(route) for route in self.router.routes if not route.called),
         ]
         if idle:
             raise AssertionError(f"mocked, but never called: {', '.join(idle)}")
 
+    def assert_all_mocked(self) -> None:
+        """Raise the first `UnexpectedRequestError`, also if the code under test caught it."""
+        if self._server.unexpected:
+            raise self._server.unexpected[0]
+
     def reset(self) -> None:
-        """Forget all answers and calls."""
-        self._groups.clear()
-        self._unexpected.clear()
+        """Remove the responses and calls of all operations; `router` keeps its routes."""
+        self._server.reset()
 
     def __enter__(self) -> Self:
-        self.router.__enter__()
+        if self._server.in_block:
+            raise RuntimeError(
+                "this MockTikTokShop is in use: its block must end before it is entered again. "
+                "For a block within a block, make another MockTikTokShop."
+            )
+        self._server.enter_block()
+        self.router.start()
         return self
 
     def __exit__(
@@ -122,13 +170,14 @@ class MockTikTokShop:
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.router.__exit__(exc_type, exc_value, traceback)
-        if exc_type is not None:
-            return
-        if self._unexpected:  # the code under test kept it to itself
-            raise self._unexpected[0]
-        if self._assert_all_called:
-            self.assert_all_called()
+        try:
+            if exc_type is None:
+                self.assert_all_mocked()
+                if self._assert_all_called:
+                    self.assert_all_called()
+        finally:
+            self._server.leave_block()
+            self.router.stop()
 
     async def __aenter__(self) -> Self:
         return self.__enter__()
@@ -151,13 +200,11 @@ class MockTikTokShop:
 
         @functools.wraps(function)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
-            self.reset()
             with self:
                 return function(*args, **given(kwargs))
 
         @functools.wraps(function)
         async def awaited(*args: Any, **kwargs: Any) -> Any:
-            self.reset()
             with self:
                 return await function(*args, **given(kwargs))
 
@@ -167,77 +214,6 @@ class MockTikTokShop:
         made.__signature__ = signature.replace(parameters=parameters)
         return cast("Callable[..., Any]", made)
 
-    async def _answer(self, request: httpx.Request) -> httpx.Response | None:
-        called = operation_at(request.method, request.url.path)
-        try:
-            if called is not None:
-                return await self._answer_call(called, request)
-            if len(self.router.routes) > 1:
-                return None  # respx tries its next route
-            raise UnexpectedRequestError(
-                f"{request.method} {request.url.path} is no operation of the API, in no version: "
-                "mock.router takes routes for what else is called."
-            )
-        except UnexpectedRequestError as error:
-            self._unexpected.append(error)
-            raise
-        except (httpx.HTTPError, TikTokShopError):
-            raise  # what the test wants the call to meet
-        except Exception:
-            # A mistake of the test, to be shown as it is: no write was processed.
-            delivery_of(request).maybe_sent = False
-            raise
-
-    async def _answer_call(self, called: Operation, request: httpx.Request) -> httpx.Response:
-        group, _, name = called.id.partition(".")
-        mocked: MockOperation = getattr(getattr(self, group), name)
-        if not mocked.is_mocked:
-            raise UnexpectedRequestError(
-                f"{called.id} was called, and is not mocked: mock.{called.id}.respond(...)"
-            )
-        await request.aread()
-        call = MockCall(
-            arguments=read_arguments(called, request),
-            version=version_in(request.url.path),
-            request=request,
-        )
-        mocked.calls.append(call)
-        if self._check_requests:
-            self._check(called, request)
-        return await mocked.answer(call)
-
-    def _check(self, called: Operation, request: httpx.Request) -> None:
-        """Fail for the first thing that the service would refuse, in the sandbox's order."""
-        params = request.url.params
-        form = request.headers.get("content-type", "").startswith("multipart/")
-        signed = SignatureVerifier(self.app_secret).fits(
-            params.get("sign", ""),
-            request.url.path,
-            params.multi_items(),
-            b"" if form else request.content,
-        )
-        badly_signed = (
-            "its signature is wrong. Is the app_secret of your client the mock's? Give yours as "
-            "MockTikTokShop(app_secret=...), or take mock.app_secret"
-        )
-        faults = [
-            (36009004, "it has no access token", not request.headers.get("x-tts-access-token")),
-            (106001, badly_signed, not signed),
-        ]
-        faults += [
-            (36009004, f"it must not have the {cipher}", cipher in params)
-            for cipher in _CIPHERS
-            if cipher != called.cipher
-        ]
-        if called.cipher:
-            missing = not params.get(called.cipher)
-            faults.append((106013, f"it lacks the {called.cipher}", missing))
-        for code, fault, there in faults:
-            if there:
-                raise UnexpectedRequestError(
-                    f"{called.id}: the service would refuse it with {code}, {fault}.", code=code
-                )
-
 
 async def _at_once(_: float) -> None:
     """Wait no time."""
@@ -246,15 +222,14 @@ async def _at_once(_: float) -> None:
 class _MockGroup:
     """The mocked operations of one group, by their names."""
 
-    def __init__(self, name: str) -> None:
+    __slots__ = ("_name", "_server")
+
+    def __init__(self, name: str, server: OperationServer) -> None:
         self._name = name
-        self.operations: dict[str, MockOperation] = {}
+        self._server = server
 
     def __getattr__(self, name: str) -> MockOperation:
-        if name not in self.operations:
-            try:
-                found = operation(f"{self._name}.{name}")
-            except InvalidArgumentError as error:
-                raise AttributeError(str(error)) from None
-            self.operations[name] = MockOperation(found)
-        return self.operations[name]
+        try:
+            return self._server.operation(f"{self._name}.{name}")
+        except InvalidArgumentError as error:
+            raise AttributeError(str(error)) from None

@@ -1,9 +1,8 @@
-"""One mocked operation: what it answers, and how it was called."""
+"""One mocked operation: its stub responses, and the calls it received."""
 
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import reduce
 from operator import getitem
@@ -12,27 +11,30 @@ from typing import Any, TypeAlias
 import attrs
 import httpx
 
-from ..pipeline.kinds import convert
+from ..errors import InvalidArgumentError
 from ..pipeline.operation import Operation
-from ..pipeline.values import plain
+from .arguments import sent_arguments
+from .comparison import differences, shown
 from .examples import example_response
+from .response_fields import check_fields
+from .stub import EXHAUSTED, REQUEST_ID, Stub, check_status, envelope, is_integer
 
 
 class UnexpectedRequestError(AssertionError):
-    """A request that is not mocked, or that the service would refuse."""
+    """A request that is not mocked, or that the service would reject."""
 
     def __init__(self, message: str, *, code: int | None = None) -> None:
         super().__init__(message)
         self.code = code
-        """What the service would refuse it with; None where only the test did not expect it."""
+        """The error code of the service; None where only the test did not expect the request."""
 
 
 @attrs.frozen(kw_only=True)
 class MockCall:
     """A call that arrived."""
 
-    arguments: Mapping[str, Any]
-    """By their Python names, as JSON has them; what was not given is not there."""
+    arguments: Mapping[str, Any] = attrs.field(repr=shown)
+    """By their Python names, as JSON has them; what was not given is missing."""
     version: str
     request: httpx.Request = attrs.field(repr=False)
 
@@ -44,49 +46,95 @@ Answer: TypeAlias = (
     | type[BaseException]
     | Callable[[MockCall], Any]
 )
-"""Data of a successful answer (a model or a mapping), a whole response, an exception to raise, or a
-function, also an async one, from the call to one of those."""
+"""Data of a successful response (a model or a mapping), a whole response, an exception to raise, or
+a function, also an async one, from the call to one of those."""
 
-_REQUEST_ID = "202611240001020304050607"
 _ENVELOPE = {"code", "message", "data"}
-_EXHAUSTED = object()
+_MAX_CALLS_SHOWN = 3
 
 
 class MockOperation:
-    """Answers the calls of one operation, and remembers them."""
+    """Responds to the calls of one operation, and records them."""
 
-    def __init__(self, operation: Operation) -> None:
+    # Without a __dict__, so that a misspelt attribute cannot be set.
+    __slots__ = (
+        "__weakref__",
+        "_checks_fields",
+        "_in_block",
+        "_lasting",
+        "_operation",
+        "_stub",
+        "calls",
+    )
+
+    def __init__(
+        self, operation: Operation, *, check_fields: bool = True, in_block: bool = False
+    ) -> None:
         self._operation = operation
-        self._answers: Iterator[Any] | None = None
-        self._answer: Any = None
-        self.is_mocked = False
+        self._checks_fields = check_fields
+        self._in_block = in_block
+        self._stub: Stub | None = None
+        self._lasting: Stub | None = None
+        """The stub that was set outside of a block: each block begins with it."""
         self.calls: list[MockCall] = []
         """All calls so far, oldest first."""
 
     def __repr__(self) -> str:
         return f"<MockOperation {self._operation.id}, called {len(self.calls)} times>"
 
+    def enter_block(self) -> None:
+        """Begin without calls, and with the responses that were set outside of a block."""
+        self._in_block = True
+        self._stub = self._lasting
+        if self._stub is not None:
+            self._stub.restart()
+        self.calls.clear()
+
+    def leave_block(self) -> None:
+        """Keep responses that are set from now on for the blocks to come."""
+        self._in_block = False
+
+    def reset(self) -> None:
+        """Remove all responses and calls."""
+        self._stub = self._lasting = None
+        self.calls.clear()
+
+    @property
+    def is_mocked(self) -> bool:
+        """Whether a response was set."""
+        return self._stub is not None
+
     def respond(
         self,
         data: Any = None,
         *,
+        unknown_fields: bool = False,
         http_status: int = 200,
-        request_id: str = _REQUEST_ID,
+        request_id: str = REQUEST_ID,
         headers: Mapping[str, str] | None = None,
     ) -> MockOperation:
-        """Answer with success; without ``data`` (a model or a mapping), with a full example.
+        """Respond with success; without ``data`` (a model or a mapping), with a full example.
 
         The example is of the version that is called. One of a list is its only page, so that
-        walking it ends.
+        iterating over it ends.
+
+        Args:
+            data: The data of the response, by the names of the fields in the API.
+            unknown_fields: Whether ``data`` may have fields that the catalogue lacks, as recorded
+                responses do. Otherwise such a field is a `TypeError`, since it may be misspelt.
+            http_status: The status of the response.
+            request_id: The request id of the response.
+            headers: More headers of the response.
         """
+        check_status(http_status)
 
         def answer(data: Any) -> httpx.Response:
-            return _envelope(0, "Success", _plain(data), request_id, http_status, headers)
+            return envelope(0, "Success", data, request_id, http_status, headers)
 
         if data is None:
-            return self._answer_with(lambda call: answer(self._example(call.version)))
-        self._check_data(data)
-        return self._answer_with(answer(data))
+            return self._set(Stub(lambda call: answer(self._example(call.version))))
+        self._check_data(data, unknown_fields=unknown_fields)
+        return self._set(Stub(answer(data)))
 
     def _example(self, version: str) -> dict[str, Any]:
         data: dict[str, Any] = example_response(self._operation.id, version=version)["data"]
@@ -102,47 +150,56 @@ class MockOperation:
         *,
         http_status: int = 200,
         retry_after: float | str | None = None,
-        request_id: str = _REQUEST_ID,
+        request_id: str = REQUEST_ID,
     ) -> MockOperation:
-        """Answer with an error of the service; ``retry_after`` is seconds, or a header's text."""
-        if not isinstance(code, int) or code == 0:
+        """Respond with an error of the service; ``retry_after`` is seconds, or a header's text."""
+        if not is_integer(code) or code == 0:
             raise TypeError(f"{code!r} is no code of an error; 0 is success, see respond().")
+        check_status(http_status)
         headers = {} if retry_after is None else {"retry-after": str(retry_after)}
-        return self._answer_with(_envelope(code, message, None, request_id, http_status, headers))
+        return self._set(Stub(envelope(code, message, None, request_id, http_status, headers)))
 
     @property
     def side_effect(self) -> Any:
-        """What was set; set one answer for all calls, or a list of answers for one call each."""
-        return self._answer
+        """The responses; set one response for all calls, or a list of one for each call."""
+        return None if self._stub is None else self._stub.answer
 
     @side_effect.setter
     def side_effect(self, answer: Answer | Iterable[Answer]) -> None:
         if isinstance(answer, Iterable) and not isinstance(answer, (Mapping, str, bytes)):
-            self._answer_with(answer)
-            self._answers = iter(answer)
+            if not isinstance(answer, Iterator):
+                for each in answer:
+                    self._check_answer(each)
+            self._set(Stub(answer, answer))
         else:
-            if not _is_whole(answer):
-                self._check_data(answer)
-            self._answer_with(answer)
+            self._check_answer(answer)
+            self._set(Stub(answer))
 
-    def _answer_with(self, answer: Any) -> MockOperation:
-        self._answer, self._answers, self.is_mocked = answer, None, True
+    def _set(self, stub: Stub) -> MockOperation:
+        self._stub = stub
+        if not self._in_block:
+            self._lasting = stub
         return self
 
-    async def answer(self, call: MockCall) -> httpx.Response:
-        """Return, or raise, what was set for the latest call."""
-        answer = self._answer
-        if self._answers is not None:
-            answer = next(self._answers, _EXHAUSTED)
-            if answer is _EXHAUSTED:
-                raise UnexpectedRequestError(
-                    f"{self._operation.id} was called {len(self.calls)} times, "
-                    f"and has {len(self.calls) - 1} answers."
-                )
-        if callable(answer) and not isinstance(answer, type):
-            answer = answer(call)
-        if inspect.isawaitable(answer):
-            answer = await answer
+    def next_answer(self, call: MockCall) -> Any:
+        """Return what was set for the latest call, which may have to be awaited."""
+        assert self._stub is not None, "only mocked operations respond"
+        answer = self._stub.next()
+        if answer is EXHAUSTED:
+            raise UnexpectedRequestError(
+                f"{self._operation.id} was called {len(self.calls)} times, "
+                f"and has {len(self.calls) - 1} answers."
+            )
+        return answer(call) if callable(answer) and not isinstance(answer, type) else answer
+
+    def response_of(self, answer: Any) -> httpx.Response:
+        """Return the response that an answer stands for, or raise the exception that it is."""
+        if inspect.iscoroutine(answer):
+            answer.close()  # or Python warns that it was never awaited
+            raise TypeError(
+                f"the side effect of {self._operation.id} is a coroutine function, which a "
+                "synchronous client cannot await: set a plain function."
+            )
         if isinstance(answer, type) and issubclass(answer, BaseException):
             answer = answer("mocked")  # httpx's exceptions cannot be made without a message
         if isinstance(answer, BaseException):
@@ -153,9 +210,13 @@ class MockOperation:
                 answer.status_code, headers=answer.headers, content=answer.content
             )
         self._check_data(answer)
-        return _envelope(0, "Success", _plain(answer), _REQUEST_ID, 200, None)
+        return envelope(0, "Success", answer, REQUEST_ID, 200, None)
 
-    def _check_data(self, data: Any) -> None:
+    def _check_answer(self, answer: Any) -> None:
+        if not (callable(answer) or isinstance(answer, (httpx.Response, BaseException))):
+            self._check_data(answer)
+
+    def _check_data(self, data: Any, *, unknown_fields: bool = False) -> None:
         if isinstance(data, Mapping):
             if data.keys() >= _ENVELOPE:
                 raise TypeError(
@@ -167,6 +228,8 @@ class MockOperation:
                 f"{self._operation.id} cannot answer with {data!r}: data is a mapping or a model; "
                 "a function or a whole httpx.Response goes to side_effect."
             )
+        if self._checks_fields and not unknown_fields:
+            check_fields(self._operation.id, data, hint=_UNKNOWN_FIELDS)
 
     @property
     def called(self) -> bool:
@@ -175,13 +238,15 @@ class MockOperation:
 
     @property
     def call_count(self) -> int:
-        """How many calls there were."""
+        """The number of calls."""
         return len(self.calls)
 
     def assert_called_once(self) -> None:
         """Fail unless there was one call, whatever its arguments."""
         if len(self.calls) != 1:
-            raise AssertionError(f"{self._operation.id} was called {len(self.calls)} times.")
+            raise AssertionError(
+                f"{self._operation.id} was called {len(self.calls)} times, not once."
+            )
 
     def assert_called_once_with(self, **arguments: Any) -> None:
         """Fail unless there was one call, with just these arguments."""
@@ -192,70 +257,47 @@ class MockOperation:
         """Fail unless the last call had just these arguments."""
         if not self.calls:
             raise AssertionError(f"{self._operation.id} was not called.")
-        last = self.calls[-1].arguments
-        expected = _as_sent(self._operation, arguments)
-        if not _fit(last, expected):
+        found = _differences(self.calls[-1], self._sent(arguments))
+        if found:
             raise AssertionError(
-                f"{self._operation.id} was called with {last!r}, not with {expected!r}."
+                f"the last call of {self._operation.id} was not with the expected arguments:{found}"
             )
 
     def assert_any_call(self, **arguments: Any) -> None:
         """Fail unless some call had just these arguments."""
-        expected = _as_sent(self._operation, arguments)
-        if not any(_fit(call.arguments, expected) for call in self.calls):
+        expected = self._sent(arguments)
+        found = [_differences(call, expected) for call in self.calls]
+        if "" not in found:
+            latest = list(enumerate(found, 1))[-_MAX_CALLS_SHOWN:]
+            details = "".join(f"\ncall {number}:{lines}" for number, lines in latest)
             raise AssertionError(
                 f"none of {len(self.calls)} calls of {self._operation.id} "
-                f"had the arguments {expected!r}."
+                f"had the expected arguments {shown(expected)}.{details}"
             )
 
     def assert_not_called(self) -> None:
         """Fail if there was a call."""
         if self.calls:
-            raise AssertionError(f"{self._operation.id} was called {len(self.calls)} times.")
+            raise AssertionError(
+                f"{self._operation.id} was called {len(self.calls)} times, and should not be."
+            )
+
+    def _sent(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return sent_arguments(self._operation, arguments)
+        except (InvalidArgumentError, OSError, ValueError) as error:
+            raise AssertionError(
+                f"{self._operation.id} cannot be called with the expected arguments: {error}"
+            ) from error
 
 
-def _fit(sent: Mapping[str, Any], expected: Mapping[str, Any]) -> bool:
-    """Whether a call had the expected arguments; a key that the client made is none of them."""
+_UNKNOWN_FIELDS = (
+    "If it is meant, pass unknown_fields=True to respond(), or check_responses=False to the mock."
+)
+
+
+def _differences(call: MockCall, expected: Mapping[str, Any]) -> str:
+    """Return how a call differs from the expected arguments, but for a key the client made."""
     made = {"idempotency_key"} - expected.keys()
-    arguments = {name: value for name, value in sent.items() if name not in made}
-    return bool(arguments == expected)
-
-
-def _as_sent(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of a call as the client sends them: an ``int`` for an id as text."""
-    kinds = {path.partition(".")[2]: kind for path, kind in operation.arguments.items()}
-    kinds |= {name: str for name in arguments if f"{{{name}}}" in operation.path}
-    return {
-        name: convert(value, kinds[name], name)
-        if name in kinds and value is not None
-        else _plain(value)
-        for name, value in arguments.items()
-    }
-
-
-def _is_whole(answer: Any) -> bool:
-    """Whether an answer is more, or something else, than data."""
-    return callable(answer) or isinstance(answer, (httpx.Response, BaseException))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        # None means "not given" in arguments, and null in data: both are left as they are.
-        return {name: _plain(item) for name, item in value.items()}
-    return value if isinstance(value, bytes) else plain(value, "data")
-
-
-def _envelope(
-    code: int,
-    message: str,
-    data: Any,
-    request_id: str,
-    http_status: int,
-    headers: Mapping[str, str] | None,
-) -> httpx.Response:
-    envelope = {"code": code, "message": message, "request_id": request_id, "data": data}
-    return httpx.Response(
-        http_status,
-        headers={"content-type": "application/json", **(headers or {})},
-        content=json.dumps(envelope).encode(),
-    )
+    sent = {name: value for name, value in call.arguments.items() if name not in made}
+    return differences(sent, expected)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
+import re
 from collections.abc import Collection, Mapping
-from email.parser import BytesParser
-from email.policy import HTTP
+from functools import lru_cache
 from os import PathLike
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -18,16 +16,20 @@ from urllib.parse import parse_qsl
 import attrs
 import httpx
 
+from ..documents import load_document
 from ..pipeline.connections import ConnectionStackTransport
 from ..pipeline.threads import in_thread
 from ..resources._lookup import operation_at
-from .masking import MASK, PERSONAL_FIELDS, SECRET_FIELDS, Masking, json_in, names_of, stays
+from .bodies import body_of, described_body
+from .json_text import dump_json, json_in
+from .masking import MASK, PERSONAL_FIELDS, SECRET_FIELDS, Masking, names_of, stays
 
 _NOT_ARGUMENTS = names_of(
     "access_token app_key app_secret auth_code category_asset_cipher refresh_token shop_cipher",
     "sign timestamp",
 )
 """Query parameters that say who asks and when, and not for what."""
+_MASKED = PERSONAL_FIELDS | SECRET_FIELDS
 _TOKEN_HEADER = "x-tts-access-token"  # noqa: S105  the header's name
 _KEPT_HEADERS = ("content-type", "retry-after", "x-tts-logid", "x-tt-logid", "x-request-id")
 
@@ -67,8 +69,49 @@ def replay(
 @attrs.define
 class _Exchange:
     request: dict[str, Any]
+    url: str
     secrets: set[str]
     response: dict[str, Any] | None = None
+
+    @property
+    def operation(self) -> str:
+        return str(self.request["operation"]).rpartition(".")[2]
+
+    def find(self, masking: Masking) -> None:
+        """Have what is secret or personal in this exchange masked wherever it appears."""
+        masking.add_secrets(self.secrets)
+        for part in ("query", "form", "json"):
+            masking.find(self.request.get(part), self.operation)
+        assert self.response is not None
+        masking.find_in_response(self.response.get("json"), self.operation)
+
+    def masked(self, masking: Masking) -> dict[str, Any]:
+        """Return this exchange as it is written."""
+        assert self.response is not None
+        headers = {
+            name: value if name == "content-type" else masking.without_known(value)
+            for name, value in self.response["headers"].items()
+        }
+        response = {**self.response, "headers": headers}
+        if "json" in response:
+            response["json"] = masking.masked_response(response["json"], self.operation)
+        return {
+            "request": self._masked_request(masking),
+            "response": _masked_text(response, masking),
+        }
+
+    def _masked_request(self, masking: Masking) -> dict[str, Any]:
+        request = _masked_text(self.request, masking)
+        for part in ("query", "form", "json"):
+            if part in request:
+                request[part] = _masked_arguments(request[part], self.operation, masking)
+        if (mask := masking.mask_of(self.url)) is not None:  # a link that a response had
+            request |= {"path": httpx.URL(mask).path, "query": {}}
+        else:
+            request["path"] = _masked_path(self.request, masking)
+        if "/" in request["operation"]:
+            request["operation"] = f"{request['method']} {request['path']}"
+        return request
 
 
 class RecordingTransport(httpx.AsyncBaseTransport):
@@ -90,7 +133,7 @@ class RecordingTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send ``request``; an answer that never came is not recorded."""
         await request.aread()
-        exchange = _Exchange(_described(request), _credentials(request))
+        exchange = _Exchange(_described(request), str(request.url), _credentials(request))
         self._exchanges.append(exchange)  # in the order of asking, whatever is answered first
         response = await self._transport.handle_async_request(request)
         try:
@@ -101,7 +144,7 @@ class RecordingTransport(httpx.AsyncBaseTransport):
         exchange.response = {
             "status": response.status_code,
             "headers": {name: headers[name] for name in _KEPT_HEADERS if name in headers},
-            **_content(body),
+            **described_body(body, headers.get("content-type", "")),
         }
         return httpx.Response(response.status_code, headers=headers, content=body)
 
@@ -125,20 +168,16 @@ class RecordingTransport(httpx.AsyncBaseTransport):
         """Write the file; inside its block the transport outlives the clients that use it."""
         if not self._entered:
             await self._transport.aclose()
-            await in_thread(_write, self._path, self._document())
+            await in_thread(self._write)
 
-    def _document(self) -> str:
+    def _write(self) -> None:
         done = [exchange for exchange in self._exchanges if exchange.response is not None]
         done.sort(key=lambda exchange: json.dumps(exchange.request, sort_keys=True))
         masking = Masking(*self._names)
         for exchange in done:
-            masking.secrets |= exchange.secrets
-            masking.find_secrets([exchange.request, exchange.response])
-        calls = [
-            {"request": masking.masked(each.request), "response": masking.masked(each.response)}
-            for each in done
-        ]
-        return json.dumps({"calls": calls}, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+            exchange.find(masking)
+        calls = [exchange.masked(masking) for exchange in done]
+        _write(self._path, dump_json({"calls": calls}, indent=2) + "\n")
 
 
 class ReplayTransport(httpx.AsyncBaseTransport):
@@ -146,7 +185,7 @@ class ReplayTransport(httpx.AsyncBaseTransport):
 
     def __init__(self, path: Path, *, all_used: bool, ignore: frozenset[str]) -> None:
         self._path = path
-        self._calls: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["calls"]
+        self._calls: list[dict[str, Any]] = load_document(path.read_bytes())["calls"]
         self._used: set[int] = set()
         self._refused: NotRecordedError | None = None
         self._all_used = all_used
@@ -157,9 +196,12 @@ class ReplayTransport(httpx.AsyncBaseTransport):
         await request.aread()
         sent = _described(request)
         fitting = [
-            at for at, call in enumerate(self._calls) if _fits(call["request"], sent, self._ignore)
+            at
+            for at, call in enumerate(self._calls)
+            if _fits(_by_segments(call["request"]), _by_segments(sent), self._ignore)
         ]
-        for at in fitting:
+        # A mask that an earlier response had goes to its own request before it fits any other.
+        for at in sorted(fitting, key=lambda at: self._calls[at]["request"] != sent):
             if at not in self._used:
                 self._used.add(at)
                 return _response(self._calls[at]["response"])
@@ -213,12 +255,39 @@ def _described(request: httpx.Request) -> dict[str, Any]:
             if name not in _NOT_ARGUMENTS
         },
     }
-    content_type = request.headers.get("content-type", "")
-    if content_type.startswith("multipart/form-data"):
-        described["form"] = _form(content_type, request.content)
-    elif request.content:
-        described |= _content(request.content)
+    if request.content:
+        content_type = request.headers.get("content-type", "")
+        described |= described_body(request.content, content_type)
     return described
+
+
+def _masked_text(part: Mapping[str, Any], masking: Masking) -> dict[str, Any]:
+    text = part.get("text")
+    return {**part} if text is None else {**part, "text": masking.without_known(text)}
+
+
+def _masked_arguments(arguments: Any, operation: str, masking: Masking) -> Any:
+    """Return arguments with masks; what tells the files of a form apart stays."""
+    if not isinstance(arguments, dict):
+        return masking.masked(arguments, operation)
+    files = {name: value for name, value in arguments.items() if _is_file(value)}
+    others = {name: value for name, value in arguments.items() if name not in files}
+    return masking.masked(others, operation) | files
+
+
+def _is_file(value: Any) -> bool:
+    return isinstance(value, dict) and value.keys() == {"bytes", "sha256"}
+
+
+def _masked_path(request: Mapping[str, Any], masking: Masking) -> str:
+    """Return a path with masks in its parameters; its fixed parts say what was called."""
+    segments = request["path"].split("/")
+    called = operation_at(request["method"], request["path"])
+    template = called.path.split("/") if called else segments[:3] + ["{}"] * len(segments)
+    return "/".join(
+        masking.without_known(segment) if expected.startswith("{") else segment
+        for segment, expected in zip(segments, template, strict=False)
+    )
 
 
 def _credentials(request: httpx.Request) -> set[str]:
@@ -228,42 +297,9 @@ def _credentials(request: httpx.Request) -> set[str]:
     return found | {request.headers.get(_TOKEN_HEADER, "")} - {""}
 
 
-def _form(content_type: str, body: bytes) -> dict[str, Any]:
-    """Return a form's fields: texts as they are, of files only what tells them apart."""
-    head = f"content-type: {content_type}\r\n\r\n".encode()
-    fields: dict[str, Any] = {}
-    for part in BytesParser(policy=HTTP).parsebytes(head + body).iter_parts():
-        name = str(part.get_param("name", "", "content-disposition"))
-        content = part.get_payload(decode=True)
-        assert isinstance(content, bytes)
-        if part.get_filename() is None:
-            fields[name] = content.decode("utf-8", "replace")
-        else:
-            digest = hashlib.sha256(content).hexdigest()
-            fields[name] = {"bytes": len(content), "sha256": digest}
-    return fields
-
-
-def _content(body: bytes) -> dict[str, Any]:
-    """Return a body as JSON if it is any, else as text, else in base64."""
-    try:
-        text = body.decode()
-    except ValueError:
-        return {"base64": base64.b64encode(body).decode()}
-    try:
-        return {"json": json.loads(text)}
-    except (ValueError, RecursionError):
-        return {"text": text}
-
-
 def _response(recorded: Mapping[str, Any]) -> httpx.Response:
-    if "json" in recorded:
-        body = json.dumps(recorded["json"], ensure_ascii=False, separators=(",", ":")).encode()
-    elif "text" in recorded:
-        body = recorded["text"].encode()
-    else:
-        body = base64.b64decode(recorded["base64"])
-    return httpx.Response(recorded["status"], headers=recorded["headers"], content=body)
+    content = body_of(recorded)
+    return httpx.Response(recorded["status"], headers=recorded["headers"], content=content)
 
 
 def _travels(header: str) -> bool:
@@ -271,24 +307,48 @@ def _travels(header: str) -> bool:
     return header not in ("content-encoding", "content-length", "transfer-encoding")
 
 
-def _fits(recorded: Any, sent: Any, ignore: frozenset[str]) -> bool:
-    """Whether ``sent`` is what was recorded; a mask fits any text."""
+def _by_segments(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a request whose path is compared segment by segment; a mask is never two of them."""
+    operation = request["operation"]
+    called = request["method"] if "/" in operation else operation
+    return {**request, "operation": called, "path": request["path"].split("/")}
+
+
+def _fits(recorded: Any, sent: Any, ignore: frozenset[str], *, masked: bool = False) -> bool:
+    """Whether ``sent`` is what was recorded: a mask fits any text, a masked number any number."""
     if isinstance(recorded, dict) and isinstance(sent, dict):
         return all(
             name in ignore
-            or (name in recorded and name in sent and _fits(recorded[name], sent[name], ignore))
+            or (
+                name in recorded
+                and name in sent
+                and _fits(recorded[name], sent[name], ignore, masked=masked or name in _MASKED)
+            )
             for name in recorded.keys() | sent.keys()
         )
     if isinstance(recorded, list) and isinstance(sent, list):
         return len(recorded) == len(sent) and all(
-            _fits(one, other, ignore) for one, other in zip(recorded, sent, strict=True)
+            _fits(one, other, ignore, masked=masked)
+            for one, other in zip(recorded, sent, strict=True)
         )
     if isinstance(recorded, str) and recorded != sent:
         nested = json_in(recorded)
         if nested is not None and isinstance(sent, str):
-            return _fits(nested, json_in(sent), ignore)
-        return not isinstance(sent, (dict, list)) and MASK.fullmatch(recorded) is not None
-    return bool(recorded == sent)
+            return _fits(nested, json_in(sent), ignore, masked=masked)
+        is_text = not isinstance(sent, (dict, list))
+        return is_text and _pattern(recorded).fullmatch(str(sent)) is not None
+    return bool(recorded == sent) or (masked and _are_numbers(recorded, sent))
+
+
+def _are_numbers(*values: Any) -> bool:
+    return all(isinstance(each, (int, float)) and not isinstance(each, bool) for each in values)
+
+
+@lru_cache(maxsize=1024)
+def _pattern(recorded: str) -> re.Pattern[str]:
+    """Return what matches recorded text with anything in place of its masks."""
+    fixed = (re.escape(part) for part in MASK.split(recorded))
+    return re.compile(".+".join(fixed), re.DOTALL)
 
 
 def _in_words(request: Mapping[str, Any]) -> str:

@@ -119,7 +119,7 @@ class Dispatcher:
     async def _failed(self, claim: ClaimedEvent, error: BaseException) -> None:
         logger.warning(
             "event %s was not handled, attempt %d of %d",
-            claim.id,
+            claim.key,
             claim.attempt,
             self._most,
             exc_info=error,
@@ -131,7 +131,7 @@ class Dispatcher:
         await self._note(lambda: self._store.put_back(claim, after=pause))
 
     async def _bury(self, claim: ClaimedEvent, error: str) -> None:
-        logger.error("event %s was given up, and is among the dead letters: %s", claim.id, error)
+        logger.error("event %s was given up, and is among the dead letters: %s", claim.key, error)
         await self._note(lambda: self._store.bury(claim, error=error))
 
     async def _note(self, note: Callable[[], Awaitable[object]]) -> None:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 from auth.databases import REDIS_URL, postgresql_database, redis_prefix
 from redis.asyncio import Redis
+from webhooks.stores.places import LEASE, Place, claim, event, place_of
 
 from tiktok_shop_async import InvalidArgumentError, WebhookStoreError, WebhookStoreFullError
 from tiktok_shop_async.webhooks import (
-    ClaimedEvent,
     MemoryWebhookStore,
     NewEvent,
     RedisWebhookStore,
@@ -24,64 +22,6 @@ from tiktok_shop_async.webhooks import (
     WebhookStore,
 )
 from tiktok_shop_async.webhooks.stores.opening import open_store
-
-LEASE = 60.0
-KINDS = ["memory", "sqlite", "postgresql", "redis"]
-
-
-@attrs.frozen
-class Place:
-    """Where a store is, so that another one can be opened there."""
-
-    kind: str
-    url: str = ""
-    prefix: str = ""
-    memory: MemoryWebhookStore = attrs.field(factory=MemoryWebhookStore)
-
-    @asynccontextmanager
-    async def opened(self, **options: Any) -> AsyncIterator[WebhookStore]:
-        if self.kind == "memory":
-            yield MemoryWebhookStore(**options) if options else self.memory
-        elif self.kind == "redis":
-            async with RedisWebhookStore(self.url, prefix=self.prefix, **options) as in_redis:
-                yield in_redis
-        else:
-            async with SQLWebhookStore(self.url, **options) as in_sql:
-                yield in_sql
-
-
-@asynccontextmanager
-async def place_of(kind: str, folder: Path) -> AsyncIterator[Place]:
-    if kind == "postgresql":
-        async with postgresql_database() as url:
-            async with SQLWebhookStore(url) as store:
-                await store.create_schema()
-            yield Place(kind, url)
-    elif kind == "redis":
-        async with redis_prefix() as prefix:
-            yield Place(kind, REDIS_URL, prefix)
-    else:
-        yield Place(kind, f"sqlite:///{folder / 'webhooks.db'}")
-
-
-@pytest.fixture(params=KINDS)
-async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
-    async with place_of(request.param, tmp_path) as place:
-        yield place
-
-
-@pytest.fixture
-async def store(place: Place) -> AsyncIterator[WebhookStore]:
-    async with place.opened() as store:
-        yield store
-
-
-def event(number: int = 1, **facts: Any) -> NewEvent:
-    return NewEvent(id=f"id-{number}", body=b"\xff\x00{%d}" % number, app_key="key", **facts)
-
-
-async def claim(store: WebhookStore, most: int = 100, lease: float = LEASE) -> list[ClaimedEvent]:
-    return list(await store.claim(most, lease=lease))
 
 
 async def test_an_event_comes_once_as_it_was_brought(store: WebhookStore) -> None:
@@ -194,10 +134,10 @@ async def test_dead_letters_are_kept_replayed_and_thrown_away(store: WebhookStor
     assert letters[0].died_at >= letters[0].received_at
     assert (await store.counts()).dead == 4
     assert not await store.add(event(0))
-    assert await store.replay("id-1", "id-1", "unknown") == 1
+    assert await store.replay("key/id-1", "key/id-1", "key/unknown", "\0\ud800") == 1
     (again,) = await claim(store)
     assert (again.id, again.attempt, again.body) == ("id-1", 1, event(1).body)
-    assert await store.discard("id-0") == 1
+    assert await store.discard(letters[0].key) == 1
     assert not await store.add(event(0))
     assert await store.replay() == 2
     assert await store.discard() == 0
@@ -310,7 +250,7 @@ async def test_sql_forgets_when_the_time_is_over(kind: str, tmp_path: Path) -> N
         names = store._tables.names
         async with store._database.connections.begin() as connection:
             aged = names.update().values(remembered_at=names.c.remembered_at - 4 * 86400)
-            await connection.execute(aged.where(names.c.name != "id-2"))
+            await connection.execute(aged.where(names.c.name != "key/id-2"))
         await store.forget()
         assert await store.add(event(1))
         assert not await store.add(event(2))
@@ -322,7 +262,7 @@ async def test_redis_forgets_by_itself() -> None:
         async with RedisWebhookStore(client, prefix=prefix, remember=100_000) as store:
             await store.add(event(1, aliases=frozenset({"sent:1"})))
             await store.forget()
-        for name in ("id-1", "sent:1"):
+        for name in ("key/id-1", "key/sent:1"):
             assert 99_990 < await client.ttl(f"{prefix}name:{name}") <= 100_000
 
 

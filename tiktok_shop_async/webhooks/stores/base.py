@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+import hashlib
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
+from urllib.parse import quote
 
 import attrs
 
@@ -14,6 +16,8 @@ SHORTEST_MEMORY = 24 * 3600.0
 """Seconds that an id is remembered at least: the platform's last attempt comes after 16 hours."""
 DEFAULT_MEMORY = 3 * SHORTEST_MEMORY
 """Seconds that an id is remembered unless a store is told otherwise."""
+MAX_KEY_LENGTH = 255
+"""Characters of a key; databases limit what an index holds."""
 
 
 def moment(seconds: float) -> datetime:
@@ -32,9 +36,20 @@ def checked_memory(seconds: float) -> float:
     return seconds
 
 
+def key_of(name: str, app_key: str | None) -> str:
+    """Return the key of an app's event or name: printable ASCII of limited length.
+
+    It is readable, ``app_key/name``, unless the name is long or has other characters.
+    """
+    key = f"{quote(app_key or '', safe='', errors='surrogatepass')}/{name}"
+    if len(key) <= MAX_KEY_LENGTH and key.isascii() and key.isprintable():
+        return key
+    return f"sha256:{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
 @attrs.frozen(kw_only=True)
 class NewEvent:
-    """An event as it is brought to a store."""
+    """An event as it is brought to a store. Its id and other names are those of its app."""
 
     id: str
     body: bytes = attrs.field(repr=False)
@@ -44,11 +59,22 @@ class NewEvent:
     unless: frozenset[str] = frozenset()
     """The event is dropped if one of these names is remembered, like its id."""
 
+    @property
+    def key(self) -> str:
+        """The event's key in a store: equal ids of different apps have different keys."""
+        return key_of(self.id, self.app_key)
+
+    def keys_of(self, names: Iterable[str]) -> frozenset[str]:
+        """Return the keys of names such as ``aliases`` and ``unless``."""
+        return frozenset(key_of(name, self.app_key) for name in names)
+
 
 @attrs.frozen(kw_only=True)
 class ClaimedEvent:
     """An event that is ours to handle until its lease ends."""
 
+    key: str
+    """The event's key in the store."""
     id: str
     body: bytes = attrs.field(repr=False)
     app_key: str | None = None
@@ -63,6 +89,8 @@ class ClaimedEvent:
 class DeadLetter:
     """An event that was given up."""
 
+    key: str
+    """The event's key in the store, for `WebhookStore.replay` and `WebhookStore.discard`."""
     id: str
     body: bytes = attrs.field(repr=False)
     app_key: str | None = None
@@ -97,9 +125,9 @@ class WebhookStore(Protocol):
     async def add(self, event: NewEvent) -> bool:
         """Keep an event, which is surely kept when this returns.
 
-        False, and nothing kept, if its id or a name in ``unless`` is remembered. Of many who bring
-        the same event at once, one gets True. `WebhookStoreFullError` if there is no room; then
-        nothing is remembered either.
+        False, and nothing kept, if its id or a name in ``unless`` is remembered for its app. Events
+        that are brought at once, by whatever process, are treated as if one came after the other.
+        `WebhookStoreFullError` if there is no room; then nothing is remembered either.
         """
         ...
 
@@ -136,15 +164,15 @@ class WebhookStore(Protocol):
         """Yield the dead letters, the oldest first."""
         ...
 
-    async def replay(self, *ids: str) -> int:
-        """Let dead letters be due again, all of them unless ids are given; say how many.
+    async def replay(self, *keys: str) -> int:
+        """Let dead letters be due again, all of them unless keys are given; return how many.
 
         Their attempts are counted from the start.
         """
         ...
 
-    async def discard(self, *ids: str) -> int:
-        """Throw dead letters away, as if they had been handled; say how many."""
+    async def discard(self, *keys: str) -> int:
+        """Discard dead letters, as if they had been handled; return how many."""
         ...
 
     async def counts(self) -> StoredCounts:

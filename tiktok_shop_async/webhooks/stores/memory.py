@@ -27,6 +27,7 @@ logger = logging.getLogger("tiktok_shop_async.webhooks")
 
 @attrs.define(eq=False)
 class _Waiting:
+    key: str
     event: NewEvent
     received_at: float
     due: float
@@ -79,7 +80,8 @@ class MemoryWebhookStore:
 
     async def add(self, event: NewEvent) -> bool:
         """Keep an event; False if it is known."""
-        if any(self._is_known(name) for name in (event.id, *event.unless)):
+        key = event.key
+        if any(self._is_known(name) for name in (key, *event.keys_of(event.unless))):
             return False
         if len(self._waiting) >= self._max_waiting:
             raise WebhookStoreFullError(
@@ -88,10 +90,10 @@ class MemoryWebhookStore:
                 "Redis as its store.",
             )
         now = self._clock()
-        for name in (event.id, *event.aliases):
+        for name in (key, *event.keys_of(event.aliases)):
             self._remembered.pop(name, None)
             self._remembered[name] = now + self._remember
-        self._waiting[event.id] = waiting = _Waiting(event, received_at=now, due=now)
+        self._waiting[key] = waiting = _Waiting(key, event, received_at=now, due=now)
         self._push(waiting)
         return True
 
@@ -100,15 +102,15 @@ class MemoryWebhookStore:
         now = self._clock()
         claimed: list[ClaimedEvent] = []
         while len(claimed) < most and self._by_due and self._by_due[0][0] <= now:
-            due, _, id_ = heapq.heappop(self._by_due)
-            waiting = self._waiting.get(id_)
+            due, _, key = heapq.heappop(self._by_due)
+            waiting = self._waiting.get(key)
             if waiting is not None and waiting.due == due:
                 waiting.attempts += 1
                 waiting.claim = uuid.uuid4().hex
                 waiting.due = now + lease
                 claimed.append(_claimed(waiting))
         for each in claimed:
-            self._push(self._waiting[each.id])
+            self._push(self._waiting[each.key])
         return claimed
 
     async def renew(self, claims: Collection[ClaimedEvent], *, lease: float) -> None:
@@ -119,7 +121,7 @@ class MemoryWebhookStore:
 
     async def finish(self, claim: ClaimedEvent) -> None:
         """Note that an event was handled."""
-        self._waiting.pop(claim.id, None)
+        self._waiting.pop(claim.key, None)
 
     async def put_back(
         self, claim: ClaimedEvent, *, after: float = 0.0, counted: bool = True
@@ -134,8 +136,9 @@ class MemoryWebhookStore:
         """Put an event among the dead letters."""
         if self._held(claim) is None:
             return
-        del self._waiting[claim.id]
-        self._dead[claim.id] = DeadLetter(
+        del self._waiting[claim.key]
+        self._dead[claim.key] = DeadLetter(
+            key=claim.key,
             id=claim.id,
             body=claim.body,
             app_key=claim.app_key,
@@ -154,20 +157,20 @@ class MemoryWebhookStore:
         for letter in list(self._dead.values()):
             yield letter
 
-    async def replay(self, *ids: str) -> int:
+    async def replay(self, *keys: str) -> int:
         """Let dead letters be due again."""
-        letters = self._taken(ids)
+        letters = self._taken(keys)
         for letter in letters:
             event = NewEvent(id=letter.id, body=letter.body, app_key=letter.app_key)
             received_at = letter.received_at.timestamp()
-            waiting = _Waiting(event, received_at=received_at, due=self._clock())
-            self._waiting[letter.id] = waiting
+            waiting = _Waiting(letter.key, event, received_at=received_at, due=self._clock())
+            self._waiting[letter.key] = waiting
             self._push(waiting)
         return len(letters)
 
-    async def discard(self, *ids: str) -> int:
-        """Throw dead letters away."""
-        return len(self._taken(ids))
+    async def discard(self, *keys: str) -> int:
+        """Discard dead letters."""
+        return len(self._taken(keys))
 
     async def counts(self) -> StoredCounts:
         """Return how many events there are."""
@@ -199,11 +202,11 @@ class MemoryWebhookStore:
 
     def _held(self, claim: ClaimedEvent) -> _Waiting | None:
         """Return what a claim is of, unless somebody else has claimed it since."""
-        waiting = self._waiting.get(claim.id)
+        waiting = self._waiting.get(claim.key)
         return waiting if waiting is not None and waiting.claim == claim.claim else None
 
-    def _taken(self, ids: Collection[str]) -> list[DeadLetter]:
-        wanted = ids or list(self._dead)
+    def _taken(self, keys: Collection[str]) -> list[DeadLetter]:
+        wanted = keys or list(self._dead)
         return [self._dead.pop(each) for each in dict.fromkeys(wanted) if each in self._dead]
 
     def _set_due(self, waiting: _Waiting, due: float) -> None:
@@ -211,11 +214,12 @@ class MemoryWebhookStore:
         self._push(waiting)
 
     def _push(self, waiting: _Waiting) -> None:
-        heapq.heappush(self._by_due, (waiting.due, next(self._numbers), waiting.event.id))
+        heapq.heappush(self._by_due, (waiting.due, next(self._numbers), waiting.key))
 
 
 def _claimed(waiting: _Waiting) -> ClaimedEvent:
     return ClaimedEvent(
+        key=waiting.key,
         id=waiting.event.id,
         body=waiting.event.body,
         app_key=waiting.event.app_key,

@@ -90,17 +90,21 @@ class RedisWebhookStore(ClosedOnExit):
 
     async def add(self, event: NewEvent) -> bool:
         """Keep an event; False if it is known."""
+        # Names without an app were remembered by earlier versions, for all apps.
+        unscoped = [_bytes(name) for name in (event.id, *event.unless)]
         answer = await self._run(
             scripts.ADD,
-            event.id,
+            event.key,
+            _bytes(event.id),
             event.body,
-            event.app_key or "",
+            _bytes(event.app_key or ""),
             uuid.uuid4().hex,
             int(self._remember * 1000),
             self._max_waiting,
             len(event.aliases),
-            *event.aliases,
-            *event.unless,
+            *event.keys_of(event.aliases),
+            *event.keys_of(event.unless),
+            *unscoped,
         )
         if answer < 0:
             raise WebhookStoreFullError(
@@ -114,63 +118,66 @@ class RedisWebhookStore(ClosedOnExit):
         claim = uuid.uuid4().hex
         return [
             ClaimedEvent(
-                id=id_.decode(),
+                key=_text(key),
+                id=_text(key if id_ is None else id_),
                 body=body,
-                app_key=app_key.decode() or None,
+                app_key=_text(app_key) or None,
                 attempt=attempt,
                 received_at=moment(float(received_at)),
                 claim=claim,
             )
-            for id_, body, app_key, received_at, attempt in await self._run(
+            for key, id_, body, app_key, received_at, attempt in await self._run(
                 scripts.CLAIM, most, lease, claim
             )
         ]
 
     async def renew(self, claims: Collection[ClaimedEvent], *, lease: float) -> None:
         """Let claims last."""
-        held = [part for claim in claims for part in (claim.id, claim.claim)]
+        held = [part for claim in claims for part in (_bytes(claim.key), claim.claim)]
         await self._run(scripts.RENEW, lease, *held)
 
     async def finish(self, claim: ClaimedEvent) -> None:
         """Note that an event was handled."""
-        await self._run(scripts.FINISH, claim.id)
+        await self._run(scripts.FINISH, _bytes(claim.key))
 
     async def put_back(
         self, claim: ClaimedEvent, *, after: float = 0.0, counted: bool = True
     ) -> None:
         """Let an event be due again."""
-        await self._run(scripts.PUT_BACK, claim.id, claim.claim, after, int(not counted))
+        key = _bytes(claim.key)
+        await self._run(scripts.PUT_BACK, key, claim.claim, after, int(not counted))
 
     async def bury(self, claim: ClaimedEvent, *, error: str) -> None:
         """Put an event among the dead letters."""
         text = error.encode("utf-8", "replace")
-        await self._run(scripts.BURY, claim.id, claim.claim, text)
+        await self._run(scripts.BURY, _bytes(claim.key), claim.claim, text)
 
     async def dead_letters(self) -> AsyncIterator[DeadLetter]:
         """Yield the dead letters, the oldest first."""
-        fields = ("body", "app_key", "attempts", "error", "received_at", "died_at")
-        for id_ in await self._dead():
+        fields = ("id", "body", "app_key", "attempts", "error", "received_at", "died_at")
+        for key in await self._dead():
             with reported(self, "reading a dead letter"):
-                kept = await self._client.hmget(f"{self._prefix}event:{id_}", fields)
-            body, app_key, attempts, error, received_at, died_at = kept
+                kept = await self._client.hmget(_bytes(f"{self._prefix}event:") + key, fields)
+            id_, body, app_key, attempts, error, received_at, died_at = kept
             if died_at is not None:  # else it was replayed or thrown away meanwhile
                 yield DeadLetter(
-                    id=id_,
+                    key=_text(key),
+                    id=_text(key if id_ is None else id_),
                     body=body,
-                    app_key=app_key.decode() or None,
+                    app_key=_text(app_key) or None,
                     attempts=int(attempts),
                     error=error.decode(),
                     received_at=moment(float(received_at)),
                     died_at=moment(float(died_at)),
                 )
 
-    async def replay(self, *ids: str) -> int:
+    async def replay(self, *keys: str) -> int:
         """Let dead letters be due again."""
-        return await self._for_each(scripts.REPLAY, ids)
+        return await self._for_each(scripts.REPLAY, keys)
 
-    async def discard(self, *ids: str) -> int:
-        """Throw dead letters away."""
-        return await self._for_each(scripts.DISCARD, ids)
+    async def discard(self, *keys: str) -> int:
+        """Discard dead letters."""
+        return await self._for_each(scripts.DISCARD, keys)
 
     async def counts(self) -> StoredCounts:
         """Return how many events there are."""
@@ -191,14 +198,15 @@ class RedisWebhookStore(ClosedOnExit):
         """Keep how far a poller has come."""
         await self._run(scripts.MOVE_CURSOR, to, keys=[f"{self._prefix}cursor:{name}"])
 
-    async def _for_each(self, script: str, ids: Sequence[str]) -> int:
-        wanted = list(ids) or await self._dead()
+    async def _for_each(self, script: str, keys: Sequence[str]) -> int:
+        wanted = [_bytes(key) for key in keys] or await self._dead()
         parts = [wanted[at : at + PAGE] for at in range(0, len(wanted), PAGE)]
         return sum([await self._run(script, *part) for part in parts])
 
-    async def _dead(self) -> list[str]:
+    async def _dead(self) -> list[bytes]:
         with reported(self, "reading the dead letters"):
-            return [id_.decode() for id_ in await self._client.zrange(self._sets[1], 0, -1)]
+            keys: list[bytes] = await self._client.zrange(self._sets[1], 0, -1)
+            return keys
 
     async def _run(self, script: str, *arguments: Any, keys: Sequence[str] | None = None) -> Any:
         if script not in self._scripts:
@@ -206,3 +214,11 @@ class RedisWebhookStore(ClosedOnExit):
         given = arguments if keys else (self._prefix, *arguments)
         with reported(self, "a script"):
             return await self._scripts[script](keys=keys or self._sets, args=given)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _text(stored: bytes) -> str:
+    return stored.decode("utf-8", "surrogatepass")

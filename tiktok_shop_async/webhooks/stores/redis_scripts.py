@@ -1,6 +1,6 @@
 """What `RedisWebhookStore` has Redis do in one go, by the clock of Redis.
 
-``KEYS`` are the events that wait and the dead letters, each a sorted set of ids by time.
+``KEYS`` are the events that wait and the dead letters, each a sorted set of keys by time.
 ``ARGV[1]`` begins the names of all other keys: those of events, and the names that are remembered.
 """
 
@@ -8,13 +8,13 @@ _BEGIN = """
 local waiting, dead, prefix = KEYS[1], KEYS[2], ARGV[1]
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
-local function event(id) return prefix .. 'event:' .. id end
+local function event(key) return prefix .. 'event:' .. key end
 local function named(name) return prefix .. 'name:' .. name end
-local function due(id, seconds)
-    redis.call('ZADD', waiting, string.format('%.6f', now + seconds), id)
+local function due(key, seconds)
+    redis.call('ZADD', waiting, string.format('%.6f', now + seconds), key)
 end
-local function is_held(id, claim)
-    return redis.call('HGET', event(id), 'claim') == claim and redis.call('ZSCORE', waiting, id)
+local function is_held(key, claim)
+    return redis.call('HGET', event(key), 'claim') == claim and redis.call('ZSCORE', waiting, key)
 end
 """
 
@@ -22,20 +22,20 @@ end
 ADD = (
     _BEGIN
     + """
-local id, body, app_key, writer, memory, room = unpack(ARGV, 2, 7)
-local known = redis.call('GET', named(id))
+local key, id, body, app_key, writer, memory, room = unpack(ARGV, 2, 8)
+local known = redis.call('GET', named(key))
 if known then return known == writer and 1 or 0 end
-if redis.call('EXISTS', event(id)) == 1 then return 0 end
-local aliases = tonumber(ARGV[8])
-for at = 9 + aliases, #ARGV do
+if redis.call('EXISTS', event(key)) == 1 then return 0 end
+local aliases = tonumber(ARGV[9])
+for at = 10 + aliases, #ARGV do
     if redis.call('EXISTS', named(ARGV[at])) == 1 then return 0 end
 end
 if redis.call('ZCARD', waiting) >= tonumber(room) then return -1 end
-redis.call('SET', named(id), writer, 'PX', memory)
-for at = 9, 8 + aliases do redis.call('SET', named(ARGV[at]), '', 'PX', memory) end
-redis.call('HSET', event(id), 'body', body, 'app_key', app_key, 'attempts', 0, 'claim', '',
-    'received_at', string.format('%.6f', now))
-due(id, 0)
+redis.call('SET', named(key), writer, 'PX', memory)
+for at = 10, 9 + aliases do redis.call('SET', named(ARGV[at]), '', 'PX', memory) end
+redis.call('HSET', event(key), 'id', id, 'body', body, 'app_key', app_key, 'attempts', 0,
+    'claim', '', 'received_at', string.format('%.6f', now))
+due(key, 0)
 return 1
 """
 )
@@ -45,17 +45,17 @@ CLAIM = (
     + """
 local claimed = {}
 local most, lease, claim = unpack(ARGV, 2, 4)
-local ids = redis.call('ZRANGEBYSCORE', waiting, '-inf', string.format('%.6f', now),
+local keys = redis.call('ZRANGEBYSCORE', waiting, '-inf', string.format('%.6f', now),
     'LIMIT', 0, most)
-for _, id in ipairs(ids) do
-    local kept = redis.call('HMGET', event(id), 'body', 'app_key', 'received_at')
-    if kept[1] then
-        local attempt = redis.call('HINCRBY', event(id), 'attempts', 1)
-        redis.call('HSET', event(id), 'claim', claim)
-        due(id, lease)
-        claimed[#claimed + 1] = {id, kept[1], kept[2], kept[3], attempt}
+for _, key in ipairs(keys) do
+    local kept = redis.call('HMGET', event(key), 'id', 'body', 'app_key', 'received_at')
+    if kept[2] then
+        local attempt = redis.call('HINCRBY', event(key), 'attempts', 1)
+        redis.call('HSET', event(key), 'claim', claim)
+        due(key, lease)
+        claimed[#claimed + 1] = {key, kept[1], kept[2], kept[3], kept[4], attempt}
     else
-        redis.call('ZREM', waiting, id)
+        redis.call('ZREM', waiting, key)
     end
 end
 return claimed
@@ -83,11 +83,11 @@ redis.call('DEL', event(ARGV[2]))
 PUT_BACK = (
     _BEGIN
     + """
-local id, claim, after, uncounted = unpack(ARGV, 2, 5)
-if is_held(id, claim) then
-    due(id, after)
-    redis.call('HSET', event(id), 'claim', '')
-    if uncounted == '1' then redis.call('HINCRBY', event(id), 'attempts', -1) end
+local key, claim, after, uncounted = unpack(ARGV, 2, 5)
+if is_held(key, claim) then
+    due(key, after)
+    redis.call('HSET', event(key), 'claim', '')
+    if uncounted == '1' then redis.call('HINCRBY', event(key), 'attempts', -1) end
 end
 """
 )
@@ -95,12 +95,12 @@ end
 BURY = (
     _BEGIN
     + """
-local id, claim, error = unpack(ARGV, 2, 4)
-if is_held(id, claim) then
+local key, claim, error = unpack(ARGV, 2, 4)
+if is_held(key, claim) then
     local moment = string.format('%.6f', now)
-    redis.call('ZREM', waiting, id)
-    redis.call('ZADD', dead, moment, id)
-    redis.call('HSET', event(id), 'claim', '', 'error', error, 'died_at', moment)
+    redis.call('ZREM', waiting, key)
+    redis.call('ZADD', dead, moment, key)
+    redis.call('HSET', event(key), 'claim', '', 'error', error, 'died_at', moment)
 end
 """
 )

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import uuid
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from os import PathLike
 from typing import Any
 
 try:
     from sqlalchemy import URL, MetaData, TextClause
-    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
     from ..._sql.database import Database
-    from ..._sql.group_commit import Answers, GroupCommit, Wish, Wishes
-    from ..._sql.text import storable
+    from ..._sql.group_commit import GroupCommit
+    from ..._sql.text import is_storable, storable
     from .sql_statements import DEAD, STEPS, WAITING, Statements, Tables, Verb
+    from .sql_transaction import Transaction, as_names
 except ImportError as error:
     raise ImportError(
         "SQLWebhookStore needs further packages: pip install 'tiktok-shop-async[sql]'",
@@ -84,6 +84,7 @@ class SQLWebhookStore(ClosedOnExit):
         )
         self._remember = checked_memory(remember)
         self._statements = Statements(self._tables, self._database.dialect)
+        self._transaction = Transaction(self._statements)
         self._numbers = itertools.count()
         self._commit: GroupCommit[Verb] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -124,13 +125,14 @@ class SQLWebhookStore(ClosedOnExit):
     async def renew(self, claims: Collection[ClaimedEvent], *, lease: float) -> None:
         """Let claims last."""
         wishes = [
-            self._ask(Verb.RENEW, event=each.id, claim=each.claim, seconds=lease) for each in claims
+            self._ask(Verb.RENEW, event=each.key, claim=each.claim, seconds=lease)
+            for each in claims
         ]
         await asyncio.gather(*wishes)
 
     async def finish(self, claim: ClaimedEvent) -> None:
         """Note that an event was handled."""
-        await self._ask(Verb.FINISH, event=claim.id)
+        await self._ask(Verb.FINISH, event=claim.key)
 
     async def put_back(
         self, claim: ClaimedEvent, *, after: float = 0.0, counted: bool = True
@@ -138,7 +140,7 @@ class SQLWebhookStore(ClosedOnExit):
         """Let an event be due again."""
         await self._ask(
             Verb.PUT_BACK,
-            event=claim.id,
+            event=claim.key,
             claim=claim.claim,
             seconds=after,
             uncounted=int(not counted),
@@ -146,16 +148,17 @@ class SQLWebhookStore(ClosedOnExit):
 
     async def bury(self, claim: ClaimedEvent, *, error: str) -> None:
         """Put an event among the dead letters."""
-        await self._ask(Verb.BURY, event=claim.id, claim=claim.claim, error=storable(error))
+        await self._ask(Verb.BURY, event=claim.key, claim=claim.claim, error=storable(error))
 
     async def dead_letters(self) -> AsyncIterator[DeadLetter]:
         """Yield the dead letters, the oldest first."""
-        died_at, id_ = 0.0, ""
+        died_at, key = 0.0, ""
         while True:
-            rows = await self._run(self._statements.dead, died_at=died_at, id=id_, most=PAGE)
+            rows = await self._run(self._statements.dead, died_at=died_at, id=key, most=PAGE)
             for row in rows:
                 yield DeadLetter(
-                    id=row.id,
+                    key=row.id,
+                    id=row.id if row.event_id is None else row.event_id,
                     body=bytes(row.body),
                     app_key=row.app_key,
                     attempts=row.attempts,
@@ -165,15 +168,15 @@ class SQLWebhookStore(ClosedOnExit):
                 )
             if len(rows) < PAGE:
                 return
-            died_at, id_ = rows[-1].died_at, rows[-1].id
+            died_at, key = rows[-1].died_at, rows[-1].id
 
-    async def replay(self, *ids: str) -> int:
+    async def replay(self, *keys: str) -> int:
         """Let dead letters be due again."""
-        return len(await self._run(self._statements.replay, Verb.RUN_ONCE, **_these(ids)))
+        return len(await self._run(self._statements.replay, Verb.RUN_ONCE, **_these(keys)))
 
-    async def discard(self, *ids: str) -> int:
-        """Throw dead letters away."""
-        return len(await self._run(self._statements.discard, Verb.RUN_ONCE, **_these(ids)))
+    async def discard(self, *keys: str) -> int:
+        """Discard dead letters."""
+        return len(await self._run(self._statements.discard, Verb.RUN_ONCE, **_these(keys)))
 
     async def counts(self) -> StoredCounts:
         """Return how many events there are."""
@@ -216,7 +219,7 @@ class SQLWebhookStore(ClosedOnExit):
             self._commit = GroupCommit(
                 repr(self),
                 self._database.connections,
-                self._carry_out,
+                self._transaction,
                 error=WebhookStoreError,
                 hint="What was acknowledged is kept, and will be handled.",
                 droppable={Verb.ADD, Verb.CLAIM},
@@ -233,105 +236,12 @@ class SQLWebhookStore(ClosedOnExit):
                 self._commit.ask(
                     Verb.PUT_BACK,
                     str(next(self._numbers)),
-                    event=each.id,
+                    event=each.key,
                     claim=each.claim,
                     seconds=0.0,
                     uncounted=1,
                 )
 
-    async def _carry_out(
-        self, connection: AsyncConnection, wishes: Wishes[Verb], repeated: bool
-    ) -> Answers[Verb]:
-        """Carry wishes out; all but RUN_ONCE may be repeated after a lost response.
 
-        - ADD: what the first attempt has added counts as known: it is kept, and will be handled.
-        - CLAIM: what the first attempt has taken is found by its claim.
-        - FINISH, PUT_BACK, BURY, RENEW and RUN change nothing more when they are repeated.
-        """
-        answers: Answers[Verb] = {verb: {} for verb in wishes}
-        for verb in Verb:
-            asked = wishes.get(verb, ())
-            if not asked:
-                continue
-            if verb is Verb.ADD:
-                answers[verb] = await self._added(connection, asked)
-            elif verb is Verb.CLAIM:
-                for wish in asked:
-                    answers[verb][wish.row["id"]] = await self._claimed(
-                        connection, wish.row, repeated
-                    )
-            elif verb in {Verb.RUN, Verb.RUN_ONCE}:
-                for wish in asked:
-                    rows = await connection.execute(wish.row["statement"], wish.row["values"])
-                    answers[verb][wish.row["id"]] = list(rows)
-            else:
-                # In one order everywhere: transactions that lock the same rows must not cross.
-                values = sorted((dict(wish.row) for wish in asked), key=lambda row: row["event"])
-                for row in values:
-                    del row["id"]
-                await connection.execute(self._statements.of[verb], values)
-        return answers
-
-    async def _added(
-        self, connection: AsyncConnection, asked: Sequence[Wish[Verb]]
-    ) -> dict[str, bool]:
-        unless = {name for wish in asked for name in wish.row["new"].unless}
-        known: set[str] = set()
-        if unless:
-            rows = await connection.execute(self._statements.known, _names(unless))
-            known = {row.name for row in rows}
-        candidates: dict[str, Wish[Verb]] = {}
-        for wish in asked:  # of those in one transaction, too, only the first is new
-            event: NewEvent = wish.row["new"]
-            if event.id not in candidates and not known & event.unless:
-                candidates[event.id] = wish
-                known |= event.aliases
-        if not candidates:
-            return {wish.row["id"]: False for wish in asked}
-        rows = await connection.execute(self._statements.remember, _names(candidates))
-        fresh = {row.name: candidates[row.name].row["new"] for row in rows}
-        aliases = {name for event in fresh.values() for name in event.aliases}
-        if aliases:
-            (await connection.execute(self._statements.remember, _names(aliases))).close()
-        if fresh:
-            now = (await connection.execute(self._statements.now)).scalar_one()
-            await connection.execute(
-                self._statements.keep,
-                [
-                    {"event": each.id, "moment": now, "bytes": each.body, "app": each.app_key}
-                    for each in fresh.values()
-                ],
-            )
-        winners = {candidates[id_].row["id"] for id_ in fresh}
-        return {wish.row["id"]: wish.row["id"] in winners for wish in asked}
-
-    async def _claimed(
-        self, connection: AsyncConnection, row: Any, repeated: bool
-    ) -> list[ClaimedEvent]:
-        values = {name: row[name] for name in ("most", "seconds", "claim")}
-        rows: Sequence[Any] = ()
-        if repeated:
-            before = {name: row[name] for name in ("seconds", "claim")}
-            rows = (await connection.execute(self._statements.claimed_before, before)).all()
-        if not rows:
-            rows = (await connection.execute(self._statements.claim, values)).all()
-        found = [
-            ClaimedEvent(
-                id=each.id,
-                body=bytes(each.body),
-                app_key=each.app_key,
-                attempt=each.attempts,
-                received_at=moment(each.received_at),
-                claim=row["claim"],
-            )
-            for each in rows
-        ]
-        return sorted(found, key=lambda event: event.received_at)
-
-
-def _names(names: Iterable[str]) -> dict[str, Any]:
-    return {"names": json.dumps(sorted(names))}
-
-
-def _these(ids: Sequence[str]) -> dict[str, Any]:
-    return {"all": not ids, **_names(ids)}
+def _these(keys: Sequence[str]) -> dict[str, Any]:
+    return {"all": not keys, **as_names(filter(is_storable, keys))}

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from ..._sql.clock import NOW
-from ..._sql.schema import Step, version_table
+from ..._sql.schema import Step, add_column, version_table
 
 WAITING, DEAD = "waiting", "dead"
 
@@ -45,7 +45,11 @@ class Verb(StrEnum):
 
 
 class Tables:
-    """The tables as the newest version has them."""
+    """The tables as the newest version has them.
+
+    ``id`` of an event is its key. ``event_id`` is null where the key is the event's own id, as in
+    version 1, which kept ids and names for all apps together.
+    """
 
     def __init__(self, prefix: str) -> None:
         self.metadata = MetaData()
@@ -62,6 +66,7 @@ class Tables:
             Column("app_key", Text),
             Column("error", Text),
             Column("died_at", Double),
+            Column("event_id", Text),
         )
         waiting = text(f"state = '{WAITING}'")
         Index(f"{prefix}due", self.main.c.due, sqlite_where=waiting, postgresql_where=waiting)
@@ -87,13 +92,22 @@ def _create_tables(connection: Connection, tables: Tables) -> None:
     tables.metadata.create_all(connection, tables=made)
 
 
-STEPS: Sequence[Step[Tables]] = (_create_tables,)
+def _add_event_ids(connection: Connection, tables: Tables) -> None:
+    add_column(connection, tables.main.c.event_id)
+
+
+STEPS: Sequence[Step[Tables]] = (_create_tables, _add_event_ids)
 
 _GIVEN = {
     "sqlite": "SELECT value FROM json_each(:names)",
     "postgresql": "SELECT value FROM json_array_elements_text(CAST(:names AS json))",
 }
 """The rows of ``:names``, a JSON array of text."""
+_PAIRS = {
+    "sqlite": "json_each(:names)",
+    "postgresql": "json_each_text(CAST(:names AS json))",
+}
+"""The rows of ``:names``, a JSON object of text."""
 _SKIP_LOCKED = {"sqlite": "", "postgresql": " FOR UPDATE SKIP LOCKED"}
 _SECONDS = "CAST(:seconds AS double precision)"
 
@@ -108,14 +122,18 @@ class Statements:
         dead = f"state = '{DEAD}'"
         these = f"{dead} AND (:all OR id IN ({given}))"
         self.now: TextClause = text(f"SELECT {now}")
-        self.known: TextClause = text(f"SELECT name FROM {names} WHERE name IN ({given})")
+        # Sorted: of two transactions that insert the same names one waits for the other, and they
+        # must not wait for each other.
         self.remember: TextClause = text(
             f"INSERT INTO {names} (name, remembered_at)"
-            f" SELECT given.value, {now} FROM ({given}) AS given WHERE true"
-            " ON CONFLICT (name) DO NOTHING RETURNING name"
+            f" SELECT given.key, {now} FROM {_PAIRS[dialect]} AS given"
+            f" WHERE (SELECT 1 FROM {names} AS unscoped WHERE unscoped.name = given.value) IS NULL"
+            " ORDER BY given.key ON CONFLICT (name) DO NOTHING RETURNING name"
         )
+        self.release: TextClause = text(f"DELETE FROM {names} WHERE name IN ({given})")
         self.keep: Insert = insert(tables.main).values(
             id=bindparam("event"),
+            event_id=bindparam("own_id"),
             state=WAITING,
             due=bindparam("moment"),
             attempts=0,
@@ -128,12 +146,12 @@ class Statements:
             f"UPDATE {events} SET attempts = attempts + 1, claim = :claim, due = {now} + {_SECONDS}"
             f" WHERE id IN (SELECT id FROM {events} WHERE state = '{WAITING}' AND due <= {now}"
             f" ORDER BY due LIMIT :most{_SKIP_LOCKED[dialect]})"
-            " RETURNING id, body, app_key, attempts, received_at"
+            " RETURNING id, event_id, body, app_key, attempts, received_at"
         )
         self.claimed_before: TextClause = text(
             f"UPDATE {events} SET due = {now} + {_SECONDS}"
             f" WHERE claim = :claim AND state = '{WAITING}'"
-            " RETURNING id, body, app_key, attempts, received_at"
+            " RETURNING id, event_id, body, app_key, attempts, received_at"
         )
         self.of: dict[Verb, TextClause] = {
             Verb.FINISH: text(f"DELETE FROM {events} WHERE id = :event"),
@@ -148,7 +166,7 @@ class Statements:
             Verb.RENEW: text(f"UPDATE {events} SET due = {now} + {_SECONDS} WHERE {held}"),
         }
         self.dead: TextClause = text(
-            "SELECT id, body, app_key, attempts, error, received_at, died_at"
+            "SELECT id, event_id, body, app_key, attempts, error, received_at, died_at"
             f" FROM {events} WHERE {dead} AND (died_at, id) > (:died_at, :id)"
             " ORDER BY died_at, id LIMIT :most"
         )

@@ -1,0 +1,145 @@
+"""Typing mistakes in rules for faults: an error that names what is meant."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from sandbox.wire import new_wire
+
+import tiktok_shop_async.sandbox.__main__ as command
+from tiktok_shop_async.sandbox import FaultKind, FaultRule, Faults
+
+
+@pytest.mark.parametrize(
+    ("operation", "hint"),
+    [
+        ("order.get_order_lst", r"Did you mean order\.get_order_list"),
+        ("return_refund.cancel_ordr", r"Did you mean return_refund\.cancel_order"),
+        ("cancel_order", r"Did you mean return_refund\.cancel_order\?"),
+        ("orders.*", r"Did you mean order\.\*"),
+        ("oauth.refrsh", r"Did you mean oauth\.refresh"),
+        ("Order.*", "a pattern such as"),
+        ("", "a pattern such as"),
+        ("order.* ", "a pattern such as"),
+        ("\ud800", "'.ud800' matches no operation"),
+        ("x" * 100_000, "must be an operation's id or a pattern"),
+        (None, "must be an operation's id or a pattern, not None"),
+        (["order.*"], "must be an operation's id or a pattern"),
+    ],
+)
+def test_an_operation_that_does_not_exist_is_an_error(operation: Any, hint: str) -> None:
+    faults = Faults()
+    for add in (
+        lambda: faults.add("throttled", operation=operation),
+        lambda: FaultRule("throttled", operation=operation),
+        lambda: FaultRule.from_json({"kind": "throttled", "operation": operation}),
+    ):
+        with pytest.raises(ValueError, match=hint) as caught:
+            add()
+        str(caught.value).encode()
+        assert len(str(caught.value)) < 1000
+    assert len(faults) == 0
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "*",
+        "order.*",
+        "*order*",
+        "*.cancel_order",
+        "order.get_order_lis?",
+        "oauth.*",
+        "oauth.exchange",
+        "oauth.refresh",
+        "files.*",
+    ],
+)
+def test_patterns_and_token_endpoints_are_operations(operation: str) -> None:
+    assert FaultRule("throttled", operation=operation).operation == operation
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "error", "hint"),
+    [
+        (("throttled",), {"nht": 2}, TypeError, r"'nht'\. Did you mean nth\? Options: kind, oper"),
+        (("throttled",), {"retry_afer": 2}, TypeError, "Did you mean retry_after"),
+        (("throtled",), {}, ValueError, r"not 'throtled'\. Did you mean throttled"),
+        (("",), {}, ValueError, "kind must be one of throttled, "),
+        ((FaultRule("throttled"),), {"nth": 2}, TypeError, "nth would have no effect"),
+        (({"kind": "throttled"},), {}, TypeError, "rule must be a FaultRule or a kind"),
+        ((None,), {}, TypeError, "rule must be a FaultRule or a kind"),
+    ],
+)
+def test_unknown_kinds_and_options_are_errors(
+    arguments: tuple[Any, ...], options: dict[str, Any], error: type[Exception], hint: str
+) -> None:
+    faults = Faults()
+    with pytest.raises(error, match=hint):
+        faults.add(*arguments, **options)
+    assert len(faults) == 0
+
+
+@pytest.mark.parametrize(
+    ("document", "word"),
+    [
+        ({"kind": "throttled", "nht": 2}, "Did you mean nth"),
+        ({"kind": "throttled", "\ud800": 2}, "has no option"),
+        ({"kind": "throttled", "operation": "\ud800"}, "matches no operation"),
+        ({"kind": "\ud800"}, "kind must be one of"),
+        ({"nth": 2}, "must have a kind: one of throttled"),
+        ([], "such as {"),
+    ],
+)
+async def test_a_rejected_rule_is_explained_and_not_kept(document: Any, word: str) -> None:
+    wire = new_wire()
+    async with wire.http:
+        response = await wire.http.post("/_sandbox/faults", content=json.dumps(document))
+        assert response.status_code == 400
+        assert word in response.json()["error"]
+        assert (await wire.http.get("/_sandbox/faults")).json() == {"faults": []}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--fault", "throttled"], ["'throttled' is not JSON", '{"kind": "throttled"', *FaultKind]),
+        (["--fault", ""], ["'' is not JSON", *FaultKind]),
+        (["--fault", '"throttled"'], ["must be a JSON object", *FaultKind]),
+        (["--fault", '{"kind": "throtled"}'], ["Did you mean throttled"]),
+        (["--fault", '{"kind": "throttled", "nht": 2}'], ["Did you mean nth"]),
+        (["--fault", '{"kind": "throttled", "operation": "order.cancel"}'], ["matches no operat"]),
+        (["--fault", "[" * 100_000], ["is not JSON"]),
+        (["--limits", "fast"], ["'fast' is not JSON", '{"rates": {"write"']),
+        (["--limits", '{"rate": 3}'], ["rate", '{"rates": {"write"']),
+        (["--port", "abc"], ["--port", "abc"]),
+        (["--prot", "1"], ["--prot"]),
+        (["--shop", "1"], ["unrecognized arguments: --shop"]),
+    ],
+)
+def test_a_wrong_argument_is_a_readable_error(
+    arguments: list[str], words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        command.main(arguments)
+    assert caught.value.code == 2
+    said = capsys.readouterr().err
+    assert [word for word in words if word not in said] == []
+
+
+def test_the_command_line_shows_no_traceback() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tiktok_shop_async.sandbox", "--fault", "throttled"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "is not JSON" in done.stderr
+    assert "lost_answer" in done.stderr
