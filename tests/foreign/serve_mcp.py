@@ -20,6 +20,7 @@ async def _send_to_shop(
     if request.url.host not in HOSTS:
         raise AssertionError(f"not a host of the service: {request.url.host}")
     request.url = request.url.copy_with(scheme=SHOP.scheme, host=SHOP.host, port=SHOP.port)
+    request.headers["host"] = SHOP.netloc.decode()
     return await _send(transport, request)
 
 
