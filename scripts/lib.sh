@@ -59,7 +59,7 @@ install_from_npm() {
     echo "Installing npm packages into $folder ..." >&2
     mkdir -p "$folder" && cp tests/foreign/package.json tests/foreign/package-lock.json "$folder" &&
         command -v npm >/dev/null &&
-        npm ci --silent --ignore-scripts --no-audit --no-fund --prefix "$folder" &&
+        (cd "$folder" && npm ci --silent --ignore-scripts --no-audit --no-fund) &&
         cp tests/foreign/package-lock.json "$folder/.has-all" ||
         { echo "The npm packages could not be installed, and are left out." >&2; return 1; }
 }
