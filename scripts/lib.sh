@@ -37,23 +37,39 @@ use_browser() {
         { echo "Chromium could not be installed; what apt-get says stands above." >&2; exit 1; }
 }
 
-# install_peers ROOM [PIP_ARGUMENT...]: the clients that others wrote, for tests and benchmarks, in ROOM.
+# install_from_pypi ENVIRONMENT PACKAGE [PIP_ARGUMENT...]: a client that others wrote, as its hash says it is,
+# with its dependencies.
+install_from_pypi() {
+    local environment=$1 package=$2
+    shift 2
+    [ ! -e "$environment/.has-all" ] || return 0
+    echo "Installing $package into $environment ..." >&2
+    python3 -m venv "$environment" &&
+        "$environment/bin/python" -m pip install --quiet --no-deps --only-binary :all: --require-hashes \
+            --requirement "tests/foreign/$package.txt" &&
+        "$environment/bin/python" -m pip install --quiet "$package" "$@" &&
+        touch "$environment/.has-all" ||
+        { echo "The PyPI package $package could not be installed, and is left out." >&2; return 1; }
+}
+
+# install_from_npm FOLDER: the npm packages that tests/foreign/package-lock.json pins by their hashes.
+install_from_npm() {
+    local folder=$1
+    ! cmp --silent tests/foreign/package-lock.json "$folder/.has-all" || return 0
+    echo "Installing npm packages into $folder ..." >&2
+    mkdir -p "$folder" && cp tests/foreign/package.json tests/foreign/package-lock.json "$folder" &&
+        command -v npm >/dev/null &&
+        (cd "$folder" && npm ci --silent --ignore-scripts --no-audit --no-fund) &&
+        cp tests/foreign/package-lock.json "$folder/.has-all" ||
+        { echo "The npm packages could not be installed, and are left out." >&2; return 1; }
+}
+
+# install_peers ROOM: the clients that others wrote, for tests, in ROOM.
 # Fails when one of them is missing in the end.
 install_peers() {
     local room=$1 complete=0
-    shift
-    if [ ! -e "$room/venv/.has-all" ]; then
-        echo "Installing tiktok-shop-api into $room ..." >&2
-        python3 -m venv "$room/venv" &&
-            "$room/venv/bin/python" -m pip install --quiet "$@" 'tiktok-shop-api==0.1.0' &&
-            touch "$room/venv/.has-all" ||
-            { echo "The PyPI package tiktok-shop-api could not be installed, and is left out." >&2; complete=1; }
-    fi
-    if [ ! -d "$room/node/node_modules/tiktok-shop-sdk" ]; then
-        mkdir -p "$room/node"
-        command -v npm >/dev/null &&
-            npm install --silent --no-audit --no-fund --prefix "$room/node" tiktok-shop-sdk@1.0.3 ||
-            { echo "The npm package tiktok-shop-sdk could not be installed, and is left out." >&2; complete=1; }
-    fi
+    install_from_pypi "$room/venv" tiktok-shop-api || complete=1
+    install_from_pypi "$room/mcp" tiktok-shop-mcp 'mcp==2.3.0' || complete=1
+    install_from_npm "$room/node" || complete=1
     return $complete
 }

@@ -1,4 +1,4 @@
-"""npm's tiktok-shop-sdk 1.0.3, unchanged: what works with it, and what it gets wrong."""
+"""npm's tiktok-shop-sdk 1.0.3, unchanged: what works with it. Its mistakes: test_mistakes."""
 
 from __future__ import annotations
 
@@ -50,33 +50,6 @@ async def test_its_signature_is_right_for_text_beyond_ascii(
         ),
     )
     assert refused["code"] == 25001014  # the reason, not the signature
-
-
-async def test_it_does_not_sign_an_empty_body_that_it_sends(shop: Sandbox) -> None:
-    """The exact bytes of the body belong to the signature, ``{}`` too."""
-    (refused,) = await npm_client(shop, call("return_refund.searchCancellation", {"body": {}}))
-    assert refused["code"] == 106001
-
-
-async def test_it_uploads_with_a_cipher_that_the_upload_does_not_take(
-    shop: Sandbox, picture: str
-) -> None:
-    """It adds the cipher to every form, and hands out the refusal as if it were an answer."""
-    (refused,) = await npm_client(
-        shop, call("product.uploadProductImage", {"use_case": "MAIN_IMAGE"}, file=picture)
-    )
-    assert refused["answer"]["code"] == 36009004
-    assert "shop_cipher" in refused["answer"]["message"]
-
-
-async def test_it_cannot_send_its_form(shop: Sandbox, picture: str) -> None:
-    """Also without a cipher: ``fetch`` does not know form-data's streams, and sends a name."""
-    (refused,) = await npm_client(
-        shop,
-        call("product.uploadProductImage", {"use_case": "MAIN_IMAGE"}, file=picture),
-        cipher=False,
-    )
-    assert refused["answer"]["code"] == 36009023
 
 
 async def test_it_lists_shops_before_it_has_a_cipher(shop: Sandbox) -> None:

@@ -1,4 +1,4 @@
-"""PyPI's tiktok-shop-api 0.1.0, unchanged: what works with it, and what it gets wrong."""
+"""PyPI's tiktok-shop-api 0.1.0, unchanged: what works with it. Its mistakes: test_mistakes."""
 
 from __future__ import annotations
 
@@ -78,20 +78,6 @@ async def test_it_uploads_a_picture(shop: Sandbox, picture: str) -> None:
         ),
     )
     assert (uploaded["answer"]["data"]["width"], uploaded["answer"]["data"]["height"]) == (800, 600)
-
-
-async def test_it_repeats_a_parameter_where_a_list_is_one_value(
-    shop: Sandbox, waiting: list[str]
-) -> None:
-    """So it can ask for the details of one order, and not of two."""
-    one, two = await pypi_client(
-        shop,
-        call("orders.get_order_detail", ids=waiting[:1]),
-        call("orders.get_order_detail", ids=waiting[:2]),
-    )
-    assert one["answer"]["data"]["orders"][0]["id"] == waiting[0]
-    assert two["code"] == 36009004
-    assert "ids is repeated" in two["message"]
 
 
 async def test_it_lists_shops_before_it_has_a_cipher(shop: Sandbox) -> None:

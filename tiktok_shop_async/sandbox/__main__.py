@@ -171,9 +171,7 @@ def _integer(low: int, high: int) -> Callable[[str], int]:
     def value(text: str) -> int:
         number = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else -1
         if not low <= number <= high:
-            raise argparse.ArgumentTypeError(
-                f"must be an integer from {low} to {high}, not {shortened(text)}"
-            )
+            raise _rejected(f"an integer from {low} to {high}", text)
         return number
 
     return value
@@ -183,17 +181,17 @@ def _time_scale(text: str) -> float:
     try:
         check_number(scale := float(text), "it", 0, _MAX_TIME_SCALE)
     except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"must be a number from 0 to {_MAX_TIME_SCALE}, not {shortened(text)}"
-        ) from None
+        raise _rejected(f"a number from 0 to {_MAX_TIME_SCALE}", text) from None
     return scale
+
+
+def _rejected(accepted: str, text: str) -> argparse.ArgumentTypeError:
+    return argparse.ArgumentTypeError(f"must be {accepted}, not {shortened(text)}")
 
 
 def _url(text: str) -> str:
     if not is_web_address(text):
-        raise argparse.ArgumentTypeError(
-            f"must be a URL such as http://127.0.0.1:8000/path, not {shortened(text)}"
-        )
+        raise _rejected("a URL such as http://127.0.0.1:8000/path", text)
     return text
 
 

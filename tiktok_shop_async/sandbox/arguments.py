@@ -20,6 +20,8 @@ class Arguments:
     """Reads values that came as JSON or as text in the query."""
 
     values: Mapping[str, Any]
+    path: str = ""
+    """What goes before a name in messages: where in the body the values are."""
 
     def text(self, name: str) -> str | None:
         """Return a text."""
@@ -40,7 +42,7 @@ class Arguments:
         """Return one of some texts."""
         value = self.text(name) or default
         if value not in choices:
-            raise invalid(f"The parameter {name} must be one of {', '.join(choices)}.")
+            raise invalid(f"The parameter {self.path}{name} must be one of {', '.join(choices)}.")
         return value
 
     def texts(self, name: str) -> list[str]:
@@ -53,18 +55,23 @@ class Arguments:
 
     def objects(self, name: str) -> list[Arguments]:
         """Return a list of objects; one that is missing is empty."""
-        return [Arguments(value) for value in self.values.get(name) or ()]
+        values = self.values.get(name) or ()
+        return [Arguments(value, f"{self.path}{name}[{at}].") for at, value in enumerate(values)]
+
+    def object(self, name: str) -> Arguments:
+        """Return an object; one that is missing is empty."""
+        return Arguments(self.values.get(name) or {}, f"{self.path}{name}.")
 
     def required_text(self, name: str) -> str:
         """Return a text that must be there."""
         value = self.text(name)
         if not value:
-            raise invalid(f"The parameter {name} is required.")
+            raise invalid(f"The parameter {self.path}{name} is required.")
         return value
 
     def required_integer(self, name: str) -> int:
         """Return a number that must be there."""
         value = self.integer(name)
         if value is None:
-            raise invalid(f"The parameter {name} is required.")
+            raise invalid(f"The parameter {self.path}{name} is required.")
         return value

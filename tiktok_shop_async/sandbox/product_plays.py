@@ -117,18 +117,21 @@ def quantity_of(sku: Arguments, shop: Shop) -> int | None:
     quantity = None
     for place in sku.objects("inventory"):
         if place.text("warehouse_id") not in (None, shop.warehouse_id):
-            raise invalid("The parameter warehouse_id is none of this shop's.")
+            raise invalid(
+                f"The parameter {place.path}warehouse_id must be {shop.warehouse_id}, "
+                "the shop's only warehouse."
+            )
         quantity = place.integer("quantity")
         if quantity is not None and quantity < 0:
-            raise invalid("The parameter quantity must be at least 0.")
+            raise invalid(f"The parameter {place.path}quantity must be at least 0.")
     return quantity
 
 
 def price_of(sku: Arguments, shop: Shop) -> int:
     """Return the cents that a SKU is to cost."""
-    price = Arguments(sku.values["price"])
+    price = sku.object("price")
     if price.required_text("currency") != shop.currency:
-        raise invalid(f"The parameter currency must be {shop.currency}.")
+        raise invalid(f"The parameter {price.path}currency must be {shop.currency}.")
     return cents(price.text("amount") or price.required_text("sale_price"))
 
 
