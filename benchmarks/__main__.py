@@ -20,6 +20,7 @@ CASES = (
     "sandbox",
     "batch",
     "webhooks",
+    "ordering",
 )
 PAGE = Path("docs/benchmarks.md")
 HEAD = """# Benchmarks

@@ -20,7 +20,7 @@ TABLE_PREFIX, REDIS_PREFIX = "tiktok_shop_bench_", "tiktok-shop-bench:"
 async def main(kind: str, place: str, *, clean: bool = False) -> None:
     """Serve until the process is ended, or take away what an earlier one has left."""
     if clean:
-        await _clean(kind, place)
+        await clean_up(kind, place)
         return
     async with AsyncExitStack() as opened:
         app = by_hand if kind == "by hand" else await _receiver(kind, place, opened)
@@ -82,7 +82,8 @@ async def _receiver(kind: str, place: str, opened: AsyncExitStack) -> Any:
     return await opened.enter_async_context(receiver)
 
 
-async def _clean(kind: str, place: str) -> None:
+async def clean_up(kind: str, place: str) -> None:
+    """Delete what an earlier run has left."""
     if kind == "redis":
         from redis.asyncio import Redis
 

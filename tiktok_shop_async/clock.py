@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol, runtime_checkable
@@ -35,6 +36,8 @@ class MovableClock:
 
     def advance(self, seconds: float) -> None:
         """Let so much time pass at once; a negative number takes it back."""
+        if not math.isfinite(seconds):
+            raise ValueError(f"seconds must be a finite number, not {seconds}")
         self._move_to(self._ahead + seconds)
 
     @property

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import json
+from collections.abc import Iterator
 from random import Random
 from typing import Any
 from urllib.parse import urlencode
@@ -12,6 +14,7 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sandbox.valid_calls import VALID_CALLS
 from sandbox.wire import (
     CANCEL,
     DEMO_ACCESS_TOKEN,
@@ -26,6 +29,7 @@ from sandbox.wire import (
     Wire,
     new_wire,
 )
+from test_every_operation import OPERATIONS
 
 NAMES = (
     "order_id",
@@ -74,6 +78,49 @@ def test_any_body_and_query_get_an_envelope(
     answer = asyncio.run(send())
     assert answer.keys() == {"code", "message", "request_id", "data"}
     assert (answer["data"] is None) == (answer["code"] != 0)
+
+
+ODD: dict[type, list[Any]] = {
+    str: ["", "-1", "9" * 5000, "\ud800", "\x00", "\u0663", "http://[x", "9" * 19 + ".99"],
+    int: [0, -1, 2**63 - 1, -(2**63)],
+    list: [[]],
+    dict: [{}, None],
+}
+
+
+def odd_variants(value: Any) -> Iterator[Any]:
+    """Yield copies of some JSON in which one value is an odd one of the same type."""
+    yield from ODD.get(type(value), ())
+    if not isinstance(value, (dict, list)):
+        return
+    for key, child in value.items() if isinstance(value, dict) else enumerate(value):
+        for odd in odd_variants(child):
+            changed = value.copy()
+            changed[key] = odd
+            yield changed
+
+
+@pytest.mark.parametrize("name", sorted(VALID_CALLS))
+async def test_odd_values_of_the_right_type_get_an_envelope(name: str) -> None:
+    """In each field of a valid body, one at a time; the log can be read after that."""
+    operation = OPERATIONS[name]
+    if operation["content_type"] != "application/json":
+        return
+    wire = new_wire(orders=40, pending_share=0.0)
+    async with wire.http:
+        given = VALID_CALLS[name](wire.shop, operation["versions"][-1])
+        path = operation["path"].replace("{version}", operation["versions"][-1])
+        path = path.format(**{part: given[part] for part in operation["path_params"]})
+        query = {part: given[part] for part in operation["query"] if part in given}
+        body = {part: given[part] for part in given if part in operation["body"]}
+        for content in map(json.dumps, (body, *odd_variants(body))):
+            headers = {"content-type": "application/json"}
+            answer = await wire.call(
+                operation["method"], path, query=query, content=content, headers=headers
+            )
+            assert answer.keys() == {"code", "message", "request_id", "data"}
+        assert (await wire.http.get("/_sandbox/requests")).status_code == 200
+        assert (await wire.http.get("/_sandbox/")).status_code == 200
 
 
 async def test_bytes_that_are_no_text_are_signed_as_they_came(wire: Wire) -> None:

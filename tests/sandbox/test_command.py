@@ -179,12 +179,12 @@ def test_the_errors_of_a_socket_are_explained_whatever_the_system() -> None:
     ("arguments", "words"),
     [
         (["--port", "65536"], ("--port", "0 to 65535")),
-        (["--port", "http"], ("--port", "0 to 65535")),
+        (["--port", "http"], ("--port", "0 to 65535", "not 'http'")),
         (["--port", "9" * 5000], ("--port", "0 to 65535")),
         (["--orders=-1"], ("--orders", "0 to 1000000")),
         (["--webhook-url", "receiver"], ("--webhook-url", "URL")),
         (["--redirect-url", "http://[x"], ("--redirect-url", "URL")),
-        (["--webhook-time-scale", "nan"], ("--webhook-time-scale", "0 to 1000")),
+        (["--webhook-time-scale", "nan"], ("--webhook-time-scale", "0 to 1000", "nan")),
         (["--webhook-time-scale", "-1"], ("--webhook-time-scale",)),
         (["--limits", '{"hourly_quota": 1e400}'], ("--limits", "hourly_quota")),
         (["--print-env"], ("--print-env", "--port")),
@@ -201,6 +201,7 @@ def test_wrong_use_is_one_line(
     assert printed.out == ""
     (line,) = printed.err.splitlines()
     assert [word for word in words if word not in line] == []
+    assert len(line) < 300
 
 
 # State records that cannot be used.

@@ -1,4 +1,4 @@
-"""The control endpoints, the log of requests and the console's HTML, at the wire."""
+"""The control endpoints and the log of requests, at the wire."""
 
 from __future__ import annotations
 
@@ -276,53 +276,6 @@ async def test_the_log_forgets_the_oldest(wire: Wire) -> None:
     entries = await logged(wire)
     assert [entry["number"] for entry in entries] == list(range(6, 206))
     assert len(wire.app.state.requests) == 200
-
-
-# The console's HTML; a browser looks at it in test_console.
-
-
-async def test_the_page_shows_everything_and_no_secret(wire: Wire) -> None:
-    order_id = wire.order_ids("AWAITING_SHIPMENT")[0]
-    await wire.cancel(order_id)
-    wire.app.state.faults.add("throttled", operation="order.*", every=3)
-    answer = await tool(wire, "GET", "")
-    page = answer.text
-    assert answer.headers["content-type"].startswith("text/html")
-    assert "default-src 'none'" in answer.headers["content-security-policy"]
-    assert order_id in page
-    assert "every 3" in page
-    assert "String to sign" in page
-    assert page.count("<option value=") >= 44 + 14
-    assert "<!-- " not in page
-    assert not [secret for secret in SECRETS if secret in page]
-
-
-async def test_what_others_sent_cannot_become_html(wire: Wire) -> None:
-    evil = "<script>alert(1)</script>"
-    await wire.call("POST", CANCEL, json={"order_id": evil, "cancel_reason": evil})
-    await wire.http.get(f"/{evil}/'\"<b>/x?{evil}=1")
-    wire.app.state.faults.add("throttled", operation=f"[!{evil}]*")  # a pattern that fits
-    for path in ("", "page/requests", "page/faults"):
-        page = (await tool(wire, "GET", path)).text
-        assert "alert(1)" in page
-        assert evil not in page
-        assert "<b>/x" not in page
-
-
-async def test_parts_of_the_page_come_by_themselves(wire: Wire) -> None:
-    assert "None:" in (await tool(wire, "GET", "page/faults")).text
-    assert (await tool(wire, "GET", "page/requests")).text == ""
-    await wire.send("GET", SHOPS)
-    await wire.send("GET", "/nowhere")
-    everything = (await tool(wire, "GET", "page/requests?after=x")).text
-    assert everything.index("/nowhere") < everything.index(SHOPS), "the latest first"
-    assert SHOPS not in (await tool(wire, "GET", "page/requests?after=1")).text
-    assert "Sandbox Goods" in (await tool(wire, "GET", "page/orders")).text
-    assert (
-        (await tool(wire, "GET", "page/console.css")).headers["content-type"].startswith("text/css")
-    )
-    assert (await tool(wire, "GET", "page/other.js")).status_code == 404
-    assert (await wire.http.get(TOOLS, follow_redirects=True)).url.path == f"{TOOLS}/"
 
 
 async def test_a_reset_shop_goes_on_sending_webhooks() -> None:

@@ -185,6 +185,14 @@ def test_rules_made_in_python_have_the_same_bounds(value: Any) -> None:
         Rate(value)
 
 
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), -float("inf")])
+def test_a_clock_is_not_moved_out_of_all_time(seconds: float) -> None:
+    clock = MovableClock(lambda: NOW)
+    with pytest.raises(ValueError, match="finite"):
+        clock.advance(seconds)
+    assert clock() == NOW
+
+
 @pytest.mark.parametrize(
     ("body", "word"),
     [

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from html import unescape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,24 +16,28 @@ from urllib.parse import quote_from_bytes
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sandbox.wire import CANCEL, ORDERS, SEARCH_ORDERS, SHOPS, UPLOAD, Wire, new_product, new_wire
 
-from tiktok_shop_async.sandbox import StateFile
+from tiktok_shop_async.sandbox import StateFile, run_sandbox
 from tiktok_shop_async.sandbox.json_input import MAX_DEPTH, encodable, read_json
 
 TOOLS = "/_sandbox"
-SHOWN = ("", "requests", "faults", "limits", "orders", "clock", "events", "page/requests")
+SHOWN = ("requests", "faults", "limits", "orders", "clock", "events")
 SURROGATE = rb'"\ud800"'
 JSON = {"content-type": "application/json"}
 
 
 async def assert_all_is_shown(wire: Wire) -> None:
-    """The console, its parts and every endpoint that shows something can be read."""
-    for path in (*SHOWN, "page/faults", "page/orders", "page/limits"):
-        shown = await wire.http.get(f"{TOOLS}/{path}")
-        assert shown.status_code == 200, path
+    """The console's pages and every endpoint that shows something can be read."""
+    page = await wire.http.get(f"{TOOLS}/")
+    assert page.status_code == 200
+    links = {page.url.join(unescape(link)) for link in re.findall('href="([^"#]+)"', page.text)}
+    pages = [link for link in links if link.path.startswith(TOOLS) and not link.query]
+    for url in (*[f"{TOOLS}/{path}" for path in SHOWN], *pages):
+        shown = await wire.http.get(url)
+        assert shown.status_code == 200, url
         shown.content.decode()
 
 
@@ -61,6 +67,22 @@ async def test_one_odd_byte_in_a_query_leaves_log_and_page_readable(wire: Wire) 
     entry = (await wire.http.get(f"{TOOLS}/requests")).json()["requests"][0]
     assert ["ids", r"\udcff"] in entry["query"]
     assert r"\udcff" in entry["signature"]["string_to_sign"]
+
+
+@pytest.mark.parametrize("target", ["/%ff", "/\xff", "/%00", "/order/%ff/orders?%ff", "*", "//x"])
+async def test_an_odd_target_on_a_port_leaves_log_and_page_readable(target: str) -> None:
+    async with run_sandbox(orders=1) as sandbox:
+        host, _, port = sandbox.base_url.removeprefix("http://").partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        lines = f"GET {target} HTTP/1.1\r\nHost: localhost\r\nx: \xff\r\nConnection: close\r\n\r\n"
+        writer.write(lines.encode("latin-1"))
+        head = (await reader.read()).split(b"\r\n")[0]
+        writer.close()
+        await writer.wait_closed()
+        assert head.split()[1] in (b"400", b"404")
+        async with httpx.AsyncClient(base_url=sandbox.base_url, trust_env=False) as http:
+            for path in ("", *SHOWN):
+                assert (await http.get(f"{TOOLS}/{path}")).status_code == 200
 
 
 async def test_a_surrogate_in_a_body_is_kept_as_an_escape(tmp_path: Path) -> None:
@@ -197,7 +219,7 @@ CONTROL = st.sampled_from(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     method=st.sampled_from(["GET", "POST", "DELETE", "PUT"]),
     path=API | CONTROL | BYTES.map(lambda raw: f"/{quote_from_bytes(raw)}"),
@@ -240,7 +262,14 @@ def test_whatever_is_sent_everything_can_still_be_shown(
         asyncio.run(send_one(Path(folder) / "shop.db"))
 
 
-@given(value=st.recursive(st.text(st.characters()) | st.integers() | st.floats(), st.lists))
+SCALARS = st.text(st.characters(), max_size=9) | st.integers() | st.floats()
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    value=st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3), max_leaves=6)
+    | st.dictionaries(st.text(st.characters(), max_size=9), SCALARS, max_size=3)
+)
 def test_what_is_read_from_json_can_be_written_again(value: Any) -> None:
     content = json.dumps(value).encode()
     try:

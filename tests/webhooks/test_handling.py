@@ -194,6 +194,120 @@ async def test_a_handler_whose_own_work_was_cancelled_has_failed(store: WebhookS
     assert (await store.counts()).dead == 1
 
 
+class _UnprintableError(Exception):
+    def __str__(self) -> str:
+        raise ValueError
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+@pytest.mark.parametrize(
+    "error",
+    [
+        SystemExit(3),
+        KeyboardInterrupt(),
+        GeneratorExit(),
+        asyncio.CancelledError(),
+        BaseExceptionGroup("several", [SystemExit(3), ValueError()]),
+        BaseException("odd"),
+        _UnprintableError(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_whatever_a_handler_raises_ends_in_the_dead_letters(
+    store: WebhookStore, error: BaseException, is_async: bool
+) -> None:
+    """The other handlers get the event nevertheless, and other events are handled as before."""
+    calls: list[str] = []
+    async with WebhookReceiver(WEBHOOKS, store=store, pauses=(0.0,)) as receiver:
+
+        def fail(event: WebhookEvent) -> None:
+            calls.append(f"failing {event.id}")
+            if event.id == "1":
+                raise error
+
+        async def fail_in_the_loop(event: WebhookEvent) -> None:
+            fail(event)
+
+        receiver.on(WebhookEvent)(fail_in_the_loop if is_async else fail)
+
+        @receiver.on(WebhookEvent)
+        async def other(event: WebhookEvent) -> None:
+            calls.append(f"other {event.id}")
+
+        await receiver.receive(*signed(delivery(1)))
+        await is_settled(store)
+        await receiver.receive(*signed(delivery(2)))
+        await is_settled(store)
+    assert calls == ["failing 1", "other 1"] * 2 + ["failing 2", "other 2"]
+    (letter,) = [each async for each in store.dead_letters()]
+    assert letter.id == "1"
+    assert letter.error.startswith(type(error).__name__)
+
+
+async def test_what_several_handlers_raise_is_reported_together(store: WebhookStore) -> None:
+    async with WebhookReceiver(WEBHOOKS, store=store, pauses=()) as receiver:
+
+        @receiver.on(WebhookEvent)
+        async def leave(event: WebhookEvent) -> None:
+            raise SystemExit
+
+        @receiver.on(WebhookEvent)
+        async def fail(event: WebhookEvent) -> None:
+            raise ValueError
+
+        await receiver.receive(*signed(delivery()))
+        await is_settled(store)
+    (letter,) = [each async for each in store.dead_letters()]
+    assert letter.error.startswith("BaseExceptionGroup: several handlers have failed")
+
+
+@pytest.mark.parametrize("then", ["wait", "return", "raise"])
+async def test_a_handler_that_cancels_its_own_task_is_no_shutdown(
+    store: WebhookStore, then: str
+) -> None:
+    """It has failed if it waited or raised, and never comes again without end."""
+    calls: list[str] = []
+    async with WebhookReceiver(WEBHOOKS, store=store, pauses=(0.0,)) as receiver:
+
+        @receiver.on(WebhookEvent)
+        async def handle(event: WebhookEvent) -> None:
+            calls.append(event.id)
+            task = asyncio.current_task()
+            assert task is not None
+            if event.id == "1":
+                task.cancel()
+                if then == "wait":
+                    await asyncio.Event().wait()
+                elif then == "raise":
+                    raise ValueError
+
+        await receiver.receive(*signed(delivery(1)))
+        await is_settled(store)
+        await receiver.receive(*signed(delivery(2)))
+        await is_settled(store)
+    assert calls == (["1", "2"] if then == "return" else ["1", "1", "2"])
+    assert (await store.counts()).dead == (then != "return")
+
+
+async def test_an_event_is_handled_again_as_soon_as_its_pause_is_over(
+    store: WebhookStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tiktok_shop_async.webhooks.dispatcher.LOOK_EVERY", 3600.0)
+    attempts = 0
+    async with WebhookReceiver(WEBHOOKS, store=store, pauses=(0.05, 0.1)) as receiver:
+
+        @receiver.on(WebhookEvent)
+        async def failing(event: WebhookEvent) -> None:
+            nonlocal attempts
+            attempts += 1
+            if attempts < 3:
+                raise ValueError
+
+        await receiver.receive(*signed(delivery()))
+        await is_settled(store)
+    assert attempts == 3
+
+
 async def test_a_store_that_hangs_does_not_hold_up_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -99,6 +99,20 @@ async def test_a_first_look_finds_all_changes_of_its_time(
     assert await world.poller.poll() == 0
 
 
+async def test_changes_are_put_in_order_as_the_receiver_puts_them(world: World) -> None:
+    order_id = cancellable(world.sandbox)[0]
+    answer = await world.client.return_refund.cancel_order(order_id=order_id, cancel_reason=REASON)
+    assert await world.another_poller(ordered=True, skip_outdated=True).poll() == 2
+    owner = f"{world.sandbox.app_key}/{world.sandbox.shop.id}"
+    claims = await world.store.claim(10, lease=60)
+    assert sorted(str(each.object) for each in claims) == [
+        f"{owner}/cancellation/{answer.data.cancel_id}",
+        f"{owner}/order/{order_id}",
+    ]
+    with pytest.raises(InvalidArgumentError, match="requires ordered=True"):
+        world.another_poller(skip_outdated=True)
+
+
 async def test_what_was_cancelled_meanwhile_is_found_once(world: World) -> None:
     order_id = cancellable(world.sandbox)[0]
     answer = await world.client.return_refund.cancel_order(order_id=order_id, cancel_reason=REASON)

@@ -33,6 +33,9 @@ def test_the_published_delivery_is_the_platforms() -> None:
     assert WEBHOOKS.verify(BODY, SIGNATURE) == "abcdef"
     assert WEBHOOKS.verify(bytearray(BODY), SIGNATURE.encode()) == "abcdef"
     assert WEBHOOKS.sign(memoryview(BODY)) == SIGNATURE  # type: ignore[arg-type]
+    for end in (" ", "\t", " \t ", "\r\n"):
+        assert WEBHOOKS.verify(BODY, SIGNATURE + end) == "abcdef"
+        assert WEBHOOKS.verify(BODY, (SIGNATURE + end).encode()) == "abcdef"
     event = WEBHOOKS.verify_and_parse(BODY, SIGNATURE)
     assert isinstance(event, OrderStatusChange)
     assert event.app_key == "abcdef"

@@ -46,6 +46,15 @@ async def shared_in_thread(function: Callable[[Unpack[A]], T], *args: *A) -> T:
     return result
 
 
+def raisable(error: BaseException) -> BaseException:
+    """Return the error as a future can raise it, which StopIteration is not."""
+    if not isinstance(error, StopIteration):
+        return error
+    problem = RuntimeError("the function raised StopIteration")
+    problem.__cause__ = error
+    return problem
+
+
 def _started(function: Callable[[], T]) -> Future[T]:
     """Start ``function`` in a thread, and return the future of its result."""
     from asyncio import get_running_loop
@@ -59,7 +68,7 @@ def _started(function: Callable[[], T]) -> Future[T]:
         try:
             result = context.run(function)
         except BaseException as error:  # as an executor does: it is raised where it is awaited
-            _deliver(loop, future, "set_exception", error)
+            _deliver(loop, future, "set_exception", raisable(error))
         else:
             _deliver(loop, future, "set_result", result)
 

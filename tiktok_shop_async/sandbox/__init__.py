@@ -5,6 +5,7 @@ and `create_app` gives the bare ASGI application. Needs the extra ``tiktok-shop-
 """
 
 try:
+    import jinja2
     import starlette
     import uvicorn
 except ImportError as error:
@@ -40,7 +41,7 @@ from .spans import Spans
 from .state import StateFile, StateFileError
 from .webhooks import Delivery, Webhooks
 
-del starlette, uvicorn
+del jinja2, starlette, uvicorn
 
 __all__ = [
     "DEMO_ACCESS_TOKEN",

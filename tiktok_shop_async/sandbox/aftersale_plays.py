@@ -153,7 +153,9 @@ def _reject_reasons(found: Cancellation | Return, decision: str) -> Reasons:
         check_decision(found, decision)
         return REJECT_REQUEST
     if decision not in _CANCEL_DECISIONS or not found.awaits_seller:
-        raise Refusal(WRONG_REQUEST_STATUS, f"{decision} does not fit the cancellation {found.id}.")
+        raise Refusal(
+            WRONG_REQUEST_STATUS, f"{decision} is not possible for the cancellation {found.id}."
+        )
     return REJECT_CANCELLATION
 
 

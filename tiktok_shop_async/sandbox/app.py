@@ -218,7 +218,7 @@ class Shopfront:
             delay = self._latency() if callable(self._latency) else self._latency
             if delay > 0:
                 await self.sleep(delay)
-            entry.note_delivery(response.status_code, rule)
+            entry.note_delivery(response.status_code, bytes(response.body), rule)
             await deliver(response, rule, scope, receive, send, self.sleep)
         finally:
             entry.milliseconds = (time.perf_counter() - started) * 1000
@@ -237,9 +237,9 @@ class Shopfront:
         rule: FaultRule | None = None
         try:
             path = path_of(scope)
+            headers = entry.header_pairs = headers_of(scope)
             route = find_route(scope["method"], path)
             entry.operation = route.operation.id
-            headers = headers_of(scope)
             body = await read_body(receive, headers, route.operation.body)
             if body is None:
                 return None, None

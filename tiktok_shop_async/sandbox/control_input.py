@@ -33,12 +33,17 @@ async def json_object(request: Request, fields: Collection[str], example: str) -
 
 async def json_body(request: Request) -> Any:
     """Return the body, which is any JSON document."""
+    return read_json(await bounded_body(request))
+
+
+async def bounded_body(request: Request) -> bytes:
+    """Return the body, and read no more of it than is accepted."""
     content = bytearray()
     async for chunk in request.stream():
         content += chunk
         if len(content) > MAX_BODY:
             raise BodyTooLargeError(f"the body must have at most {MAX_BODY} bytes")
-    return read_json(bytes(content))
+    return bytes(content)
 
 
 def check_fields(document: Mapping[str, Any], fields: Collection[str], name: str) -> None:

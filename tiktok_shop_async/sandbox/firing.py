@@ -58,8 +58,14 @@ def _document(delivery: Delivery) -> dict[str, Any]:
         "tts_notification_id": delivery.notification_id,
         "url": delivery.url,
         "state": delivery.state,
+        "next_attempt": delivery.due,
         "attempts": [
-            {"at": attempt.at, "http_status": attempt.http_status, "error": attempt.error}
+            {
+                "at": attempt.at,
+                "http_status": attempt.http_status,
+                "error": attempt.error,
+                "response": attempt.response,
+            }
             for attempt in delivery.attempts
         ],
     }

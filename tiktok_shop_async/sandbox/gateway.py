@@ -222,7 +222,7 @@ def _check_signature(app: App, received: Received, query: Mapping[str, str]) -> 
     if not app.verifier.fits(sign, received.path, received.query_pairs, received.signed_body):
         raise Refusal(
             refusals.WRONG_SIGNATURE,
-            "The signature does not fit the request.",
+            "The signature does not match the request; the sandbox's log shows the string to sign.",
             HTTPStatus.UNAUTHORIZED,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -14,8 +14,29 @@ from .faults import FaultRule
 from .json_input import encodable
 
 MASKED_PARAMETERS = frozenset({"shop_cipher", "category_asset_cipher", "access_token"})
+MASKED_HEADERS = frozenset({"x-tts-access-token", "authorization", "cookie", "proxy-authorization"})
 SHOWN_OF_BODY = 2000
-"""Bytes of a body that the log keeps."""
+"""Bytes of a signed body that the log shows in the string to sign."""
+MAX_BODY = 64 * 1024
+"""Bytes of a request's and of a response's body that the log keeps."""
+
+
+@attrs.frozen
+class LoggedBody:
+    """The beginning of a body, and the size of all of it."""
+
+    start: bytes = attrs.field(default=b"", repr=False)
+    size: int = 0
+
+    @classmethod
+    def of(cls, body: bytes) -> LoggedBody:
+        """Return what the log keeps of a body."""
+        return cls(body[:MAX_BODY], len(body))
+
+    @property
+    def cut(self) -> bool:
+        """Whether the log keeps only a part of it."""
+        return self.size > len(self.start)
 
 
 @attrs.frozen(kw_only=True)
@@ -52,9 +73,11 @@ class LoggedRequest:
     milliseconds: float = 0.0
     fault: str | None = None
     processed: bool = False
+    header_pairs: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     query_pairs: list[tuple[str, str]] = attrs.field(factory=list, repr=False)
-    signed_body: bytes = attrs.field(default=b"", repr=False)
-    signed_body_size: int = 0
+    body: LoggedBody = attrs.field(factory=LoggedBody, repr=False)
+    """The signed body; empty for an upload, whose files are not kept."""
+    response_body: LoggedBody = attrs.field(factory=LoggedBody, repr=False)
     expected_signature: str | None = None
 
     def note_request(
@@ -62,8 +85,7 @@ class LoggedRequest:
     ) -> None:
         """Keep what the signature was made of, and what it should have been."""
         self.query_pairs = [(encodable(name), encodable(value)) for name, value in query_pairs]
-        self.signed_body = signed_body[:SHOWN_OF_BODY]
-        self.signed_body_size = len(signed_body)
+        self.body = LoggedBody.of(signed_body)
         self.expected_signature = expected
 
     def note_answer(self, code: int, message: str) -> None:
@@ -71,13 +93,23 @@ class LoggedRequest:
         self.code = code
         self.message = message
 
-    def note_delivery(self, status: int, rule: FaultRule | None) -> None:
+    def note_delivery(self, status: int, body: bytes, rule: FaultRule | None) -> None:
         """Keep what goes out, as far as a fault lets it."""
         self.fault = None if rule is None else rule.kind
         self.status = status
+        self.response_body = LoggedBody.of(body)
         if rule is not None and not rule.answered:
             self.status = self.code = None
             self.message = ""
+            self.response_body = LoggedBody()
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """The request's headers, with secrets masked."""
+        return [
+            (name, MASK if name in MASKED_HEADERS else value)
+            for name, value in self.header_pairs.items()
+        ]
 
     @property
     def query(self) -> list[tuple[str, str]]:
@@ -87,14 +119,20 @@ class LoggedRequest:
         ]
 
     @property
+    def signature_mismatch(self) -> bool:
+        """Whether the signature was checked and is wrong."""
+        received = dict(self.query_pairs).get("sign")
+        return bool(self.query_pairs) and (received is None or received != self.expected_signature)
+
+    @property
     def signature(self) -> SignatureCheck | None:
         """The check explained; None where the request was refused unread."""
         if not self.query_pairs:
             return None
         text = "".join(name + value for name, value in sorted(self.query) if name not in NOT_SIGNED)
-        body = self.signed_body.decode("utf-8", "replace")
-        if self.signed_body_size > len(self.signed_body):
-            body += f"… ({self.signed_body_size} bytes)"
+        body = self.body.start[:SHOWN_OF_BODY].decode("utf-8", "replace")
+        if self.body.size > SHOWN_OF_BODY:
+            body += f"… ({self.body.size} bytes)"
         return SignatureCheck(
             string_to_sign=f"{MASK}{self.path}{text}{body}{MASK}",
             expected=self.expected_signature,

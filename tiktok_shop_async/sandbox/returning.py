@@ -267,7 +267,7 @@ def check_decision(request: Return, decision: str) -> None:
 
 
 def _wrong_status(request: Return, decision: str = "") -> Refusal:
-    words = f"{decision} does not fit it" if decision else "this cannot happen to it"
+    words = f"{decision} is not possible" if decision else "this is not possible"
     return Refusal(WRONG_REQUEST_STATUS, f"The return {request.id} is {request.status}: {words}.")
 
 

@@ -99,7 +99,7 @@ class Claim:
         if not fits:
             raise Refusal(
                 UNFIT_REASON,
-                f"The reason {reason} does not fit the order status {self.order.status}.",
+                f"The reason {reason} is not valid for the order status {self.order.status}.",
             )
 
     def _check_part(self, reason: str, lines: Sequence[LineItem]) -> None:

@@ -35,6 +35,12 @@ class Subscriptions:
     def __bool__(self) -> bool:
         return any(self._of.values())
 
+    def __iter__(self) -> Iterator[tuple[str, str, Subscription]]:
+        """Yield app key, shop id and subscription of all."""
+        for (app_key, shop_id), kept in self._of.items():
+            for subscription in kept.values():
+                yield app_key, shop_id, subscription
+
     def put(
         self, app_key: str, shop_id: str, event_type: str, address: str, now: float
     ) -> Subscription:

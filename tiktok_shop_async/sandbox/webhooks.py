@@ -17,6 +17,7 @@ from typing import Any, Literal
 import attrs
 import httpx
 
+from ..redaction import excerpt
 from ..shapes import webhook_shape, webhook_types
 from ..shapes.examples import Examples
 from .events import Event
@@ -26,6 +27,8 @@ from .market import App, Market
 RETRY_AFTER = (2 * 60, 30 * 60, 3 * 3600, 12 * 3600)
 """Seconds between the attempts of a delivery; after the last there is none."""
 SECONDS_TO_ANSWER = 3.0
+SHOWN_OF_RESPONSE = 500
+"""Characters of a receiver's response that an attempt keeps."""
 
 _OWNERS: Mapping[str, frozenset[int]] = {
     "seller_open_id": frozenset({19, 21, 22, 23, 24, 35, 52, 58}),
@@ -39,11 +42,13 @@ State = Literal["sending", "waiting", "delivered", "given up", "cancelled", "dro
 
 @attrs.frozen
 class Attempt:
-    """One try: when it began, and the status it got or what kept it from one."""
+    """One attempt: when it began, and the receiver's response or the error in place of it."""
 
     at: float
     http_status: int | None = None
     error: str | None = None
+    response: str = attrs.field(default="", repr=False)
+    """The beginning of the response's body, with secrets masked."""
 
 
 @attrs.define(eq=False)
@@ -151,6 +156,24 @@ class Webhooks:
             self._start()
         return deliveries
 
+    def resend(self, notification_id: str) -> Delivery:
+        """Attempt a delivery again now, and then as often as a new one.
+
+        Raises:
+            LookupError: The delivery is not among the latest, or an attempt is under way.
+        """
+        delivery = self._find(notification_id)
+        if delivery.state == "sending":
+            raise LookupError(f"the delivery {notification_id} is being sent")
+        for task, its_delivery in tuple(self._open.items()):
+            if its_delivery is delivery and delivery.state == "waiting":
+                del self._open[task]
+                task.get_loop().call_soon_threadsafe(task.cancel)
+        delivery.state, delivery.due = "sending", None
+        self._not_started.append(delivery)
+        self._start()
+        return delivery
+
     async def drain(self, *, retries: bool = False) -> None:
         """Wait until no delivery is under way or due; with ``retries``, until none is left."""
         if self._runs_elsewhere():
@@ -179,6 +202,12 @@ class Webhooks:
     def run_in(self, loop: asyncio.AbstractEventLoop) -> None:
         """Deliver in this loop from now on, whatever thread an event comes from."""
         self._loop = loop
+
+    def _find(self, notification_id: str) -> Delivery:
+        for delivery in self.deliveries:
+            if delivery.notification_id == notification_id:
+                return delivery
+        raise LookupError(f"no delivery {notification_id} is among the latest")
 
     def _is_under_way(self, delivery: Delivery) -> bool:
         return delivery.state == "sending" or (
@@ -227,8 +256,8 @@ class Webhooks:
             task.add_done_callback(self._finished)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
-        delivery = self._open.pop(task)
-        if task.cancelled():  # perhaps before it began
+        delivery = self._open.pop(task, None)
+        if delivery is not None and task.cancelled():  # perhaps before it began
             delivery.state = "cancelled"
         self._changed()
 
@@ -260,7 +289,12 @@ class Webhooks:
                 )
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as error:
             return Attempt(began, error=f"{type(error).__name__}: {error}".rstrip(": "))
-        return Attempt(began, http_status=response.status_code)
+        secrets = [app.secret for app in self._market.apps.values()]
+        return Attempt(
+            began,
+            http_status=response.status_code,
+            response=excerpt(response.content, secrets, limit=SHOWN_OF_RESPONSE),
+        )
 
     def _client(self) -> httpx.AsyncClient:
         if self._http is None:

@@ -6,8 +6,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from typing import Any
 
 from .._waiting import GRACE
+from .handlers import is_interrupted
 from .stores.base import ClaimedEvent, WebhookStore
 
 logger = logging.getLogger("tiktok_shop_async.webhooks")
@@ -32,14 +34,22 @@ class Dispatcher:
         concurrency: int,
         lease: float,
         pauses: Sequence[float],
+        overdue: Callable[[], int] = lambda: 0,
     ) -> None:
-        """Make it; ``pauses`` are the seconds before each further attempt."""
+        """Create the dispatcher and start its tasks.
+
+        Args:
+            pauses: Seconds before each further attempt.
+            overdue: Returns how many handlers still run although their attempt has ended; no other
+                events are taken in their place.
+        """
         self.loop = asyncio.get_running_loop()
         self._store = store
         self._handle = handle
         self._concurrency = concurrency
         self._lease = lease
         self._pauses = pauses
+        self._overdue = overdue
         self._most = len(pauses) + 1
         """Attempts of an event."""
         self._running: dict[asyncio.Task[None], ClaimedEvent] = {}
@@ -71,13 +81,13 @@ class Dispatcher:
     async def _dispatch(self) -> None:
         while not self._stops.is_set() or self._drains:
             self._news.clear()
-            room = self._concurrency - len(self._running)
+            room = max(self._concurrency - len(self._running) - self._overdue(), 0)
             claims = await self._claim(room) if room else ()
             for claim in claims:
                 task = asyncio.create_task(self._work(claim))
                 self._running[task] = claim
                 task.add_done_callback(self._ended)
-            if self._drains and not claims and not self._running:
+            if self._drains and room and not claims and not self._running:
                 return
             if len(claims) < room or not room:
                 with suppress(TimeoutError):
@@ -103,33 +113,48 @@ class Dispatcher:
         if claim.attempt > self._most:
             await self._bury(claim, f"no attempt of {self._most} came to an end")
             return
+        if claim.is_outdated:
+            logger.info("event %s was skipped: a later state of its object was handled", claim.key)
+            await self._note(lambda: self._store.finish(claim))
+            return
+        task = asyncio.current_task()
+        assert task is not None
+        failure: BaseException | None = None
         try:
             await self._handle(claim)
-        except asyncio.CancelledError as error:
-            if not _is_cancelled():  # something that the handler waited for was
-                await self._failed(claim, error)
-                return
-            await self._note(lambda: self._store.put_back(claim, counted=False))
-            raise
-        except Exception as error:  # whatever a handler may raise
-            await self._failed(claim, error)
-        else:
+        except BaseException as error:  # whatever a handler may raise
+            if is_interrupted(task) and not task.cancelling():
+                raise  # the coroutine was closed, and cannot wait for anything
+            if is_interrupted(task) and self._is_ending():
+                await self._note(lambda: self._store.put_back(claim, counted=False))
+                raise
+            failure = error
+        if task.cancelling() and not self._is_ending():
+            await _undo_cancellation(task)  # by a handler
+        if failure is None:
             await self._note(lambda: self._store.finish(claim))
+        else:
+            await self._failed(claim, failure)
 
-    async def _failed(self, claim: ClaimedEvent, error: BaseException) -> None:
+    def _is_ending(self) -> bool:
+        dispatching = self._tasks[0]
+        return self._stops.is_set() or dispatching.done() or dispatching.cancelling() > 0
+
+    async def _failed(self, claim: ClaimedEvent, failure: BaseException) -> None:
         logger.warning(
             "event %s was not handled, attempt %d of %d",
             claim.key,
             claim.attempt,
             self._most,
-            exc_info=error,
+            exc_info=failure,
         )
-        described = f"{type(error).__name__}: {error}"
+        described = _described(failure)
         if claim.attempt == self._most:
             await self._bury(claim, described)
             return
         pause = self._pauses[claim.attempt - 1]
         await self._note(lambda: self._store.put_back(claim, after=pause, error=described))
+        self.loop.call_later(pause, self.wake)
 
     async def _bury(self, claim: ClaimedEvent, error: str) -> None:
         logger.error("event %s was given up, and is among the dead letters: %s", claim.key, error)
@@ -165,6 +190,15 @@ class Dispatcher:
             await asyncio.sleep(FORGET_EVERY)
 
 
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+async def _undo_cancellation(task: asyncio.Task[Any]) -> None:
+    while task.uncancel():
+        pass
+    with suppress(asyncio.CancelledError):
+        await asyncio.sleep(0)
+
+
+def _described(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # of its own __str__
+        return type(error).__name__

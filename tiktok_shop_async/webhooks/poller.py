@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 
 from .._closing import ClosedOnExit
+from .._waiting import cancelled
 from ..errors import InvalidArgumentError
 from ..options import RequestOptions
 from .changes import CANCELLATION, ORDER, RETURN, as_webhooks_spell, change_of, polled, sent
+from .objects import Ordering
 from .parsing import parse_event
 from .stores.base import NewEvent, WebhookStore
 
@@ -66,6 +68,8 @@ class WebhookPoller(ClosedOnExit):
         every: float = 300.0,
         overlap: int = 120,
         lookback: int = 86_400,
+        ordered: bool = False,
+        skip_outdated: bool = False,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
@@ -79,6 +83,8 @@ class WebhookPoller(ClosedOnExit):
             every: Seconds between two looks.
             overlap: Seconds that each look goes behind the last one, as a change may be found late.
             lookback: Seconds that the very first look goes back.
+            ordered: As the receiver has it.
+            skip_outdated: As the receiver has it.
             clock: Returns Unix seconds.
             sleep: Waits between two looks.
         """
@@ -90,6 +96,7 @@ class WebhookPoller(ClosedOnExit):
         self._every = every
         self._overlap = overlap
         self._lookback = lookback
+        self._ordering = Ordering(ordered=ordered, skip_outdated=skip_outdated)
         self._clock = clock
         self._sleep = sleep
         self._task: asyncio.Task[None] | None = None
@@ -104,9 +111,7 @@ class WebhookPoller(ClosedOnExit):
     async def aclose(self) -> None:
         """Stop looking; what was not looked through comes the next time."""
         task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        await cancelled(task)
 
     async def poll(self) -> int:
         """Look once, up to the present, and return how many events are new.
@@ -150,7 +155,7 @@ class WebhookPoller(ClosedOnExit):
         seen: set[tuple[object, ...]] = set()
         found = 0
         for _ in range(MOST_WALKS):
-            pages, before = 0, len(seen)
+            pages, before, asked_at = 0, len(seen), int(self._clock())
             filters = {
                 "update_time_ge": start,
                 "update_time_lt": end,
@@ -163,30 +168,34 @@ class WebhookPoller(ClosedOnExit):
                 data = [source.data(item) for item in source.items(page.data)]
                 fresh = [each for each in data if tuple(each.values()) not in seen]
                 seen.update(tuple(each.values()) for each in fresh)
-                found += sum(await asyncio.gather(*(self._bring(source, each) for each in fresh)))
+                brought = (self._bring(source, each, asked_at) for each in fresh)
+                found += sum(await asyncio.gather(*brought))
             if pages == 1 or len(seen) == before:
                 break
         return found
 
-    async def _bring(self, source: _Source, data: Facts) -> bool:
+    async def _bring(self, source: _Source, data: Facts, asked_at: int) -> bool:
         envelope = {
             "type": source.number,
             "shop_id": self._shop_id,
-            "timestamp": int(self._clock()),
+            "timestamp": asked_at,  # what is sent later may report a later state
             "data": data,
         }
         body = json.dumps(envelope, separators=(",", ":")).encode()
-        change = change_of(parse_event(body, id=None, app_key=None))
+        event = parse_event(body, id=None, app_key=None)
+        change = change_of(event)
         if change is None:
             logger.warning("a change of %s cannot be told: a fact of it is missing", source.name)
             return False
-        event = NewEvent(
-            id=polled(change),
-            body=body,
-            app_key=self._client._session.options.app_key,
-            unless=frozenset({sent(change)}),
+        return await self._store.add(
+            NewEvent(
+                id=polled(change),
+                body=body,
+                app_key=self._client._session.options.app_key,
+                unless=frozenset({sent(change)}),
+                **self._ordering.of(event),
+            )
         )
-        return await self._store.add(event)
 
 
 def _order(order: Order) -> Facts:

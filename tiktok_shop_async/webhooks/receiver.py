@@ -23,6 +23,7 @@ from .changes import change_of, polled, sent
 from .dispatcher import Dispatcher
 from .event import WebhookEvent
 from .handlers import Handlers
+from .objects import Ordering
 from .stores.base import ClaimedEvent, NewEvent, WebhookStore
 from .stores.opening import open_store
 from .webhooks import Webhooks
@@ -59,6 +60,8 @@ class WebhookReceiver(ClosedOnExit):
         authorizations: Authorizations | Iterable[Authorizations] = (),
         concurrency: int = 16,
         handler_timeout: float = 60.0,
+        ordered: bool = False,
+        skip_outdated: bool = False,
         pauses: Sequence[float] = (1.0, 10.0, 60.0, 600.0),
         lease: float = 60.0,
         max_body: int = MOST_BYTES,
@@ -74,6 +77,12 @@ class WebhookReceiver(ClosedOnExit):
                 ends soon: one for each app.
             concurrency: Events that are handled at once in this process.
             handler_timeout: Seconds for a handler to deal with an event.
+            ordered: Handle the events of one object, such as an order, a return or a product, one
+                after another in the order in which they were received. One that fails holds back
+                the later ones until it is handled or a dead letter. Choose the same in all
+                processes and pollers that share the store.
+            skip_outdated: Drop an event that reports an older state of its object than one of the
+                same kind that was handled; requires ``ordered``.
             pauses: Seconds before each further attempt to handle an event. After the last one it
                 is a dead letter.
             lease: Seconds after which another process may handle what a dead one had.
@@ -84,7 +93,8 @@ class WebhookReceiver(ClosedOnExit):
             raise InvalidArgumentError("no event could be handled.", argument="concurrency")
         self.webhooks = webhooks
         self.store, self._owns_store = open_store(store)
-        self._handlers = Handlers(handler_timeout)
+        self._ordering = Ordering(ordered=ordered, skip_outdated=skip_outdated)
+        self._handlers = Handlers(handler_timeout, threads=concurrency)
         self._concurrency = concurrency
         self._pauses = tuple(pauses)
         self._lease = lease
@@ -165,7 +175,7 @@ class WebhookReceiver(ClosedOnExit):
         dispatcher = self._started()
         try:
             async with asyncio.timeout_at(until):
-                is_new = await self.store.add(_as_new(event))
+                is_new = await self.store.add(self._new_event(event))
         except Exception as error:  # also of stores that others wrote
             logger.error(
                 "event %s could not be kept, and will be sent again: %s",
@@ -185,6 +195,17 @@ class WebhookReceiver(ClosedOnExit):
         own event.
         """
         await self.store.join()
+
+    def _new_event(self, event: WebhookEvent) -> NewEvent:
+        change = change_of(event)
+        return NewEvent(
+            id=event.id,
+            body=event.raw,
+            app_key=event.app_key,
+            aliases=frozenset({sent(change)} if change else ()),
+            unless=frozenset({polled(change)} if change else ()),
+            **self._ordering.of(event),
+        )
 
     async def _handle(self, claim: ClaimedEvent) -> None:
         event = self.webhooks.parse(claim.body, id=claim.id, app_key=claim.app_key)
@@ -208,6 +229,7 @@ class WebhookReceiver(ClosedOnExit):
         if dispatcher is not None and dispatcher.loop is asyncio.get_running_loop():
             drain = not self.store.is_durable
             await dispatcher.stop(drain=drain, patience=self._drain_timeout)
+        self._handlers.close()
         if not self.store.is_durable and (waiting := (await self.store.counts()).waiting):
             logger.error("%d events were not handled, and are lost", waiting)
         if self._owns_store and isinstance(self.store, ClosedOnExit):
@@ -227,6 +249,7 @@ class WebhookReceiver(ClosedOnExit):
                 concurrency=self._concurrency,
                 lease=self._lease,
                 pauses=self._pauses,
+                overdue=lambda: self._handlers.overdue,
             )
         return self._dispatcher
 
@@ -253,16 +276,3 @@ class WebhookReceiver(ClosedOnExit):
                     await of_app.apply_webhook(event)
 
         self._handlers.add((SellerDeauthorization, UpcomingAuthorizationExpiration), apply)
-
-
-def _as_new(event: WebhookEvent) -> NewEvent:
-    change = change_of(event)
-    if change is None:
-        return NewEvent(id=event.id, body=event.raw, app_key=event.app_key)
-    return NewEvent(
-        id=event.id,
-        body=event.raw,
-        app_key=event.app_key,
-        aliases=frozenset({sent(change)}),
-        unless=frozenset({polled(change)}),
-    )

@@ -34,6 +34,7 @@ class AppSecrets(NotPickled):
         given = signature.value or b""
         if isinstance(given, str):
             given = given.encode("utf-8", "surrogatepass")
+        given = given.rstrip(b" \t\r\n")  # some servers leave it at the end of a header
         signer = None
         for app_key, prepared in self._prepared:
             if hmac.compare_digest(_digest(prepared, body).encode(), given):

@@ -199,12 +199,24 @@ async def check_what_an_earlier_version_kept(store: WebhookStore) -> None:
     assert [each.id for each in await claim(store)] == ["id-2"]
 
 
+async def check_that_events_are_put_in_order(store: WebhookStore) -> None:
+    for number in (7, 8):
+        new = event(number, object="order", state="status", changed_at=20 - number)
+        assert await store.add(new)
+    (claimed,) = [each for each in await claim(store) if each.id != "id-6"]
+    assert claimed.id == "id-7"
+    await store.finish(claimed)
+    (claimed,) = await claim(store)
+    assert (claimed.id, claimed.is_outdated) == ("id-8", True)
+
+
 async def test_sqlite_tables_of_version_1_are_migrated(tmp_path: Path) -> None:
     async with SQLWebhookStore(tmp_path / "webhooks.db") as store:
         async with store._database.connections.connect() as connection:
             await create_version_1(connection)
         await check_what_an_earlier_version_kept(store)
         assert await store.add(event(6))
+        await check_that_events_are_put_in_order(store)
 
 
 async def test_postgresql_tables_of_version_1_are_migrated() -> None:
@@ -215,6 +227,7 @@ async def test_postgresql_tables_of_version_1_are_migrated() -> None:
             await store.add(event(1))
         await asyncio.gather(store.create_schema(), store.create_schema())
         await check_what_an_earlier_version_kept(store)
+        await check_that_events_are_put_in_order(store)
 
 
 async def test_redis_reads_what_an_earlier_version_kept() -> None:

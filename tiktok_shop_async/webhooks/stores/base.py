@@ -58,11 +58,30 @@ class NewEvent:
     """Further names to remember; none of them is asked for here."""
     unless: frozenset[str] = frozenset()
     """The event is dropped if one of these names is remembered, like its id."""
+    object: str | None = None
+    """Names what the event is about: the events of one object are handled one after another, in the
+    order in which they were added."""
+    state: str | None = None
+    """Names what the event reports the state of: it is outdated if a later state was handled."""
+    changed_at: int | None = None
+    """When it came to this state, in any unit that is the same for all events of that state."""
 
     @property
     def key(self) -> str:
         """The event's key in a store: equal ids of different apps have different keys."""
         return key_of(self.id, self.app_key)
+
+    @property
+    def object_key(self) -> str | None:
+        """The key of what the event is about, if it is put in order."""
+        return None if self.object is None else key_of(self.object, self.app_key)
+
+    @property
+    def state_key(self) -> str | None:
+        """The key of the state that the event reports, if that has a time."""
+        if self.state is None or self.changed_at is None:
+            return None
+        return key_of(self.state, self.app_key)
 
     def keys_of(self, names: Iterable[str]) -> frozenset[str]:
         """Return the keys of names such as ``aliases`` and ``unless``."""
@@ -83,6 +102,10 @@ class ClaimedEvent:
     received_at: datetime
     claim: str
     """Tells this claim from an earlier or later one of the same event."""
+    object: str | None = None
+    """The key of what the event is about, if it is put in order."""
+    is_outdated: bool = False
+    """Whether a later state of its object was handled."""
 
 
 @attrs.frozen(kw_only=True)
@@ -154,6 +177,9 @@ class WebhookStore(Protocol):
         """Take up to so many events that are due and nobody has, the longest due first.
 
         They are ours for ``lease`` seconds; after that, unless renewed, they are due again.
+        Of the events of one ``object``, only the first one can be claimed that is neither handled
+        nor a dead letter: while it is claimed or waits for its next attempt, the others are not
+        due. A replayed dead letter keeps its position, and does not interrupt one that is claimed.
         """
         ...
 
@@ -162,7 +188,12 @@ class WebhookStore(Protocol):
         ...
 
     async def finish(self, claim: ClaimedEvent) -> None:
-        """Note that an event was handled, by whoever: its id stays, and its body goes."""
+        """Note that an event was handled, by whoever: its id stays, and its body goes.
+
+        Nothing if the event has an ``object`` and the claim was lost: another process is handling
+        the event, and the next one has to wait for that. With a ``state``, the time of its latest
+        change that was handled is remembered as long as ids are.
+        """
         ...
 
     async def put_back(

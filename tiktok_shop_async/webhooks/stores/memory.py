@@ -23,6 +23,7 @@ from .base import (
     moment,
 )
 from .completions import Completions, Outstanding
+from .memory_order import ObjectQueues, States
 
 logger = logging.getLogger("tiktok_shop_async.webhooks")
 
@@ -33,9 +34,13 @@ class _Waiting:
     event: NewEvent
     received_at: float
     due: float
+    position: int
+    """Among the events of its object."""
     attempts: int = 0
     claim: str = ""
     error: str | None = None
+    is_blocked: bool = False
+    """Whether an earlier event of its object has its turn."""
 
 
 class MemoryWebhookStore:
@@ -73,9 +78,11 @@ class MemoryWebhookStore:
         self._by_due: list[tuple[float, int, str]] = []
         """A heap; what is no longer due then, or no longer there, is passed over."""
         self._numbers = itertools.count()
-        self._dead: dict[str, DeadLetter] = {}
+        self._dead: dict[str, tuple[DeadLetter, _Waiting]] = {}
         self._remembered: dict[str, float] = {}
         """Until when, the first to be forgotten first."""
+        self._queues = ObjectQueues()
+        self._states = States()
         self._cursors: dict[str, int] = {}
         self._completions = Completions()
 
@@ -97,8 +104,8 @@ class MemoryWebhookStore:
         for name in (key, *event.keys_of(event.aliases)):
             self._remembered.pop(name, None)
             self._remembered[name] = now + self._remember
-        self._waiting[key] = waiting = _Waiting(key, event, received_at=now, due=now)
-        self._push(waiting)
+        waiting = _Waiting(key, event, received_at=now, due=now, position=next(self._numbers))
+        self._enter([waiting])
         return True
 
     async def claim(self, most: int, *, lease: float) -> Sequence[ClaimedEvent]:
@@ -108,11 +115,11 @@ class MemoryWebhookStore:
         while len(claimed) < most and self._by_due and self._by_due[0][0] <= now:
             due, _, key = heapq.heappop(self._by_due)
             waiting = self._waiting.get(key)
-            if waiting is not None and waiting.due == due:
+            if waiting is not None and waiting.due == due and not waiting.is_blocked:
                 waiting.attempts += 1
                 waiting.claim = uuid.uuid4().hex
                 waiting.due = now + lease
-                claimed.append(_claimed(waiting))
+                claimed.append(self._claimed(waiting))
         for each in claimed:
             self._push(self._waiting[each.key])
         return claimed
@@ -125,7 +132,14 @@ class MemoryWebhookStore:
 
     async def finish(self, claim: ClaimedEvent) -> None:
         """Note that an event was handled."""
-        self._waiting.pop(claim.key, None)
+        waiting = self._waiting.get(claim.key)
+        if waiting is None or (waiting.event.object is not None and waiting.claim != claim.claim):
+            return
+        event = waiting.event
+        if event.state_key is not None and event.changed_at is not None:
+            until = self._clock() + self._remember
+            self._states.handled(event.state_key, event.changed_at, until=until)
+        self._leave(waiting)
         self._completions.add(claim.key)
 
     async def put_back(
@@ -145,10 +159,10 @@ class MemoryWebhookStore:
 
     async def bury(self, claim: ClaimedEvent, *, error: str) -> None:
         """Put an event among the dead letters."""
-        if self._held(claim) is None:
+        waiting = self._held(claim)
+        if waiting is None:
             return
-        del self._waiting[claim.key]
-        self._dead[claim.key] = DeadLetter(
+        letter = DeadLetter(
             key=claim.key,
             id=claim.id,
             body=claim.body,
@@ -158,6 +172,8 @@ class MemoryWebhookStore:
             received_at=claim.received_at,
             died_at=moment(self._clock()),
         )
+        self._dead[claim.key] = (letter, waiting)
+        self._leave(waiting)
         self._completions.add(claim.key)
         if len(self._dead) > self._max_dead:
             oldest = next(iter(self._dead))
@@ -195,19 +211,18 @@ class MemoryWebhookStore:
 
     async def dead_letters(self) -> AsyncIterator[DeadLetter]:
         """Yield the dead letters."""
-        for letter in list(self._dead.values()):
+        for letter, _ in list(self._dead.values()):
             yield letter
 
     async def replay(self, *keys: str) -> int:
         """Let dead letters be due again."""
-        letters = self._taken(keys)
-        for letter in letters:
-            event = NewEvent(id=letter.id, body=letter.body, app_key=letter.app_key)
-            received_at = letter.received_at.timestamp()
-            waiting = _Waiting(letter.key, event, received_at=received_at, due=self._clock())
-            self._waiting[letter.key] = waiting
-            self._push(waiting)
-        return len(letters)
+        now = self._clock()
+        events = [
+            attrs.evolve(each, due=now, attempts=0, claim="", error=None)
+            for each in self._taken(keys)
+        ]
+        self._enter(events)
+        return len(events)
 
     async def discard(self, *keys: str) -> int:
         """Discard dead letters."""
@@ -220,6 +235,7 @@ class MemoryWebhookStore:
     async def forget(self) -> None:
         """Forget the ids whose time is over."""
         now = self._clock()
+        self._states.forget(now)
         while self._remembered:
             name, until = next(iter(self._remembered.items()))
             if until > now:
@@ -246,9 +262,35 @@ class MemoryWebhookStore:
         waiting = self._waiting.get(claim.key)
         return waiting if waiting is not None and waiting.claim == claim.claim else None
 
-    def _taken(self, keys: Collection[str]) -> list[DeadLetter]:
+    def _taken(self, keys: Collection[str]) -> list[_Waiting]:
         wanted = keys or list(self._dead)
-        return [self._dead.pop(each) for each in dict.fromkeys(wanted) if each in self._dead]
+        return [self._dead.pop(each)[1] for each in dict.fromkeys(wanted) if each in self._dead]
+
+    def _enter(self, events: Sequence[_Waiting]) -> None:
+        """Let events wait: those of an object for its earlier ones."""
+        for waiting in events:
+            self._waiting[waiting.key] = waiting
+            name = waiting.event.object_key
+            if name is None:
+                self._push(waiting)
+            else:
+                waiting.is_blocked = True
+                self._queues.enter(name, waiting.position, waiting.key)
+        for waiting in events:
+            self._begin_turn(waiting.event.object_key)
+
+    def _leave(self, waiting: _Waiting) -> None:
+        del self._waiting[waiting.key]
+        name = waiting.event.object_key
+        if name is not None:
+            self._queues.leave(name, waiting.key)
+            self._begin_turn(name)
+
+    def _begin_turn(self, name: str | None) -> None:
+        if name is not None:
+            for key in self._queues.next(name):
+                self._waiting[key].is_blocked = False
+                self._set_due(self._waiting[key], self._clock())
 
     def _set_due(self, waiting: _Waiting, due: float) -> None:
         waiting.due = due
@@ -257,14 +299,21 @@ class MemoryWebhookStore:
     def _push(self, waiting: _Waiting) -> None:
         heapq.heappush(self._by_due, (waiting.due, next(self._numbers), waiting.key))
 
-
-def _claimed(waiting: _Waiting) -> ClaimedEvent:
-    return ClaimedEvent(
-        key=waiting.key,
-        id=waiting.event.id,
-        body=waiting.event.body,
-        app_key=waiting.event.app_key,
-        attempt=waiting.attempts,
-        received_at=moment(waiting.received_at),
-        claim=waiting.claim,
-    )
+    def _claimed(self, waiting: _Waiting) -> ClaimedEvent:
+        event = waiting.event
+        is_outdated = (
+            event.state_key is not None
+            and event.changed_at is not None
+            and self._states.is_outdated(event.state_key, event.changed_at)
+        )
+        return ClaimedEvent(
+            key=waiting.key,
+            id=event.id,
+            body=event.body,
+            app_key=event.app_key,
+            attempt=waiting.attempts,
+            received_at=moment(waiting.received_at),
+            claim=waiting.claim,
+            object=event.object_key,
+            is_outdated=is_outdated,
+        )

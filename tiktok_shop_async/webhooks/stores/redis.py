@@ -19,7 +19,7 @@ except ImportError as error:
 
 from ..._closing import ClosedOnExit
 from ..._failures import reported_as
-from ..._redis import binary_client, place_of
+from ..._redis import binary_client, close_client, place_of
 from ...errors import InvalidArgumentError, WebhookStoreError, WebhookStoreFullError
 from . import redis_scripts as scripts
 from .base import (
@@ -81,7 +81,7 @@ class RedisWebhookStore(ClosedOnExit):
         self._prefix = prefix
         self._max_waiting = max_waiting
         self._remember = checked_memory(remember)
-        self._sets = [f"{prefix}waiting", f"{prefix}dead"]
+        self._sets = [f"{prefix}{name}" for name in ("waiting", "dead", "blocked")]
         self._scripts: dict[str, Any] = {}
         self._completions = Completions()
 
@@ -91,7 +91,7 @@ class RedisWebhookStore(ClosedOnExit):
     async def aclose(self) -> None:
         """Close the connections, unless the client is borrowed."""
         if self._owns_client:
-            await self._client.aclose()
+            await close_client(self._client)
 
     async def add(self, event: NewEvent) -> bool:
         """Keep an event; False if it is known."""
@@ -106,6 +106,9 @@ class RedisWebhookStore(ClosedOnExit):
             uuid.uuid4().hex,
             int(self._remember * 1000),
             self._max_waiting,
+            event.object_key or "",
+            event.state_key or "",
+            event.changed_at if event.state_key else "",
             len(event.aliases),
             *event.keys_of(event.aliases),
             *event.keys_of(event.unless),
@@ -121,6 +124,7 @@ class RedisWebhookStore(ClosedOnExit):
     async def claim(self, most: int, *, lease: float) -> Sequence[ClaimedEvent]:
         """Take what is due."""
         claim = uuid.uuid4().hex
+        claimed = await self._run(scripts.CLAIM, most, lease, claim)
         return [
             ClaimedEvent(
                 key=_text(key),
@@ -130,10 +134,10 @@ class RedisWebhookStore(ClosedOnExit):
                 attempt=attempt,
                 received_at=moment(float(received_at)),
                 claim=claim,
+                object=None if about is None else _text(about),
+                is_outdated=bool(is_outdated),
             )
-            for key, id_, body, app_key, received_at, attempt in await self._run(
-                scripts.CLAIM, most, lease, claim
-            )
+            for key, id_, body, app_key, received_at, attempt, about, is_outdated in claimed
         ]
 
     async def renew(self, claims: Collection[ClaimedEvent], *, lease: float) -> None:
@@ -143,7 +147,11 @@ class RedisWebhookStore(ClosedOnExit):
 
     async def finish(self, claim: ClaimedEvent) -> None:
         """Note that an event was handled."""
-        await self._run(scripts.FINISH, _bytes(claim.key))
+        key = _bytes(claim.key)
+        if claim.object is None:
+            await self._run(scripts.FINISH, key)
+        else:
+            await self._run(scripts.FINISH_IN_ORDER, key, claim.claim, int(self._remember * 1000))
         self._completions.add(claim.key)
 
     async def put_back(
@@ -166,7 +174,7 @@ class RedisWebhookStore(ClosedOnExit):
 
     async def waiting(self) -> AsyncIterator[WaitingEvent]:
         """Yield the events that wait or are being handled."""
-        keys = await self._keys(self._sets[0])
+        keys = await self._waiting()
         for at in range(0, len(keys), EVENTS_AT_ONCE):
             for key, due, id_, body, app_key, attempts, error, received_at, held in await self._run(
                 scripts.WAITING, *keys[at : at + EVENTS_AT_ONCE]
@@ -187,7 +195,7 @@ class RedisWebhookStore(ClosedOnExit):
         """Wait until the events that wait now are handled or are dead letters."""
 
         async def snapshot() -> Outstanding:
-            keys = await self._keys(self._sets[0])
+            keys = await self._waiting()
 
             async def outstanding() -> list[str]:
                 while keys:
@@ -231,8 +239,8 @@ class RedisWebhookStore(ClosedOnExit):
     async def counts(self) -> StoredCounts:
         """Return how many events there are."""
         with reported(self, "counting"):
-            waiting, dead = [await self._client.zcard(name) for name in self._sets]
-        return StoredCounts(waiting=waiting, dead=dead)
+            waiting, dead, blocked = [await self._client.zcard(name) for name in self._sets]
+        return StoredCounts(waiting=waiting + blocked, dead=dead)
 
     async def forget(self) -> None:
         """Do nothing: what is remembered expires by itself."""
@@ -251,6 +259,11 @@ class RedisWebhookStore(ClosedOnExit):
         wanted = [_bytes(key) for key in keys] or await self._keys(self._sets[1])
         parts = [wanted[at : at + PAGE] for at in range(0, len(wanted), PAGE)]
         return sum([await self._run(script, *part) for part in parts])
+
+    async def _waiting(self) -> list[bytes]:
+        """Return the keys of all events that wait: first of those that may only leave that set."""
+        blocked = await self._keys(self._sets[2])
+        return list(dict.fromkeys(blocked + await self._keys(self._sets[0])))
 
     async def _keys(self, of: str) -> list[bytes]:
         with reported(self, "reading keys"):

@@ -1,17 +1,44 @@
 """What `RedisWebhookStore` has Redis do in one go, by the clock of Redis.
 
-``KEYS`` are the events that wait and the dead letters, each a sorted set of keys by time.
+``KEYS`` are the events that wait, the dead letters and the events that are blocked, each a sorted
+set of keys by time.
 ``ARGV[1]`` begins the names of all other keys: those of events, and the names that are remembered.
+
+Of the events of one object, one has its turn: it waits to be claimed, or is claimed. The others are
+blocked, in a queue by the position in which they were added.
 """
 
 _BEGIN = """
-local waiting, dead, prefix = KEYS[1], KEYS[2], ARGV[1]
+local waiting, dead, blocked, prefix = KEYS[1], KEYS[2], KEYS[3], ARGV[1]
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 local function event(key) return prefix .. 'event:' .. key end
 local function named(name) return prefix .. 'name:' .. name end
+local function score_of(key)
+    return redis.call('ZSCORE', waiting, key) or redis.call('ZSCORE', blocked, key)
+end
 local function due(key, seconds)
     redis.call('ZADD', waiting, string.format('%.6f', now + seconds), key)
+end
+local function turn(object) return prefix .. 'turn:' .. object end
+local function queue(object) return prefix .. 'queue:' .. object end
+local function newest(state) return prefix .. 'state:' .. state end
+local function block(object, position, key)
+    redis.call('ZADD', queue(object), position, key)
+    redis.call('ZADD', blocked, string.format('%.6f', now), key)
+end
+local function begin_turn(object)
+    if redis.call('EXISTS', turn(object)) == 1 then return end
+    local first = redis.call('ZPOPMIN', queue(object))[1]
+    if first then
+        redis.call('SET', turn(object), first)
+        redis.call('ZREM', blocked, first)
+        due(first, 0)
+    end
+end
+local function end_turn(object, key)
+    if redis.call('GET', turn(object)) == key then redis.call('DEL', turn(object)) end
+    begin_turn(object)
 end
 local function is_held(key, claim)
     return redis.call('HGET', event(key), 'claim') == claim and redis.call('ZSCORE', waiting, key)
@@ -23,19 +50,28 @@ ADD = (
     _BEGIN
     + """
 local key, id, body, app_key, writer, memory, room = unpack(ARGV, 2, 8)
+local object, state, changed_at = unpack(ARGV, 9, 11)
 local known = redis.call('GET', named(key))
 if known then return known == writer and 1 or 0 end
 if redis.call('EXISTS', event(key)) == 1 then return 0 end
-local aliases = tonumber(ARGV[9])
-for at = 10 + aliases, #ARGV do
+local aliases = tonumber(ARGV[12])
+for at = 13 + aliases, #ARGV do
     if redis.call('EXISTS', named(ARGV[at])) == 1 then return 0 end
 end
-if redis.call('ZCARD', waiting) >= tonumber(room) then return -1 end
+if redis.call('ZCARD', waiting) + redis.call('ZCARD', blocked) >= tonumber(room) then return -1 end
 redis.call('SET', named(key), writer, 'PX', memory)
-for at = 10, 9 + aliases do redis.call('SET', named(ARGV[at]), '', 'PX', memory) end
+for at = 13, 12 + aliases do redis.call('SET', named(ARGV[at]), '', 'PX', memory) end
 redis.call('HSET', event(key), 'id', id, 'body', body, 'app_key', app_key, 'attempts', 0,
     'claim', '', 'received_at', string.format('%.6f', now))
-due(key, 0)
+if object == '' then
+    due(key, 0)
+    return 1
+end
+local position = redis.call('INCR', prefix .. 'position')
+redis.call('HSET', event(key), 'object', object, 'position', position)
+if state ~= '' then redis.call('HSET', event(key), 'state', state, 'changed_at', changed_at) end
+block(object, position, key)
+begin_turn(object)
 return 1
 """
 )
@@ -48,12 +84,16 @@ local most, lease, claim = unpack(ARGV, 2, 4)
 local keys = redis.call('ZRANGEBYSCORE', waiting, '-inf', string.format('%.6f', now),
     'LIMIT', 0, most)
 for _, key in ipairs(keys) do
-    local kept = redis.call('HMGET', event(key), 'id', 'body', 'app_key', 'received_at')
+    local kept = redis.call('HMGET', event(key), 'id', 'body', 'app_key', 'received_at', 'object',
+        'state', 'changed_at')
     if kept[2] then
         local attempt = redis.call('HINCRBY', event(key), 'attempts', 1)
         redis.call('HSET', event(key), 'claim', claim)
         due(key, lease)
-        claimed[#claimed + 1] = {key, kept[1], kept[2], kept[3], kept[4], attempt}
+        local latest = kept[6] and redis.call('GET', newest(kept[6]))
+        local is_outdated = latest and tonumber(kept[7]) < tonumber(latest) and 1 or 0
+        claimed[#claimed + 1] = {key, kept[1], kept[2], kept[3], kept[4], attempt, kept[5],
+            is_outdated}
     else
         redis.call('ZREM', waiting, key)
     end
@@ -80,6 +120,25 @@ redis.call('DEL', event(ARGV[2]))
 """
 )
 
+FINISH_IN_ORDER = (
+    _BEGIN
+    + """
+local key, claim, memory = unpack(ARGV, 2, 4)
+if is_held(key, claim) then
+    local object, state, changed_at = unpack(redis.call('HMGET', event(key), 'object', 'state',
+        'changed_at'))
+    if state then
+        local latest = redis.call('GET', newest(state))
+        if latest and tonumber(latest) > tonumber(changed_at) then changed_at = latest end
+        redis.call('SET', newest(state), changed_at, 'PX', memory)
+    end
+    redis.call('ZREM', waiting, key)
+    redis.call('DEL', event(key))
+    end_turn(object, key)
+end
+"""
+)
+
 PUT_BACK = (
     _BEGIN
     + """
@@ -102,6 +161,8 @@ if is_held(key, claim) then
     redis.call('ZREM', waiting, key)
     redis.call('ZADD', dead, moment, key)
     redis.call('HSET', event(key), 'claim', '', 'error', error, 'died_at', moment)
+    local object = redis.call('HGET', event(key), 'object')
+    if object then end_turn(object, key) end
 end
 """
 )
@@ -111,7 +172,7 @@ OUTSTANDING = (
     + """
 local outstanding = {}
 for at = 2, #ARGV do
-    if redis.call('ZSCORE', waiting, ARGV[at]) then outstanding[#outstanding + 1] = ARGV[at] end
+    if score_of(ARGV[at]) then outstanding[#outstanding + 1] = ARGV[at] end
 end
 return outstanding
 """
@@ -122,7 +183,7 @@ WAITING = (
     + """
 local found = {}
 for at = 2, #ARGV do
-    local score = redis.call('ZSCORE', waiting, ARGV[at])
+    local score = score_of(ARGV[at])
     local kept = redis.call('HMGET', event(ARGV[at]), 'id', 'body', 'app_key', 'attempts', 'error',
         'received_at', 'claim')
     if score and kept[2] then
@@ -137,15 +198,23 @@ return found
 REPLAY = (
     _BEGIN
     + """
-local replayed = 0
+local replayed, objects = 0, {}
 for at = 2, #ARGV do
-    if redis.call('ZREM', dead, ARGV[at]) == 1 then
-        redis.call('HSET', event(ARGV[at]), 'attempts', 0)
-        redis.call('HDEL', event(ARGV[at]), 'error', 'died_at')
-        due(ARGV[at], 0)
+    local key = ARGV[at]
+    if redis.call('ZREM', dead, key) == 1 then
+        redis.call('HSET', event(key), 'attempts', 0)
+        redis.call('HDEL', event(key), 'error', 'died_at')
+        local object, position = unpack(redis.call('HMGET', event(key), 'object', 'position'))
+        if object then
+            block(object, position, key)
+            objects[#objects + 1] = object
+        else
+            due(key, 0)
+        end
         replayed = replayed + 1
     end
 end
+for _, object in ipairs(objects) do begin_turn(object) end
 return replayed
 """
 )

@@ -16,8 +16,9 @@ try:
     from ..._sql.database import Database
     from ..._sql.group_commit import GroupCommit
     from ..._sql.text import is_storable, storable
-    from .sql_statements import DEAD, STEPS, WAITING, Statements, Tables, Verb
-    from .sql_transaction import Transaction, as_names
+    from .sql_order import ObjectOrder
+    from .sql_statements import BLOCKED, DEAD, STEPS, WAITING, Statements, Tables, Verb, as_names
+    from .sql_transaction import Transaction
 except ImportError as error:
     raise ImportError(
         "SQLWebhookStore needs further packages: pip install 'tiktok-shop-async[sql]'",
@@ -67,7 +68,7 @@ class SQLWebhookStore(ClosedOnExit):
         Args:
             database: A URL such as ``sqlite:///webhooks.db`` or ``postgresql://…``, the
                 `pathlib.Path` of a SQLite file, or an engine, which is borrowed and never closed.
-            table_prefix: Begins the names of its four tables.
+            table_prefix: Begins the names of its six tables.
             remember: Seconds that an id is remembered, a day at least.
         """
         if not table_prefix.isidentifier():
@@ -86,7 +87,10 @@ class SQLWebhookStore(ClosedOnExit):
         )
         self._remember = checked_memory(remember)
         self._statements = Statements(self._tables, self._database.dialect)
-        self._transaction = Transaction(self._statements)
+        self._transaction = Transaction(
+            self._statements,
+            ObjectOrder(self._tables, self._statements, self._database.dialect),
+        )
         self._numbers = itertools.count()
         self._completions = Completions()
         self._commit: GroupCommit[Verb] | None = None
@@ -135,7 +139,8 @@ class SQLWebhookStore(ClosedOnExit):
 
     async def finish(self, claim: ClaimedEvent) -> None:
         """Note that an event was handled."""
-        await self._ask(Verb.FINISH, event=claim.key)
+        verb = Verb.FINISH if claim.object is None else Verb.FINISH_IN_ORDER
+        await self._ask(verb, event=claim.key, claim=claim.claim, object=claim.object)
         self._completions.add(claim.key)
 
     async def put_back(
@@ -158,7 +163,13 @@ class SQLWebhookStore(ClosedOnExit):
 
     async def bury(self, claim: ClaimedEvent, *, error: str) -> None:
         """Put an event among the dead letters."""
-        await self._ask(Verb.BURY, event=claim.key, claim=claim.claim, error=storable(error))
+        await self._ask(
+            Verb.BURY,
+            event=claim.key,
+            claim=claim.claim,
+            object=claim.object,
+            error=storable(error),
+        )
         self._completions.add(claim.key)
 
     async def waiting(self) -> AsyncIterator[WaitingEvent]:
@@ -218,7 +229,7 @@ class SQLWebhookStore(ClosedOnExit):
 
     async def replay(self, *keys: str) -> int:
         """Let dead letters be due again."""
-        return len(await self._run(self._statements.replay, Verb.RUN_ONCE, **_these(keys)))
+        return len(await self._run(self._statements.replay, Verb.REPLAY, **_these(keys)))
 
     async def discard(self, *keys: str) -> int:
         """Discard dead letters."""
@@ -228,16 +239,17 @@ class SQLWebhookStore(ClosedOnExit):
         """Return how many events there are."""
         rows = await self._run(self._statements.counts)
         found = {row.state: row.rows for row in rows}
-        return StoredCounts(waiting=found.get(WAITING, 0), dead=found.get(DEAD, 0))
+        waiting = found.get(WAITING, 0) + found.get(BLOCKED, 0)
+        return StoredCounts(waiting=waiting, dead=found.get(DEAD, 0))
 
     async def forget(self) -> None:
         """Forget the ids whose time is over, some thousands in a transaction."""
-        forgotten = FORGOTTEN_AT_ONCE
-        while forgotten == FORGOTTEN_AT_ONCE:
-            rows = await self._run(
-                self._statements.forget, seconds=self._remember, most=FORGOTTEN_AT_ONCE
-            )
-            forgotten = len(rows)
+        statements = self._statements
+        for statement in (statements.forget, statements.forget_objects, statements.forget_states):
+            forgotten = FORGOTTEN_AT_ONCE
+            while forgotten == FORGOTTEN_AT_ONCE:
+                rows = await self._run(statement, seconds=self._remember, most=FORGOTTEN_AT_ONCE)
+                forgotten = len(rows)
 
     async def cursor(self, name: str) -> int | None:
         """Return how far a poller has come."""
@@ -269,7 +281,7 @@ class SQLWebhookStore(ClosedOnExit):
                 error=WebhookStoreError,
                 hint="What was acknowledged is kept, and will be handled.",
                 droppable={Verb.ADD, Verb.CLAIM},
-                repeatable={*Verb} - {Verb.RUN_ONCE},
+                repeatable={*Verb} - {Verb.REPLAY, Verb.RUN_ONCE},
                 unwanted=self._undo,
             )
             self._commit.start()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 from sqlalchemy import (
@@ -26,7 +27,8 @@ from sqlalchemy import (
 from ..._sql.clock import NOW
 from ..._sql.schema import Step, add_column, version_table
 
-WAITING, DEAD = "waiting", "dead"
+WAITING, BLOCKED, DEAD = "waiting", "blocked", "dead"
+"""States of an event: blocked is one that waits for an earlier one of its object."""
 
 
 class Verb(StrEnum):
@@ -34,9 +36,12 @@ class Verb(StrEnum):
 
     ADD = "add"
     FINISH = "finish"
+    FINISH_IN_ORDER = "finish_in_order"
+    """For an event that is put in order."""
     PUT_BACK = "put_back"
     BURY = "bury"
     RENEW = "renew"
+    REPLAY = "replay"
     CLAIM = "claim"
     RUN = "run"
     """Any statement of those below, whose rows are the answer."""
@@ -67,11 +72,38 @@ class Tables:
             Column("error", Text),
             Column("died_at", Double),
             Column("event_id", Text),
+            Column("object", Text),
+            Column("position", BigInteger),
+            Column("reported_state", Text),
+            Column("changed_at", BigInteger),
         )
         waiting = text(f"state = '{WAITING}'")
         Index(f"{prefix}due", self.main.c.due, sqlite_where=waiting, postgresql_where=waiting)
         dead = text(f"state = '{DEAD}'")
         Index(f"{prefix}dead", self.main.c.died_at, sqlite_where=dead, postgresql_where=dead)
+        in_order = text("object IS NOT NULL")
+        self.in_order = Index(
+            f"{prefix}in_order",
+            self.main.c.object,
+            self.main.c.state,
+            self.main.c.position,
+            sqlite_where=in_order,
+            postgresql_where=in_order,
+        )
+        self.objects = Table(
+            f"{prefix}objects",
+            self.metadata,
+            Column("name", Text, primary_key=True),
+            Column("position", BigInteger, nullable=False),
+            Column("touched_at", Double, nullable=False, index=True),
+        )
+        self.states = Table(
+            f"{prefix}states",
+            self.metadata,
+            Column("name", Text, primary_key=True),
+            Column("changed_at", BigInteger, nullable=False),
+            Column("handled_at", Double, nullable=False, index=True),
+        )
         self.names = Table(
             f"{prefix}names",
             self.metadata,
@@ -96,19 +128,27 @@ def _add_event_ids(connection: Connection, tables: Tables) -> None:
     add_column(connection, tables.main.c.event_id)
 
 
-STEPS: Sequence[Step[Tables]] = (_create_tables, _add_event_ids)
+def _add_order(connection: Connection, tables: Tables) -> None:
+    for name in ("object", "position", "reported_state", "changed_at"):
+        add_column(connection, tables.main.c[name])
+    tables.in_order.create(connection, checkfirst=True)
+    tables.metadata.create_all(connection, tables=[tables.objects, tables.states])
 
-_GIVEN = {
+
+STEPS: Sequence[Step[Tables]] = (_create_tables, _add_event_ids, _add_order)
+
+GIVEN = {
     "sqlite": "SELECT value FROM json_each(:names)",
     "postgresql": "SELECT value FROM json_array_elements_text(CAST(:names AS json))",
 }
 """The rows of ``:names``, a JSON array of text."""
-_PAIRS = {
+PAIRS = {
     "sqlite": "json_each(:names)",
     "postgresql": "json_each_text(CAST(:names AS json))",
 }
 """The rows of ``:names``, a JSON object of text."""
 _SKIP_LOCKED = {"sqlite": "", "postgresql": " FOR UPDATE SKIP LOCKED"}
+_CLAIMED = "id, event_id, body, app_key, attempts, received_at, object, reported_state, changed_at"
 _SECONDS = "CAST(:seconds AS double precision)"
 
 
@@ -116,17 +156,17 @@ class Statements:
     """The statements for tables of one prefix."""
 
     def __init__(self, tables: Tables, dialect: str) -> None:
-        now, given = NOW[dialect], _GIVEN[dialect]
+        now, given = NOW[dialect], GIVEN[dialect]
         events, names, cursors = tables.main.name, tables.names.name, tables.cursors.name
         held = f"id = :event AND claim = :claim AND state = '{WAITING}'"
         dead, not_dead = f"state = '{DEAD}'", f"state <> '{DEAD}'"
-        these = f"{dead} AND (:all OR id IN ({given}))"
+        self.these = these = f"{dead} AND (:all OR id IN ({given}))"
         self.now: TextClause = text(f"SELECT {now}")
         # Sorted: of two transactions that insert the same names one waits for the other, and they
         # must not wait for each other.
         self.remember: TextClause = text(
             f"INSERT INTO {names} (name, remembered_at)"
-            f" SELECT given.key, {now} FROM {_PAIRS[dialect]} AS given"
+            f" SELECT given.key, {now} FROM {PAIRS[dialect]} AS given"
             f" WHERE (SELECT 1 FROM {names} AS unscoped WHERE unscoped.name = given.value) IS NULL"
             " ORDER BY given.key ON CONFLICT (name) DO NOTHING RETURNING name"
         )
@@ -146,12 +186,12 @@ class Statements:
             f"UPDATE {events} SET attempts = attempts + 1, claim = :claim, due = {now} + {_SECONDS}"
             f" WHERE id IN (SELECT id FROM {events} WHERE state = '{WAITING}' AND due <= {now}"
             f" ORDER BY due LIMIT :most{_SKIP_LOCKED[dialect]})"
-            " RETURNING id, event_id, body, app_key, attempts, received_at"
+            f" RETURNING {_CLAIMED}"
         )
         self.claimed_before: TextClause = text(
             f"UPDATE {events} SET due = {now} + {_SECONDS}"
             f" WHERE claim = :claim AND state = '{WAITING}'"
-            " RETURNING id, event_id, body, app_key, attempts, received_at"
+            f" RETURNING {_CLAIMED}"
         )
         self.of: dict[Verb, TextClause] = {
             Verb.FINISH: text(f"DELETE FROM {events} WHERE id = :event"),
@@ -180,8 +220,9 @@ class Statements:
             " ORDER BY died_at, id LIMIT :most"
         )
         self.replay: TextClause = text(
-            f"UPDATE {events} SET state = '{WAITING}', due = {now}, attempts = 0, error = NULL,"
-            f" died_at = NULL WHERE {these} RETURNING id"
+            f"UPDATE {events} SET due = {now}, attempts = 0, error = NULL, died_at = NULL,"
+            f" state = CASE WHEN object IS NULL THEN '{WAITING}' ELSE '{BLOCKED}' END"
+            f" WHERE {these} RETURNING id"
         )
         self.discard: TextClause = text(f"DELETE FROM {events} WHERE {these} RETURNING id")
         self.counts: TextClause = text(
@@ -193,6 +234,18 @@ class Statements:
             f" AND NOT EXISTS (SELECT 1 FROM {events} WHERE id = name) LIMIT :most)"
             " RETURNING name"
         )
+        old = f"< {now} - {_SECONDS}"
+        self.forget_objects: TextClause = text(
+            f"DELETE FROM {tables.objects.name} WHERE touched_at {old} AND name IN"
+            f" (SELECT name FROM {tables.objects.name} WHERE touched_at {old}"
+            f" AND NOT EXISTS (SELECT 1 FROM {events} WHERE object = name) LIMIT :most)"
+            " RETURNING name"
+        )
+        self.forget_states: TextClause = text(
+            f"DELETE FROM {tables.states.name} WHERE handled_at {old} AND name IN"
+            f" (SELECT name FROM {tables.states.name} WHERE handled_at {old} LIMIT :most)"
+            " RETURNING name"
+        )
         self.cursor: TextClause = text(f"SELECT position FROM {cursors} WHERE name = :name")
         newer = "excluded.position > at.position"
         self.move_cursor: TextClause = text(
@@ -200,3 +253,8 @@ class Statements:
             f" ON CONFLICT (name) DO UPDATE SET position = excluded.position WHERE {newer}"
             " RETURNING position"
         )
+
+
+def as_names(names: Iterable[str]) -> dict[str, str]:
+    """Return names as a parameter of the statements."""
+    return {"names": json.dumps(sorted(names))}

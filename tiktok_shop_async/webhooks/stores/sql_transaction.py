@@ -11,36 +11,43 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..._sql.group_commit import Answers, Wish, Wishes
 from ..._sql.text import storable
 from .base import ClaimedEvent, NewEvent, key_of, moment
-from .sql_statements import Statements, Verb
+from .sql_order import ObjectOrder, Positions
+from .sql_statements import Statements, Verb, as_names
 
 
 class Transaction:
-    """Carries wishes out; all but RUN_ONCE may be repeated after a lost response.
+    """Carries wishes out; all but REPLAY and RUN_ONCE may be repeated after a lost response.
 
     - ADD: what the first attempt has added counts as known: it is kept, and will be handled.
     - CLAIM: what the first attempt has taken is found by its claim.
-    - FINISH, PUT_BACK, BURY, RENEW and RUN change nothing more when they are repeated.
+    - The others change nothing more when they are repeated.
     """
 
-    def __init__(self, statements: Statements) -> None:
+    def __init__(self, statements: Statements, order: ObjectOrder) -> None:
         self._statements = statements
+        self._order = order
 
     async def __call__(
         self, connection: AsyncConnection, wishes: Wishes[Verb], repeated: bool
     ) -> Answers[Verb]:
         """Carry wishes out, in the order of their verbs."""
         answers: Answers[Verb] = {verb: {} for verb in wishes}
+        positions = await self._order.lock(connection, wishes)
         for verb in Verb:
+            if verb is Verb.CLAIM and positions:
+                await self._order.begin_turns(connection, positions)
             asked = wishes.get(verb, ())
             if not asked:
                 continue
             if verb is Verb.ADD:
-                answers[verb] = await self._add(connection, asked)
+                answers[verb] = await self._add(connection, asked, positions)
+            elif verb is Verb.FINISH_IN_ORDER:
+                await self._order.finish(connection, asked)
             elif verb is Verb.CLAIM:
                 for wish in asked:
                     claimed = await self._claim(connection, wish.row, repeated)
                     answers[verb][wish.row["id"]] = claimed
-            elif verb in {Verb.RUN, Verb.RUN_ONCE}:
+            elif verb in {Verb.REPLAY, Verb.RUN, Verb.RUN_ONCE}:
                 for wish in asked:
                     rows = await connection.execute(wish.row["statement"], wish.row["values"])
                     answers[verb][wish.row["id"]] = list(rows)
@@ -49,11 +56,12 @@ class Transaction:
                 values = sorted((dict(wish.row) for wish in asked), key=lambda row: row["event"])
                 for row in values:
                     del row["id"]
+                    row.pop("object", None)
                 await connection.execute(self._statements.of[verb], values)
         return answers
 
     async def _add(
-        self, connection: AsyncConnection, asked: Sequence[Wish[Verb]]
+        self, connection: AsyncConnection, asked: Sequence[Wish[Verb]], positions: Positions
     ) -> dict[str, bool]:
         """Keep the events that are new.
 
@@ -76,22 +84,31 @@ class Transaction:
         if not_remembered := inserted - known:
             await connection.execute(self._statements.release, as_names(not_remembered))
         if kept:
-            await self._keep(connection, kept)
+            await self._keep(connection, kept, positions)
         return answers
 
-    async def _keep(self, connection: AsyncConnection, events: Sequence[NewEvent]) -> None:
+    async def _keep(
+        self, connection: AsyncConnection, events: Sequence[NewEvent], positions: Positions
+    ) -> None:
         now = (await connection.execute(self._statements.now)).scalar_one()
-        rows = [
-            {
+        rows: list[dict[str, Any]] = []
+        in_order: list[tuple[NewEvent, dict[str, Any]]] = []
+        for event in events:
+            row = {
                 "event": event.key,
                 "own_id": event.id,
                 "moment": now,
                 "bytes": event.body,
                 "app": event.app_key,
             }
-            for event in events
-        ]
-        await connection.execute(self._statements.keep, rows)
+            if event.object is None:
+                rows.append(row)
+            else:
+                in_order.append((event, row))
+        if rows:
+            await connection.execute(self._statements.keep, rows)
+        if in_order:
+            await self._order.keep(connection, in_order, positions)
 
     async def _claim(
         self, connection: AsyncConnection, row: Any, repeated: bool
@@ -103,6 +120,9 @@ class Transaction:
             rows = (await connection.execute(self._statements.claimed_before, before)).all()
         if not rows:
             rows = (await connection.execute(self._statements.claim, values)).all()
+        newest = await self._order.newest(
+            connection, {each.reported_state for each in rows if each.reported_state}
+        )
         found = [
             ClaimedEvent(
                 key=each.id,
@@ -112,15 +132,13 @@ class Transaction:
                 attempt=each.attempts,
                 received_at=moment(each.received_at),
                 claim=row["claim"],
+                object=each.object,
+                is_outdated=each.reported_state in newest
+                and each.changed_at < newest[each.reported_state],
             )
             for each in rows
         ]
         return sorted(found, key=lambda event: event.received_at)
-
-
-def as_names(names: Iterable[str]) -> dict[str, str]:
-    """Return names as a parameter of the statements."""
-    return {"names": json.dumps(sorted(names))}
 
 
 def _names_of(events: Iterable[NewEvent]) -> dict[str, str]:

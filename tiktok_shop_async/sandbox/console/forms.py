@@ -1,0 +1,82 @@
+"""Values of the console's forms, checked and turned into what the sandbox takes."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from urllib.parse import parse_qs
+
+import attrs
+from starlette.requests import Request
+
+from ..control_input import bounded_body
+from ..json_input import shortened
+
+MAX_FIELDS = 2000
+
+_WHOLE = re.compile(r"[0-9]{1,9}")
+_AMOUNT = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,2})?")
+
+
+@attrs.frozen
+class Form:
+    """The fields of a form that was sent; empty ones count as missing."""
+
+    fields: Mapping[str, list[str]]
+
+    @classmethod
+    async def of(cls, request: Request) -> Form:
+        """Return the form of a request."""
+        text = (await bounded_body(request)).decode("utf-8", "replace")
+        return cls(parse_qs(text, errors="replace", max_num_fields=MAX_FIELDS))
+
+    def text(self, name: str) -> str:
+        """Return a field's text, empty where it is missing."""
+        return self.fields.get(name, [""])[0].strip()
+
+    def texts(self, name: str) -> list[str]:
+        """Return all values of a field."""
+        return self.fields.get(name, [])
+
+    def required(self, name: str) -> str:
+        """Return a field's text."""
+        text = self.text(name)
+        if not text:
+            raise ValueError(f"{name.capitalize()} is required.")
+        return text
+
+    def whole(self, name: str, label: str, *, minimum: int = 1) -> int | None:
+        """Return a field's whole number; None where it is missing."""
+        text = self.text(name)
+        if not text:
+            return None
+        if not _WHOLE.fullmatch(text) or int(text) < minimum:
+            raise ValueError(
+                f"{label} must be a whole number from {minimum} to 999,999,999, "
+                f"not {shortened(text)}."
+            )
+        return int(text)
+
+    def number(self, name: str, label: str, *, maximum: float = 1e9) -> float | None:
+        """Return a field's number; None where it is missing."""
+        text = self.text(name)
+        if not text:
+            return None
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not 0 <= number <= maximum:
+            raise ValueError(
+                f"{label} must be a number from 0 to {maximum:,.0f}, not {shortened(text)}."
+            )
+        return number
+
+
+def cents(text: str, label: str) -> int:
+    """Return an amount such as 12.50 in cents."""
+    if not _AMOUNT.fullmatch(text):
+        raise ValueError(f"{label} must be an amount such as 12.50, not {shortened(text)}.")
+    whole, _, part = text.partition(".")
+    return int(whole) * 100 + int(part.ljust(2, "0"))

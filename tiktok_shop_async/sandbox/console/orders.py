@@ -1,0 +1,151 @@
+"""The pages of orders: a list to search, and one order with its history and actions."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
+
+import attrs
+from starlette.responses import Response
+
+from .. import lifecycle
+from ..documents import money
+from ..market import Market
+from ..orders import DROPPED, PENDING, Cancellation, Order
+from ..reasons import REJECT_CANCELLATION, TEXTS
+from ..shop import Shop
+from ..webhooks import Delivery
+from .order_actions import BUYER, CARRIER, PLATFORM, SELLER, actions_of
+from .pages import Page, clamp
+from .rendering import words
+
+PAGE_SIZE = 50
+MAX_SELECTED = 1000
+"""Orders that are selected one by one; for pages behind them all are sorted."""
+_EVENTS = {"ORDER_RETURN": "requested"}
+"""Names of a return's records that do not explain themselves."""
+
+
+def order_list_page(page: Page) -> Response:
+    """Return the list, the orders that changed last first."""
+    shop = find_shop(page.bench.market, page.query.get("shop", ""))
+    if shop is None:
+        return page.render("orders", "missing.html", http_status=404, what="shop")
+    status, text = page.query.get("status", ""), page.query.get("q", "").strip()
+    found = _found(shop.orders, status, text)
+    number, pages = clamp(page.number("page"), len(found), PAGE_SIZE)
+    return page.render(
+        "orders",
+        shop=shop,
+        statuses=list(lifecycle.NEXT),
+        status=status,
+        text=text,
+        orders=_latest(found, number),
+        found=len(found),
+        first=(number - 1) * PAGE_SIZE + 1,
+        number=number,
+        pages=pages,
+    )
+
+
+def order_page(page: Page, shop_id: str, order_id: str) -> Response:
+    """Return one order."""
+    shop = find_shop(page.bench.market, shop_id)
+    order = shop.orders.get(order_id) if shop else None
+    if shop is None or order is None:
+        return page.render("orders", "missing.html", http_status=404, what="order")
+    actions = actions_of(order, shop)
+    return page.render(
+        "orders",
+        "order.html",
+        shop=shop,
+        order=order,
+        line_status=lifecycle.line_status,
+        reason_texts={**TEXTS, **REJECT_CANCELLATION},
+        actors=[BUYER, CARRIER, SELLER, PLATFORM],
+        possible=[action for action in actions if not action.blocked],
+        impossible=[action for action in actions if action.blocked],
+        history=history_of(order),
+        deliveries=_deliveries(page.bench.webhooks.deliveries, order),
+    )
+
+
+@attrs.frozen
+class HistoryEntry:
+    """A step in the life of an order."""
+
+    time: int
+    text: str
+    actor: str = ""
+
+
+def history_of(order: Order) -> list[HistoryEntry]:
+    """Return what is known of an order's past, the latest first."""
+    return sorted(_history(order), key=attrgetter("time"), reverse=True)
+
+
+def _history(order: Order) -> Iterator[HistoryEntry]:
+    yield HistoryEntry(order.update_time, f"Last change; the order is {order.status}")
+    for request in order.requests:
+        for record in reversed(request.records):
+            yield HistoryEntry(
+                record.create_time,
+                f"Return {request.id}: {_EVENTS.get(record.event) or words(record.event)}",
+                record.role.capitalize(),
+            )
+    for cancellation in order.cancellations:
+        yield from _history_of_cancellation(cancellation)
+    for package in order.packages:
+        if package.update_time != package.create_time:
+            yield HistoryEntry(
+                package.update_time, f"Package {package.id}: {words(package.status)}"
+            )
+        yield HistoryEntry(package.create_time, f"Package {package.id} created")
+    if order.paid_time is not None:
+        yield HistoryEntry(order.paid_time, "Order paid", "Buyer")
+    yield HistoryEntry(order.create_time, "Order placed", "Buyer")
+
+
+def _history_of_cancellation(cancellation: Cancellation) -> Iterator[HistoryEntry]:
+    role = cancellation.role.capitalize()
+    reason = TEXTS.get(cancellation.reason, cancellation.reason)
+    if cancellation.status != PENDING:
+        ended = "rejected or withdrawn" if cancellation.status == DROPPED else "completed"
+        back = f", {money(cancellation.refund.total)} refunded" if cancellation.refund else ""
+        yield HistoryEntry(
+            cancellation.update_time, f"Cancellation {cancellation.id} {ended}{back}"
+        )
+    yield HistoryEntry(
+        cancellation.create_time, f"Cancellation {cancellation.id} requested: {reason}", role
+    )
+
+
+def find_shop(market: Market, shop_id: str) -> Shop | None:
+    """Return the shop of an id, or the first one where none is given."""
+    return next((shop for shop in market.shops.values() if shop_id in ("", shop.id)), None)
+
+
+def _found(orders: Mapping[str, Order], status: str, text: str) -> Collection[Order]:
+    found: Collection[Order] = orders.values()
+    if text:
+        found = [order for order_id, order in orders.items() if text in order_id]
+    if status:
+        found = [order for order in found if order.status == status]
+    return found
+
+
+def _latest(found: Collection[Order], number: int) -> Sequence[Order]:
+    """Return a page of the orders, those that changed last first."""
+    # The youngest first: among 100,000 orders, the first pages then need few comparisons.
+    youngest_first, end = reversed(list(found)), number * PAGE_SIZE
+    changed = attrgetter("update_time")
+    if end <= MAX_SELECTED:
+        return heapq.nlargest(end, youngest_first, key=changed)[end - PAGE_SIZE :]
+    return sorted(youngest_first, key=changed, reverse=True)[end - PAGE_SIZE : end]
+
+
+def _deliveries(deliveries: Iterable[Delivery], order: Order) -> list[Delivery]:
+    """Return the latest webhooks about an order."""
+    found = [each for each in deliveries if each.event.data.get("order_id") == order.id]
+    return found[:-21:-1]

@@ -1,0 +1,103 @@
+"""Templates and their filters: how the console writes times, amounts and bodies."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from functools import cache, lru_cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from ...redaction import redact
+from ..documents import money
+from ..request_log import LoggedBody
+
+
+@cache
+def environment() -> Environment:
+    """Return the templates; all values are escaped."""
+    templates = Environment(
+        loader=PackageLoader(__package__ or ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters.update(
+        breakable=breakable,
+        date=date,
+        duration=duration,
+        isotime=isotime,
+        money=money,
+        plural=plural,
+        words=words,
+    )
+    return templates
+
+
+def render(template: str, **values: Any) -> bytes:
+    """Return a page; text that UTF-8 cannot encode is shown as escapes."""
+    page = environment().get_template(template).render(**values)
+    return page.encode("utf-8", "backslashreplace")
+
+
+def date(seconds: float) -> str:
+    """Return a time as people read it, in UTC."""
+    return f"{_moment(seconds):%Y-%m-%d %H:%M:%S}"
+
+
+def isotime(seconds: float) -> str:
+    """Return a time as the attribute ``datetime`` has it."""
+    return f"{_moment(seconds):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def breakable(name: object) -> Markup:
+    """Return a path or name that may be broken after its separators."""
+    return Markup("<wbr>").join(re.split(r"(?<=[/._-])(?=\w)", str(name)))
+
+
+def words(name: str) -> str:
+    """Return a constant's name in words: ``AWAITING_SHIPMENT`` is Awaiting shipment."""
+    return name.replace("_", " ").capitalize()
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """Return a number with its noun."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time span in its largest units: ``2 h 5 min``."""
+    left, parts = round(abs(seconds)), []
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
+        count, left = divmod(left, size)
+        if count:
+            parts.append(f"{count:,} {unit}")
+    return " ".join(parts[:2]) or "0 s"
+
+
+@lru_cache(maxsize=8)  # the page of a request is updated while it is open
+def body_text(body: LoggedBody, secrets: tuple[str, ...]) -> str:
+    """Return a body for people: JSON is indented, secrets are masked."""
+    text = body.start.decode("utf-8", "replace")
+    if not body.cut:
+        text = indented(text)
+    return redact(text, secrets)
+
+
+def indented(text: str) -> str:
+    """Return JSON with indents, and any other text unchanged."""
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _moment(seconds: float) -> datetime:
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError):  # a clock that was moved beyond the calendar
+        return datetime.max.replace(tzinfo=UTC)

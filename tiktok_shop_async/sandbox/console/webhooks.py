@@ -1,0 +1,85 @@
+"""The page of webhooks: deliveries with their attempts, subscriptions, and events to fire."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import Response
+
+from ...shapes import webhook_shape, webhook_types
+from ..json_input import read_json
+from ..webhooks import Delivery
+from ..workbench import Workbench
+from .forms import Form
+from .pages import Page, slice_of
+from .rendering import indented, plural, words
+
+PAGE_SIZE = 50
+STATES = ("sending", "waiting", "delivered", "given up", "cancelled", "dropped")
+
+
+def webhook_page(page: Page) -> Response:
+    """Return the page."""
+    webhooks, state = page.bench.webhooks, page.query.get("state", "")
+    deliveries = [each for each in reversed(webhooks.deliveries) if state in ("", each.state)]
+    shown, number, pages = slice_of(deliveries, page.number("page"), PAGE_SIZE)
+    selected = page.query.get("selected", "")
+    return page.render(
+        "webhooks",
+        deliveries=shown,
+        found=len(deliveries),
+        total=len(webhooks.deliveries),
+        number=number,
+        pages=pages,
+        state=state,
+        states=STATES,
+        selected=selected,
+        event_name=event_name,
+        body_of=body_of,
+        events={number: event_name(number) for number in webhook_types()},
+        default_url=webhooks.default_url,
+        subscriptions=list(page.bench.market.subscriptions),
+    )
+
+
+def event_name(number: int) -> str:
+    """Return an event's number and name."""
+    return f"{number} {words(webhook_shape(number)['name'])}"
+
+
+def body_of(delivery: Delivery) -> str:
+    """Return what a delivery sends, indented."""
+    return indented(delivery.body.decode("utf-8", "replace"))
+
+
+def fire_event(bench: Workbench, form: Form) -> str:
+    """Send an event by hand."""
+    number = form.whole("type", "Event")
+    deliveries = bench.webhooks.fire(
+        number or 0, _data(form.text("data")), shop_id=form.text("shop") or None
+    )
+    if not deliveries:
+        raise LookupError(
+            "No receiver gets this event: subscribe to it with event.update_shop_webhook, or start "
+            "the sandbox with --webhook-url."
+        )
+    return f"{event_name(number or 0)} sent to {plural(len(deliveries), 'receiver')}."
+
+
+def resend(bench: Workbench, form: Form) -> str:
+    """Attempt a delivery again."""
+    delivery = bench.webhooks.resend(form.required("delivery"))
+    return f"Attempt {len(delivery.attempts) + 1} started."
+
+
+def _data(text: str) -> dict[str, Any] | None:
+    if not text:
+        return None
+    try:
+        data = read_json(text.encode())
+    except ValueError as error:
+        reason = str(error).replace("the body", "it", 1)
+        raise ValueError(f"Data must be a JSON object, but {reason}.") from None
+    if not isinstance(data, dict):
+        raise ValueError(f"Data must be a JSON object, not {type(data).__name__}.")
+    return data
