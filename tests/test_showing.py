@@ -16,6 +16,7 @@ from support import FakeShop
 
 from tiktok_shop_async import APIResponse, AsyncTikTokShop, show_personal_data
 from tiktok_shop_async.batch import Outcome
+from tiktok_shop_async.models.affiliate_seller import TargetCollaboration
 from tiktok_shop_async.models.order import Order, OrderDetail, RecipientAddress
 from tiktok_shop_async.models.product import Product
 from tiktok_shop_async.pipeline.leniency import structure_leniently
@@ -134,6 +135,23 @@ def test_attributes_have_it_at_any_time() -> None:
 
 
 @ways
+def test_fields_that_are_personal_in_some_objects_only_are_not_shown_there(show: Any) -> None:
+    collaboration = TargetCollaboration(id="7", name="Spring", message="for Ana")
+    text = show(collaboration)
+    assert "message=***" in text
+    assert "name='Spring'" in text
+    request = {
+        "target_collaborations": [{"message": "for Ana"}],
+        "errors": [{"message": "no"}],
+        "responsible_persons": [{"id": "5", "name": "Ana", "email": "a@b.example"}],
+    }
+    text = show(Outcome(index=0, request=request, status="succeeded"))
+    assert "Ana" not in text
+    assert "'message': 'no'" in text
+    assert "'id': '5'" in text
+
+
+@ways
 async def test_responses_do_not_show_it_raw_calls_neither(
     client: AsyncTikTokShop, shop: FakeShop, show: Any
 ) -> None:
@@ -215,7 +233,9 @@ PLAIN = st.recursive(
 @settings(deadline=None)
 @given(name=NAMES, value=PLAIN, depth=st.integers(0, 200))
 def test_no_value_under_a_personal_name_is_shown(name: str, value: Any, depth: int) -> None:
-    document: Any = {name: value, "x": [1.5, {"y": "kept"}]}
+    parent, _, field = name.rpartition(".")
+    personal = {parent: {field: value}} if parent else {field: value}
+    document: Any = {**personal, "x": [1.5, {"y": "kept"}]}
     for _ in range(depth):
         document = {"inside": [document]}
     response = APIResponse(data=document, http_status=200, headers={}, raw=b"", operation="x")  # type: ignore[arg-type]

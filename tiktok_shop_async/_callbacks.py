@@ -101,7 +101,10 @@ class Callback(Generic[T]):
         """Wait for the running tasks, except the one that calls this."""
         import asyncio
 
-        if others := self._running - {asyncio.current_task()}:
+        current, loop = asyncio.current_task(), asyncio.get_running_loop()
+        # Tasks of an event loop that was closed will never be done.
+        others = [task for task in self._running if task.get_loop() is loop and task is not current]
+        if others:
             await asyncio.wait(others)
 
     def _start(self, result: Awaitable[object], event: T) -> None:

@@ -1,9 +1,11 @@
-"""Closing at the end of a block, and warnings about what was never closed."""
+"""Closing at the end of a block, or after the event loop, and warnings about what was left open."""
 
 from __future__ import annotations
 
+import gc
 import sys
 import warnings
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -17,6 +19,18 @@ def warn_unclosed(owner: object) -> None:
             stacklevel=2,
             source=owner,
         )
+
+
+def drop_connections(drop: Callable[[], object]) -> None:
+    """Drop connections whose event loop has ended: they can no longer be closed in order.
+
+    ``drop`` gives up the last references to them. Collecting their transports closes the sockets,
+    without the warnings that this emits otherwise.
+    """
+    with warnings.catch_warnings():  # nothing is awaited: other tasks must not see the filter
+        warnings.simplefilter("ignore", ResourceWarning)
+        drop()
+        gc.collect()
 
 
 class ClosedOnExit:

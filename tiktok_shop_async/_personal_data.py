@@ -101,11 +101,12 @@ def personal_among(
         parent: The name of the field that holds the object, or of the operation.
         fields: What is personal, as in `PERSONAL_FIELDS`.
     """
-    somebodys = _OF_SOMEBODY if not _ABOUT_SOMEBODY.isdisjoint(names) else frozenset()
+    is_about_somebody = any(name in _ABOUT_SOMEBODY and name in fields for name in names)
+    of_somebody = _OF_SOMEBODY if is_about_somebody else frozenset()
     return frozenset(
         name
         for name in names
-        if (name in fields or name in somebodys or f"{parent}.{name}" in fields)
+        if (name in fields or name in of_somebody or f"{parent}.{name}" in fields)
         and f"{parent}.{name}" not in _NOT_PERSONAL
     )
 

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 
+from ._closing import drop_connections
 from .errors import InvalidArgumentError
 
 MOST_CONNECTIONS = 50
+
+
+class Pool(BlockingConnectionPool):
+    """A pool that keeps the event loop in which it was used last."""
+
+    loop: asyncio.AbstractEventLoop | None = None
+
+    async def get_connection(self, *arguments: Any, **options: Any) -> Any:
+        """Return a connection."""
+        self.loop = asyncio.get_running_loop()
+        parent: Any = super()  # without types in some releases of redis-py
+        return await parent.get_connection(*arguments, **options)
 
 
 def new_client(url: str, *, timeout: float, retry: Retry) -> Redis:
     """Return a client of our own, which gives the server so many seconds for each answer."""
     try:
         # Who finds all connections in use waits for one, and does not fail.
-        pool = BlockingConnectionPool.from_url(
+        pool = Pool.from_url(
             url,
             max_connections=MOST_CONNECTIONS,
             timeout=timeout,
@@ -46,6 +60,15 @@ def binary_client(server: str | Redis, *, timeout: float, retry: Retry) -> Any:
             hint="Give the URL, or a client of its own without decode_responses.",
         )
     return server
+
+
+async def close_client(client: Any) -> None:
+    """Close a client of our own, or drop its connections if their event loop has ended."""
+    pool = client.connection_pool
+    if pool.loop is not None and pool.loop.is_closed():
+        drop_connections(pool.reset)
+    else:
+        await client.aclose()
 
 
 def place_of(client: Redis) -> str:

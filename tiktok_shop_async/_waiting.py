@@ -20,6 +20,15 @@ async def until(attempt: Callable[[], Awaitable[bool]]) -> None:
         await asyncio.sleep(PAUSE)
 
 
+async def cancelled(*tasks: asyncio.Task[Any] | None) -> None:
+    """Cancel tasks and wait for their end, except those of an event loop that has ended."""
+    loop = asyncio.get_running_loop()
+    mine = [task for task in tasks if task is not None and task.get_loop() is loop]
+    for task in mine:
+        task.cancel()
+    await asyncio.gather(*mine, return_exceptions=True)
+
+
 async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
     """Let ``work`` end by itself; a cancellation of the caller is raised after that.
 

@@ -334,7 +334,7 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
                 await self._auth.authorization.settle()
         finally:  # also when the wait for a refresh is cancelled
             if self._owns_http_client:
-                await self._session.http_client.aclose()
+                await self._session.close_connections()
 
     async def __aenter__(self) -> Self:
         self._session.check_usable()

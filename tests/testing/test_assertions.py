@@ -236,6 +236,15 @@ async def test_what_cannot_be_sent_was_not_sent(
         mocked.assert_called_with(**cancelling(order_id=1.5))
 
 
+async def test_options_are_no_arguments(mock: MockTikTokShop, client: AsyncTikTokShop) -> None:
+    mocked = mock.return_refund.cancel_order.respond()
+    options = RequestOptions(extra_headers={"x-key": "a-secret-of-mine"})
+    await client.return_refund.cancel_order(**cancelling(), options=options)
+    with pytest.raises(AssertionError, match="options are no part of a request") as caught:
+        mocked.assert_called_with(**cancelling(), options=options)
+    assert "secret-of" not in str(caught.value)
+
+
 # Requests that the service could not read.
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tiktok_shop_async.testing import signed_webhook
-from tiktok_shop_async.webhooks import OrderStatusChange, UnknownEvent, Webhooks
+from tiktok_shop_async.webhooks import OrderStatusChange, PackageUpdate, UnknownEvent, Webhooks
 
 APP = {"app_key": "key", "app_secret": "secret"}
 
@@ -36,3 +38,11 @@ def test_what_an_event_does_not_have_is_refused() -> None:
         signed_webhook(OrderStatusChange, {"order_state": "CANCEL"}, **APP)
     with pytest.raises(TypeError, match="no kind"):
         signed_webhook(UnknownEvent, **APP)
+
+
+def test_what_a_part_of_an_event_does_not_have_is_rejected_unless_it_is_meant() -> None:
+    data = {"package_list": [{"package_idd": "1"}]}
+    with pytest.raises(TypeError, match=r"no 'package_list\[0\]\.package_idd'\. Did you mean pack"):
+        signed_webhook(PackageUpdate, data, **APP)
+    webhook = signed_webhook(PackageUpdate, data, **APP, unknown_fields=True)
+    assert json.loads(webhook.body)["data"]["package_list"] == data["package_list"]

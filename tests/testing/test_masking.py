@@ -430,6 +430,32 @@ async def test_files_in_base64_are_masked_by_base64(path: Path) -> None:
     assert base64.b64decode(found["file"]["base64"], validate=True) == b"masked-1"
 
 
+async def test_the_sets_of_fields_are_all_there_is(path: Path) -> None:
+    data = {"name": "Ann Smith", "email": "ann@mail.example", "user_id": "7", "gift_note": 5}
+
+    async def masked_with(*fields: str) -> Any:
+        transport = httpx.MockTransport(lambda _: httpx.Response(200, json=envelope(data)))
+        async with (
+            record(path, transport=transport, personal_fields=fields) as recording,
+            httpx.AsyncClient(transport=recording) as client,
+        ):
+            await client.get("https://shop.example/a/202309/b")
+        return json.loads(path.read_text())["calls"][0]["response"]["json"]["data"]
+
+    assert await masked_with() == data
+    assert await masked_with("email") == {
+        **data,
+        "name": "masked-1",
+        "email": "masked-2@example.invalid",
+    }
+    # A field that stays is masked all the same if it is named.
+    assert await masked_with("user_id", "gift_note") == {
+        **data,
+        "user_id": "masked-1",
+        "gift_note": 2,
+    }
+
+
 async def test_recordings_of_earlier_versions_still_answer(path: Path) -> None:
     earlier = {
         "request": {
@@ -467,6 +493,7 @@ TEXTS = (
     encode=st.sampled_from([str, quote, quote_plus, lambda text: json.dumps(text)[1:-1]]),
 )
 @example("é;", "é;", str)
+@example('"0', "", lambda text: json.dumps(text)[1:-1])
 def test_text_is_found_in_any_encoding(
     text: str, before: str, encode: Callable[[str], str]
 ) -> None:

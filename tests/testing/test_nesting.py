@@ -15,7 +15,13 @@ import pytest
 import respx
 from respx.models import AllMockedAssertionError
 
-from tiktok_shop_async import APIResponse, AsyncTikTokShop, RequestOptions
+from tiktok_shop_async import (
+    APIResponse,
+    AsyncTikTokShop,
+    RequestOptions,
+    TikTokAPIError,
+    TikTokShopOAuth,
+)
 from tiktok_shop_async.models.return_refund import CancelOrderResult
 from tiktok_shop_async.testing import MockCall, MockTikTokShop, UnexpectedRequestError
 
@@ -231,6 +237,17 @@ async def test_the_error_shows_no_query(get: Get) -> None:
     with pytest.raises(UnexpectedRequestError) as caught, mocked_shop():
         await get(f"{SERVICE}/nowhere?app_secret=of-mine&sign=of-mine")
     assert "of-mine" not in str(caught.value)
+
+
+@pytest.mark.parametrize("shop_first", [True, False])
+async def test_authorization_is_another_service(shop_first: bool) -> None:
+    kit, other = mocked_shop(), respx.mock()
+    with entered(*((kit, other) if shop_first else (other, kit))):
+        route = other.get(host="auth.tiktok-shops.com").respond(json={"code": 36004004})
+        async with TikTokShopOAuth("key", SECRET) as oauth:
+            with pytest.raises(TikTokAPIError):
+                await oauth.exchange("code")
+        assert route.call_count == 1
 
 
 async def test_routes_that_pass_through_reach_the_network(get: Get) -> None:

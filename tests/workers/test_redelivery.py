@@ -13,6 +13,8 @@ import pytest
 from auth.databases import REDIS_URL, redis_prefix
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from taskiq_redis import RedisStreamBroker
 from workers.app import App, Job
 from workers.crew import until
 from workers.workers_here import lose_a_task, noted, worker_here
@@ -237,6 +239,41 @@ async def test_a_lost_connection_ends_no_worker(
         assert (await waiting).data
     assert failures == 3
     await broker.connection_pool.disconnect()
+
+
+async def test_a_worker_starts_though_redis_does_not_respond_yet(
+    app: App, job: Job, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As on a busy machine: a connection that times out while the queue is made ends no worker."""
+    monkeypatch.setattr("tiktok_shop_async.taskiq.broker.PAUSE", 0.01)
+    await app.take.kiq(0)
+    declare, failures = RedisStreamBroker._declare_consumer_group, 0
+
+    async def fail(broker: RedisStreamBroker) -> None:
+        nonlocal failures
+        failures += 1
+        if failures < 3:
+            raise RedisTimeoutError("Timeout connecting to server")
+        await declare(broker)
+
+    monkeypatch.setattr(RedisStreamBroker, "_declare_consumer_group", fail)
+    async with Redis.from_url(job.redis) as redis:
+        await redis.xgroup_destroy(job.queue, "workers")
+    async with worker_here(job):
+        await noted(app, "opened", "began", "ended")
+        await empty(app)
+    assert caplog.text.count("the queue cannot be made yet") == 2
+
+
+async def test_a_program_that_queues_hears_that_redis_does_not_respond(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(broker: RedisStreamBroker) -> None:
+        raise RedisTimeoutError("Timeout connecting to server")
+
+    monkeypatch.setattr(RedisStreamBroker, "_declare_consumer_group", fail)
+    with pytest.raises(RedisTimeoutError):
+        await App(job).broker.startup()
 
 
 async def test_an_acknowledgement_that_fails_is_repeated_and_fails_no_task(

@@ -18,15 +18,16 @@ async def worker_here(job: Job, **options: Any) -> AsyncIterator[App]:
     app.broker.is_worker_process = True
     receiver = Receiver(app.broker, max_async_tasks=2, **options)
     told_to_end = asyncio.Event()
-    running = asyncio.create_task(receiver.listen(told_to_end))
-    try:
-        yield app
-    finally:
-        told_to_end.set()
+    async with asyncio.TaskGroup() as group:  # a worker that fails ends its test at once
+        running = group.create_task(receiver.listen(told_to_end))
         try:
-            await running
+            yield app
         finally:
-            await app.broker.shutdown()
+            told_to_end.set()
+            try:
+                await running
+            finally:
+                await app.broker.shutdown()
 
 
 async def lose_a_task(job: Job) -> None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from os import PathLike
 from typing import Any
 
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from .._closing import drop_connections
 from .._failures import reported_as
 from .._waiting import to_the_end
 from ..errors import InvalidArgumentError, TikTokShopError
-from .engine import is_in_memory, new_engine, shown
+from .engine import dispose, is_in_memory, new_engine, shown
 from .group_commit import ANSWER_TIMEOUT
 from .locked_file import locked_file
 from .schema import Schema, Step, VersionedTables
@@ -63,12 +65,15 @@ class Database:
         self._lock = lock
         self._checking = asyncio.Lock()
         self._is_checked = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """The event loop of its last use."""
 
     def __str__(self) -> str:
         return shown(self._engine.url)
 
     async def create_schema(self, who: object) -> None:
         """Create the tables, or bring them to the newest version; many may do so at once."""
+        self._loop = asyncio.get_running_loop()
         with reported_as(self._error, who, "creating the tables"):
             async with asyncio.timeout(ANSWER_TIMEOUT):
                 await to_the_end(self._create_schema())
@@ -76,6 +81,7 @@ class Database:
 
     async def check_schema(self, who: object) -> None:
         """See to it, once, that the tables are those of this release."""
+        self._loop = asyncio.get_running_loop()
         if self._is_checked:
             return
         async with self._checking:
@@ -92,12 +98,12 @@ class Database:
     async def aclose(self) -> None:
         """Close the connections, unless the engine is borrowed."""
         if self._owns_engine:
-            await self._engine.dispose()
+            await dispose(self._engine, self._loop)
 
     async def forsake(self) -> None:
         """Leave the connections of another event loop, which has ended, to themselves."""
         if self._owns_engine:
-            await self._engine.dispose(close=False)
+            drop_connections(partial(self._engine.sync_engine.dispose, close=False))
 
     async def _create_schema(self) -> None:
         if not self.is_sqlite:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from asyncio import AbstractEventLoop
 from collections.abc import Iterable
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -13,6 +15,7 @@ from sqlalchemy import URL, NullPool, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from .._closing import drop_connections
 from ..errors import InvalidArgumentError
 
 Place: TypeAlias = str | PathLike[str] | URL
@@ -58,6 +61,15 @@ def new_engine(database: Place) -> AsyncEngine:
             f"{url.drivername} needs further packages: pip install 'tiktok-shop-async[{extra}]'",
             name=error.name,
         ) from error
+
+
+async def dispose(engine: AsyncEngine, loop: AbstractEventLoop | None) -> None:
+    """Close an engine's connections, or drop them if the event loop that they are of has ended."""
+    # Those of SQLite have threads in place of sockets, which can be closed from any loop.
+    if loop is None or not loop.is_closed() or engine.dialect.name == "sqlite":
+        await engine.dispose()
+        return
+    drop_connections(partial(engine.sync_engine.dispose, close=False))
 
 
 def is_in_memory(url: URL) -> bool:

@@ -187,7 +187,7 @@ class TikTokShopOAuth(ClosedOnExit, NotPickled):
     async def aclose(self) -> None:
         """Close the connections; calls are refused from then on."""
         self._session.close()
-        await self._session.http_client.aclose()
+        await self._session.close_connections()
 
     async def __aenter__(self) -> Self:
         self._session.check_usable()

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .._closing import ClosedOnExit
+from .._waiting import cancelled
 from ..errors import ClientClosedError, InvalidRequestError, TikTokAPIError
 from ..pipeline.operation import Operation
 from ..resources.order import GET_ORDER_DETAIL
@@ -118,10 +119,7 @@ class _Gatherer(Generic[V]):
         return await answer
 
     async def aclose(self) -> None:
-        runners = tuple(self._runners)
-        for runner in runners:
-            runner.cancel()
-        await asyncio.gather(*runners, return_exceptions=True)
+        await cancelled(*self._runners)
         _refuse(self._asked, _closed())
         self._asked.clear()
 

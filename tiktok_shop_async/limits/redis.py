@@ -21,7 +21,8 @@ except ImportError as error:
     ) from error
 
 from .._closing import ClosedOnExit
-from .._redis import new_client
+from .._redis import close_client, new_client
+from .._waiting import cancelled
 from ..errors import ClientClosedError, InvalidArgumentError
 from ..options import Priority
 from ..pipeline.limiter import EndpointClass, LimitKey, Permit
@@ -227,14 +228,11 @@ class RedisLimiter(ClosedOnExit):
         Tasks of an ``on_change`` that is a coroutine function are awaited.
         """
         self._closed = True
-        servers = [gate.server for gate in self._gates.values() if gate.server is not None]
-        for server in servers:
-            server.cancel()
-        await asyncio.gather(*servers, return_exceptions=True)
+        await cancelled(*(gate.server for gate in self._gates.values()))
         if self._on_change is not None:
             await self._on_change.settle()
         if self._owns_client:
-            await self._client.aclose()
+            await close_client(self._client)
 
     async def _serve(self, gate: _Gate) -> None:
         """Take turns from Redis and hand them out, as long as somebody waits."""

@@ -10,7 +10,7 @@ import select
 import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, cast
 
 import httpx
@@ -204,7 +204,8 @@ class Stream(asyncio.Protocol):
     def abort(self) -> None:
         """Close it at once: an orderly end would wait for the server."""
         for transport in reversed(self._transports):
-            transport.abort()
+            with suppress(RuntimeError):  # the event loop has ended
+                transport.abort()
 
     def get_extra_info(self, info: str) -> Any:
         """Return what httpx's ``network_stream`` has under this name."""

@@ -100,6 +100,20 @@ class Session:
             for wait in tuple(self._waits):
                 wait.end()
 
+    async def close_connections(self) -> None:
+        """Close the HTTP client, or drop its connections if their event loop has ended."""
+        if self._loop is None or not self._loop.is_closed():
+            await self.http_client.aclose()
+            return
+        from .._closing import drop_connections
+
+        failures = []
+        try:
+            await self.http_client.aclose()
+        except RuntimeError as error:
+            failures.append(error)  # it refers to connections
+        drop_connections(failures.clear)
+
     @property
     def is_left_open(self) -> bool:
         """Whether connections may still be open, because calls were made and nothing was closed."""

@@ -171,7 +171,9 @@ def _integer(low: int, high: int) -> Callable[[str], int]:
     def value(text: str) -> int:
         number = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else -1
         if not low <= number <= high:
-            raise _rejected(f"an integer from {low} to {high}", text)
+            raise argparse.ArgumentTypeError(
+                f"must be an integer from {low} to {high}, not {shortened(text)}"
+            )
         return number
 
     return value
@@ -181,17 +183,17 @@ def _time_scale(text: str) -> float:
     try:
         check_number(scale := float(text), "it", 0, _MAX_TIME_SCALE)
     except ValueError:
-        raise _rejected(f"a number from 0 to {_MAX_TIME_SCALE}", text) from None
+        raise argparse.ArgumentTypeError(
+            f"must be a number from 0 to {_MAX_TIME_SCALE}, not {shortened(text)}"
+        ) from None
     return scale
-
-
-def _rejected(accepted: str, text: str) -> argparse.ArgumentTypeError:
-    return argparse.ArgumentTypeError(f"must be {accepted}, not {shortened(text)}")
 
 
 def _url(text: str) -> str:
     if not is_web_address(text):
-        raise _rejected("a URL such as http://127.0.0.1:8000/path", text)
+        raise argparse.ArgumentTypeError(
+            f"must be a URL such as http://127.0.0.1:8000/path, not {shortened(text)}"
+        )
     return text
 
 
@@ -202,7 +204,7 @@ def _from(read: Callable[[Any], T], accepted: str) -> Callable[[str], T]:
         try:
             parsed = json.loads(document)
         except (ValueError, RecursionError):
-            problem = f"{document[:80]!a} is not JSON"
+            problem = f"{shortened(document)} is not JSON"
             raise argparse.ArgumentTypeError(f"{problem}. Accepted: {accepted}") from None
         try:
             return read(parsed)

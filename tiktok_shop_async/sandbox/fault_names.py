@@ -9,6 +9,7 @@ from typing import Any
 
 from ..resources._groups import GROUPS
 from ..resources._lookup import did_you_mean, operations
+from .json_input import shortened
 
 TOKEN_OPERATIONS = ("oauth.exchange", "oauth.refresh")
 """Ids of the token endpoints, which are not in the catalogue."""
@@ -19,10 +20,12 @@ _MAX_LENGTH = 200
 def check_operation(_: Any, __: Any, value: object) -> None:
     """Reject a pattern that matches no operation; an attrs validator."""
     if not isinstance(value, str) or len(value) > _MAX_LENGTH:
-        raise ValueError(f"operation must be an operation's id or a pattern, not {shown(value)}")
+        raise ValueError(
+            f"operation must be an operation's id or a pattern, not {shortened(value)}"
+        )
     if value != "*" and not any(fnmatchcase(each, value) for each in _operation_ids()):
         raise ValueError(
-            f"operation {shown(value)} matches no operation.{_suggestion(value)} "
+            f"operation {shortened(value)} matches no operation.{_suggestion(value)} "
             'It must be an id such as "order.get_order_list" or a pattern such as "order.*".'
         )
 
@@ -33,15 +36,9 @@ def problem_with_options(names: Iterable[str], known: Sequence[str]) -> str | No
     if unknown is None:
         return None
     return (
-        f"a rule has no option {shown(unknown)}.{did_you_mean(unknown, known)} "
+        f"a rule has no option {shortened(unknown)}.{did_you_mean(unknown, known)} "
         f"Options: {', '.join(known)}."
     )
-
-
-def shown(value: object) -> str:
-    """Return the repr of a value, shortened; it can be encoded whatever the value is."""
-    text = ascii(value)
-    return text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}..."
 
 
 def _suggestion(value: str) -> str:

@@ -16,7 +16,8 @@ from attrs.validators import in_, instance_of
 
 from ..resources._lookup import did_you_mean
 from .bounds import between
-from .fault_names import check_operation, problem_with_options, shown
+from .fault_names import check_operation, problem_with_options
+from .json_input import shortened
 
 
 class FaultKind(StrEnum):
@@ -68,7 +69,7 @@ def _kind(value: str) -> FaultKind:
         return FaultKind(value)
     except ValueError:
         raise ValueError(
-            f"kind must be one of {', '.join(FaultKind)}, not {shown(value)}."
+            f"kind must be one of {', '.join(FaultKind)}, not {shortened(value)}."
             f"{did_you_mean(str(value), FaultKind)}"
         ) from None
 
@@ -222,7 +223,7 @@ class Faults:
                 raise TypeError(problem)
             rule = FaultRule(_kind(rule), **options)
         elif not isinstance(rule, FaultRule):
-            raise TypeError(f"rule must be a FaultRule or a kind of fault, not {shown(rule)}")
+            raise TypeError(f"rule must be a FaultRule or a kind of fault, not {shortened(rule)}")
         elif options:
             raise TypeError(
                 f"{', '.join(options)} would have no effect: set options in the FaultRule."

@@ -65,11 +65,13 @@ class Examples:
                 return [self.of(node["items"], name, f"{path}[{at}]") for at in range(count)]
             case "object" | "file":
                 return self.of_fields(node.get("fields", {}), path)
-        known = self._time(node, name, path)
-        if known is None and _is_free(node) and is_key(node, name):
-            known = self._key(node, path)
-        if known is not None:
-            return int(known) if node["type"] == "integer" else str(known)
+        if node["type"] in ("integer", "string"):
+            known = self._known(node, name, path)
+            if known is not None:
+                return int(known) if node["type"] == "integer" else str(known)
+        return self._random(node, name, path)
+
+    def _random(self, node: Node, name: str, path: str) -> Any:
         random = Random(f"{self.seed}{path}")  # noqa: S311 - nothing secret
         match node["type"]:
             case "boolean":
@@ -80,6 +82,13 @@ class Examples:
                 return _integer(node, random)
             case _:
                 return _text(node, name, random)
+
+    def _known(self, node: Node, name: str, path: str) -> int | str | None:
+        """Return a time or a key, which must agree with those of other fields."""
+        time = self._time(node, name, path)
+        if time is None and _is_free(node) and is_key(node, name):
+            return self._key(node, path)
+        return time
 
     def _time(self, node: Node, name: str, path: str) -> int | str | None:
         form = node.get("format", "unix-seconds" if is_time(node, name) else "")

@@ -145,6 +145,15 @@ class RedeliveringStreamBroker(RedisStreamBroker):
                 if message is not None:
                     yield message
 
+    async def _declare_consumer_group(self) -> None:
+        """Make the queue; a worker that cannot reach Redis starts all the same, and tries later."""
+        try:
+            await super()._declare_consumer_group()
+        except (RedisError, OSError) as error:
+            if not self.is_worker_process:
+                raise
+            logger.warning("%s: the queue cannot be made yet: %r", self.queue_name, error)
+
     def _redis(self) -> Any:
         return Redis(connection_pool=self.connection_pool)
 

@@ -14,6 +14,8 @@ from urllib.parse import unquote
 
 import httpx
 
+from ..errors import InvalidArgumentError
+from ..options import RequestOptions
 from ..pipeline.files import is_file_object
 from ..pipeline.kinds import convert
 from ..pipeline.operation import Operation
@@ -151,6 +153,8 @@ def _form(content_type: str, content: bytes) -> dict[str, Any]:
 
 
 def _sent(operation: Operation, name: str, value: Any) -> Any:
+    if isinstance(value, RequestOptions):
+        raise InvalidArgumentError("options are no part of a request: leave them out.")
     shape = operation_shape(operation.id)
     # A name in two places has the same value in both, and is read from the last one.
     for place in ("body", "query", "path"):

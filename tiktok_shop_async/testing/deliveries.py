@@ -10,10 +10,10 @@ from typing import Any
 
 import attrs
 
-from ..resources._lookup import did_you_mean
 from ..shapes import webhook_shape
 from ..shapes.examples import Examples
 from ..webhooks import WebhookEvent, Webhooks
+from .response_fields import unknown_field
 
 
 @attrs.frozen(kw_only=True)
@@ -34,6 +34,7 @@ def signed_webhook(
     shop_id: str = "7000714532876273420",
     notification_id: str | None = None,
     timestamp: int | None = None,
+    unknown_fields: bool = False,
 ) -> SignedWebhook:
     """Return a delivery of an event with all its fields, made up except for those in ``data``.
 
@@ -43,14 +44,19 @@ def signed_webhook(
         kind: Its class, such as `OrderStatusChange`.
         data: Fields of the event's data, by their names in the API.
         timestamp: When it was sent, in Unix seconds; now unless given.
+        unknown_fields: Whether ``data`` may have fields that the catalogue lacks.
     """
     if kind.TYPE is None:
         raise TypeError(f"{kind.__name__} stands for no kind of event.")
     shape = webhook_shape(kind.TYPE)
     given = dict(data or {})
-    if unknown := given.keys() - shape["data"].keys():
-        name = min(unknown)
-        raise TypeError(f"{kind.__name__} has no {name!r}.{did_you_mean(name, shape['data'])}")
+    unknown = unknown_field({"type": "object", "fields": shape["data"]}, given)
+    if unknown and not unknown_fields:
+        path, suggestion = unknown
+        raise TypeError(
+            f"{kind.__name__} has no {path!r}.{suggestion} "
+            "If it is meant, pass unknown_fields=True."
+        )
     notification_id = notification_id or _new_notification_id()
     envelope = {
         "type": kind.TYPE,

@@ -12,8 +12,12 @@ _ESCAPE = re.compile(
     r"|\\+(?:u(?P<u>[0-9a-fA-F]{4})|U(?P<U>[0-9a-fA-F]{8})|x(?P<x>[0-9a-fA-F]{2}))"
     r"|\\+(?P<letter>[nrtbf])"
     r"|(?P<html>&(?:\#\d{1,7}|\#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});)"
-    r"|(?P<backslashes>\\+)|(?P<plus>\+)"
+    r"|\\+(?P<itself>[^\\]?)|(?P<plus>\+)",
+    re.DOTALL,
 )
+_ANY_CHARACTER = re.compile(".", re.DOTALL)
+_BEGINNING_OF_A_WORD = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]|[^A-Za-z0-9]")
+"""Where text that stands alone may begin."""
 _IDENTIFIER = re.compile(r"\w+", re.ASCII)
 _LETTERS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 _MAX_TIMES_ENCODED = 4
@@ -62,17 +66,18 @@ class Finder:
             return text
         plain, spans = _decoded(text)
         parts: list[str] = []
-        done = at = 0
-        while at < len(plain) - 1:
-            alike = self._by_beginning.get(plain[at : at + 2])
+        done = end = 0
+        anywhere = any(inside in plain for inside in self._inside_words)
+        for beginning in (_ANY_CHARACTER if anywhere else _BEGINNING_OF_A_WORD).finditer(plain):
+            at = beginning.start()
+            alike = self._by_beginning.get(plain[at : at + 2]) if at >= end else None
             found = self._found_among(alike, plain, at, accepts) if alike else None
             if found is None:
-                at += 1
                 continue
             end = at + len(found)
             first, last = (spans[at][0], spans[end - 1][1]) if spans else (at, end)
             parts += text[done:first], mask(self._texts[found])
-            done, at = last, end
+            done = last
         return "".join([*parts, text[done:]]) if parts else text
 
     def _found_among(
@@ -144,8 +149,8 @@ def _character(found: re.Match[str]) -> str | None:
     """Return what an escape stands for, or None if it stands for nothing."""
     if found["plus"]:
         return " "
-    if found["backslashes"]:  # before what needs no escape, or an escape of another notation
-        return ""
+    if found["itself"] is not None:  # a quote, or the beginning of an escape of another notation
+        return found["itself"]
     if found["letter"]:
         return _LETTERS[found["letter"]]
     if found["pair"]:

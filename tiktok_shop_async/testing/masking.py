@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Collection, Iterator
+from functools import partial
 from typing import Any
 
 from .._personal_data import (
@@ -46,6 +47,7 @@ class Masking:
         self._secrets: set[str] = set()
         # No digests: those of a phone number are soon guessed.
         self._numbers: dict[str, int] = {}
+        self._replaced: dict[tuple[str, bool], str] = {}
 
     def add_secrets(self, secrets: Collection[str]) -> None:
         """Take in text that is secret wherever it stands."""
@@ -100,12 +102,12 @@ class Masking:
 
     def without_known(self, text: str, name: str = "") -> str:
         """Return ``text`` with masks for what is secret or personal in other fields."""
-        is_word = text in words_of_the_api()
-        return self._finder.replace(
-            text,
-            self._mask,
-            lambda known: known in self._secrets or (not is_word and _may_be_in(name, known)),
-        )
+        known = (text, stays(name))
+        if known not in self._replaced:
+            self._replaced[known] = self._finder.replace(
+                text, self._mask, partial(self._may_be_in, *known)
+            )
+        return self._replaced[known]
 
     def mask_of(self, text: str) -> str | None:
         """Return the mask of text that stands somewhere as personal data, in any encoding."""
@@ -154,6 +156,16 @@ class Masking:
         elif value not in ("", None) and not isinstance(value, bool):
             yield name, _written(value), personal
 
+    def _may_be_in(self, text: str, is_kept: bool, known: str) -> bool:
+        """Whether ``known`` is looked for in ``text``, which may be a field's that stays."""
+        if known in self._secrets:
+            return True
+        if text in words_of_the_api():
+            return False
+        # Ids and times are not changed by chance.
+        is_long = len(known) >= _SHORTEST_SENTENCE and any(map(str.isalpha, known))
+        return is_long or not is_kept
+
     def _mask(self, text: str) -> str:
         mask = f"masked-{self._number(text)}"
         if re.match("https?://", text):
@@ -193,8 +205,3 @@ def _is_found_elsewhere(text: str, name: str) -> bool:
         return sum(each.isdigit() for each in text) >= _FEWEST_DIGITS
     shortest = _SHORTEST_SENTENCE if name in WRITTEN_FIELDS else 3
     return len(text) >= shortest or len(text.encode("utf-8", "replace")) > shortest
-
-
-def _may_be_in(name: str, text: str) -> bool:
-    """Whether personal text may stand in a field: ids and times are not changed by chance."""
-    return not stays(name) or (len(text) >= _SHORTEST_SENTENCE and any(map(str.isalpha, text)))

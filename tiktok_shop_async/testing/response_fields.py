@@ -15,7 +15,7 @@ from ..shapes import Node, class_fields, response_shape
 def check_fields(operation_id: str, data: Any, hint: str = "") -> None:
     """Raise `TypeError` for a field of ``data`` that the operation's response does not have."""
     group = operation_id.partition(".")[0]
-    unknown = _unknown_field(group, response_shape(operation_id), data, "")
+    unknown = unknown_field(response_shape(operation_id), data, group)
     if unknown is not None:
         path, suggestion = unknown
         raise TypeError(
@@ -23,8 +23,15 @@ def check_fields(operation_id: str, data: Any, hint: str = "") -> None:
         )
 
 
+def unknown_field(node: Node, value: Any, group: str = "") -> tuple[str, str] | None:
+    """Return the path of the first unknown field, with a suggestion, if there is one.
+
+    ``group`` is where the classes of objects are defined, if they have any.
+    """
+    return _unknown_field(group, node, value, "")
+
+
 def _unknown_field(group: str, node: Node, value: Any, path: str) -> tuple[str, str] | None:
-    """Return the path of the first unknown field, with a suggestion, if there is one."""
     if node["type"] == "array" and is_list(value):
         for at, item in enumerate(value):
             if unknown := _unknown_field(group, node["items"], item, f"{path}[{at}]"):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 
 from .._closing import ClosedOnExit
+from .._waiting import cancelled
 from ..errors import InvalidArgumentError
 from ..options import RequestOptions
 from .changes import CANCELLATION, ORDER, RETURN, as_webhooks_spell, change_of, polled, sent
@@ -104,9 +105,7 @@ class WebhookPoller(ClosedOnExit):
     async def aclose(self) -> None:
         """Stop looking; what was not looked through comes the next time."""
         task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        await cancelled(task)
 
     async def poll(self) -> int:
         """Look once, up to the present, and return how many events are new.

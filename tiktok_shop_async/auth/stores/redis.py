@@ -22,7 +22,7 @@ except ImportError as error:
     ) from error
 
 from ..._closing import ClosedOnExit
-from ..._redis import binary_client, place_of
+from ..._redis import binary_client, close_client, place_of
 from ..._waiting import to_the_end, until
 from ...errors import StaleVersionError
 from ..events import logger
@@ -120,7 +120,7 @@ class RedisTokenStore(ClosedOnExit):
     async def aclose(self) -> None:
         """Close the connections, unless the client is borrowed."""
         if self._owns_client:
-            await self._client.aclose()
+            await close_client(self._client)
 
     def _token(self, key: str) -> str:
         return f"{self._prefix}token:{key}"

@@ -24,7 +24,7 @@ try:
     from sqlalchemy.exc import IntegrityError
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-    from ..._sql.engine import BUSY_TIMEOUT, new_engine, shown
+    from ..._sql.engine import BUSY_TIMEOUT, dispose, new_engine, shown
     from ..._sql.locked_file import locked_file
     from ..._sql.schema import Schema
     from ..._sql.tables import check_server, migrate_file, migrate_server, open_file
@@ -99,6 +99,8 @@ class SQLTokenStore(ClosedOnExit):
         self._places: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]
         self._places = WeakKeyDictionary()
         self._file: Path | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """The event loop of its last use."""
         self._checking = asyncio.Lock()
         self._is_checked = False
 
@@ -174,7 +176,7 @@ class SQLTokenStore(ClosedOnExit):
     async def aclose(self) -> None:
         """Close the connections, unless the engine is borrowed."""
         if self._owns_engine:
-            await self._engine.dispose()
+            await dispose(self._engine, self._loop)
 
     def _locks(self, key: str) -> Iterator[AbstractAsyncContextManager[object]]:
         """Yield the lock of this process, where only one waits for the other, and that of all."""
@@ -196,7 +198,7 @@ class SQLTokenStore(ClosedOnExit):
             return await self._run(read)
 
     async def _run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
         places = self._places.setdefault(loop, asyncio.Semaphore(MOST_AT_ONCE))
         async with places, asyncio.timeout(ANSWER_TIMEOUT):
             return await to_the_end(work())

@@ -19,7 +19,7 @@ except ImportError as error:
 
 from ..._closing import ClosedOnExit
 from ..._failures import reported_as
-from ..._redis import binary_client, place_of
+from ..._redis import binary_client, close_client, place_of
 from ...errors import InvalidArgumentError, WebhookStoreError, WebhookStoreFullError
 from . import redis_scripts as scripts
 from .base import (
@@ -86,7 +86,7 @@ class RedisWebhookStore(ClosedOnExit):
     async def aclose(self) -> None:
         """Close the connections, unless the client is borrowed."""
         if self._owns_client:
-            await self._client.aclose()
+            await close_client(self._client)
 
     async def add(self, event: NewEvent) -> bool:
         """Keep an event; False if it is known."""
