@@ -219,7 +219,7 @@ CONTROL = st.sampled_from(
 )
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     method=st.sampled_from(["GET", "POST", "DELETE", "PUT"]),
     path=API | CONTROL | BYTES.map(lambda raw: f"/{quote_from_bytes(raw)}"),
