@@ -6,9 +6,16 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, settings
 from support import FakeShop, new_client
 
 from tiktok_shop_async import AsyncTikTokShop
+
+# A test's verdict must not depend on how busy the machine is.
+settings.register_profile(
+    "untimed", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("untimed")
 
 
 @pytest.fixture

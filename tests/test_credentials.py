@@ -168,7 +168,7 @@ def test_a_refused_value_leaves_the_old_one_in_force() -> None:
     assert auth.access_token == "first"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(min_size=1, max_size=30))
 async def test_a_token_is_refused_when_it_is_set_or_arrives_unchanged(token: str) -> None:
     """There is no third way: a value that passes the check never fails as a header."""

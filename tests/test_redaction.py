@@ -43,7 +43,7 @@ CORE = "Kept4core0"
 tails = st.text(string.ascii_letters + string.digits + "+/=_-.%&#?~ '\"\\<>\n\t", max_size=20)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @given(tails, tails)
 def test_a_secret_is_masked_in_every_form(encoding: str, before: str, after: str) -> None:
@@ -102,7 +102,7 @@ def test_a_secret_at_the_end_of_an_excerpt_is_masked() -> None:
     assert CORE[:6] not in excerpt(b"x" * 295 + b"Kept4core0Kept4core0", ["Kept4core0Kept4core0"])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=60), st.lists(st.text(max_size=20), max_size=3))
 def test_any_text_can_be_redacted(text: str, secrets: list[str]) -> None:
     assert isinstance(redact(text, secrets), str)

@@ -10,7 +10,7 @@ import attrs
 import pytest
 import rich.console
 import rich.pretty
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support import FakeShop
 
@@ -230,7 +230,6 @@ PLAIN = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(name=NAMES, value=PLAIN, depth=st.integers(0, 200))
 def test_no_value_under_a_personal_name_is_shown(name: str, value: Any, depth: int) -> None:
     parent, _, field = name.rpartition(".")

@@ -152,7 +152,7 @@ async def an_oauth(secrets: Secrets, answer: Any) -> AsyncIterator[TikTokShopOAu
         yield oauth
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(secrets_of_an_app)
 def test_no_object_shows_a_secret(secrets: Secrets) -> None:
     async def objects() -> list[Any]:
@@ -231,7 +231,7 @@ def failures(secrets: Secrets) -> list[Callable[[httpx.Request], httpx.Response]
     ]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(secrets_of_an_app)
 def test_no_failed_token_call_shows_a_secret(secrets: Secrets) -> None:
     async def failing(call: Callable[[], Awaitable[Token]]) -> None:
@@ -253,7 +253,7 @@ def test_no_failed_token_call_shows_a_secret(secrets: Secrets) -> None:
     secrets.assert_absent("\n".join(logs))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(secrets_of_an_app)
 def test_no_call_shows_a_secret_whose_refresh_failed(secrets: Secrets) -> None:
     async def no_pause(seconds: float) -> None:
@@ -287,7 +287,7 @@ def test_no_call_shows_a_secret_whose_refresh_failed(secrets: Secrets) -> None:
     secrets.assert_absent("\n".join(logs))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(secrets_of_an_app)
 def test_no_call_shows_a_token_that_the_service_or_the_store_refused(secrets: Secrets) -> None:
     """Also where error trackers keep the values of names in every frame."""

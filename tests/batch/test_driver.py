@@ -33,7 +33,7 @@ async def slowly(items: list[int], pauses: random.Random) -> AsyncIterator[int]:
     seed=st.integers(0, 2**32),
     failing=st.sets(st.integers(0, 60), max_size=2),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_each_item_has_one_result(
     count: int, concurrency: int, ordered: bool, is_async: bool, seed: int, failing: set[int]
 ) -> None:

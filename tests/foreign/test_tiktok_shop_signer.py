@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from foreign.peers import Outcome, TikTokShopSigner
 from foreign.signed import signed_and_sent, url_of
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from catalogue import operations
 from tiktok_shop_async.pipeline.signing import signature
 from tiktok_shop_async.sandbox import Sandbox
 
-drawn = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+drawn = settings(max_examples=60)
 
 SECRET = "e59af819cc"
 APP = {"appKey": "29a39d", "appSecret": SECRET}

@@ -173,9 +173,7 @@ async def lived(limiter: Limiter, history: Any, step: Callable[[float], None]) -
     return outcomes
 
 
-any_prefix = settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+any_prefix = settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 class TestClocksThatAreSet:

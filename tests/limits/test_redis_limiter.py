@@ -73,9 +73,7 @@ def decisions() -> Iterator[Any]:
         yield decide
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rate=rates, history=histories)
 def test_redis_and_the_process_decide_alike(prefix: str, rate: float, history: Any) -> None:
     moment, pace = 1_000_000_000.0, starting(rate)

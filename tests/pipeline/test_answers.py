@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support import ACCESS_TOKEN, SHOP_CIPHER, FakeShop, envelope, new_client
 
@@ -345,7 +345,6 @@ async def test_a_call_waits_as_long_as_the_service_asks(
     assert 7.5 <= waits[0] <= 8.5
 
 
-@settings(deadline=None)
 @given(value=st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=60))
 async def test_any_retry_after_header_is_read_or_ignored(value: str) -> None:
     shop = FakeShop()

@@ -170,7 +170,7 @@ json_documents = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(document=json_documents, inside=st.booleans())
 async def test_any_json_document_gives_a_response_or_one_of_our_errors(
     document: Any, inside: bool
@@ -188,7 +188,7 @@ async def test_any_json_document_gives_a_response_or_one_of_our_errors(
             assert json.dumps(response.json()) == json.dumps(json.loads(raw))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(body=st.binary(max_size=200), status=st.sampled_from([200, 204, 302, 404, 429, 500, 503]))
 async def test_any_bytes_give_one_of_our_errors(body: bytes, status: int) -> None:
     shop = FakeShop().answer_raw(body, status)

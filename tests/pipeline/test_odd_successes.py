@@ -313,7 +313,7 @@ ENCODINGS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     fields=st.lists(
         st.tuples(st.sampled_from(["message", "request_id", "data", "x"]), VALUES), max_size=5
@@ -342,7 +342,7 @@ async def test_any_success_envelope_gives_a_response(
             assert text not in ("nan", "inf", "-inf")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     body=st.binary(max_size=200)
     | st.builds(lambda cut: SUCCESS[:cut], st.integers(0, len(SUCCESS)))

@@ -51,7 +51,7 @@ def test_the_published_base_string_with_a_body_is_reproduced() -> None:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     path=ids,
     query=st.dictionaries(ids, texts, max_size=4),

@@ -56,7 +56,7 @@ VALUES = st.recursive(
 BODIES = st.dictionaries(st.sampled_from(NAMES) | st.text(), VALUES, max_size=5)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     path=st.sampled_from((CANCEL, SEARCH_ORDERS, SEARCH_CANCELLATIONS)),
     body=BODIES,

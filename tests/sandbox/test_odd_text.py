@@ -16,7 +16,7 @@ from urllib.parse import quote_from_bytes
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sandbox.wire import CANCEL, ORDERS, SEARCH_ORDERS, SHOPS, UPLOAD, Wire, new_product, new_wire
 
@@ -219,7 +219,7 @@ CONTROL = st.sampled_from(
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30)
 @given(
     method=st.sampled_from(["GET", "POST", "DELETE", "PUT"]),
     path=API | CONTROL | BYTES.map(lambda raw: f"/{quote_from_bytes(raw)}"),
@@ -265,7 +265,6 @@ def test_whatever_is_sent_everything_can_still_be_shown(
 SCALARS = st.text(st.characters(), max_size=9) | st.integers() | st.floats()
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     value=st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3), max_leaves=6)
     | st.dictionaries(st.text(st.characters(), max_size=9), SCALARS, max_size=3)

@@ -486,7 +486,7 @@ TEXTS = (
 """Not what reads like an escape."""
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     text=TEXTS,
     before=st.text(st.sampled_from(" ,;é張"), max_size=3),

@@ -89,7 +89,7 @@ async def test_a_replay_answers_as_the_shop_did(path: Path) -> None:
         assert await work(client) == recorded
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 10_000), size=st.integers(1, 100))
 async def test_no_secret_and_nothing_personal_is_written(seed: int, size: int) -> None:
     app = create_app(orders=120, seed=seed)

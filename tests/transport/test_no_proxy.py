@@ -153,7 +153,6 @@ async def test_the_listed_cases_of_the_issue(
 @pytest.mark.usefixtures("only_loopback")
 @settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(

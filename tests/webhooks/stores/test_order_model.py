@@ -140,5 +140,5 @@ class Order(RuleBasedStateMachine):
                 each.due = max(each.due, self.now)
 
 
-Order.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+Order.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 TestOrder = Order.TestCase
