@@ -126,7 +126,7 @@ class Dispatcher:
             if is_interrupted(task) and not task.cancelling():
                 raise  # the coroutine was closed, and cannot wait for anything
             if is_interrupted(task) and self._is_ending():
-                await self._note(lambda: self._store.put_back(claim, counted=False))
+                await self._put_back_interrupted(claim)
                 raise
             failure = error
         if task.cancelling() and not self._is_ending():
@@ -159,6 +159,17 @@ class Dispatcher:
     async def _bury(self, claim: ClaimedEvent, error: str) -> None:
         logger.error("event %s was given up, and is among the dead letters: %s", claim.key, error)
         await self._note(lambda: self._store.bury(claim, error=error))
+
+    async def _put_back_interrupted(self, claim: ClaimedEvent) -> None:
+        if self._stops.is_set():
+            await self._note(lambda: self._store.put_back(claim, counted=False))
+            return
+        try:  # once: the event loop is ending, and the store's connections with it
+            await self._store.put_back(claim, counted=False)
+        except Exception as error:
+            logger.warning(
+                "event %s will be handled again after its lease has expired: %s", claim.key, error
+            )
 
     async def _note(self, note: Callable[[], Awaitable[object]]) -> None:
         """Note it in the store; if that fails for long, the event comes again with its lease."""
