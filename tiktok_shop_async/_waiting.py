@@ -14,18 +14,49 @@ GRACE = 5.0
 """Seconds that a cancellation or a release waits for a database."""
 
 
+def cancellations() -> int:
+    """Return how often the current task was asked to end.
+
+    `asyncio.wait_for`, by which redis-py sends, drops a cancellation that arrives just as it ends,
+    before Python 3.12. A loop has to check for it, or it goes on for ever.
+    """
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()
+
+
+async def or_cancelled(query: Awaitable[T], before: int) -> T:
+    """Return what a query returns; raise a cancellation that its driver dropped.
+
+    Args:
+        before: The `cancellations` before the query.
+    """
+    result = await query
+    if cancellations() > before:
+        raise asyncio.CancelledError
+    return result
+
+
 async def until(attempt: Callable[[], Awaitable[bool]]) -> None:
     """Try until it succeeds; there is nothing to wait for, as it depends on other processes."""
-    while not await attempt():  # noqa: ASYNC110
+    before = cancellations()
+    while not await attempt():
+        if cancellations() > before:
+            raise asyncio.CancelledError
         await asyncio.sleep(PAUSE)
 
 
 async def cancelled(*tasks: asyncio.Task[Any] | None) -> None:
-    """Cancel tasks and wait for their end, except those of an event loop that has ended."""
+    """Cancel tasks and wait for their end, except those of an event loop that has ended.
+
+    They are cancelled again until they end: see `cancellations`.
+    """
     loop = asyncio.get_running_loop()
     mine = [task for task in tasks if task is not None and task.get_loop() is loop]
-    for task in mine:
-        task.cancel()
+    running = {*mine}
+    while running:
+        for task in running:
+            task.cancel()
+        _, running = await asyncio.wait(running, timeout=GRACE)
     await asyncio.gather(*mine, return_exceptions=True)
 
 

@@ -342,3 +342,21 @@ async def test_before_redis_7_a_deleted_entry_is_claimed_as_an_empty_one_and_for
 
     assert await broker._left_behind(Redis6()) is None
     assert acknowledged == [("workers", b"1-0")]
+
+
+async def test_a_worker_ends_although_its_driver_drops_a_cancellation(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """redis-py does where it arrives just as a command has been sent, before Python 3.12."""
+    read = Redis.xreadgroup
+
+    async def read_without_cancellation(*args: Any, **options: Any) -> Any:
+        try:
+            return await read(*args, **options)
+        except asyncio.CancelledError:
+            return []
+
+    monkeypatch.setattr(Redis, "xreadgroup", read_without_cancellation)
+    async with asyncio.timeout(10), worker_here(job) as app:
+        await noted(app, "opened")
+    assert (await app.notes())[-1] == "closed"

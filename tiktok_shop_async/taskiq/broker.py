@@ -19,6 +19,7 @@ except ImportError as error:
         name=error.name,
     ) from error
 
+from .._waiting import cancellations, cancelled
 from ..errors import InvalidArgumentError
 
 logger = logging.getLogger("tiktok_shop_async.taskiq")
@@ -123,14 +124,14 @@ class RedeliveringStreamBroker(RedisStreamBroker):
         try:
             await super().shutdown()
         finally:
-            if self._keeper is not None:
-                self._keeper.cancel()
+            await cancelled(self._keeper)
 
     async def listen(self) -> AsyncGenerator[AckableMessage, None]:
         """Yield tasks: new ones, and now and then what was left behind."""
         is_group_lost = False
         async with self._redis() as redis:
-            while True:
+            before = cancellations()
+            while cancellations() == before:
                 try:
                     if is_group_lost:
                         await self._declare_consumer_group()
@@ -144,6 +145,8 @@ class RedeliveringStreamBroker(RedisStreamBroker):
                 is_group_lost = False
                 if message is not None:
                     yield message
+                    before = cancellations()  # another task may have asked for the next one
+        raise asyncio.CancelledError
 
     async def _declare_consumer_group(self) -> None:
         """Make the queue; a worker that cannot reach Redis starts all the same, and tries later."""

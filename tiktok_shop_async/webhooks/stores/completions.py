@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
-from typing import TypeVar
+
+from ..._waiting import cancellations, or_cancelled
 
 LOOK_EVERY = 1.0
 """Seconds between two queries for events that other processes handle."""
 
 Outstanding = Callable[[], Awaitable[Collection[str]]]
 """Returns keys of events that are left, not necessarily all."""
-T = TypeVar("T")
 
 
 class Completions:
@@ -38,12 +38,12 @@ class Completions:
         Args:
             snapshot: Returns a function that queries the store for events that are left.
         """
-        before = _cancellations()
-        outstanding = await _or_cancelled(snapshot(), before)
+        before = cancellations()
+        outstanding = await or_cancelled(snapshot(), before)
         news, completed = asyncio.Event(), set[str]()
         self._joins[news] = completed
         try:
-            while keys := set(await _or_cancelled(outstanding(), before)):
+            while keys := set(await or_cancelled(outstanding(), before)):
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_EVERY):
                         while not keys <= completed:
@@ -52,19 +52,3 @@ class Completions:
                 completed.clear()
         finally:
             del self._joins[news]
-
-
-def _cancellations() -> int:
-    task = asyncio.current_task()
-    return 0 if task is None else task.cancelling()
-
-
-async def _or_cancelled(query: Awaitable[T], before: int) -> T:
-    """Return what a query returns, unless its driver swallowed a cancellation.
-
-    redis-py does so while it connects. A task that waits for long must not miss it.
-    """
-    result = await query
-    if _cancellations() > before:
-        raise asyncio.CancelledError
-    return result
