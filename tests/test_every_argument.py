@@ -21,13 +21,15 @@ from catalogue import ROOT, example, in_version
 from tiktok_shop_async import InvalidArgumentError, RequestOptions
 from tiktok_shop_async.resources._lookup import operation as operation_of
 from tiktok_shop_async.sandbox.forms import parse_form
-from tiktok_shop_async.sandbox.validation import check_arguments
+from tiktok_shop_async.sandbox.validation import check_body, check_query
 
 NAIVE = datetime(2026, 11, 24, 12, 0)
 AWARE = datetime(2026, 11, 24, 12, 0, 0, 250_000, tzinfo=UTC)
 SECONDS = 1795521600
 DAY = date(2026, 11, 24)
 TIMES = ("unix-seconds", "unix-milliseconds")
+COMMON_PARAMETERS = ("app_key", "timestamp", "sign", "shop_cipher", "category_asset_cipher")
+"""Query parameters that the client adds."""
 
 Node = dict[str, Any]
 
@@ -37,7 +39,7 @@ class Text(Enum):
 
 
 class Number(IntEnum):
-    SEVEN = 7
+    TEN = 10
 
 
 def facts() -> dict[tuple[str, str, str], str]:
@@ -109,7 +111,7 @@ ACCEPTED: dict[str, list[tuple[Any, Any]]] = {
     "string date": [(Text.VALUE, "value"), (DAY, "2026-11-24")],
     "string unix-seconds": [(SECONDS, str(SECONDS)), (AWARE, str(SECONDS))],
     "string unix-milliseconds": [(SECONDS, str(SECONDS)), (AWARE, f"{SECONDS}250")],
-    "integer": [("7", 7), (Number.SEVEN, 7)],
+    "integer": [("10", 10), (Number.TEN, 10)],
     "integer unix-seconds": [(str(SECONDS), SECONDS), (AWARE, SECONDS)],
     "integer unix-milliseconds": [(SECONDS, SECONDS), (AWARE, SECONDS * 1000 + 250)],
     "boolean": [(True, True), (False, False)],
@@ -203,7 +205,9 @@ def check_in_sandbox(name: str, version: str, request: httpx.Request) -> None:
     body, files = body_of(request), {}
     if content_type.startswith("multipart/"):
         body, files = parse_form(content_type, request.content)  # type: ignore[assignment]
-    check_arguments(operation_of(name), version, dict(request.url.params), body, files)
+    operation = operation_of(name)
+    check_query(operation, version, dict(request.url.params), COMMON_PARAMETERS)
+    check_body(operation, version, body, files)
 
 
 def body_of(request: httpx.Request) -> dict[str, Any]:

@@ -13,7 +13,10 @@ from pathlib import Path
 
 import pytest
 
+import tiktok_shop_async
+
 ROOT = Path(__file__).parents[1]
+PACKAGE = Path(tiktok_shop_async.__file__).parent
 PACKAGES = ["", ".auth", ".batch", ".limits", ".testing", ".webhooks", ".webhooks.events"]
 NEED_EXTRAS = {
     ".auth": {"EncryptedTokenStore", "RedisTokenStore", "SQLTokenStore", "StateSigner"},
@@ -64,7 +67,7 @@ def star_imports(packages: list[str], *, without: list[str]) -> dict[str, set[st
 
 def declared(package: str) -> set[str]:
     """Return what a package declares to type checkers as its ``__all__``."""
-    source = ROOT.joinpath("tiktok_shop_async", *package.split("."), "__init__.py").read_text()
+    source = PACKAGE.joinpath(*package.split("."), "__init__.py").read_text()
     lists = [
         node.value
         for node in ast.walk(ast.parse(source))

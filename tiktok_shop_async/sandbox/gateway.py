@@ -19,7 +19,7 @@ from .refusals import Refusal, invalid
 from .routes import Route
 from .scopes import scope_of, user_type_of
 from .shop import Shop
-from .validation import check_arguments, check_query, query_fields
+from .validation import check_body, check_query, query_fields
 
 OLDEST = 5 * 60
 NEWEST = 30
@@ -99,7 +99,7 @@ class Gateway:
         shop = self._shop(query, operation, token)
         body, files = _read_body(received, operation)
         check_query(operation, route.version, query, _COMMON_PARAMETERS)
-        check_arguments(operation, route.version, body, files)
+        check_body(operation, route.version, body, files)
         return AdmittedCall(
             operation=operation,
             version=route.version,

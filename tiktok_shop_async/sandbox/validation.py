@@ -51,7 +51,7 @@ def query_fields(operation_id: str, version: str) -> Fields:
     return _fields(operation_id, "query", version)
 
 
-def check_arguments(
+def check_body(
     operation: Operation,
     version: str,
     body: Mapping[str, Any],
