@@ -100,6 +100,17 @@ async def test_a_faulty_link_ends_on_a_page(wire: Wire, path: str, params: Any) 
     assert "<script>" not in response.text
 
 
+async def test_the_question_cannot_be_framed_by_another_site(wire: Wire) -> None:
+    page = await wire.http.get("/open/authorize", params=SELLER)
+    assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
+
+
+async def test_a_huge_decision_is_refused(wire: Wire) -> None:
+    decision = b"decision=approve&x=" + b"x" * 1024 * 1024
+    response = await wire.http.post("/open/authorize", params=SELLER, content=decision)
+    assert response.status_code == 413
+
+
 async def test_an_app_without_a_redirect_url_is_told_so() -> None:
     wire = new_wire(orders=0, redirect_url="")
     assert "redirect" in (await wire.http.get("/open/authorize", params=SELLER)).text

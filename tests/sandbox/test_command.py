@@ -181,6 +181,14 @@ def test_the_errors_of_a_socket_are_explained_whatever_the_system() -> None:
         (["--port", "65536"], ("--port", "0 to 65535")),
         (["--port", "http"], ("--port", "0 to 65535", "not 'http'")),
         (["--port", "9" * 5000], ("--port", "0 to 65535")),
+        (["--seed", "x"], ("--seed", "an integer", "not 'x'")),
+        (["--seed", "9" * 5000], ("--seed", "an integer")),
+        (["--host", ""], ("--host", "localhost")),
+        (["--allow-host", "sandbox:8765"], ("--allow-host", "without a port")),
+        (["--allow-host", ""], ("--allow-host", "a host name")),
+        (["--allow-host", "http://sandbox"], ("--allow-host", "a host name")),
+        (["--state", ""], ("--state", "a file")),
+        (["--redirect-url", "http://a/\ntouch b"], ("--redirect-url", "URL")),
         (["--orders=-1"], ("--orders", "0 to 1000000")),
         (["--webhook-url", "receiver"], ("--webhook-url", "URL")),
         (["--redirect-url", "http://[x"], ("--redirect-url", "URL")),
@@ -268,6 +276,17 @@ def record(kind: str, document: str) -> Callable[[Path], None]:
     return spoil
 
 
+def order_status(document: str) -> Callable[[Path], None]:
+    """Return what gives every order another status."""
+
+    def spoil(path: Path) -> None:
+        new_state(path)
+        status = f"json_set(json, '$.status', json('{document}'))"
+        change(path, f"UPDATE record SET json = {status} WHERE kind = 'order'")  # noqa: S608
+
+    return spoil
+
+
 def without_table(path: Path) -> None:
     new_state(path)
     change(path, "DROP TABLE record", "CREATE TABLE other (x)")
@@ -284,6 +303,8 @@ SPOILT = [
     (without_table, "cannot be used"),
     (record("order", "{"), "is damaged: its order"),
     (record("order", "{}"), "is damaged: its order"),
+    (order_status("[]"), "is damaged: its order"),
+    (order_status('"SHIPPED"'), "is damaged: its order"),
     (record("product", "[]"), "is damaged: its product"),
     (record("grants", "null"), "is damaged: its grants"),
     (record("subscriptions", "[1]"), "is damaged: its subscriptions"),
@@ -393,3 +414,9 @@ def test_an_embedded_command_gives_its_signal_handler_back(
     command.main(["--orders", "1"])
     assert "export TIKTOK_BASE_URL=" in capsys.readouterr().out
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize("name", ["sandbox", "Shop.Example", "::1", "[fd00::1]", "10.0.0.5"])
+def test_names_and_addresses_can_be_allowed(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    command.main(["--allow-host", name, "--seed", "-5", "--port", "8765", "--print-env"])
+    assert "TIKTOK_BASE_URL" in capsys.readouterr().out

@@ -46,6 +46,7 @@ async def test_deliveries_are_shown_with_attempts_and_sent_again(
     await webhooks.drain()
     (delivery,) = webhooks.deliveries
     page = text_of(await console.page(f"/console/webhooks?selected={delivery.notification_id}"))
+    assert "--webhook-url" not in page, "it was given"
     assert "waiting next attempt" in page
     assert "HTTP 500 database is locked <b>" in page
     assert f'"tts_notification_id": "{delivery.notification_id}"' in page

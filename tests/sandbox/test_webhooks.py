@@ -181,6 +181,7 @@ async def test_an_event_that_cannot_be_fired_is_refused(content: bytes) -> None:
         {"event_type": "NOTHING", "address": HOOK},
         {"event_type": "NEW_MESSAGE", "address": "hook"},
         {"event_type": "NEW_MESSAGE", "address": "http://[x"},
+        {"event_type": "NEW_MESSAGE", "address": "http://receiver.example/\nhook"},
         {"event_type": "NEW_MESSAGE", "address": HOOK + "x" * 255},
     ],
 )

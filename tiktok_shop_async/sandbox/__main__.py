@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import gc
 import json
+import re
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn, TypeVar
@@ -28,12 +29,14 @@ from .bounds import check_number
 from .faults import EXAMPLE
 from .json_input import shortened
 from .server import base_url, listening, server_config, url_of
+from .site_protection import host_name
 from .startup import banner, export_lines, listen_error
 from .subscriptions import is_web_address
 
 T = TypeVar("T")
 
 _MAX_ORDERS = 1_000_000
+_MAX_SEED = 2**63 - 1
 _MAX_TIME_SCALE = 1000
 _LIMITS = '{"rates": {"write": {"per_second": 3, "burst": 5}}}'
 
@@ -112,13 +115,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m tiktok_shop_async.sandbox", description="Serve a local TikTok Shop."
     )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument(
+        "--host", type=_host, default="127.0.0.1", help="address to listen on (%(default)s)"
+    )
     parser.add_argument(
         "--port", type=_integer(0, 65535), default=0, help="0 takes a free one (%(default)s)"
     )
     parser.add_argument(
         "--allow-host",
         metavar="NAME",
+        type=_host_name,
         action="append",
         default=[],
         help="another host name to be called by, as in Docker Compose; may be given again",
@@ -134,8 +140,12 @@ def _parser() -> argparse.ArgumentParser:
         default=300,
         help="how many to seed (%(default)s)",
     )
-    parser.add_argument("--seed", type=int, default=1, help="which ones (%(default)s)")
-    parser.add_argument("--state", metavar="FILE", help="go on from this file, and keep all in it")
+    parser.add_argument(
+        "--seed", type=_integer(-_MAX_SEED, _MAX_SEED), default=1, help="which ones (%(default)s)"
+    )
+    parser.add_argument(
+        "--state", metavar="FILE", type=_file, help="go on from this file, and keep all in it"
+    )
     parser.add_argument(
         "--fault",
         metavar="JSON",
@@ -169,8 +179,8 @@ def _integer(low: int, high: int) -> Callable[[str], int]:
     """Return what reads an argument that is a number within bounds."""
 
     def value(text: str) -> int:
-        number = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else -1
-        if not low <= number <= high:
+        number = int(text) if re.fullmatch("-?[0-9]{1,19}", text) else None
+        if number is None or not low <= number <= high:
             raise _rejected(f"an integer from {low} to {high}", text)
         return number
 
@@ -187,6 +197,25 @@ def _time_scale(text: str) -> float:
 
 def _rejected(accepted: str, text: str) -> argparse.ArgumentTypeError:
     return argparse.ArgumentTypeError(f"must be {accepted}, not {shortened(text)}")
+
+
+def _host(text: str) -> str:
+    if not text:  # a socket would take it for all addresses of the machine
+        raise _rejected("an address of this machine or localhost", text)
+    return text
+
+
+def _host_name(text: str) -> str:
+    bracketed = f"[{text}]" if ":" in text and not text.startswith("[") else text
+    if not text or host_name(bracketed) != bracketed.strip("[]").lower():
+        raise _rejected("a host name without a port", text)
+    return text
+
+
+def _file(text: str) -> str:
+    if not text:
+        raise _rejected("the name of a file", text)
+    return text
 
 
 def _url(text: str) -> str:

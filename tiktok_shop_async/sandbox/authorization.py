@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from .control_input import BodyTooLargeError, bounded_body
 from .faults import FaultRule
 from .grants import Grant, Grants, TokenPair
 from .market import App, Market
@@ -35,7 +36,8 @@ EXCHANGE = "/api/v2/token/get"
 REFRESH = "/api/v2/token/refresh"
 
 _HEADERS = {
-    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; "
+    "frame-ancestors 'none'",
     "cache-control": "no-store",
 }
 _FOREVER = 4_102_444_800  # the year 2100, for tokens that do not expire
@@ -82,7 +84,11 @@ class _Pages:
             return _page("No state", "<p>A creator's authorization needs a state.</p>", 400)
         if request.method == "GET":
             return self._question(app, creator=creator, role=query.get("role", "seller"))
-        form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
+        try:
+            content = await bounded_body(request)
+        except BodyTooLargeError:
+            return _page("Too large", "<p>The form has more than 1 MB.</p>", 413)
+        form = dict(parse_qsl(content.decode("utf-8", "replace")))
         if form.get("decision") == "approve":
             user_type = _user_type(form.get("role", ""), creator=creator)
             answer = self._approval(app, user_type)

@@ -23,6 +23,8 @@ def encodable(text: str) -> str:
 
     Such text comes from bytes that are not UTF-8, and from escapes in JSON.
     """
+    if text.isascii():  # most is
+        return text
     return text.encode("utf-8", "backslashreplace").decode()
 
 

@@ -13,6 +13,7 @@ from cattrs.preconf.json import make_converter
 
 from .grants import Grants
 from .idempotency import Reply
+from .lifecycle import NEXT
 from .orders import Buyer, Cancellation, LineItem, Order, Sku
 from .packages import Package
 from .products import Product
@@ -48,6 +49,8 @@ def order_of(record: Json, skus: dict[Sku, Sku]) -> Order:
     lines = [_line(line, skus) for line in record.pop("lines")]
     parts = {name: record.pop(name) for name in ("cancellations", "packages", "requests")}
     order = Order(**{**record, "buyer": Buyer(**record["buyer"])}, lines=lines)
+    if order.status not in NEXT:
+        raise ValueError(f"an order's status is {order.status!r}")
     order.cancellations = [Cancellation(**_part(each, order)) for each in parts["cancellations"]]
     order.packages = [Package(**_part(each, order)) for each in parts["packages"]]
     order.requests = [Return(**_part(each, order)) for each in parts["requests"]]

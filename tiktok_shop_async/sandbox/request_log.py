@@ -54,7 +54,7 @@ class SignatureCheck:
         return self.expected is not None and self.expected == self.received
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)  # converting each change is slow
 class LoggedRequest:
     """One request, filled in as it goes its way."""
 
@@ -91,7 +91,7 @@ class LoggedRequest:
     def note_answer(self, code: int, message: str) -> None:
         """Keep what the envelope says."""
         self.code = code
-        self.message = message
+        self.message = encodable(message)
 
     def note_delivery(self, status: int, body: bytes, rule: FaultRule | None) -> None:
         """Keep what goes out, as far as a fault lets it."""

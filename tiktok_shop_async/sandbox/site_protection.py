@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -73,6 +74,7 @@ class SameOriginOnly:
             await self._app(scope, receive, send)
 
 
+@lru_cache(maxsize=64)  # each request has one, nearly always the same
 def host_name(header: str) -> str | None:
     """Return the name or address in a Host header, in lowercase; None if it is malformed."""
     try:
@@ -83,6 +85,7 @@ def host_name(header: str) -> str | None:
     return None if malformed else parts.hostname
 
 
+@lru_cache(maxsize=64)
 def _is_loopback(name: str) -> bool:
     try:
         return ipaddress.ip_address(name).is_loopback

@@ -85,6 +85,8 @@ class Subscriptions:
 
 def is_web_address(text: str) -> bool:
     """Return whether a text is a URL that webhooks or browsers can be sent to."""
+    if not text.isprintable():  # urlsplit drops line breaks and tabs
+        return False
     try:
         parts = urlsplit(text)
         is_web = parts.scheme in ("http", "https") and bool(parts.hostname)
