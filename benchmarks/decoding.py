@@ -13,7 +13,7 @@ import msgspec
 from tiktok_shop_api.generated.models.get_order_list_response import GetOrderListResponse
 
 from tiktok_shop_async.models.order import OrderPage
-from tiktok_shop_async.pipeline.decoding import decode_data, read_envelope
+from tiktok_shop_async.protocol.decoding import decode_data, read_envelope
 
 from .documents import order_list
 from .harness import OURS, PEER, Goal, Table, faster, medians

@@ -91,7 +91,7 @@ async def clean_up(kind: str, place: str) -> None:
             async for name in client.scan_iter(match=f"{REDIS_PREFIX}*", count=1000):
                 await client.unlink(name)
     elif kind == "postgresql":
-        from tiktok_shop_async._sql.engine import new_engine
+        from tiktok_shop_async._storage.sql.engine import new_engine
         from tiktok_shop_async.webhooks import SQLWebhookStore
 
         tables = SQLWebhookStore(place, table_prefix=TABLE_PREFIX).metadata

@@ -37,7 +37,7 @@ def generate() -> Files:
         modules, found[EVENTS] = event_modules(events, locked.get(EVENTS, {}))
         files |= {PACKAGE / "webhooks" / "events" / name: text for name, text in modules.items()}
         files[PACKAGE / "webhooks" / "__init__.py"] = webhooks_package(events)
-    files[PACKAGE / "shapes" / "webhooks.json"] = webhooks_file()
+    files[PACKAGE / "spec" / "shapes" / "webhooks.json"] = webhooks_file()
     files[PACKAGE / "resources" / "_groups.py"] = groups_module(groups(), wordings)
     files[lock.PATH.relative_to(ROOT)] = lock.lock_text(found)
     return files
@@ -54,7 +54,7 @@ def _generate_group(
     files[PACKAGE / "resources" / f"{group}.py"] = resource_module(
         group, operations, found, wording
     )
-    files[PACKAGE / "shapes" / f"{group}.json"] = shapes_file(operations, found)
+    files[PACKAGE / "spec" / "shapes" / f"{group}.json"] = shapes_file(operations, found)
     for name, text in model_modules(group, found, layout, wording).items():
         files[PACKAGE / "models" / group / name] = text
     return found, wording

@@ -11,10 +11,10 @@ from .text import docstring, pascal
 from .wording import Wording, wording_of
 
 _EXPORTS = {
-    "dependency": ["webhook_event"],
+    "receiving.dependency": ["webhook_event"],
     "event": ["UnknownEvent", "WebhookEvent"],
     "poller": ["WebhookPoller"],
-    "receiver": ["WebhookReceiver"],
+    "receiving.receiver": ["WebhookReceiver"],
     "stores.base": [
         "ClaimedEvent",
         "DeadLetter",
@@ -110,7 +110,7 @@ def webhooks_package(events: list[EventFacts]) -> str:
             "",
             "from typing import TYPE_CHECKING",
             "",
-            "from .._lazy import lazy_exports",
+            "from .._internal.lazy_exports import lazy_exports",
             "from .events import CLASS_OF",
             "",
             "if TYPE_CHECKING:",

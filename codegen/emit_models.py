@@ -104,7 +104,7 @@ def _imports(text: str, module: str, classes: list[ModelClass], layout: Layout) 
     if "attrs.f" in text:
         lines.append("import attrs")
     tools = ["model", *(["wire_name"] if "wire_name(" in text else [])]
-    lines.append(f"from ..._model import {', '.join(tools)}")
+    lines.append(f"from ..._internal.model import {', '.join(tools)}")
     if "(WebhookEvent)" in text:
         lines.append("from ..event import WebhookEvent")
     elsewhere: dict[str, set[str]] = defaultdict(set)
@@ -177,7 +177,7 @@ def lazy_package(about: str, module_of: Mapping[str, str]) -> list[str]:
         "",
         "from typing import TYPE_CHECKING",
         "",
-        "from ..._lazy import lazy_exports",
+        "from ..._internal.lazy_exports import lazy_exports",
         "",
         "if TYPE_CHECKING:",
         *mirror,

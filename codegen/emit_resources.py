@@ -64,9 +64,9 @@ class _Emitter:
 
     def _runtime_imports(self, text: str, constants: str) -> Iterator[str]:
         if "NoData" in text:
-            yield "from .._model import NoData"
+            yield "from .._internal.model import NoData"
         if "Time." in constants:
-            yield "from ..pipeline.kinds import Time"
+            yield "from ..pipeline.arguments.kinds import Time"
         names = ["Operation", *(["Paging"] if "Paging(" in constants else [])]
         yield f"from ..pipeline.operation import {', '.join(names)}"
         yield "from ..resource import Resource"
@@ -80,7 +80,7 @@ class _Emitter:
             "typing": ["Any", "Literal"],
             "..options": ["RequestOptions"],
             "..pagination": ["Pager"],
-            "..pipeline.files": ["FileInput"],
+            "..pipeline.arguments.files": ["FileInput"],
             "..response": ["APIResponse", "FileResponse"],
         }
         signatures = " ".join([text, *self._aliases.values()])

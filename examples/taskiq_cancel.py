@@ -37,8 +37,12 @@ from sqlalchemy import URL
 
 from tiktok_shop_async import AsyncTikTokShop
 from tiktok_shop_async.batch import SQLJournal
+from tiktok_shop_async.integrations.taskiq import (
+    RedeliveringStreamBroker,
+    ShopWorker,
+    WorkerResources,
+)
 from tiktok_shop_async.limits import RedisLimiter
-from tiktok_shop_async.taskiq import RedeliveringStreamBroker, ShopWorker, WorkerResources
 
 REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
 JOURNAL_URL = os.environ.get("JOURNAL_URL", "sqlite:///cancellations.db")

@@ -25,7 +25,7 @@ _NEVER_AT_IMPORT = (
     "tiktok_shop_async.models",
     "tiktok_shop_async.resources.",
     "tiktok_shop_async.sandbox",
-    "tiktok_shop_async.shapes",
+    "tiktok_shop_async.spec.shapes",
 )
 _ALLOWED_AT_IMPORT = {"tiktok_shop_async.resources._groups"}
 _MOST_MODULES_BEYOND_HTTPX = 20

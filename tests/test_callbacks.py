@@ -14,7 +14,7 @@ from limits.virtual_time import VirtualTimeLoop, now, run
 from support import FakeShop, new_client
 
 from tiktok_shop_async import InvalidArgumentError
-from tiktok_shop_async._callbacks import Callback, reject_coroutine_function
+from tiktok_shop_async._internal.callbacks import Callback, reject_coroutine_function
 from tiktok_shop_async.events import AttemptStarted, CallEvent
 from tiktok_shop_async.limits import LearningLimiter, LimitedRate
 

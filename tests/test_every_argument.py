@@ -19,9 +19,9 @@ from test_every_operation import ENDPOINTS, OPERATIONS, RENAMED, method, query_t
 
 from catalogue import ROOT, example, in_version
 from tiktok_shop_async import InvalidArgumentError, RequestOptions
-from tiktok_shop_async.resources._lookup import operation as operation_of
-from tiktok_shop_async.sandbox.forms import parse_form
-from tiktok_shop_async.sandbox.validation import check_body, check_query
+from tiktok_shop_async.registry import operation as operation_of
+from tiktok_shop_async.sandbox.http.multipart import parse_form
+from tiktok_shop_async.sandbox.http.validation import check_body, check_query
 
 NAIVE = datetime(2026, 11, 24, 12, 0)
 AWARE = datetime(2026, 11, 24, 12, 0, 0, 250_000, tzinfo=UTC)

@@ -21,7 +21,7 @@ from support import (
 
 from catalogue import example, in_version, operations
 from tiktok_shop_async import APIResponse, Pager, RequestOptions
-from tiktok_shop_async.pipeline.values import plain
+from tiktok_shop_async.pipeline.arguments.values import plain
 
 OPERATIONS = operations()
 ENDPOINTS = [

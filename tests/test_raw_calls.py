@@ -17,7 +17,7 @@ from tiktok_shop_async import (
     RequestOptions,
     TransportError,
 )
-from tiktok_shop_async.resources._lookup import operation_at
+from tiktok_shop_async.registry import operation_at
 
 
 async def test_a_known_path_is_sent_as_its_operation_would_be(

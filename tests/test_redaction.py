@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tiktok_shop_async.redaction import MASK, excerpt, redact
+from tiktok_shop_async._internal.redaction import MASK, excerpt, redact
 
 ENCODINGS: dict[str, Callable[[str], str]] = {
     "plain": str,

@@ -331,7 +331,7 @@ async def test_a_file_without_certificates_is_named_by_the_call(
     broken.write_text("no certificate")
     environment.setenv("SSL_CERT_FILE", str(broken))
     # `trust_env` False and True have a context each; this one must not be that of other tests.
-    from tiktok_shop_async.pipeline import connections
+    from tiktok_shop_async.transport import connection_stack as connections
 
     environment.setattr(connections, "_new_ssl_context", connections._new_ssl_context.__wrapped__)
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from catalogue import operations
-from tiktok_shop_async import shapes
 from tiktok_shop_async.models.order import OrderDetail
-from tiktok_shop_async.pipeline.decoding import decode_data, read_envelope
-from tiktok_shop_async.shapes.examples import Examples
+from tiktok_shop_async.protocol.decoding import decode_data, read_envelope
+from tiktok_shop_async.spec import shapes
+from tiktok_shop_async.spec.examples import Examples
 
 OPERATIONS = operations()
 

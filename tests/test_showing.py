@@ -19,7 +19,7 @@ from tiktok_shop_async.batch import Outcome
 from tiktok_shop_async.models.affiliate_seller import TargetCollaboration
 from tiktok_shop_async.models.order import Order, OrderDetail, RecipientAddress
 from tiktok_shop_async.models.product import Product
-from tiktok_shop_async.pipeline.leniency import structure_leniently
+from tiktok_shop_async.protocol.lenient_decoding import structure_leniently
 from tiktok_shop_async.testing import PERSONAL_FIELDS
 from tiktok_shop_async.webhooks import Webhooks
 

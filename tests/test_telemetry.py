@@ -28,9 +28,9 @@ from tiktok_shop_async import (
     OutcomeUnknownError,
     TikTokShopError,
 )
-from tiktok_shop_async.clock import MovableClock
+from tiktok_shop_async._internal.clock import MovableClock
+from tiktok_shop_async.integrations.opentelemetry import OpenTelemetryObserver
 from tiktok_shop_async.sandbox import FaultKind, FaultRule, Faults, run_sandbox
-from tiktok_shop_async.telemetry import OpenTelemetryObserver
 
 BASE = "https://open-api.tiktokglobalshop.com"
 THROTTLED = {"code": 36009002, "message": "Too many requests"}
@@ -572,7 +572,7 @@ async def test_faults_of_a_real_service_show_as_they_were(telemetry: Telemetry) 
 def test_without_opentelemetry_the_import_names_the_extra() -> None:
     code = (
         "import sys; sys.modules['opentelemetry'] = None\n"
-        "try:\n import tiktok_shop_async.telemetry\n"
+        "try:\n import tiktok_shop_async.integrations.opentelemetry\n"
         "except ImportError as error:\n print(error)"
     )
     run = subprocess.run(  # noqa: S603

@@ -46,8 +46,8 @@ from tiktok_shop_async.auth import (
     MemoryTokenStore,
     parse_redirect,
 )
-from tiktok_shop_async.auth.state_signer import StateSigner
 from tiktok_shop_async.auth.stores.sql import SQLTokenStore
+from tiktok_shop_async.auth.web.state_signer import StateSigner
 from tiktok_shop_async.webhooks import Webhooks
 
 APP_SECRET = "Sk7+app/secret=9Qz%2"

@@ -26,8 +26,8 @@ from tiktok_shop_async import (
     RateLimitError,
     TransportError,
 )
-from tiktok_shop_async.sandbox.forms import parse_form
-from tiktok_shop_async.verification import SignatureVerifier
+from tiktok_shop_async.sandbox.http.multipart import parse_form
+from tiktok_shop_async.spec.signature_verifier import SignatureVerifier
 
 FORM = "multipart/form-data"
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tiktok_shop_async import _waiting
+from tiktok_shop_async._internal import waiting as _waiting
 
 
 class Driver:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from ._lazy import lazy_exports
+from ._internal.lazy_exports import lazy_exports
 from ._version import __version__
 from .client import AsyncTikTokShop
 from .errors import (
@@ -39,7 +39,7 @@ from .errors import (
 )
 
 if TYPE_CHECKING:
-    from ._personal_data import show_personal_data
+    from ._internal.personal_data import show_personal_data
     from .auth import AuthState, TikTokShopOAuth, Token
     from .options import RequestOptions
     from .pagination import Pager
@@ -108,6 +108,6 @@ _, __getattr__, __dir__ = lazy_exports(
         "RetryPolicy": "pipeline.retry",
         "TikTokShopOAuth": "auth",
         "Token": "auth",
-        "show_personal_data": "_personal_data",
+        "show_personal_data": "_internal.personal_data",
     },
 )

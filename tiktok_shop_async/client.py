@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import httpx
 
-from ._closing import ClosedOnExit, warn_unclosed
-from ._not_pickled import NotPickled
+from ._internal.closing import ClosedOnExit, warn_unclosed
+from ._internal.secret import Secret
+from ._internal.threads import in_thread
+from ._internal.unpicklable import NotPickled
 from .client_options import (
     DEFAULT_BASE_URL,
     DEFAULT_MAX_RESPONSE_BYTES,
@@ -28,20 +30,18 @@ from .client_parts import (
     checked_shop_name,
     refuse_together,
 )
-from .credentials import Secret
 from .errors import InvalidArgumentError
-from .pipeline.connections import ConnectionStackTransport
-from .pipeline.environment import check_certificate_files, check_network_settings
 from .pipeline.session import Session
-from .pipeline.threads import in_thread
 from .resources._groups import ResourceGroups
+from .transport.connection_stack import ConnectionStackTransport
+from .transport.environment import check_certificate_files, check_network_settings
 
 if TYPE_CHECKING:
     from .auth import AuthState
     from .events import Observer
     from .options import RequestOptions, Timeout
-    from .pipeline.files import FileInput
-    from .pipeline.limiter import Limiter
+    from .pipeline.admission.limiter import Limiter
+    from .pipeline.arguments.files import FileInput
     from .pipeline.retry import RetryPolicy
     from .response import APIResponse
 
@@ -297,7 +297,7 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
         """
         from attrs import evolve
 
-        from .argument_checks import check_mapping
+        from ._internal.argument_checks import check_mapping
         from .options import RequestOptions, checked_options
         from .pipeline.request import Call
         from .raw import raw_operation

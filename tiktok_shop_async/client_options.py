@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from .argument_checks import check_integer, check_mapping, check_seconds, check_timeout, invalid
-from .credentials import Secret
+from ._internal.argument_checks import (
+    check_integer,
+    check_mapping,
+    check_seconds,
+    check_timeout,
+    invalid,
+)
+from ._internal.secret import Secret
 from .errors import InvalidArgumentError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from .argument_checks import check_function, check_transport, invalid
+from ._internal.argument_checks import check_function, check_transport, invalid
 from .errors import InvalidArgumentError
 
 
@@ -58,7 +58,9 @@ def _check_limiter(limiter: object) -> None:
     """Reject a limiter that lacks a method of the `Limiter` protocol."""
     if limiter is None:
         return
-    from .pipeline.limiter import Limiter  # with attrs, which a client alone does not need
+    from .pipeline.admission.limiter import (
+        Limiter,  # with attrs, which a client alone does not need
+    )
 
     needed = [name for name in vars(Limiter) if not name.startswith("_")]
     missing = [name for name in needed if not callable(getattr(limiter, name, None))]
@@ -104,7 +106,7 @@ def checked_shop_name(value: object, argument: str) -> str:
 
 def check_versions(api_versions: Mapping[str, str]) -> None:
     """Reject operations and versions that are not in the catalogue."""
-    from .resources._lookup import operation
+    from .registry import operation
 
     for operation_id, version in api_versions.items():
         operation(operation_id).check_version(version)

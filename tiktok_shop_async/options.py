@@ -8,8 +8,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import attrs
 import httpx
 
-from ._callbacks import reject_coroutine_function
-from .argument_checks import (
+from ._internal.argument_checks import (
     check_function,
     check_integer,
     check_mapping,
@@ -19,6 +18,7 @@ from .argument_checks import (
     invalid,
     options_hint,
 )
+from ._internal.callbacks import reject_coroutine_function
 
 Timeout: TypeAlias = float | httpx.Timeout
 """Seconds for each of connecting, sending and waiting for bytes."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any, Literal
 
-from .argument_checks import invalid
+from ._internal.argument_checks import invalid
 from .errors import InvalidArgumentError
 from .pipeline.operation import Operation
-from .resources._lookup import operation_at, version_in
+from .registry import operation_at, version_in
 
 
 def raw_operation(

@@ -9,8 +9,8 @@ from typing import Any, Generic, TypeVar
 import attrs
 import httpx
 
-from ._personal_data import fields_shown, shown
-from .documents import load_document
+from ._internal.lenient_json import load_document
+from ._internal.personal_data import fields_shown, shown
 from .errors import ResponseDecodeError
 
 T = TypeVar("T")

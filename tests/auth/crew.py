@@ -23,8 +23,8 @@ from cryptography.fernet import Fernet
 
 from tiktok_shop_async import TikTokShopOAuth
 from tiktok_shop_async.auth import Authorizations, SQLTokenStore, TokenStore
-from tiktok_shop_async.auth.entry import Entry
 from tiktok_shop_async.auth.record import AuthorizationRecord
+from tiktok_shop_async.auth.repository import Entry
 from tiktok_shop_async.sandbox import Sandbox, TokenRules, run_sandbox
 
 WORKER = Path(__file__).with_name("worker.py")

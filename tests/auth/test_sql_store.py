@@ -18,8 +18,9 @@ from auth.databases import postgresql_database, process, said
 from sqlalchemy import Connection, NullPool, inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from tiktok_shop_async import InvalidArgumentError, StaleVersionError, TokenStoreError, _waiting
-from tiktok_shop_async._sql.schema import Schema
+from tiktok_shop_async import InvalidArgumentError, StaleVersionError, TokenStoreError
+from tiktok_shop_async._internal import waiting as _waiting
+from tiktok_shop_async._storage.sql.schema import Schema
 from tiktok_shop_async.auth import SQLTokenStore
 from tiktok_shop_async.auth.stores import sql, sql_locks
 from tiktok_shop_async.auth.stores.sql_schema import STEPS, Tables
@@ -250,7 +251,7 @@ async def test_no_lock_file_is_left(sqlite: str, tmp_path: Path) -> None:
 COUNTS = """
 import asyncio, sys
 from pathlib import Path
-from tiktok_shop_async._sql.locked_file import locked_file
+from tiktok_shop_async._storage.sql.file_lock import locked_file
 
 async def main(database, counter, times):
     for _ in range(times):

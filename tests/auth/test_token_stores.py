@@ -176,7 +176,7 @@ async def test_a_store_that_is_away_is_named_without_secrets(
 def test_a_missing_package_is_named_with_its_extra(
     module: str, package_of: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loaded_late = (f"{package.__name__}.stores.", "tiktok_shop_async._sql.")
+    loaded_late = (f"{package.__name__}.stores.", "tiktok_shop_async._storage.sql.")
     for name in [name for name in sys.modules if name.startswith(loaded_late)]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package_of, None)

@@ -21,8 +21,8 @@ from typing import Any
 import attrs
 
 from tiktok_shop_async import AsyncTikTokShop, TikTokShopOAuth, auth
+from tiktok_shop_async._internal.clock import MovableClock
 from tiktok_shop_async.auth import Authorizations, TokenStore
-from tiktok_shop_async.clock import MovableClock
 
 
 @attrs.frozen(kw_only=True)

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from tiktok_shop_async import AsyncTikTokShop, TikTokShopOAuth, Token, TokenStoreError
+from tiktok_shop_async._internal.clock import MovableClock
 from tiktok_shop_async.auth import (
     AuthEvent,
     Authorizations,
@@ -18,7 +19,6 @@ from tiktok_shop_async.auth import (
     StoredValue,
     TokenStore,
 )
-from tiktok_shop_async.clock import MovableClock
 from tiktok_shop_async.sandbox import (
     DEMO_APP_KEY,
     DEMO_APP_SECRET,

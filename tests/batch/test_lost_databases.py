@@ -16,7 +16,7 @@ import pytest
 from batch.lost_connections import Proxy, proxied_database
 from support import envelope, new_client
 
-from tiktok_shop_async._sql import engine, group_commit
+from tiktok_shop_async._storage.sql import engine, group_commit
 from tiktok_shop_async.batch import Busy, Claim, Record, SQLJournal, run_batch
 from tiktok_shop_async.errors import JournalError
 

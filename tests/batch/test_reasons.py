@@ -8,7 +8,12 @@ import pytest
 from batch.shops import CANCEL, ELIGIBILITY, a_shop, calls, order_ids, order_ids_of
 
 from tiktok_shop_async.batch import CancelOutcome, CancelReason, cancel_orders
-from tiktok_shop_async.batch.reasons import checked_reason, fitting, is_exact, usual_reasons
+from tiktok_shop_async.batch.cancellation.cancel_reasons import (
+    checked_reason,
+    fitting,
+    is_exact,
+    usual_reasons,
+)
 from tiktok_shop_async.errors import InvalidArgumentError
 from tiktok_shop_async.sandbox import (
     DEMO_SECOND_SHOP_CIPHER,

@@ -12,15 +12,15 @@ from batch.records import PAID, Clock, cancellations_of, new_shop, order_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiktok_shop_async.batch.order_to_cancel import OrderToCancel
-from tiktok_shop_async.batch.resolution import judge
+from tiktok_shop_async.batch.cancellation.order_to_cancel import OrderToCancel
+from tiktok_shop_async.batch.cancellation.resolution import judge
 from tiktok_shop_async.models.order import LineItem, Order
 from tiktok_shop_async.models.return_refund import Cancellation, CancelLineItem
 from tiktok_shop_async.sandbox import Refusal, Shop
-from tiktok_shop_async.sandbox.orders import DROPPED, PENDING, SELLER_ROLE, SUCCESS
-from tiktok_shop_async.sandbox.orders import Cancellation as Truth
-from tiktok_shop_async.sandbox.orders import LineItem as LineOfShop
-from tiktok_shop_async.sandbox.rules import Selection
+from tiktok_shop_async.sandbox.domain.aftersales.rules import Selection
+from tiktok_shop_async.sandbox.domain.orders.orders import DROPPED, PENDING, SELLER_ROLE, SUCCESS
+from tiktok_shop_async.sandbox.domain.orders.orders import Cancellation as Truth
+from tiktok_shop_async.sandbox.domain.orders.orders import LineItem as LineOfShop
 
 LINES = 3
 BUYERS = "ecom_order_to_ship_canceled_reason_no_longer_needed"

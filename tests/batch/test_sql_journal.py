@@ -13,11 +13,12 @@ import pytest
 from auth.databases import postgresql_database
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
+from tiktok_shop_async.batch.journal.base.sql_session import SQLSession
 
 from tiktok_shop_async import InvalidArgumentError, JournalError, LeaseLostError
-from tiktok_shop_async._sql.engine import new_engine
-from tiktok_shop_async.batch import Busy, Claim, Record, SQLJournal, run_batch, sql_session
-from tiktok_shop_async.batch.sql_session import SQLSession
+from tiktok_shop_async._storage.sql.engine import new_engine
+from tiktok_shop_async.batch import Busy, Claim, Record, SQLJournal, run_batch
+from tiktok_shop_async.batch.journal.base import sql_session
 
 Sessions = Callable[[], SQLSession]
 
@@ -226,7 +227,7 @@ async def test_batches_in_one_table_share_nothing(url: str) -> None:
 async def test_records_are_read_page_by_page(
     journal: SQLJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tiktok_shop_async.batch.sql_journal.PAGE", 7)
+    monkeypatch.setattr("tiktok_shop_async.batch.journal.sql.PAGE", 7)
     keys = [f"{number:03}" for number in range(20)]
     async with journal.open() as session:
         await asyncio.gather(*map(session.claim, [*keys, "unfinished"]))
@@ -320,12 +321,12 @@ async def test_an_engine_is_borrowed(url: str) -> None:
 def test_a_missing_package_is_named_with_its_extra(
     package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    late = ("tiktok_shop_async.batch.sql_", "tiktok_shop_async._sql.")
+    late = ("tiktok_shop_async.batch.sql_", "tiktok_shop_async._storage.sql.")
     for name in [name for name in sys.modules if name.startswith(late)]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ImportError, match=r"tiktok-shop-async\[sql\]"):
-        __import__("tiktok_shop_async.batch.sql_journal")
+        __import__("tiktok_shop_async.batch.journal.sql")
 
 
 @pytest.mark.parametrize("text", ["a\0b", "a\ud800b", "a\udc00\ud800b"])

@@ -25,9 +25,9 @@ from redis import Redis
 
 from tiktok_shop_async import ClientClosedError, InvalidArgumentError, RateLimitError
 from tiktok_shop_async.limits import EndpointClass, FixedRate, LimitKey, RedisLimiter
-from tiktok_shop_async.limits.answer import Answer
+from tiktok_shop_async.limits.decision import Answer
 from tiktok_shop_async.limits.learning import awakened, reserve, starting, throttled
-from tiktok_shop_async.limits.script import DECIDE
+from tiktok_shop_async.limits.redis_script import DECIDE
 
 PROCESS = Path(__file__).with_name("process.py")
 READ = attrs.evolve(KEY, endpoint_class=EndpointClass.READ)

@@ -13,7 +13,7 @@ from outcomes.stubs import hang, read, write
 from servers import Peer, serving
 from support import new_client
 
-import tiktok_shop_async.pipeline.direct  # noqa: F401 - its import is not to take of a deadline
+import tiktok_shop_async.transport.connection  # noqa: F401 - its import is not to take of a deadline
 from tiktok_shop_async import AsyncTikTokShop, OutcomeUnknownError, RequestTimeoutError
 
 DEADLINE = 0.1

@@ -31,7 +31,7 @@ from tiktok_shop_async import (
     TikTokAPIError,
     TikTokShopError,
 )
-from tiktok_shop_async.pipeline.service_codes import meaning_of_code
+from tiktok_shop_async.protocol.service_codes import meaning_of_code
 
 
 async def read(client: AsyncTikTokShop) -> Any:

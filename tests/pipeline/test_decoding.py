@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from support import FakeShop, new_client
 
 from tiktok_shop_async import AsyncTikTokShop, TikTokShopError
-from tiktok_shop_async._model import model, wire_name
-from tiktok_shop_async.pipeline import leniency
-from tiktok_shop_async.pipeline.decoding import decode_data, read_envelope
+from tiktok_shop_async._internal.model import model, wire_name
+from tiktok_shop_async.protocol import lenient_decoding as leniency
+from tiktok_shop_async.protocol.decoding import decode_data, read_envelope
 
 
 @model

@@ -23,7 +23,7 @@ from tiktok_shop_async import (
     ResponseDecodeError,
     TikTokShopOAuth,
 )
-from tiktok_shop_async.pipeline import receiving
+from tiktok_shop_async.transport import receiving
 
 LIMIT = 10_000
 SUCCESS = {"code": 0, "data": {"orders": []}}

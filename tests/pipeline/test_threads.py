@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tiktok_shop_async.pipeline.threads import in_thread, shared_in_thread
+from tiktok_shop_async._internal.threads import in_thread, shared_in_thread
 
 
 @pytest.mark.parametrize("run", [in_thread, shared_in_thread])

@@ -17,7 +17,7 @@ from tiktok_shop_async import (
     ServiceUnavailableError,
     TikTokAPIError,
 )
-from tiktok_shop_async.pipeline.service_codes import names_internal_failure
+from tiktok_shop_async.protocol.service_codes import names_internal_failure
 
 FAILURES = [
     "Internal error",

@@ -45,11 +45,11 @@ from sandbox.wire import (
 )
 
 from tiktok_shop_async.sandbox import Refusal, StateFile
-from tiktok_shop_async.sandbox.events import Event
-from tiktok_shop_async.sandbox.lifecycle import NEXT
-from tiktok_shop_async.sandbox.orders import Order
-from tiktok_shop_async.sandbox.returns import APPROVALS, DECISIONS, Return
-from tiktok_shop_async.sandbox.returns import NEXT as NEXT_OF_RETURNS
+from tiktok_shop_async.sandbox.domain.aftersales.returns import APPROVALS, DECISIONS, Return
+from tiktok_shop_async.sandbox.domain.aftersales.returns import NEXT as NEXT_OF_RETURNS
+from tiktok_shop_async.sandbox.domain.events import Event
+from tiktok_shop_async.sandbox.domain.orders.lifecycle import NEXT
+from tiktok_shop_async.sandbox.domain.orders.orders import Order
 
 ORDERS = 5
 PLACES = st.integers(0, ORDERS - 1)

@@ -19,7 +19,7 @@ from sandbox.lives import (
 from sandbox.wire import PAID, SEARCH_CANCELLATIONS, SEARCH_ORDERS, Wire
 
 from tiktok_shop_async.sandbox import Spans
-from tiktok_shop_async.sandbox.orders import Cancellation
+from tiktok_shop_async.sandbox.domain.orders.orders import Cancellation
 
 UNPAID_NO_NEED = "ecom_order_unpaid_canceled_reason_no_longer_needed"
 DAY = 86400

@@ -23,7 +23,7 @@ from tiktok_shop_async.sandbox import (
     UserType,
     create_app,
 )
-from tiktok_shop_async.sandbox.plays import PLAYS
+from tiktok_shop_async.sandbox.handlers.handlers import PLAYS
 
 MADE_UP = [(name, version) for name, version in ENDPOINTS if name not in PLAYS]
 TOKENS = {kind: f"{ACCESS_TOKEN}-{kind.name}" for kind in UserType}

@@ -9,7 +9,7 @@ import pytest
 from sandbox.wire import CANCEL, NOW, ORDERS, SEARCH_ORDERS, SHOPS, UPLOAD, Clock, Wire
 from starlette.applications import Starlette
 
-from tiktok_shop_async.resources._lookup import operations
+from tiktok_shop_async.registry import operations
 from tiktok_shop_async.sandbox import (
     DEMO_APP_KEY,
     DEMO_APP_SECRET,
@@ -23,7 +23,7 @@ from tiktok_shop_async.sandbox import (
     UserType,
     create_app,
 )
-from tiktok_shop_async.verification import SignatureVerifier
+from tiktok_shop_async.spec.signature_verifier import SignatureVerifier
 
 CIPHER = {"shop_cipher": DEMO_SHOP_CIPHER}
 
@@ -261,7 +261,7 @@ async def test_a_fault_of_the_sandbox_is_an_envelope_too(
     wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An unexpected exception reaches the client as the platform's internal error."""
-    monkeypatch.setattr("tiktok_shop_async.sandbox.app.play", lambda *_: 1 / 0)
+    monkeypatch.setattr("tiktok_shop_async.sandbox.http.app.play", lambda *_: 1 / 0)
     app: Starlette = wire.http._transport.app  # type: ignore[attr-defined]
     wire.http._transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     response = await wire.send("GET", SHOPS)

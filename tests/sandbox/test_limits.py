@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sandbox.wire import CANCEL, NOW, ORDERS, PAID, SEARCH_ORDERS, SHOPS, Wire, new_wire
 
-from tiktok_shop_async.pipeline.limiter import endpoint_class
-from tiktok_shop_async.resources._lookup import operations
+from tiktok_shop_async.pipeline.admission.limiter import endpoint_class
+from tiktok_shop_async.registry import operations
 from tiktok_shop_async.sandbox import (
     DEMO_SHOP_CIPHER,
     EndpointClass,

@@ -8,7 +8,7 @@ import pytest
 from sandbox.wire import CANCEL, ORDERS, SEARCH_ORDERS, SHOPS, UPLOAD, Wire
 from test_every_operation import OPERATIONS
 
-from tiktok_shop_async.sandbox.plays import PLAYS
+from tiktok_shop_async.sandbox.handlers.handlers import PLAYS
 
 RETURNS = "/return_refund/202602/returns/search"
 CANCELLATIONS = "/return_refund/202602/cancellations/search"

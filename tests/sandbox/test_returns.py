@@ -33,8 +33,8 @@ from sandbox.lives import (
 )
 from sandbox.wire import PAID, Wire
 
-from tiktok_shop_async.sandbox.orders import Order
-from tiktok_shop_async.sandbox.returns import Return
+from tiktok_shop_async.sandbox.domain.aftersales.returns import Return
+from tiktok_shop_async.sandbox.domain.orders.orders import Order
 
 BOTH = "RETURN_AND_REFUND"
 PENDING = "RETURN_OR_REFUND_REQUEST_PENDING"

@@ -6,9 +6,9 @@ from collections import Counter
 
 from sandbox.wire import NOW
 
-from tiktok_shop_async.sandbox.documents import order_document
-from tiktok_shop_async.sandbox.seeding import STATUS_WEIGHTS, make_orders
-from tiktok_shop_async.sandbox.shop import Shop
+from tiktok_shop_async.sandbox.domain.orders.seeding import STATUS_WEIGHTS, make_orders
+from tiktok_shop_async.sandbox.domain.shop import Shop
+from tiktok_shop_async.sandbox.handlers.order_documents import order_document
 
 SHOP = Shop(id="1", name="A shop", cipher="C", clock=lambda: NOW)
 

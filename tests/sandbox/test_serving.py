@@ -22,9 +22,9 @@ from tiktok_shop_async import (
     SignatureError,
     TikTokAPIError,
 )
-from tiktok_shop_async.pipeline.connections import KEEPALIVE_EXPIRY
 from tiktok_shop_async.sandbox import DEMO_EXPIRED_TOKEN, Sandbox, create_app, run_sandbox
 from tiktok_shop_async.sandbox.server import base_url, listening, server_config
+from tiktok_shop_async.transport.connection_stack import KEEPALIVE_EXPIRY
 
 PAID = "seller_cancel_reason_out_of_stock"
 

@@ -9,10 +9,10 @@ from sandbox.lives import requests_of_aftersale
 from sandbox.wire import PAID, UNPAID, Wire, new_product, new_wire
 
 import catalogue
+from tiktok_shop_async.registry import operations
 from tiktok_shop_async.resources._groups import GROUPS
-from tiktok_shop_async.resources._lookup import operations
-from tiktok_shop_async.sandbox.plays import PLAYS
-from tiktok_shop_async.sandbox.routes import find_route
+from tiktok_shop_async.sandbox.handlers.handlers import PLAYS
+from tiktok_shop_async.sandbox.http.routes import find_route
 
 OPERATIONS = catalogue.operations()
 NO_DATA = (

@@ -23,8 +23,8 @@ from tiktok_shop_async.sandbox import (
     demo_market,
     run_sandbox,
 )
-from tiktok_shop_async.sandbox.rules import Selection
-from tiktok_shop_async.sandbox.webhooks import sign
+from tiktok_shop_async.sandbox.domain.aftersales.rules import Selection
+from tiktok_shop_async.sandbox.webhook_delivery import sign
 
 WEBHOOKS = "/event/202309/webhooks"
 HOOK = "http://app.example/hook"

@@ -21,7 +21,7 @@ from tiktok_shop_async import (
     TikTokAPIError,
 )
 from tiktok_shop_async.sandbox import Sandbox, create_app
-from tiktok_shop_async.sandbox.plays import PLAYS
+from tiktok_shop_async.sandbox.handlers.handlers import PLAYS
 from tiktok_shop_async.testing import (
     MockTikTokShop,
     UnexpectedRequestError,

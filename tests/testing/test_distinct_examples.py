@@ -16,11 +16,11 @@ from support import APP_KEY, APP_SECRET, CATEGORY_ASSET_CIPHER, SHOP_CIPHER
 from test_every_operation import ENDPOINTS, OPERATIONS, method
 
 from tiktok_shop_async import AsyncTikTokShop, RequestOptions
-from tiktok_shop_async.pipeline.values import plain
-from tiktok_shop_async.resources._lookup import operation
+from tiktok_shop_async.pipeline.arguments.values import plain
+from tiktok_shop_async.registry import operation
 from tiktok_shop_async.sandbox import create_app
-from tiktok_shop_async.shapes import webhook_shape, webhook_types
-from tiktok_shop_async.shapes.examples import Examples
+from tiktok_shop_async.spec.examples import Examples
+from tiktok_shop_async.spec.shapes import webhook_shape, webhook_types
 from tiktok_shop_async.testing import example_response
 
 IS_KEY = re.compile(

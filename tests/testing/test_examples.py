@@ -13,8 +13,8 @@ import pytest
 from test_every_operation import OPERATIONS
 
 from tiktok_shop_async.models.order import LineItem, Order, OrderDetail
-from tiktok_shop_async.pipeline.decoding import decode_data, read_envelope
-from tiktok_shop_async.pipeline.values import plain
+from tiktok_shop_async.pipeline.arguments.values import plain
+from tiktok_shop_async.protocol.decoding import decode_data, read_envelope
 from tiktok_shop_async.resources._groups import GROUPS
 from tiktok_shop_async.testing import example_response, make
 
@@ -34,7 +34,7 @@ def test_every_model_has_an_example_with_all_its_fields(group: str) -> None:
 
 def answers(group: str) -> set[str]:
     """Return the names of the classes that are the whole answer of an operation."""
-    text = files("tiktok_shop_async.shapes").joinpath(f"{group}.json").read_text()
+    text = files("tiktok_shop_async.spec.shapes").joinpath(f"{group}.json").read_text()
     return {shape["model"] for shape in json.loads(text).values() if "model" in shape}
 
 

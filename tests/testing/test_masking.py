@@ -19,9 +19,9 @@ from support import envelope, new_client
 from test_every_operation import OPERATIONS, arguments, method
 
 from tiktok_shop_async import RequestOptions, TikTokShopError
-from tiktok_shop_async.pipeline.values import plain
+from tiktok_shop_async.pipeline.arguments.values import plain
 from tiktok_shop_async.testing import example_response, record, replay
-from tiktok_shop_async.testing.finding import Finder
+from tiktok_shop_async.testing.recording.finding import Finder
 
 GROUPS: dict[str, list[str]] = defaultdict(list)
 for operation_id in OPERATIONS:

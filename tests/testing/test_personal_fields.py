@@ -12,7 +12,7 @@ import attrs
 
 from catalogue import ROOT, Node, operations
 from tiktok_shop_async.testing import PERSONAL_FIELDS, SECRET_FIELDS
-from tiktok_shop_async.testing.masking import Masking, stays
+from tiktok_shop_async.testing.recording.masking import Masking, stays
 
 LISTED = Path(__file__).with_name("fields_that_are_not_personal.txt")
 LOOKS_PERSONAL = re.compile(

@@ -17,9 +17,9 @@ import trustme
 import uvloop
 from servers import ANSWER, Peer, Server, serving
 
-from tiktok_shop_async.pipeline import connections
-from tiktok_shop_async.pipeline.connections import ConnectionStackTransport
-from tiktok_shop_async.pipeline.direct import DirectConnection
+from tiktok_shop_async.transport import connection_stack as connections
+from tiktok_shop_async.transport.connection import DirectConnection
+from tiktok_shop_async.transport.connection_stack import ConnectionStackTransport
 
 
 @pytest.fixture

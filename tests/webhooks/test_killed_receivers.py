@@ -21,7 +21,7 @@ from auth.databases import REDIS_URL, postgresql_database, redis_prefix
 from support import APP_KEY, APP_SECRET
 from webhooks.receiving_process import Job, new_store
 
-from tiktok_shop_async.sandbox.webhooks import sign
+from tiktok_shop_async.sandbox.webhook_delivery import sign
 from tiktok_shop_async.webhooks import SQLWebhookStore
 
 PROCESS = Path(__file__).with_name("receiving_process.py")

@@ -20,7 +20,7 @@ from webhooks.stores.places import Place
 from webhooks.test_handling import is_settled
 from webhooks.test_killed_receivers import Receiver, free_port, places
 
-from tiktok_shop_async.sandbox.webhooks import sign
+from tiktok_shop_async.sandbox.webhook_delivery import sign
 from tiktok_shop_async.webhooks import (
     MemoryWebhookStore,
     OrderStatusChange,

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiktok_shop_async import WebhookBodyError, webhooks
-from tiktok_shop_async.shapes import webhook_shape, webhook_types
-from tiktok_shop_async.shapes.examples import Examples
+from tiktok_shop_async.spec.examples import Examples
+from tiktok_shop_async.spec.shapes import webhook_shape, webhook_types
 from tiktok_shop_async.webhooks import (
     CancellationStatusChange,
     CreatorDeauthorization,

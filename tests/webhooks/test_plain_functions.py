@@ -20,7 +20,7 @@ from tiktok_shop_async.webhooks import (
     WebhookReceiver,
     WebhookStore,
 )
-from tiktok_shop_async.webhooks.handler_threads import HandlerThreads
+from tiktok_shop_async.webhooks.receiving.handler_threads import HandlerThreads
 
 HANGING_PROCESS = """
 import asyncio, threading

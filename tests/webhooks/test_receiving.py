@@ -33,7 +33,7 @@ from tiktok_shop_async.webhooks import (
     Webhooks,
     webhook_event,
 )
-from tiktok_shop_async.webhooks import (
+from tiktok_shop_async.webhooks.receiving import (
     asgi as receivers_asgi,
 )
 
@@ -398,7 +398,7 @@ async def test_a_wrong_secret_is_noticed_and_fills_no_disk(
     receiver: WebhookReceiver, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
-    monkeypatch.setattr("tiktok_shop_async.webhooks.receiver.time.monotonic", lambda: now)
+    monkeypatch.setattr("tiktok_shop_async.webhooks.receiving.receiver.time.monotonic", lambda: now)
     with caplog.at_level(logging.DEBUG, "tiktok_shop_async.webhooks"):
         for _ in range(50):
             await receiver.receive(delivery(), "wrong-signature")

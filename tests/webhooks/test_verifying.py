@@ -16,7 +16,7 @@ from tiktok_shop_async import (
     WebhookExpiredError,
     WebhookSignatureError,
 )
-from tiktok_shop_async.sandbox.webhooks import sign
+from tiktok_shop_async.sandbox.webhook_delivery import sign
 from tiktok_shop_async.webhooks import OrderStatusChange, Webhooks
 
 BODY = (

@@ -14,8 +14,12 @@ from taskiq import TaskiqDepends
 
 from tiktok_shop_async import AsyncTikTokShop
 from tiktok_shop_async.batch import SQLJournal
+from tiktok_shop_async.integrations.taskiq import (
+    RedeliveringStreamBroker,
+    ShopWorker,
+    WorkerResources,
+)
 from tiktok_shop_async.pipeline.retry import ExponentialBackoff
-from tiktok_shop_async.taskiq import RedeliveringStreamBroker, ShopWorker, WorkerResources
 
 VARIABLE = "TEST_WORKERS_JOB"
 

@@ -20,7 +20,7 @@ from workers.crew import until
 from workers.workers_here import lose_a_task, noted, worker_here
 
 from tiktok_shop_async import InvalidArgumentError
-from tiktok_shop_async.taskiq import RedeliveringStreamBroker
+from tiktok_shop_async.integrations.taskiq import RedeliveringStreamBroker
 
 
 @pytest.fixture
@@ -219,7 +219,7 @@ async def test_a_lost_connection_ends_no_worker(
     app: App, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also not one that is lost again while the consumer group is made anew."""
-    monkeypatch.setattr("tiktok_shop_async.taskiq.broker.PAUSE", 0.01)
+    monkeypatch.setattr("tiktok_shop_async.integrations.taskiq.broker.PAUSE", 0.01)
     broker, failures = App(job).broker, 0
 
     async def fail() -> None:
@@ -245,7 +245,7 @@ async def test_a_worker_starts_though_redis_does_not_respond_yet(
     app: App, job: Job, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """As on a busy machine: a connection that times out while the queue is made ends no worker."""
-    monkeypatch.setattr("tiktok_shop_async.taskiq.broker.PAUSE", 0.01)
+    monkeypatch.setattr("tiktok_shop_async.integrations.taskiq.broker.PAUSE", 0.01)
     await app.take.kiq(0)
     declare, failures = RedisStreamBroker._declare_consumer_group, 0
 
@@ -279,7 +279,7 @@ async def test_a_program_that_queues_hears_that_redis_does_not_respond(
 async def test_an_acknowledgement_that_fails_is_repeated_and_fails_no_task(
     app: App, job: Job, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("tiktok_shop_async.taskiq.broker.PAUSE", 0.0)
+    monkeypatch.setattr("tiktok_shop_async.integrations.taskiq.broker.PAUSE", 0.0)
     remove, failures = RedeliveringStreamBroker._remove, 0
 
     async def fail(broker: RedeliveringStreamBroker, entry_id: bytes) -> None:

@@ -16,7 +16,7 @@ from workers.workers_here import lose_a_task, noted, worker_here
 from tiktok_shop_async import AsyncTikTokShop, InvalidArgumentError, TikTokShopError
 from tiktok_shop_async.auth import Authorizations, MemoryTokenStore
 from tiktok_shop_async.batch import OrderToCancel
-from tiktok_shop_async.taskiq import ShopWorker, WorkerResources
+from tiktok_shop_async.integrations.taskiq import ShopWorker, WorkerResources
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from .._lazy import lazy_exports
+from .._internal.lazy_exports import lazy_exports
 from .state import AuthState
 
 if TYPE_CHECKING:
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     )
     from .oauth import TikTokShopOAuth
     from .record import AuthorizedShop
-    from .redirect import AuthorizationResponse, parse_redirect
-    from .state_signer import StateSigner
     from .stores import MemoryTokenStore, StoredValue, TokenStore
     from .stores.encrypted import EncryptedTokenStore
     from .stores.redis import RedisTokenStore
     from .stores.sql import SQLTokenStore
     from .token import Token, UserType
+    from .web.redirect import AuthorizationResponse, parse_redirect
+    from .web.state_signer import StateSigner
 
     __all__ = [
         "AuthEvent",
@@ -55,7 +55,7 @@ _, __getattr__, __dir__ = lazy_exports(
         "AuthEvent": "events",
         "AuthState": "state",
         "AuthorizationExpiring": "events",
-        "AuthorizationResponse": "redirect",
+        "AuthorizationResponse": "web.redirect",
         "Authorizations": "authorizations",
         "AuthorizedShop": "record",
         "EncryptedTokenStore": "stores.encrypted",
@@ -64,7 +64,7 @@ _, __getattr__, __dir__ = lazy_exports(
         "RedisTokenStore": "stores.redis",
         "RefreshFailed": "events",
         "SQLTokenStore": "stores.sql",
-        "StateSigner": "state_signer",
+        "StateSigner": "web.state_signer",
         "StoredValue": "stores",
         "TikTokShopOAuth": "oauth",
         "Token": "token",
@@ -72,6 +72,6 @@ _, __getattr__, __dir__ = lazy_exports(
         "TokenRefreshed": "events",
         "TokenStore": "stores",
         "UserType": "token",
-        "parse_redirect": "redirect",
+        "parse_redirect": "web.redirect",
     },
 )

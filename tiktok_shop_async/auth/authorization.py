@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .._not_pickled import NotPickled
+from .._internal.unpicklable import NotPickled
 from ..errors import (
     AccessTokenExpiredError,
     ClientClosedError,
@@ -20,7 +20,6 @@ from ..errors import (
     TikTokShopError,
     TokenStoreError,
 )
-from .entry import Change, Entry
 from .events import (
     AuthEvent,
     AuthorizationExpiring,
@@ -31,6 +30,7 @@ from .events import (
 from .policy import RefreshPolicy
 from .record import AuthorizationRecord, AuthorizedShop
 from .refresher import Refresher
+from .repository import Change, Entry
 from .single_flight import SingleFlight
 from .token import Token
 

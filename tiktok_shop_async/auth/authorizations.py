@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from .._closing import ClosedOnExit
-from .._not_pickled import NotPickled
-from ..credentials import Secret
+from .._internal.closing import ClosedOnExit
+from .._internal.secret import Secret
+from .._internal.unpicklable import NotPickled
 from ..errors import InvalidArgumentError
 from .authorization import Authorization
 from .events import Announcer, EventHandler

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import attrs
 
-from .._callbacks import Callback
+from .._internal.callbacks import Callback
 
 logger = logging.getLogger("tiktok_shop_async.auth")
 

@@ -11,12 +11,12 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from .._closing import ClosedOnExit, warn_unclosed
-from .._not_pickled import NotPickled
+from .._internal.argument_checks import check_function, check_transport
+from .._internal.closing import ClosedOnExit, warn_unclosed
+from .._internal.secret import Secret
+from .._internal.unpicklable import NotPickled
 from .._version import __version__
-from ..argument_checks import check_function, check_transport
 from ..client_options import ClientOptions
-from ..credentials import Secret
 from ..errors import (
     InvalidArgumentError,
     OutcomeUnknownError,
@@ -25,13 +25,13 @@ from ..errors import (
     TikTokShopError,
     TransportError,
 )
-from ..pipeline.connections import ConnectionStackTransport
-from ..pipeline.decoding import decode_data
-from ..pipeline.envelope import Success, open_envelope
-from ..pipeline.environment import check_certificate_files, check_network_settings
-from ..pipeline.receiving import receive
 from ..pipeline.session import Session
-from ..pipeline.transport import ErrorBoundary, reports_faithfully
+from ..protocol.decoding import decode_data
+from ..protocol.envelope import Success, open_envelope
+from ..transport.connection_stack import ConnectionStackTransport
+from ..transport.environment import check_certificate_files, check_network_settings
+from ..transport.receiving import receive
+from ..transport.sending import ErrorBoundary, reports_faithfully
 from .token import Token
 
 if TYPE_CHECKING:

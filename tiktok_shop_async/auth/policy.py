@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from .._not_pickled import NotPickled
+from .._internal.unpicklable import NotPickled
 from .events import Announcer
 from .owners import ShopOwners
 from .stores.base import TokenStore

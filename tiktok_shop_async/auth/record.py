@@ -8,8 +8,8 @@ from typing import Any, Self
 
 import attrs
 
-from .._not_pickled import NotPickled
-from ..credentials import problem_of
+from .._internal.secret import problem_of
+from .._internal.unpicklable import NotPickled
 from ..errors import TokenStoreError
 from .token import Token
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import attrs
 
-from .._not_pickled import NotPickled
+from .._internal.unpicklable import NotPickled
 from ..errors import (
     RateLimitError,
     ReauthorizationRequiredError,
@@ -19,10 +19,10 @@ from ..errors import (
     TokenStoreError,
     TransportError,
 )
-from .entry import Entry
 from .events import TokenNotStored, TokenRefreshed, logger
 from .policy import RefreshPolicy
 from .record import AuthorizationRecord
+from .repository import Entry
 from .single_flight import SingleFlight
 from .token import Token
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from ..credentials import problem_of
+from .._internal.secret import problem_of
 from ..errors import InvalidArgumentError, ResponseDecodeError
 from .authorization import Authorization
 from .record import AuthorizedShop

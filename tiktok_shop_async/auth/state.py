@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from .._not_pickled import NotPickled
-from ..credentials import Secret
+from .._internal.secret import Secret
+from .._internal.unpicklable import NotPickled
 
 if TYPE_CHECKING:
     from .authorization import Authorization

@@ -9,8 +9,8 @@ from typing import Any, Self
 
 import attrs
 
-from .._not_pickled import NotPickled
-from ..credentials import Secret, problem_of
+from .._internal.secret import Secret, problem_of
+from .._internal.unpicklable import NotPickled
 
 
 class UserType(IntEnum):

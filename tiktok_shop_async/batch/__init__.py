@@ -2,23 +2,23 @@
 
 from typing import TYPE_CHECKING
 
-from .._lazy import lazy_exports
+from .._internal.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from .batch import Batch, Unfinished
-    from .cancel_orders import cancel_orders
-    from .cancel_outcome import CancelOutcome
+    from .cancellation.cancel_orders import cancel_orders
+    from .cancellation.cancel_outcome import CancelOutcome
+    from .cancellation.cancel_reasons import CancelReason
+    from .cancellation.order_lookup import OrderLookup
+    from .cancellation.order_to_cancel import OrderToCancel
+    from .cancellation.resolution import Resolution
+    from .cancellation.resolving import resolve_cancellation
     from .driver import drive
-    from .journal import Busy, Claim, Journal, JournalSession, Record
-    from .order_lookup import OrderLookup
-    from .order_to_cancel import OrderToCancel
+    from .journal.base import Busy, Claim, Journal, JournalSession, Record
+    from .journal.sql import SQLJournal
     from .outcome import Outcome
     from .progress import Progress, RichProgress
-    from .reasons import CancelReason
-    from .resolution import Resolution
-    from .resolving import resolve_cancellation
     from .run import Verdict, run_batch
-    from .sql_journal import SQLJournal
 
     __all__ = [
         "Batch",
@@ -48,25 +48,25 @@ _, __getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "Batch": "batch",
-        "Busy": "journal",
-        "CancelOutcome": "cancel_outcome",
-        "CancelReason": "reasons",
-        "Claim": "journal",
-        "Journal": "journal",
-        "JournalSession": "journal",
-        "OrderLookup": "order_lookup",
-        "OrderToCancel": "order_to_cancel",
+        "Busy": "journal.base",
+        "CancelOutcome": "cancellation.cancel_outcome",
+        "CancelReason": "cancellation.cancel_reasons",
+        "Claim": "journal.base",
+        "Journal": "journal.base",
+        "JournalSession": "journal.base",
+        "OrderLookup": "cancellation.order_lookup",
+        "OrderToCancel": "cancellation.order_to_cancel",
         "Outcome": "outcome",
         "Progress": "progress",
-        "Record": "journal",
+        "Record": "journal.base",
         "RichProgress": "progress",
-        "Resolution": "resolution",
-        "SQLJournal": "sql_journal",
+        "Resolution": "cancellation.resolution",
+        "SQLJournal": "journal.sql",
         "Unfinished": "batch",
         "Verdict": "run",
-        "cancel_orders": "cancel_orders",
+        "cancel_orders": "cancellation.cancel_orders",
         "drive": "driver",
-        "resolve_cancellation": "resolving",
+        "resolve_cancellation": "cancellation.resolving",
         "run_batch": "run",
     },
 )

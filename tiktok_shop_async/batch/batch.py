@@ -10,14 +10,14 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 import attrs
 
-from .._callbacks import reject_coroutine_function
-from .._closing import ClosedOnExit
-from .._personal_data import shown
-from ..argument_checks import check_function
+from .._internal.argument_checks import check_function
+from .._internal.callbacks import reject_coroutine_function
+from .._internal.closing import ClosedOnExit
+from .._internal.personal_data import shown
 from ..errors import TikTokShopError
 from .claims import Claims, opened
 from .driver import Driver
-from .journal import Journal
+from .journal.base import Journal
 from .outcome import Outcome
 from .progress import OnProgress, Progress, Tally
 

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from os import PathLike
 from typing import Any
 
-from .._sql.place import place_of
-from .._sql.text import is_storable
+from .._storage.sql.location import place_of
+from .._storage.sql.text import is_storable
 from ..errors import InvalidArgumentError, JournalError
 from .driver import Driver
-from .journal import Busy, Claim, Claimed, Journal, JournalSession, Record
+from .journal.base import Busy, Claim, Claimed, Journal, JournalSession, Record
 from .progress import Tally
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
@@ -128,7 +128,7 @@ async def opened(
     if journal is None:
         yield KeysInMemory()
     elif isinstance(journal, str | PathLike):
-        from .sql_journal import SQLJournal
+        from .journal.sql import SQLJournal
 
         async with SQLJournal(place_of(journal)) as of_our_own, of_our_own.open() as session:
             yield session

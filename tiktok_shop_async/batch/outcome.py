@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
-from .._personal_data import shown
+from .._internal.personal_data import shown
 from ..errors import TikTokShopError
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from typing import Any, Self, TypeAlias
 
 import attrs
 
-from .._callbacks import Callback
+from .._internal.callbacks import Callback
 from .outcome import Outcome
 
 logger = logging.getLogger(__name__)

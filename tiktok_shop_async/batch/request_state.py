@@ -11,10 +11,10 @@ import attrs
 
 from ..errors import InvalidArgumentError, TikTokShopError
 from ..options import RequestOptions
-from ..pipeline.idempotency import NAME as KEY_ARGUMENT
-from ..pipeline.idempotency import given_keys, single_key, without_extra_key
+from ..pipeline.arguments.idempotency import NAME as KEY_ARGUMENT
+from ..pipeline.arguments.idempotency import given_keys, single_key, without_extra_key
 from ..response import APIResponse
-from .journal import Record
+from .journal.base import Record
 from .outcome import FAILED, SUCCEEDED, UNKNOWN, Outcome, facts_of
 
 T = TypeVar("T")

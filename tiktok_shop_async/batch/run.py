@@ -9,7 +9,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 import attrs
 
-from ..argument_checks import check_function
+from .._internal.argument_checks import check_function
 from ..errors import (
     ClientClosedError,
     InvalidArgumentError,
@@ -18,15 +18,15 @@ from ..errors import (
     TikTokShopError,
 )
 from ..pipeline.operation import Operation
+from ..registry import operation
 from ..resource import Resource
-from ..resources._lookup import operation
 from .batch import Batch, JournalPlace
 from .claims import Claims
 from .driver import DRAIN
-from .journal import Claim, Record, record_of
+from .journal.base import Claim, Record, record_of
 from .outcome import FAILED, SUCCEEDED, UNKNOWN, Outcome, facts_of
 from .progress import OnProgress
-from .refusals import is_about_the_request
+from .request_errors import is_about_the_request
 from .request_state import Request, RequestState, proposed_key
 
 T = TypeVar("T")

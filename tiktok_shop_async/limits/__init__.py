@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from .._lazy import lazy_exports
+from .._internal.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from ..options import Priority
-    from ..pipeline.limiter import EndpointClass, Limiter, LimitKey, Permit
-    from .limiter import LearningLimiter
+    from ..pipeline.admission.limiter import EndpointClass, Limiter, LimitKey, Permit
+    from .local import LearningLimiter
     from .observing import LimitedRate
     from .rates import STARTING_RATES, FixedRate
     from .redis import RedisLimiter
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 _, __getattr__, __dir__ = lazy_exports(
     __name__,
     {
-        "EndpointClass": ".pipeline.limiter",
+        "EndpointClass": ".pipeline.admission.limiter",
         "FixedRate": "rates",
-        "LearningLimiter": "limiter",
-        "LimitKey": ".pipeline.limiter",
+        "LearningLimiter": "local",
+        "LimitKey": ".pipeline.admission.limiter",
         "LimitedRate": "observing",
-        "Limiter": ".pipeline.limiter",
-        "Permit": ".pipeline.limiter",
+        "Limiter": ".pipeline.admission.limiter",
+        "Permit": ".pipeline.admission.limiter",
         "Priority": ".options",
         "RedisLimiter": "redis",
         "STARTING_RATES": "rates",

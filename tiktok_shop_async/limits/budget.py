@@ -9,7 +9,7 @@ import attrs
 
 from ..errors import InvalidArgumentError, RateLimitError
 from ..options import Priority
-from ..pipeline.limiter import LimitKey
+from ..pipeline.admission.limiter import LimitKey
 
 HOUR = 3600
 PAUSE = 300.0

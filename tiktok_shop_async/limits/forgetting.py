@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from ..pipeline.limiter import LimitKey
+from ..pipeline.admission.limiter import LimitKey
 
 FORGET_AFTER = 900.0
 """Seconds without a call after which what was learned is worth nothing."""

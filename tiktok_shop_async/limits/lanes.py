@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from ..options import Priority
-from ..pipeline.limiter import Permit
+from ..pipeline.admission.limiter import Permit
 
 Waiter: TypeAlias = "asyncio.Future[Permit]"
 

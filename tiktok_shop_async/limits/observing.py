@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 import attrs
 
-from .._callbacks import Callback
-from ..pipeline.limiter import EndpointClass, LimitKey
+from .._internal.callbacks import Callback
+from ..pipeline.admission.limiter import EndpointClass, LimitKey
 
 logger = logging.getLogger("tiktok_shop_async.limits")
 

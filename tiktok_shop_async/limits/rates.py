@@ -9,7 +9,7 @@ from types import MappingProxyType
 import attrs
 
 from ..errors import InvalidArgumentError
-from ..pipeline.limiter import EndpointClass
+from ..pipeline.admission.limiter import EndpointClass
 from .learning import Pace, starting
 
 STARTING_RATES: Mapping[EndpointClass, float] = MappingProxyType(

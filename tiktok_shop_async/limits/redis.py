@@ -20,14 +20,12 @@ except ImportError as error:
         name=error.name,
     ) from error
 
-from .._closing import ClosedOnExit
-from .._redis import close_client, new_client
-from .._waiting import cancelled
+from .._internal.closing import ClosedOnExit
+from .._internal.waiting import cancelled
+from .._storage.redis import close_client, new_client
 from ..errors import ClientClosedError, InvalidArgumentError
 from ..options import Priority
-from ..pipeline.limiter import EndpointClass, LimitKey, Permit
-from .alone import Alone, Known
-from .answer import Answer
+from ..pipeline.admission.limiter import EndpointClass, LimitKey, Permit
 from .budget import (
     MAX_PAUSE,
     Accounts,
@@ -38,11 +36,13 @@ from .budget import (
     paused,
     spent,
 )
+from .decision import Answer
 from .forgetting import FORGET_AFTER, Forgetting
 from .lanes import Lanes, grant, was_granted
+from .local_fallback import Alone, Known
 from .observing import NOTICEABLE, LimitedRate, OnChange, guarded, logger, rate_of, shop_hash
 from .rates import STARTING_RATES, FixedRate, paces
-from .script import DECIDE
+from .redis_script import DECIDE
 
 AHEAD = 0.1
 """Seconds by which a turn is taken beforehand at most: so late is a process that has the turns

@@ -23,19 +23,19 @@ from ..errors import (
     RequestTimeoutError,
     TikTokShopError,
 )
+from ..protocol.service_codes import HOURLY_QUOTA
 from ..response import APIResponse
+from ..transport.delivery import Delivery
 from .attempt_end import AttemptEnd, end_of, outcome_unknown
-from .delivery import Delivery
 from .emitting import Attempt, EventEmitter
 from .operation import Operation
 from .request import Call
 from .retry import FailedAttempt, may_repeat
-from .service_codes import HOURLY_QUOTA
 from .session import Session
 
 if TYPE_CHECKING:
     from ..auth.token import Token
-    from .limiter import Limiter, LimitKey, Permit
+    from .admission.limiter import Limiter, LimitKey, Permit
 
 R = TypeVar("R", bound=APIResponse[Any])
 

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 import attrs
 
+from .._internal.threads import in_thread
 from ..errors import InvalidArgumentError, ResponseDecodeError
 from ..response import APIResponse, FileResponse
-from .threads import in_thread
 
 M = TypeVar("M")
 

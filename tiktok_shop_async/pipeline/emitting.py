@@ -20,7 +20,7 @@ from ..response import APIResponse
 
 if TYPE_CHECKING:
     from ..events import Observer
-    from .delivery import Delivery
+    from ..transport.delivery import Delivery
     from .request import Call
     from .session import Session
 

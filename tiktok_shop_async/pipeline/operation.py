@@ -9,7 +9,7 @@ from typing import Literal
 import attrs
 
 from ..errors import InvalidArgumentError
-from .kinds import Kind
+from .arguments.kinds import Kind
 
 _NO_KINDS: Mapping[str, Kind] = MappingProxyType({})
 _NO_NAMES: Mapping[str, str] = MappingProxyType({})

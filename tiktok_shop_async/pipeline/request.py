@@ -16,11 +16,11 @@ import httpx
 
 from ..errors import InvalidArgumentError
 from ..options import RequestOptions
-from .files import MultipartBody, can_be_read_again, multipart_body
-from .idempotency import given_keys, single_key
-from .kinds import Kind, convert
+from .arguments.files import MultipartBody, can_be_read_again, multipart_body
+from .arguments.idempotency import given_keys, single_key
+from .arguments.kinds import Kind, convert
+from .arguments.values import argument_name, plain, query_text
 from .operation import Operation
-from .values import argument_name, plain, query_text
 
 Arguments = Mapping[str, Any]
 

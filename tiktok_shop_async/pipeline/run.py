@@ -13,16 +13,16 @@ import httpx
 from .._version import __version__
 from ..auth import AuthState
 from ..options import Timeout
+from ..protocol.decoding import decode_data
+from ..protocol.envelope import open_envelope
 from ..response import APIResponse, FileResponse
+from ..transport.delivery import DELIVERY, Delivery
+from ..transport.receiving import MAX_INLINE_BYTES, RawResponse, off_the_loop, receive
+from ..transport.sending import ErrorBoundary, reports_faithfully, send
 from .attempts import Attempts
-from .decoding import decode_data
-from .delivery import DELIVERY, Delivery
-from .envelope import open_envelope
-from .receiving import MAX_INLINE_BYTES, RawResponse, off_the_loop, receive
 from .request import Call, build_request, with_defaults
 from .session import Session
 from .signing import APIRequest, AppCredentials, AttemptSecrets, SigningAuth
-from .transport import ErrorBoundary, reports_faithfully, send
 
 M = TypeVar("M")
 

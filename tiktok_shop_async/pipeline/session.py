@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
     from ..events import CallEvent, Observer
-    from .closing import UntilClosed
-    from .limiter import Limiter, LimitKey, Permit
+    from .admission.closing import UntilClosed
+    from .admission.limiter import Limiter, LimitKey, Permit
+    from .admission.slots import Slots
     from .operation import Operation
     from .retry import RetryBudget, RetryPolicy
-    from .slots import Slots
 
 
 class Session:
@@ -76,10 +76,10 @@ class Session:
             )
 
     def _start(self, loop: AbstractEventLoop) -> None:
-        from ..clock import MovableClock, sleep_by
+        from .._internal.clock import MovableClock, sleep_by
         from ..events import log_call, logger
+        from .admission.slots import Slots
         from .retry import ExponentialBackoff, RetryBudget
-        from .slots import Slots
 
         self._loop = loop
         self._log, self._logger = log_call, logger
@@ -105,7 +105,7 @@ class Session:
         if self._loop is None or not self._loop.is_closed():
             await self.http_client.aclose()
             return
-        from .._closing import drop_connections
+        from .._internal.closing import drop_connections
 
         failures = []
         try:
@@ -125,7 +125,7 @@ class Session:
 
     def until_closed(self) -> UntilClosed:
         """Return a context in which waiting ends with `ClientClosedError` at a close."""
-        from .closing import UntilClosed
+        from .admission.closing import UntilClosed
 
         self.check_open()
         return UntilClosed(self._waits)
@@ -152,7 +152,7 @@ class Session:
         """Return the key under which an operation of a shop is limited."""
         known = self._limit_keys.get((shop, operation.id))
         if known is None:
-            from .limiter import LimitKey, endpoint_class
+            from .admission.limiter import LimitKey, endpoint_class
 
             known = LimitKey(self.options.app_key, shop, endpoint_class(operation))
             if len(self._limit_keys) > _MAX_LIMIT_KEYS:
@@ -180,7 +180,7 @@ class Session:
 def _guarded(observers: Sequence[Observer]) -> tuple[Observer, ...]:
     if not observers:
         return ()
-    from .._callbacks import Callback
+    from .._internal.callbacks import Callback
     from ..events import logger
 
     return tuple(

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..pipeline.kinds import Time
+from ..pipeline.arguments.kinds import Time
 from ..pipeline.operation import Operation, Paging
 from ..resource import Resource
 
@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     )
     from ..options import RequestOptions
     from ..pagination import Pager
-    from ..pipeline.files import FileInput
+    from ..pipeline.arguments.files import FileInput
     from ..response import APIResponse
 
     ApplicationStatus = Literal[

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..pipeline.kinds import Time
+from ..pipeline.arguments.kinds import Time
 from ..pipeline.operation import Operation
 from ..resource import Resource
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._model import NoData
+from .._internal.model import NoData
 from ..pipeline.operation import Operation
 from ..resource import Resource
 

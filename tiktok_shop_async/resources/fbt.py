@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._model import NoData
-from ..pipeline.kinds import Time
+from .._internal.model import NoData
+from ..pipeline.arguments.kinds import Time
 from ..pipeline.operation import Operation, Paging
 from ..resource import Resource
 

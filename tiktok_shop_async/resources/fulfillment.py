@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._model import NoData
-from ..pipeline.kinds import Time
+from .._internal.model import NoData
+from ..pipeline.arguments.kinds import Time
 from ..pipeline.operation import Operation, Paging
 from ..resource import Resource
 
@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     )
     from ..options import RequestOptions
     from ..pagination import Pager
-    from ..pipeline.files import FileInput
+    from ..pipeline.arguments.files import FileInput
     from ..response import APIResponse
 
 BATCH_SHIP_PACKAGES = Operation(

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..pipeline.kinds import Time
+from ..pipeline.arguments.kinds import Time
 from ..pipeline.operation import Operation
 from ..resource import Resource
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         UploadReviewMediaResult,
     )
     from ..options import RequestOptions
-    from ..pipeline.files import FileInput
+    from ..pipeline.arguments.files import FileInput
     from ..response import APIResponse
 
 IMPORT_PRODUCT_REVIEWS = Operation(

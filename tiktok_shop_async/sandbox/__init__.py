@@ -14,8 +14,8 @@ except ImportError as error:
         name=error.name,
     ) from error
 
-from ..pipeline.limiter import EndpointClass
-from .app import create_app
+from ..pipeline.admission.limiter import EndpointClass
+from .control.state_file import StateFile, StateFileError
 from .demo import (
     DEMO_ACCESS_TOKEN,
     DEMO_APP_KEY,
@@ -30,16 +30,16 @@ from .demo import (
     DEMO_SHOP_CIPHER,
     demo_market,
 )
-from .events import Event
-from .faults import FaultKind, FaultRule, Faults
-from .limits import Limits, LimitSettings, Rate
-from .market import AccessToken, App, Market, TokenRules, UserType
-from .refusals import Refusal
+from .domain.events import Event
+from .domain.market import AccessToken, App, Market, TokenRules, UserType
+from .domain.orders.time_spans import Spans
+from .domain.shop import Shop
+from .error_responses import Refusal
+from .faults.rate_limits import Limits, LimitSettings, Rate
+from .faults.rules import FaultKind, FaultRule, Faults
+from .http.app import create_app
 from .server import Sandbox, run_sandbox
-from .shop import Shop
-from .spans import Spans
-from .state import StateFile, StateFileError
-from .webhooks import Delivery, Webhooks
+from .webhook_delivery import Delivery, Webhooks
 
 del jinja2, starlette, uvicorn
 

@@ -26,12 +26,12 @@ from . import (
     create_app,
 )
 from .bounds import check_number
-from .faults import EXAMPLE
+from .domain.subscriptions import is_web_address
+from .faults.rules import EXAMPLE
+from .http.site_protection import host_name
 from .json_input import shortened
 from .server import base_url, listening, server_config, url_of
-from .site_protection import host_name
 from .startup import banner, export_lines, listen_error
-from .subscriptions import is_web_address
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from .refusals import invalid
+from .error_responses import invalid
 
 
 def digits(text: str) -> int | None:

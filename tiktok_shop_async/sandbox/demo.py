@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import attrs
 
-from .authorization import open_id_of
-from .cancelling import PENDING_SHARE
-from .grants import Grant
-from .market import AccessToken, App, Market, TokenRules, UserType
-from .seeding import make_orders, make_products
-from .shop import Shop
-from .spans import Spans
+from .domain.aftersales.cancelling import PENDING_SHARE
+from .domain.grants import Grant
+from .domain.market import AccessToken, App, Market, TokenRules, UserType
+from .domain.orders.seeding import make_orders, make_products
+from .domain.orders.time_spans import Spans
+from .domain.shop import Shop
+from .http.authorization import open_id_of
 
 # Known to everybody, and good for nothing outside the sandbox.
 DEMO_APP_KEY = "68xu9ks5sandbox"

@@ -16,11 +16,9 @@ import httpx
 import uvicorn
 from starlette.applications import Starlette
 
+from .._internal.clock import Movable, movable
 from ..client import AsyncTikTokShop
-from ..clock import Movable, movable
-from .app import create_app
-from .cancelling import PENDING_SHARE
-from .connection import SandboxProtocol
+from .control.state_file import StateFile
 from .demo import (
     DEMO_ACCESS_TOKEN,
     DEMO_APP_KEY,
@@ -30,15 +28,17 @@ from .demo import (
     DEMO_SHOP_CIPHER,
     demo_market,
 )
-from .faults import Faults
-from .limits import Limits
-from .market import Market, TokenRules
-from .mishaps import Sleep
-from .request_log import RequestLog
-from .shop import Shop
-from .spans import Spans
-from .state import StateFile
-from .webhooks import Delivery, Webhooks
+from .domain.aftersales.cancelling import PENDING_SHARE
+from .domain.market import Market, TokenRules
+from .domain.orders.time_spans import Spans
+from .domain.shop import Shop
+from .faults.fault_delivery import Sleep
+from .faults.rate_limits import Limits
+from .faults.rules import Faults
+from .http.app import create_app
+from .http.connection import SandboxProtocol
+from .http.request_log import RequestLog
+from .webhook_delivery import Delivery, Webhooks
 
 
 @attrs.frozen(kw_only=True)

@@ -8,7 +8,6 @@ import shlex
 import socket
 from collections.abc import Iterator
 
-from .authorization import SELLER_PAGE
 from .demo import (
     DEMO_ACCESS_TOKEN,
     DEMO_APP_KEY,
@@ -18,6 +17,7 @@ from .demo import (
     DEMO_SERVICE_ID,
     DEMO_SHOP_CIPHER,
 )
+from .http.authorization import SELLER_PAGE
 
 _RESOLVER_ERRORS = {value for name, value in vars(socket).items() if name.startswith("EAI_")}
 

@@ -5,17 +5,17 @@ Needs the extra ``tiktok-shop-async[testing]``; the fixtures of the sandbox need
 
 from typing import TYPE_CHECKING
 
-from .._lazy import lazy_exports
+from .._internal.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
-    from ..clock import MovableClock
+    from .._internal.clock import MovableClock
     from ..sandbox import Sandbox
     from .deliveries import SignedWebhook, signed_webhook
     from .examples import example_response, make
-    from .masking import PERSONAL_FIELDS, SECRET_FIELDS
-    from .mock import MockTikTokShop
-    from .operation import MockCall, MockOperation, UnexpectedRequestError
-    from .recorder import (
+    from .mocking.mock import MockTikTokShop
+    from .mocking.mock_operation import MockCall, MockOperation, UnexpectedRequestError
+    from .recording.masking import PERSONAL_FIELDS, SECRET_FIELDS
+    from .recording.recorder import (
         NotRecordedError,
         RecordingTransport,
         ReplayTransport,
@@ -49,23 +49,23 @@ if TYPE_CHECKING:
 _, __getattr__, __dir__ = lazy_exports(
     __name__,
     {
-        "MockCall": "operation",
-        "MockOperation": "operation",
-        "MockTikTokShop": "mock",
-        "MovableClock": ".clock",
-        "NotRecordedError": "recorder",
-        "PERSONAL_FIELDS": "masking",
-        "RecordingTransport": "recorder",
-        "ReplayTransport": "recorder",
-        "SECRET_FIELDS": "masking",
+        "MockCall": "mocking.mock_operation",
+        "MockOperation": "mocking.mock_operation",
+        "MockTikTokShop": "mocking.mock",
+        "MovableClock": "._internal.clock",
+        "NotRecordedError": "recording.recorder",
+        "PERSONAL_FIELDS": "recording.masking",
+        "RecordingTransport": "recording.recorder",
+        "ReplayTransport": "recording.recorder",
+        "SECRET_FIELDS": "recording.masking",
         "Sandbox": ".sandbox",
         "SignedWebhook": "deliveries",
-        "UnexpectedRequestError": "operation",
+        "UnexpectedRequestError": "mocking.mock_operation",
         "check_token_store": "token_stores",
         "example_response": "examples",
         "make": "examples",
-        "record": "recorder",
-        "replay": "recorder",
+        "record": "recording.recorder",
+        "replay": "recording.recorder",
         "signed_webhook": "deliveries",
     },
 )

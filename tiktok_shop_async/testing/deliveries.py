@@ -10,8 +10,8 @@ from typing import Any
 
 import attrs
 
-from ..shapes import webhook_shape
-from ..shapes.examples import Examples
+from ..spec.examples import Examples
+from ..spec.shapes import webhook_shape
 from ..webhooks import WebhookEvent, Webhooks
 from .response_fields import unknown_field
 

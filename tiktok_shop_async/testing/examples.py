@@ -8,10 +8,10 @@ from typing import Any, TypeVar, cast
 
 import attrs
 
-from .._model import NoData
-from ..resources._lookup import did_you_mean, operation
-from ..shapes import Node, class_fields, operation_shape
-from ..shapes.examples import Examples
+from .._internal.model import NoData
+from ..registry import did_you_mean, operation
+from ..spec.examples import Examples
+from ..spec.shapes import Node, class_fields, operation_shape
 from .response_fields import check_fields
 
 M = TypeVar("M")

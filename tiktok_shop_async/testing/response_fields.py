@@ -7,9 +7,9 @@ from typing import Any
 
 import attrs
 
-from ..pipeline.values import is_list, model_items
-from ..resources._lookup import did_you_mean
-from ..shapes import Node, class_fields, response_shape
+from ..pipeline.arguments.values import is_list, model_items
+from ..registry import did_you_mean
+from ..spec.shapes import Node, class_fields, response_shape
 
 
 def check_fields(operation_id: str, data: Any, hint: str = "") -> None:

@@ -4,11 +4,10 @@
 
 from typing import TYPE_CHECKING
 
-from .._lazy import lazy_exports
+from .._internal.lazy_exports import lazy_exports
 from .events import CLASS_OF
 
 if TYPE_CHECKING:
-    from .dependency import webhook_event
     from .event import UnknownEvent, WebhookEvent
     from .events import (
         ActivityChange,
@@ -57,7 +56,8 @@ if TYPE_CHECKING:
         VideoPrecheckResult,
     )
     from .poller import WebhookPoller
-    from .receiver import WebhookReceiver
+    from .receiving.dependency import webhook_event
+    from .receiving.receiver import WebhookReceiver
     from .stores.base import (
         ClaimedEvent,
         DeadLetter,
@@ -152,10 +152,10 @@ _, __getattr__, __dir__ = lazy_exports(
         "WebhookChanges": "subscriptions",
         "WebhookEvent": "event",
         "WebhookPoller": "poller",
-        "WebhookReceiver": "receiver",
+        "WebhookReceiver": "receiving.receiver",
         "WebhookStore": "stores.base",
         "Webhooks": "webhooks",
         "ensure_webhooks": "subscriptions",
-        "webhook_event": "dependency",
+        "webhook_event": "receiving.dependency",
     },
 )

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import attrs
 
-from .._personal_data import fields_shown, shown
-from ..documents import load_document
+from .._internal.lenient_json import load_document
+from .._internal.personal_data import fields_shown, shown
 from ..errors import WebhookBodyError
 from ..response import DecodingIssue
 

@@ -9,9 +9,9 @@ from typing import Any
 import attrs
 import msgspec
 
-from .._model import has_wire_names
+from .._internal.model import has_wire_names
 from ..errors import WebhookBodyError
-from ..pipeline.decoding import decode_data, load_in_part
+from ..protocol.decoding import decode_data, load_in_part
 from ..response import DecodingIssue
 from .event import UnknownEvent, WebhookEvent
 from .kinds import data_class, event_class
@@ -109,7 +109,7 @@ def _envelope_of(delivery: _Delivery) -> tuple[_Envelope, Issues]:
     for value, promised in zip(values.values(), _TYPES, strict=True):
         if value is not None and type(value) is not promised:
             # cattrs takes a while to import, and most programs never need it.
-            from ..pipeline.leniency import structure_leniently
+            from ..protocol.lenient_decoding import structure_leniently
 
             return structure_leniently(_Envelope, values)
     return _Envelope(**values), ()

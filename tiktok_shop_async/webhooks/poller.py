@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
-from .._closing import ClosedOnExit
-from .._waiting import cancelled
+from .._internal.closing import ClosedOnExit
+from .._internal.waiting import cancelled
 from ..errors import InvalidArgumentError
 from ..options import RequestOptions
 from .changes import CANCELLATION, ORDER, RETURN, as_webhooks_spell, change_of, polled, sent

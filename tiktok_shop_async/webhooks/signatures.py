@@ -6,8 +6,8 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
 
-from .._not_pickled import NotPickled
-from ..credentials import Secret
+from .._internal.secret import Secret
+from .._internal.unpicklable import NotPickled
 from ..errors import InvalidArgumentError
 
 

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import attrs
 
 from ..errors import InvalidArgumentError, OutcomeUnknownError
-from ..resources._lookup import did_you_mean
-from ..shapes import operation_shape, webhook_shape, webhook_types
+from ..registry import did_you_mean
+from ..spec.shapes import operation_shape, webhook_shape, webhook_types
 from .event import WebhookEvent
 
 if TYPE_CHECKING:

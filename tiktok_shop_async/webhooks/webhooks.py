@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from .._not_pickled import NotPickled
-from ..credentials import Secret
+from .._internal.secret import Secret
+from .._internal.unpicklable import NotPickled
 from ..errors import InvalidArgumentError, WebhookExpiredError, WebhookSignatureError
 from .event import WebhookEvent
 from .parsing import parse_event

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 from batch.lost_connections import Proxy, proxied_database
 
-from tiktok_shop_async._sql import group_commit
+from tiktok_shop_async._storage.sql import group_commit
 from tiktok_shop_async.errors import WebhookStoreError
 from tiktok_shop_async.webhooks import ClaimedEvent, NewEvent, SQLWebhookStore
 

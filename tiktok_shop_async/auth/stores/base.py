@@ -7,7 +7,7 @@ from typing import Protocol
 
 import attrs
 
-from ..._not_pickled import NotPickled
+from ..._internal.unpicklable import NotPickled
 
 NEVER_WRITTEN = 0
 """The version of a key that nothing was written to."""

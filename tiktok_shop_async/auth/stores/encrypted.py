@@ -14,7 +14,7 @@ except ImportError as error:
         name=error.name,
     ) from error
 
-from ...credentials import Secret
+from ..._internal.secret import Secret
 from ...errors import InvalidArgumentError, TokenStoreError
 from .base import StoredValue, TokenStore
 

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from ..._failures import reported_as
+from ..._internal.error_causes import reported_as
 from ...errors import TokenStoreError
 
 reported = partial(reported_as, TokenStoreError)

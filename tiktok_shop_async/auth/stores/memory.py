@@ -6,7 +6,7 @@ import asyncio
 from collections import defaultdict
 from contextlib import AbstractAsyncContextManager
 
-from ..._not_pickled import NotPickled
+from ..._internal.unpicklable import NotPickled
 from ...errors import StaleVersionError
 from .base import NEVER_WRITTEN, StoredValue
 

@@ -21,9 +21,9 @@ except ImportError as error:
         name=error.name,
     ) from error
 
-from ..._closing import ClosedOnExit
-from ..._redis import binary_client, close_client, place_of
-from ..._waiting import to_the_end, until
+from ..._internal.closing import ClosedOnExit
+from ..._internal.waiting import to_the_end, until
+from ..._storage.redis import binary_client, close_client, place_of
 from ...errors import StaleVersionError
 from ..events import logger
 from .base import StoredValue

@@ -24,10 +24,10 @@ try:
     from sqlalchemy.exc import IntegrityError
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-    from ..._sql.engine import BUSY_TIMEOUT, dispose, new_engine, shown
-    from ..._sql.locked_file import locked_file
-    from ..._sql.schema import Schema
-    from ..._sql.tables import check_server, migrate_file, migrate_server, open_file
+    from ..._storage.sql.engine import BUSY_TIMEOUT, dispose, new_engine, shown
+    from ..._storage.sql.file_lock import locked_file
+    from ..._storage.sql.migration import check_server, migrate_file, migrate_server, open_file
+    from ..._storage.sql.schema import Schema
     from .sql_locks import RowLocks
     from .sql_schema import STEPS, Tables, row_id
 except ImportError as error:
@@ -36,8 +36,8 @@ except ImportError as error:
         name=error.name,
     ) from error
 
-from ..._closing import ClosedOnExit
-from ..._waiting import to_the_end
+from ..._internal.closing import ClosedOnExit
+from ..._internal.waiting import to_the_end
 from ...errors import InvalidArgumentError, StaleVersionError, TokenStoreError
 from .base import NEVER_WRITTEN, StoredValue
 from .failures import reported

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Table, func, insert, select, true
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ..._waiting import GRACE, to_the_end, until
+from ..._internal.waiting import GRACE, to_the_end, until
 from .sql_schema import row_id
 
 LOCK_CONNECTIONS = 5

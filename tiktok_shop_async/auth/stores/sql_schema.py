@@ -18,7 +18,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-from ..._sql.schema import version_table
+from ..._storage.sql.schema import version_table
 
 MOST_BYTES = 2**24 - 1
 """Of a value; MySQL's own default would be 64 KB."""

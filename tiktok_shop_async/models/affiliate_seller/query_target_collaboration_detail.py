@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ..._model import model
+from ..._internal.model import model
 from .target_collaboration import TargetCollaboration
 
 

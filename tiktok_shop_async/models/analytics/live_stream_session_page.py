@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import attrs
 
-from ..._model import model, wire_name
+from ..._internal.model import model, wire_name
 from .amount import Amount
 from .creator import Creator
 from .traffic import Traffic

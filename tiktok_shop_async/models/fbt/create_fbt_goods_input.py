@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from ..._model import model
+from ..._internal.model import model
 from .barcode_info import BarcodeInfo
 from .bulky_item_attribute_input import BulkyItemAttributeInput
 from .dimension_and_weight_base_info import DimensionAndWeightBaseInfo

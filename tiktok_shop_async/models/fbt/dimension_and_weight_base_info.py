@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ..._model import model
+from ..._internal.model import model
 
 
 @model

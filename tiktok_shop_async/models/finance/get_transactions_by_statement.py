@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import attrs
 
-from ..._model import model
+from ..._internal.model import model
 from .fee_tax_breakdown import FeeTaxBreakdown
 from .revenue_breakdown import RevenueBreakdown
 from .shipping_cost_breakdown import ShippingCostBreakdown

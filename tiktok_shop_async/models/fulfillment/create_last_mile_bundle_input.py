@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from ..._model import model
+from ..._internal.model import model
 
 
 @model

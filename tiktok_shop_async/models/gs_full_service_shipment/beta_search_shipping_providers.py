@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import attrs
 
-from ..._model import model
+from ..._internal.model import model
 from .reserve_arrived_time import ReserveArrivedTime
 from .shipping_provider import ShippingProvider
 

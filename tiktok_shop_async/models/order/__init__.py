@@ -4,7 +4,7 @@
 
 from typing import TYPE_CHECKING
 
-from ..._lazy import lazy_exports
+from ..._internal.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from .add_external_order_references import (

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from ..._model import model
+from ..._internal.model import model
 from .external_sales_attribute import ExternalSalesAttribute
 from .image_input import ImageInput
 from .price_input import PriceInput

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import attrs
 
-from ..._model import model
+from ..._internal.model import model
 
 
 @model

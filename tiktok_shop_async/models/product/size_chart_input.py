@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..._model import model
+from ..._internal.model import model
 from .image_input import ImageInput
 from .template import Template
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import attrs
 
-from ..._model import model
+from ..._internal.model import model
 from .line_item import LineItem
 from .return_merchandise_authorization import ReturnMerchandiseAuthorization
 from .sku_return_request import SkuReturnRequest

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import attrs
 
-from ..._model import model
+from ..._internal.model import model
 from .product_image import ProductImage
 from .refund_amount import RefundAmount
 from .seller_next_action_response import SellerNextActionResponse

@@ -7,10 +7,10 @@ from typing import Any
 
 from starlette.responses import Response
 
-from ...pipeline.limiter import EndpointClass
-from ..faults import FaultKind, FaultRule
-from ..limits import LimitSettings
-from ..workbench import Workbench
+from ...pipeline.admission.limiter import EndpointClass
+from ..control.sandbox_state import Workbench
+from ..faults.rate_limits import LimitSettings
+from ..faults.rules import FaultKind, FaultRule
 from .forms import Form
 from .pages import Page
 

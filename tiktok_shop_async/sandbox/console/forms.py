@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 import attrs
 from starlette.requests import Request
 
-from ..control_input import bounded_body
+from ..control.control_input import bounded_body
 from ..json_input import shortened
 
 MAX_FIELDS = 2000

@@ -7,12 +7,8 @@ from typing import Any
 
 import attrs
 
-from .. import lifecycle, packages, returns
-from ..documents import money
-from ..json_input import shortened
-from ..orders import BUYER_ROLE, SELLER_ROLE, Cancellation, LineItem, Order
-from ..packages import Package
-from ..reasons import (
+from ..domain.aftersales import returns
+from ..domain.aftersales.reasons import (
     CANCEL,
     REFUND,
     REJECT_CANCELLATION,
@@ -20,11 +16,16 @@ from ..reasons import (
     RETURN_AND_REFUND,
     Reasons,
 )
-from ..refusals import Refusal
-from ..returning import check_decision
-from ..returns import Return
-from ..rules import Claim, Selection
-from ..shop import Shop
+from ..domain.aftersales.returning import check_decision
+from ..domain.aftersales.returns import Return
+from ..domain.aftersales.rules import Claim, Selection
+from ..domain.orders import lifecycle, packages
+from ..domain.orders.orders import BUYER_ROLE, SELLER_ROLE, Cancellation, LineItem, Order
+from ..domain.orders.packages import Package
+from ..domain.shop import Shop
+from ..error_responses import Refusal
+from ..handlers.order_documents import money
+from ..json_input import shortened
 from .forms import Form, cents
 from .rendering import words
 

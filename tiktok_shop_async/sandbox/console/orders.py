@@ -9,13 +9,13 @@ from operator import attrgetter
 import attrs
 from starlette.responses import Response
 
-from .. import lifecycle
-from ..documents import money
-from ..market import Market
-from ..orders import DROPPED, PENDING, Cancellation, Order
-from ..reasons import REJECT_CANCELLATION, TEXTS
-from ..shop import Shop
-from ..webhooks import Delivery
+from ..domain.aftersales.reasons import REJECT_CANCELLATION, TEXTS
+from ..domain.market import Market
+from ..domain.orders import lifecycle
+from ..domain.orders.orders import DROPPED, PENDING, Cancellation, Order
+from ..domain.shop import Shop
+from ..handlers.order_documents import money
+from ..webhook_delivery import Delivery
 from .order_actions import BUYER, CARRIER, PLATFORM, SELLER, actions_of
 from .pages import Page, clamp
 from .rendering import words

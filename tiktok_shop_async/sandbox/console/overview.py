@@ -6,11 +6,11 @@ from itertools import islice
 
 from starlette.responses import Response
 
-from ...clock import Movable, MovableClock
-from ..control import END_OF_TIME, orders_by_status
-from ..lifecycle import NEXT
-from ..shop import Shop
-from ..workbench import Workbench
+from ..._internal.clock import Movable, MovableClock
+from ..control.routes import END_OF_TIME, orders_by_status
+from ..control.sandbox_state import Workbench
+from ..domain.orders.lifecycle import NEXT
+from ..domain.shop import Shop
 from .faults import NAMES, conditions
 from .forms import Form
 from .pages import Page

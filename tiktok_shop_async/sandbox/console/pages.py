@@ -12,8 +12,8 @@ import attrs
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ...redaction import redact
-from ..workbench import Workbench
+from ..._internal.redaction import redact
+from ..control.sandbox_state import Workbench
 from .notices import NO_NOTICE, Notice, Notices
 from .rendering import render
 

@@ -11,9 +11,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ...redaction import redact
-from ..documents import money
-from ..request_log import LoggedBody
+from ..._internal.redaction import redact
+from ..handlers.order_documents import money
+from ..http.request_log import LoggedBody
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 from starlette.responses import Response
 
-from ..request_log import LoggedRequest
+from ..http.request_log import LoggedRequest
 from .pages import Page
 from .rendering import body_text
 

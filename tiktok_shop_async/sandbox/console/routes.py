@@ -13,10 +13,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from ..orders import Order
-from ..refusals import Refusal
-from ..shop import Shop
-from ..workbench import Workbench
+from ..control.sandbox_state import Workbench
+from ..domain.orders.orders import Order
+from ..domain.shop import Shop
+from ..error_responses import Refusal
 from .faults import add_fault, clear_faults, clear_limits, fault_page, remove_fault, set_limits
 from .forms import Form
 from .notices import Notice, Notices

@@ -6,10 +6,10 @@ from typing import Any
 
 from starlette.responses import Response
 
-from ...shapes import webhook_shape, webhook_types
+from ...spec.shapes import webhook_shape, webhook_types
+from ..control.sandbox_state import Workbench
 from ..json_input import read_json
-from ..webhooks import Delivery
-from ..workbench import Workbench
+from ..webhook_delivery import Delivery
 from .forms import Form
 from .pages import Page, slice_of
 from .rendering import indented, plural, words

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import attrs
 
-from ..._model import model
+from ..._internal.model import model
 from ..event import WebhookEvent
 
 

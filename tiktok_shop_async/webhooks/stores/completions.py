@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 
-from ..._waiting import cancellations, or_cancelled
+from ..._internal.waiting import cancellations, or_cancelled
 
 LOOK_EVERY = 1.0
 """Seconds between two queries for events that other processes handle."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from os import PathLike
 
-from ..._sql.place import place_of
+from ..._storage.sql.location import place_of
 from .base import WebhookStore
 from .memory import MemoryWebhookStore
 

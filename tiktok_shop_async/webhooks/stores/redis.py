@@ -17,9 +17,9 @@ except ImportError as error:
         name=error.name,
     ) from error
 
-from ..._closing import ClosedOnExit
-from ..._failures import reported_as
-from ..._redis import binary_client, close_client, place_of
+from ..._internal.closing import ClosedOnExit
+from ..._internal.error_causes import reported_as
+from ..._storage.redis import binary_client, close_client, place_of
 from ...errors import InvalidArgumentError, WebhookStoreError, WebhookStoreFullError
 from . import redis_scripts as scripts
 from .base import (

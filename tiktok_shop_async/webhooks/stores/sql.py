@@ -13,9 +13,9 @@ try:
     from sqlalchemy import URL, MetaData, TextClause
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-    from ..._sql.database import Database
-    from ..._sql.group_commit import GroupCommit
-    from ..._sql.text import is_storable, storable
+    from ..._storage.sql.database import Database
+    from ..._storage.sql.group_commit import GroupCommit
+    from ..._storage.sql.text import is_storable, storable
     from .sql_order import ObjectOrder
     from .sql_statements import BLOCKED, DEAD, STEPS, WAITING, Statements, Tables, Verb, as_names
     from .sql_transaction import Transaction
@@ -25,7 +25,7 @@ except ImportError as error:
         name=error.name,
     ) from error
 
-from ..._closing import ClosedOnExit
+from ..._internal.closing import ClosedOnExit
 from ...errors import InvalidArgumentError, WebhookStoreError
 from .base import (
     DEFAULT_MEMORY,

@@ -16,8 +16,8 @@ from typing import Any
 from sqlalchemy import Insert, TextClause, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..._sql.clock import NOW
-from ..._sql.group_commit import Wish, Wishes
+from ..._storage.sql.group_commit import Wish, Wishes
+from ..._storage.sql.server_clock import NOW
 from .base import NewEvent
 from .sql_statements import BLOCKED, GIVEN, PAIRS, WAITING, Statements, Tables, Verb, as_names
 

@@ -24,8 +24,8 @@ from sqlalchemy import (
     text,
 )
 
-from ..._sql.clock import NOW
-from ..._sql.schema import Step, add_column, version_table
+from ..._storage.sql.schema import Step, add_column, version_table
+from ..._storage.sql.server_clock import NOW
 
 WAITING, BLOCKED, DEAD = "waiting", "blocked", "dead"
 """States of an event: blocked is one that waits for an earlier one of its object."""

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..._sql.group_commit import Answers, Wish, Wishes
-from ..._sql.text import storable
+from ..._storage.sql.group_commit import Answers, Wish, Wishes
+from ..._storage.sql.text import storable
 from .base import ClaimedEvent, NewEvent, key_of, moment
 from .sql_order import ObjectOrder, Positions
 from .sql_statements import Statements, Verb, as_names

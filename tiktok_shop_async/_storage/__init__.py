@@ -1,0 +1,1 @@
+"""SQL and Redis helpers that the stores share."""

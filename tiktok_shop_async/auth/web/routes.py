@@ -1,0 +1,222 @@
+"""The two routes that an authorization needs, as an ASGI application to mount."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from html import escape
+from http import HTTPStatus
+from typing import Any, TypeAlias
+
+import attrs
+
+from ..._internal.unpicklable import NotPickled
+from ...errors import (
+    AuthorizationDeniedError,
+    AuthorizationError,
+    InvalidArgumentError,
+    OutcomeUnknownError,
+    RateLimitError,
+    ReauthorizationRequiredError,
+    ResponseDecodeError,
+    ServiceUnavailableError,
+    StateError,
+    TikTokShopError,
+    TransportError,
+)
+from ..authorizations import Authorizations
+from ..events import logger
+from ..state import AuthState
+from ..token import Token
+from .pending_cookies import PendingCookies
+from .redirect import parse_redirect
+from .state_signer import MAX_AGE, StateSigner
+
+try:
+    from starlette.requests import Request
+    from starlette.responses import HTMLResponse, RedirectResponse, Response
+    from starlette.routing import Route, Router
+    from starlette.types import Receive, Scope, Send
+except ImportError as error:
+    raise ImportError(
+        "the routes need a further package: pip install 'tiktok-shop-async[oauth]'",
+        name=error.name,
+    ) from error
+
+_HEADERS = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
+"""The URL has a code and a state in it: they stay out of caches, and of other sites' logs."""
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Authorized(NotPickled):
+    """An authorization that was just given, and is kept already."""
+
+    token: Token
+    auth: AuthState
+    """For `AsyncTikTokShop`: ``client.for_shop(auth=…)``."""
+    data: Any
+    """What ``state_data`` gave when the user set out."""
+
+
+OnAuthorized: TypeAlias = Callable[[Request, Authorized], Awaitable[Response]]
+OnError: TypeAlias = Callable[[Request, TikTokShopError], Awaitable[Response]]
+StateData: TypeAlias = Callable[[Request], Awaitable[Any] | Any]
+
+
+class OAuthRoutes:
+    """``/start`` sends a user to the authorize page, ``/callback`` receives what comes of it.
+
+    Mount it in Starlette or FastAPI, ``app.mount("/tiktok", OAuthRoutes(…))``, and enter the
+    callback as the app's redirect URL in Partner Center. ``/start`` takes ``role`` and ``region``
+    in its query, as `TikTokShopOAuth.authorization_url` does.
+    """
+
+    def __init__(
+        self,
+        authorizations: Authorizations,
+        signer: StateSigner,
+        on_authorized: OnAuthorized,
+        *,
+        on_error: OnError | None = None,
+        state_data: StateData | None = None,
+        max_age: float = MAX_AGE,
+    ) -> None:
+        """Make the application.
+
+        Args:
+            on_authorized: Returns the answer for a user whose token is in the store by then.
+            on_error: Returns the answer where nothing came of it; a plain page by default, with a
+                status that fits.
+            state_data: Returns JSON to have back in `on_authorized`, such as the id of your user.
+                Whoever may not authorize shops for you is refused here, by an exception of
+                Starlette's.
+            max_age: Seconds that the user has for the authorize page.
+        """
+        self._authorizations = authorizations
+        self._signer = signer
+        self._on_authorized = on_authorized
+        self._on_error = on_error or explain
+        self._state_data = state_data
+        self._max_age = max_age
+        self._router = Router(
+            [_only_get("/start", self._start), _only_get("/callback", self._callback)]
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        await self._router(scope, receive, send)
+
+    async def _start(self, request: Request) -> Response:
+        data = None if self._state_data is None else self._state_data(request)
+        if inspect.isawaitable(data):
+            data = await data
+        nonce = secrets.token_urlsafe(24)
+        role: Any = request.query_params.get("role", "seller")
+        region: Any = request.query_params.get("region", "us")
+        try:
+            state = self._signer.make(data, nonce=nonce)
+            url = self._authorizations.oauth.authorization_url(role, region, state)
+        except InvalidArgumentError as error:
+            return await self._failed(request, error)
+        response = RedirectResponse(url, HTTPStatus.SEE_OTHER, _HEADERS)
+        PendingCookies(request).add(response, state, nonce, self._max_age)
+        return response
+
+    async def _callback(self, request: Request) -> Response:
+        state = request.query_params.get("state") or ""
+        try:
+            # First of all: without it, nothing in the query is to be believed.
+            data = self._checked(request, state)
+        except StateError as error:
+            return _protected(await self._failed(request, error))
+        try:
+            authorized = await self._authorized(request, data)
+        except TikTokShopError as error:
+            response = await self._failed(request, error)
+        else:
+            response = await self._on_authorized(request, authorized)
+        PendingCookies(request).remove(response, state)
+        return _protected(response)
+
+    def _checked(self, request: Request, state: str) -> Any:
+        """Return the data of a state that this browser was given, and has not used yet."""
+        nonce = PendingCookies(request).nonce(state)
+        if state and not nonce:
+            raise StateError(
+                "the browser has no cookie of this authorization.",
+                operation="oauth.check_state",
+                hint="Begin and end on the same host, within the time, and once.",
+            )
+        return self._signer.check(state, nonce=nonce or "", max_age=self._max_age)
+
+    async def _authorized(self, request: Request, data: Any) -> Authorized:
+        answer = parse_redirect(f"?{request.url.query}")
+        oauth = self._authorizations.oauth
+        if answer.app_key and answer.app_key != oauth.app_key:
+            raise AuthorizationError(
+                "the code is for another app.",
+                operation="oauth.redirect",
+                hint="Give each app a redirect URL of its own.",
+            )
+        token = await oauth.exchange(answer.code)
+        return Authorized(token=token, auth=await self._authorizations.add(token), data=data)
+
+    async def _failed(self, request: Request, error: TikTokShopError) -> Response:
+        # What anybody can bring about by a link is no warning.
+        level = logging.INFO if isinstance(error, AuthorizationError) else logging.WARNING
+        logger.log(level, "an authorization came to nothing: %s", error)
+        return await self._on_error(request, error)
+
+
+def status_of(error: TikTokShopError) -> HTTPStatus:
+    """Return the HTTP status that fits an error of an authorization."""
+    match error:
+        case AuthorizationDeniedError():
+            return HTTPStatus.FORBIDDEN
+        case AuthorizationError() | ReauthorizationRequiredError() | InvalidArgumentError():
+            return HTTPStatus.BAD_REQUEST
+        case RateLimitError():
+            return HTTPStatus.SERVICE_UNAVAILABLE
+        case (
+            TransportError()
+            | OutcomeUnknownError()
+            | ResponseDecodeError()
+            | ServiceUnavailableError()
+        ):
+            return HTTPStatus.BAD_GATEWAY
+        case _:
+            return HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+async def explain(request: Request, error: TikTokShopError) -> Response:
+    """Tell the user on a plain page what happened, with a link to begin again."""
+    status = status_of(error)
+    reason = {
+        HTTPStatus.FORBIDDEN: "The app was not authorized.",
+        HTTPStatus.BAD_REQUEST: "This authorization is too old, or was begun elsewhere.",
+        HTTPStatus.INTERNAL_SERVER_ERROR: "The authorization could not be completed.",
+    }.get(status, "TikTok Shop gave no usable answer.")
+    again = escape(request.scope.get("root_path", "") + "/start")
+    return HTMLResponse(
+        "<!doctype html><html lang=en><meta charset=utf-8>"
+        "<meta name=viewport content='width=device-width'><title>Not authorized</title>"
+        f"<h1>Not authorized</h1><p>{reason}</p><p><a href='{again}'>Begin again</a></p></html>",
+        status_code=status,
+        headers={**_HEADERS, "content-security-policy": "default-src 'none'"},
+    )
+
+
+def _protected(response: Response) -> Response:
+    """Return a response with the headers that keep its URL private, unless it has its own."""
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+def _only_get(path: str, endpoint: Callable[[Request], Awaitable[Response]]) -> Route:
+    """Return a route that refuses HEAD: a link's preview must not use up a code."""
+    route = Route(path, endpoint, methods=["GET"])
+    route.methods = {"GET"}
+    return route

@@ -1,0 +1,1 @@
+"""Cancellation of many orders, with a verified outcome for each."""

@@ -1,0 +1,1 @@
+"""Journals of batches: each request before it is sent, and its outcome."""

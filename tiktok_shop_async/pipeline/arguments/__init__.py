@@ -1,0 +1,1 @@
+"""Arguments of a call: checked and converted to what is sent."""

@@ -1,0 +1,67 @@
+"""The idempotency key of a call: the arguments that can hold it, and the key that is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from ...errors import InvalidArgumentError
+from ...options import RequestOptions
+
+NAME = "idempotency_key"
+MAX_LENGTH = 255
+
+
+def given_keys(arguments: Mapping[str, Any], options: RequestOptions | None) -> dict[str, Any]:
+    """Return the idempotency keys that the caller passed, by the argument that holds each."""
+    found = {NAME: arguments.get(NAME)}
+    if options is not None:
+        found["options.idempotency_key"] = options.idempotency_key
+    given = {where: key for where, key in found.items() if key is not None}
+    for place in ("extra_query", "extra_body"):
+        extra = getattr(options, place, None)
+        if extra and NAME in extra:  # also None, which would be sent as null
+            given[f"options.{place}"] = extra[NAME]
+    return given
+
+
+def single_key(given: Mapping[str, Any]) -> str | None:
+    """Return the one key of ``given_keys``; reject a key that is not valid, or two that differ."""
+    chosen = ""
+    for where, key in given.items():
+        if not _is_valid(key):
+            raise InvalidArgumentError(
+                f"{where} must be text of 1 to {MAX_LENGTH} printable characters, not {key!r}.",
+                argument=NAME,
+            )
+        if chosen and key != chosen:
+            both = ", ".join(f"{each!r} in {where}" for where, each in given.items())
+            raise InvalidArgumentError(
+                f"the call has idempotency keys that differ: {both}.",
+                argument=NAME,
+                hint="Give the key once.",
+            )
+        chosen = key
+    return chosen or None
+
+
+def _is_valid(key: object) -> bool:
+    return (
+        isinstance(key, str)
+        and 0 < len(key) <= MAX_LENGTH
+        and not any(each < " " or "\ud800" <= each <= "\udfff" for each in key)
+    )
+
+
+def without_extra_key(options: RequestOptions) -> RequestOptions:
+    """Return the options without an idempotency key in ``extra_query`` and ``extra_body``."""
+    query, body = options.extra_query, options.extra_body
+    if NAME not in (query or ()) and NAME not in (body or ()):
+        return options
+    return attrs.evolve(options, extra_query=_without_key(query), extra_body=_without_key(body))
+
+
+def _without_key(extra: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    return extra and {name: value for name, value in extra.items() if name != NAME}

@@ -1,0 +1,1 @@
+"""The service's protocol: envelopes, decoding, and codes that become errors."""

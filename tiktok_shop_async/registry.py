@@ -1,0 +1,80 @@
+"""The catalogue's operations by id or by address."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from importlib import import_module
+
+from .errors import InvalidArgumentError
+from .pipeline.operation import Operation
+from .resources._groups import GROUPS
+
+_GROUP_OF_SEGMENT = {"open": "files"}
+"""First segments of paths that are not their group's name."""
+
+
+_VERSION = re.compile(r"/(\d{6})(?=/|$)")
+
+
+def version_in(path: str) -> str:
+    """Return the version in a path; empty if it has none."""
+    found = _VERSION.search(path)
+    return found[1] if found else ""
+
+
+def operation(operation_id: str) -> Operation:
+    """Return the operation of an id such as ``return_refund.cancel_order``."""
+    group, _, name = operation_id.partition(".")
+    found = getattr(_module(group), name.upper(), None) if group in GROUPS else None
+    if isinstance(found, Operation):
+        return found
+    names = [each.id for each in operations(group)] if group in GROUPS else GROUPS
+    hint = did_you_mean(operation_id if group in GROUPS else group, names)
+    raise InvalidArgumentError(
+        f"there is no operation {operation_id!r}.",
+        hint=hint.strip() or 'Ids look like "order.get_order_detail".',
+    )
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a question about the known names that are closest, with a space before it."""
+    close = get_close_matches(name, known, n=3)
+    return f" Did you mean {' or '.join(close)}?" if close else ""
+
+
+def operations(group: str) -> Iterator[Operation]:
+    """Yield the operations of a group."""
+    for value in vars(_module(group)).values():
+        if isinstance(value, Operation):
+            yield value
+
+
+def operation_at(method: str, path: str) -> Operation | None:
+    """Return the operation that a request goes to, if the catalogue has it."""
+    segments = path.split("/")
+    group = _GROUP_OF_SEGMENT.get(segments[1], segments[1]) if len(segments) > 1 else ""
+    if group not in GROUPS:
+        return None
+    fitting = [
+        candidate
+        for candidate in operations(group)
+        if candidate.method == method and _fits(candidate, segments)
+    ]
+    # A fixed path goes before one with an id in the same place.
+    return min(fitting, key=lambda each: each.path.count("{"), default=None)
+
+
+def _fits(candidate: Operation, segments: list[str]) -> bool:
+    template = candidate.path.split("/")
+    return len(template) == len(segments) and all(
+        segment in candidate.versions
+        if expected == "{version}"
+        else expected.startswith("{") or expected == segment
+        for expected, segment in zip(template, segments, strict=True)
+    )
+
+
+def _module(group: str) -> object:
+    return import_module(f".{group}", __package__)

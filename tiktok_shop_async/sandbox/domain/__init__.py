@@ -1,0 +1,1 @@
+"""The domain of a sandbox: shops with their orders, products and authorizations."""

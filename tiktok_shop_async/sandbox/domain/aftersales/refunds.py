@@ -1,0 +1,89 @@
+"""What goes back to the buyer: sums in cents that add up, and never exceed what was paid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+from ..orders.orders import LineItem, Order
+
+
+@attrs.frozen
+class Share:
+    """What goes back for one line item."""
+
+    line: LineItem
+    sub_total: int
+    tax: int
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.sub_total + self.tax
+
+
+@attrs.frozen
+class Refund:
+    """What goes back at once."""
+
+    shares: Sequence[Share] = ()
+    shipping_fee: int = 0
+
+    @property
+    def sub_total(self) -> int:
+        """The prices in it."""
+        return sum(share.sub_total for share in self.shares)
+
+    @property
+    def tax(self) -> int:
+        """The tax in it."""
+        return sum(share.tax for share in self.shares)
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.sub_total + self.tax + self.shipping_fee
+
+
+def refund_of(order: Order, lines: Sequence[LineItem]) -> Refund:
+    """Return what some line items are worth now.
+
+    Our choice: the shipping fee goes back with the last line item that the buyer keeps.
+    """
+    if order.paid_time is None:
+        return Refund()
+    kept = [line for line in order.lines if not (line.cancelled or line.refunded)]
+    return Refund(
+        [share for share in _shares(order) if share.line in lines],
+        order.shipping_fee if all(line in lines for line in kept) else 0,
+    )
+
+
+def part_of(refund: Refund, amount: int) -> Refund:
+    """Return a refund of just ``amount``, spread over the line items by what they are worth."""
+    worth = [share.total for share in refund.shares]
+    for_lines = min(amount, sum(worth))
+    spread = _spread(for_lines, worth)
+    shares = []
+    for share, part in zip(refund.shares, spread, strict=True):
+        tax = part * share.tax // share.total if share.total else 0
+        shares.append(Share(share.line, part - tax, tax))
+    return Refund(shares, amount - for_lines)
+
+
+def _shares(order: Order) -> list[Share]:
+    prices = [line.sku.price for line in order.lines]
+    taxes = _spread(order.tax, prices)
+    return [Share(*each) for each in zip(order.lines, prices, taxes, strict=True)]
+
+
+def _spread(amount: int, weights: Sequence[int]) -> list[int]:
+    """Split an amount by weight, to the cent: the parts add up to it."""
+    whole = sum(weights)
+    parts, so_far, given = [], 0, 0
+    for weight in weights:
+        so_far += weight
+        parts.append((amount * so_far // whole if whole else 0) - given)
+        given += parts[-1]
+    return parts

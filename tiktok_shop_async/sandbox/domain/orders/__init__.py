@@ -1,0 +1,1 @@
+"""Orders, packages and products."""

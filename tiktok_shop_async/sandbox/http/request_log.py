@@ -1,0 +1,189 @@
+"""The last requests: what was asked and answered, and why a signature fitted or did not."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import attrs
+
+from ..._internal.redaction import MASK
+from ...spec.signature_verifier import NOT_SIGNED
+from ..faults.rules import FaultRule
+from ..json_input import encodable
+
+MASKED_PARAMETERS = frozenset({"shop_cipher", "category_asset_cipher", "access_token"})
+MASKED_HEADERS = frozenset({"x-tts-access-token", "authorization", "cookie", "proxy-authorization"})
+SHOWN_OF_BODY = 2000
+"""Bytes of a signed body that the log shows in the string to sign."""
+MAX_BODY = 64 * 1024
+"""Bytes of a request's and of a response's body that the log keeps."""
+
+
+@attrs.frozen
+class LoggedBody:
+    """The beginning of a body, and the size of all of it."""
+
+    start: bytes = attrs.field(default=b"", repr=False)
+    size: int = 0
+
+    @classmethod
+    def of(cls, body: bytes) -> LoggedBody:
+        """Return what the log keeps of a body."""
+        return cls(body[:MAX_BODY], len(body))
+
+    @property
+    def cut(self) -> bool:
+        """Whether the log keeps only a part of it."""
+        return self.size > len(self.start)
+
+
+@attrs.frozen(kw_only=True)
+class SignatureCheck:
+    """What was signed, and both signatures; the secret and the ciphers are masked."""
+
+    string_to_sign: str
+    expected: str | None
+    """None where the app is unknown, so that there is no secret to sign with."""
+    received: str | None
+
+    @property
+    def fits(self) -> bool:
+        """Whether the signature is right."""
+        return self.expected is not None and self.expected == self.received
+
+
+@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)  # converting each change is slow
+class LoggedRequest:
+    """One request, filled in as it goes its way."""
+
+    number: int
+    time: float
+    method: str = attrs.field(converter=encodable)
+    path: str = attrs.field(converter=encodable)
+    operation: str | None = None
+    status: int | None = None
+    """None where no answer was sent."""
+    code: int | None = None
+    """None where the answer had no envelope, or there was none."""
+    message: str = attrs.field(default="", converter=encodable)
+    remarks: list[str] = attrs.field(factory=list)
+    """What was accepted although it is not right."""
+    milliseconds: float = 0.0
+    fault: str | None = None
+    processed: bool = False
+    header_pairs: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    query_pairs: list[tuple[str, str]] = attrs.field(factory=list, repr=False)
+    body: LoggedBody = attrs.field(factory=LoggedBody, repr=False)
+    """The signed body; empty for an upload, whose files are not kept."""
+    response_body: LoggedBody = attrs.field(factory=LoggedBody, repr=False)
+    expected_signature: str | None = None
+
+    def note_request(
+        self, query_pairs: list[tuple[str, str]], signed_body: bytes, expected: str | None
+    ) -> None:
+        """Keep what the signature was made of, and what it should have been."""
+        self.query_pairs = [(encodable(name), encodable(value)) for name, value in query_pairs]
+        self.body = LoggedBody.of(signed_body)
+        self.expected_signature = expected
+
+    def note_answer(self, code: int, message: str) -> None:
+        """Keep what the envelope says."""
+        self.code = code
+        self.message = encodable(message)
+
+    def note_delivery(self, status: int, body: bytes, rule: FaultRule | None) -> None:
+        """Keep what goes out, as far as a fault lets it."""
+        self.fault = None if rule is None else rule.kind
+        self.status = status
+        self.response_body = LoggedBody.of(body)
+        if rule is not None and not rule.answered:
+            self.status = self.code = None
+            self.message = ""
+            self.response_body = LoggedBody()
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """The request's headers, with secrets masked."""
+        return [
+            (name, MASK if name in MASKED_HEADERS else value)
+            for name, value in self.header_pairs.items()
+        ]
+
+    @property
+    def query(self) -> list[tuple[str, str]]:
+        """The decoded query, with secrets masked."""
+        return [
+            (name, MASK if name in MASKED_PARAMETERS else value) for name, value in self.query_pairs
+        ]
+
+    @property
+    def signature_mismatch(self) -> bool:
+        """Whether the signature was checked and is wrong."""
+        received = dict(self.query_pairs).get("sign")
+        return bool(self.query_pairs) and (received is None or received != self.expected_signature)
+
+    @property
+    def signature(self) -> SignatureCheck | None:
+        """The check explained; None where the request was refused unread."""
+        if not self.query_pairs:
+            return None
+        text = "".join(name + value for name, value in sorted(self.query) if name not in NOT_SIGNED)
+        body = self.body.start[:SHOWN_OF_BODY].decode("utf-8", "replace")
+        if self.body.size > SHOWN_OF_BODY:
+            body += f"… ({self.body.size} bytes)"
+        return SignatureCheck(
+            string_to_sign=f"{MASK}{self.path}{text}{body}{MASK}",
+            expected=self.expected_signature,
+            received=dict(self.query_pairs).get("sign"),
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what the control endpoint shows."""
+        check = self.signature
+        return {
+            "number": self.number,
+            "time": self.time,
+            "method": self.method,
+            "path": self.path,
+            "query": [list(pair) for pair in self.query],
+            "operation": self.operation,
+            "status": self.status,
+            "code": self.code,
+            "message": self.message,
+            "remarks": self.remarks,
+            "milliseconds": round(self.milliseconds, 3),
+            "fault": self.fault,
+            "processed": self.processed,
+            "signature": check and {**attrs.asdict(check), "fits": check.fits},
+        }
+
+
+class RequestLog:
+    """The last requests, oldest first."""
+
+    def __init__(self, size: int = 200) -> None:
+        self._entries: deque[LoggedRequest] = deque(maxlen=size)
+        self._last_number = 0
+
+    def __iter__(self) -> Iterator[LoggedRequest]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def open(self, method: str, path: str, now: float) -> LoggedRequest:
+        """Begin the entry of a request."""
+        self._last_number += 1
+        entry = LoggedRequest(number=self._last_number, time=now, method=method, path=path)
+        self._entries.append(entry)
+        return entry
+
+    def after(self, number: int) -> Iterable[LoggedRequest]:
+        """Return the requests that came after one of this number."""
+        return [entry for entry in self._entries if entry.number > number]
+
+    def clear(self) -> None:
+        """Forget all requests; numbers go on, so that who follows the log misses none."""
+        self._entries.clear()

@@ -1,0 +1,127 @@
+"""What was sent, held against the catalogue: a client's typing mistake shows as a refusal.
+
+The platform ignores some of these mistakes; a sandbox that does so too would hide them. Of limits,
+only those of numbers in the query are checked: page sizes, on which the documents are reliable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from functools import cache
+from typing import Any
+
+from ...pipeline.operation import Operation
+from ...spec.shapes import Fields, Node, in_version, operation_shape
+from ..arguments import digits
+from ..error_responses import invalid
+from .multipart import UploadedFile
+
+_KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
+    "string": ((str,), "a string"),
+    "integer": ((int,), "an integer"),
+    "number": ((int, float), "a number"),
+    "boolean": ((bool,), "a boolean"),
+    "array": ((list,), "a list"),
+    "object": ((dict,), "an object"),
+    "file": ((dict,), "an object"),
+}
+"""Type of a node in a JSON body -> what its value may be, and that in words."""
+
+
+def check_query(
+    operation: Operation, version: str, query: Mapping[str, str], common: Collection[str]
+) -> None:
+    """Refuse what is missing, unknown, mistyped or out of range; all operations have ``common``."""
+    fields = query_fields(operation.id, version)
+    for name in query:
+        if name not in fields and name not in common:
+            raise invalid(
+                f"The query parameter {name} is unknown: {operation.id} does not take it."
+            )
+    for name, node in fields.items():
+        text = query.get(name)
+        if text:
+            _check_text(name, node, text)
+        elif node.get("required"):
+            raise invalid(f"The query parameter {name} is required.")
+
+
+def query_fields(operation_id: str, version: str) -> Fields:
+    """Return the parameters that a version of an operation has in its query."""
+    return _fields(operation_id, "query", version)
+
+
+def check_body(
+    operation: Operation,
+    version: str,
+    body: Mapping[str, Any],
+    files: Mapping[str, UploadedFile],
+) -> None:
+    """Refuse what is missing, unknown or of another type in a body than the catalogue says."""
+    fields = _fields(operation.id, "body", version)
+    if operation.body == "multipart":
+        _check_form(fields, body, files)
+    else:
+        _check_object(fields, body, version, "")
+
+
+@cache
+def _fields(operation_id: str, place: str, version: str) -> Fields:
+    return in_version(operation_shape(operation_id)[place], version)
+
+
+def _check_text(name: str, node: Node, text: str) -> None:
+    if node["type"] == "boolean" and text not in ("true", "false"):
+        raise invalid(f"The parameter {name} must be true or false.")
+    if node["type"] != "integer":
+        return
+    number = digits(text.removeprefix("-"))
+    if number is None:
+        raise invalid(f"The parameter {name} must be an integer of at most 19 digits.")
+    low, high = node.get("minimum"), node.get("maximum")
+    number = -number if text.startswith("-") else number
+    if (low is not None and number < low) or (high is not None and number > high):
+        raise invalid(f"The parameter {name} must be from {low} to {high}, not {number}.")
+
+
+def _check_form(
+    fields: Fields, texts: Mapping[str, Any], files: Mapping[str, UploadedFile]
+) -> None:
+    for name in (*texts, *files):
+        if name not in fields:
+            raise invalid(f"The parameter {name} is unknown.")
+    for name, node in fields.items():
+        if node["type"] == "file" and name in texts:
+            raise invalid(f"The parameter {name} must be a file.")
+        if node.get("required") and name not in files and not texts.get(name):
+            raise invalid(f"The body parameter {name} is required.")
+
+
+def _check_object(fields: Fields, given: Mapping[str, Any], version: str, path: str) -> None:
+    for name, value in given.items():
+        if name not in fields:
+            raise invalid(f"The parameter {path}{name} is unknown.")
+        _check_value(fields[name], value, version, f"{path}{name}")
+    for name, node in fields.items():
+        if node.get("required") and given.get(name) in (None, ""):
+            raise invalid(f"The body parameter {path}{name} is required.")
+
+
+def _check_value(node: Node, value: Any, version: str, path: str) -> None:
+    if value is None:
+        return
+    kinds, words = _KINDS[node["type"]]
+    # Python takes a truth value for an integer; JSON does not.
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        raise invalid(f"The parameter {path} must be {words}.")
+    if isinstance(value, list):
+        if len(value) < node.get("min_items", 0):
+            raise invalid(f"The parameter {path} must not be empty.")
+        for at, item in enumerate(value):
+            if item is None:
+                raise invalid(
+                    f"The parameter {path}[{at}] must be {_KINDS[node['items']['type']][1]}."
+                )
+            _check_value(node["items"], item, version, f"{path}[{at}]")
+    elif isinstance(value, dict) and node.get("fields"):
+        _check_object(in_version(node["fields"], version), value, version, f"{path}.")

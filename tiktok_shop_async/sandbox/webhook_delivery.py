@@ -1,0 +1,350 @@
+"""Signed webhooks, sent to whoever subscribed, and again until they are acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import itertools
+import json
+import ssl
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import cache
+from typing import Any, Literal
+
+import attrs
+import httpx
+
+from .._internal.redaction import excerpt
+from ..spec.examples import Examples
+from ..spec.shapes import webhook_shape, webhook_types
+from .domain.events import Event
+from .domain.market import App, Market
+from .json_input import shortened
+
+RETRY_AFTER = (2 * 60, 30 * 60, 3 * 3600, 12 * 3600)
+"""Seconds between the attempts of a delivery; after the last there is none."""
+SECONDS_TO_ANSWER = 3.0
+SHOWN_OF_RESPONSE = 500
+"""Characters of a receiver's response that an attempt keeps."""
+
+_OWNERS: Mapping[str, frozenset[int]] = {
+    "seller_open_id": frozenset({19, 21, 22, 23, 24, 35, 52, 58}),
+    "creator_open_id": frozenset({17, 20, 55, 59}),
+}
+"""Field of the envelope -> the webhooks that have it in place of ``shop_id``."""
+_FIRST_NOTIFICATION_ID = 7_380_066_284_010_030_890
+
+State = Literal["sending", "waiting", "delivered", "given up", "cancelled", "dropped"]
+
+
+@attrs.frozen
+class Attempt:
+    """One attempt: when it began, and the receiver's response or the error in place of it."""
+
+    at: float
+    http_status: int | None = None
+    error: str | None = None
+    response: str = attrs.field(default="", repr=False)
+    """The beginning of the response's body, with secrets masked."""
+
+
+@attrs.define(eq=False)
+class Delivery:
+    """One webhook on its way to one address."""
+
+    notification_id: str
+    event: Event
+    app_key: str
+    url: str
+    body: bytes = attrs.field(repr=False)
+    signature: str = attrs.field(repr=False)
+    state: State = "sending"
+    due: float | None = None
+    """When the next attempt is to be made, while the state is ``waiting``."""
+    attempts: list[Attempt] = attrs.field(factory=list)
+
+
+def sign(app_key: str, app_secret: str, body: bytes) -> str:
+    """Return the signature of a delivery, which its header ``Authorization`` carries bare."""
+    return hmac.new(app_secret.encode(), app_key.encode() + body, hashlib.sha256).hexdigest()
+
+
+class Webhooks:
+    """Hears of every change of a market's shops and tells the subscribers.
+
+    Deliveries are tasks of the running event loop, at most ``most_at_once`` of them under way; what
+    is announced where no loop runs waits for `drain`. Only the answer 200 acknowledges one (our
+    choice; the platform's page names no other).
+    """
+
+    def __init__(
+        self,
+        market: Market,
+        *,
+        default_url: str | None = None,
+        time_scale: float = 1.0,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        transport: httpx.AsyncBaseTransport | None = None,
+        most_at_once: int = 16,
+        most_open: int = 10_000,
+    ) -> None:
+        self.default_url = default_url
+        """Gets every event, also those that nobody can subscribe to."""
+        self.deliveries: deque[Delivery] = deque(maxlen=1000)
+        """The latest ones, oldest first."""
+        self._market = market
+        self._time_scale = time_scale
+        self._clock = clock
+        self._sleep = sleep
+        self.transport = transport
+        """What they are sent through, such as `httpx.ASGITransport` of your own application."""
+        self._places = asyncio.Semaphore(most_at_once)
+        self._most_open = most_open
+        self._not_started: deque[Delivery] = deque()
+        self._open: dict[asyncio.Task[None], Delivery] = {}
+        self._watchers: list[asyncio.Future[None]] = []
+        self._http: httpx.AsyncClient | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        # Microseconds, so that no id comes back when a sandbox is started again.
+        self._numbers = itertools.count(_FIRST_NOTIFICATION_ID + int(clock() * 1_000_000))
+        self.listen()
+
+    def listen(self) -> None:
+        """Hear of the changes of all shops that the market has now."""
+        self._market.on_change = self.announce
+        for shop in self._market.shops.values():
+            shop.on_change = self.announce
+
+    def fire(
+        self,
+        event_type: int | str,
+        data: Mapping[str, Any] | None = None,
+        *,
+        shop_id: str | None = None,
+    ) -> list[Delivery]:
+        """Send an event by hand, with made-up data unless some is given.
+
+        Args:
+            event_type: Its number or name: 1, ``ORDER_STATUS_CHANGE``, ``order_status_change``.
+            data: What its body says.
+            shop_id: The shop, or the open id, that it names; the first shop's unless given.
+        """
+        number = _number(event_type)
+        if shop_id is None:
+            shop_id = next((shop.id for shop in self._market.shops.values()), "")
+        if data is None:
+            data = Examples().of_fields(webhook_shape(number)["data"])
+        return self.announce(Event(number, shop_id, data))
+
+    def announce(self, event: Event) -> list[Delivery]:
+        """Send an event to all who want to hear of it."""
+        if not (self.default_url or self._market.subscriptions):
+            return []
+        targets = set(self._targets(event))
+        deliveries = [self._delivery(event, app, url) for app, url in sorted(targets, key=_by_url)]
+        self.deliveries.extend(deliveries)
+        for delivery in deliveries:
+            if len(self._open) + len(self._not_started) < self._most_open:
+                self._not_started.append(delivery)
+            else:
+                delivery.state = "dropped"
+        if self._not_started:
+            self._start()
+        return deliveries
+
+    def resend(self, notification_id: str) -> Delivery:
+        """Attempt a delivery again now, and then as often as a new one.
+
+        Raises:
+            LookupError: The delivery is not among the latest, or an attempt is under way.
+        """
+        delivery = self._find(notification_id)
+        if delivery.state == "sending":
+            raise LookupError(f"the delivery {notification_id} is being sent")
+        for task, its_delivery in tuple(self._open.items()):
+            if its_delivery is delivery and delivery.state == "waiting":
+                del self._open[task]
+                task.get_loop().call_soon_threadsafe(task.cancel)
+        delivery.state, delivery.due = "sending", None
+        self._not_started.append(delivery)
+        self._start()
+        return delivery
+
+    async def drain(self, *, retries: bool = False) -> None:
+        """Wait until no delivery is under way or due; with ``retries``, until none is left."""
+        if self._runs_elsewhere():
+            assert self._loop is not None
+            draining = asyncio.run_coroutine_threadsafe(self.drain(retries=retries), self._loop)
+            await asyncio.wrap_future(draining)
+            return
+        self._market.settle(self._clock())
+        self._start()
+        while any(retries or self._is_under_way(each) for each in self._open.values()):
+            change = asyncio.get_running_loop().create_future()
+            self._watchers.append(change)
+            await change
+
+    async def aclose(self) -> None:
+        """Give up what is still to be delivered."""
+        self._not_started.clear()
+        tasks = list(self._open)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._http is not None:
+            await self._http.aclose()
+            self._http = None
+
+    def run_in(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Deliver in this loop from now on, whatever thread an event comes from."""
+        self._loop = loop
+
+    def _find(self, notification_id: str) -> Delivery:
+        for delivery in self.deliveries:
+            if delivery.notification_id == notification_id:
+                return delivery
+        raise LookupError(f"no delivery {notification_id} is among the latest")
+
+    def _is_under_way(self, delivery: Delivery) -> bool:
+        return delivery.state == "sending" or (
+            delivery.due is not None and delivery.due <= self._clock()
+        )
+
+    def _targets(self, event: Event) -> Iterator[tuple[App, str]]:
+        event_type = webhook_shape(event.type)["event_type"]
+        wanted: list[tuple[str, str]] = []
+        if event_type:
+            wanted += self._market.subscriptions.to(event.shop_id, event_type)
+        if self.default_url:
+            wanted += [(app_key, self.default_url) for app_key in self._market.apps]
+        for app_key, url in wanted:
+            if event.app_key in (None, app_key):
+                yield self._market.apps[app_key], url
+
+    def _delivery(self, event: Event, app: App, url: str) -> Delivery:
+        notification_id = str(next(self._numbers))
+        envelope = {
+            "type": event.type,
+            "tts_notification_id": notification_id,
+            _owner(event.type): event.shop_id,
+            "timestamp": int(self._clock()),
+            "data": event.data,
+        }
+        body = json.dumps(envelope, separators=(",", ":"), ensure_ascii=False).encode()
+        return Delivery(notification_id, event, app.key, url, body, sign(app.key, app.secret, body))
+
+    def _runs_elsewhere(self) -> bool:
+        return self._loop is not None and self._loop is not _running_loop()
+
+    def _start(self) -> None:
+        if self._runs_elsewhere():
+            assert self._loop is not None
+            if not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(self._start)
+            return
+        loop = _running_loop()
+        if loop is None:
+            return
+        while self._not_started:
+            delivery = self._not_started.popleft()
+            task = loop.create_task(self._deliver(delivery))
+            self._open[task] = delivery
+            task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        delivery = self._open.pop(task, None)
+        if delivery is not None and task.cancelled():  # perhaps before it began
+            delivery.state = "cancelled"
+        self._changed()
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        for pause in (*RETRY_AFTER, None):
+            async with self._places:
+                attempt = await self._attempt(delivery)
+            delivery.attempts.append(attempt)
+            if attempt.http_status == httpx.codes.OK:
+                delivery.state = "delivered"
+                break
+            if pause is None:
+                delivery.state = "given up"
+                break
+            seconds = pause * self._time_scale
+            delivery.state, delivery.due = "waiting", self._clock() + seconds
+            self._changed()
+            await self._sleep(seconds)
+            delivery.state, delivery.due = "sending", None
+        await self._close_if_last()
+
+    async def _attempt(self, delivery: Delivery) -> Attempt:
+        began = self._clock()
+        headers = {"Authorization": delivery.signature, "Content-Type": "application/json"}
+        try:
+            async with asyncio.timeout(SECONDS_TO_ANSWER):
+                response = await self._client().post(
+                    delivery.url, content=delivery.body, headers=headers
+                )
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as error:
+            return Attempt(began, error=f"{type(error).__name__}: {error}".rstrip(": "))
+        secrets = [app.secret for app in self._market.apps.values()]
+        return Attempt(
+            began,
+            http_status=response.status_code,
+            response=excerpt(response.content, secrets, limit=SHOWN_OF_RESPONSE),
+        )
+
+    def _client(self) -> httpx.AsyncClient:
+        if self._http is None:
+            # A proxy of the environment could not reach a receiver on this machine.
+            self._http = httpx.AsyncClient(
+                transport=self.transport, verify=_tls(), timeout=SECONDS_TO_ANSWER, trust_env=False
+            )
+        return self._http
+
+    async def _close_if_last(self) -> None:
+        """Leave no connection open once nothing is to be sent, so that nobody must close us."""
+        if len(self._open) == 1 and self._http is not None:
+            http, self._http = self._http, None
+            await http.aclose()
+
+    def _changed(self) -> None:
+        for watcher in self._watchers:
+            if not watcher.done():
+                watcher.set_result(None)
+        self._watchers.clear()
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _number(event_type: int | str) -> int:
+    for number in webhook_types():
+        shape = webhook_shape(number)
+        if event_type in (number, shape["name"], shape["event_type"]):
+            return number
+    raise ValueError(
+        "type must be the number or name of an event, such as 1 or ORDER_STATUS_CHANGE, "
+        f"not {shortened(event_type)}"
+    )
+
+
+def _owner(event_type: int) -> str:
+    found = (field for field, types in _OWNERS.items() if event_type in types)
+    return next(found, "shop_id")
+
+
+def _by_url(target: tuple[App, str]) -> tuple[str, str]:
+    app, url = target
+    return url, app.key
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    return httpx.create_ssl_context()

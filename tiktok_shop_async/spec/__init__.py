@@ -1,0 +1,1 @@
+"""The API's specification: shapes, examples, and an independent signature verifier."""

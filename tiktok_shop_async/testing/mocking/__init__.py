@@ -1,0 +1,1 @@
+"""A mocked TikTok Shop on respx."""

@@ -1,0 +1,71 @@
+"""The differences between two calls, for the failure messages of a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from ..._internal.personal_data import SECRET_FIELDS
+
+_MAX_DIFFERENCES = 20
+_MAX_LENGTH = 300
+_MASK = "***"
+_MISSING: Any = object()
+
+
+def differences(sent: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
+    """Return a line for each argument that differs; empty if there is none.
+
+    Secrets are masked.
+    """
+    found = list(islice(_differences(sent, expected, "", ""), _MAX_DIFFERENCES + 1))
+    if len(found) > _MAX_DIFFERENCES:
+        found[-1] = "..."
+    return "".join(f"\n  {line}" for line in found)
+
+
+def without_secrets(value: Any, name: str = "") -> Any:
+    """Return JSON data with a mask for each secret; ``name`` is the field that it is in."""
+    if name in SECRET_FIELDS:
+        return _MASK
+    if isinstance(value, Mapping):
+        return {key: without_secrets(item, key) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_secrets(item) for item in value]
+    return value
+
+
+def shown(value: Any, name: str = "") -> str:
+    """Return the repr of JSON data or bytes without secrets, shortened."""
+    if isinstance(value, bytes) and len(value) > _MAX_LENGTH:
+        return f"{len(value)} bytes that begin with {value[:20]!r}"
+    text = repr(without_secrets(value, name))
+    return text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}..."
+
+
+def _differences(sent: Any, expected: Any, path: str, name: str) -> Iterator[str]:
+    if isinstance(sent, Mapping) and isinstance(expected, Mapping):
+        for key in {**sent, **expected}:
+            inner = f"{path}.{key}" if path else key
+            yield from _differences(
+                sent.get(key, _MISSING), expected.get(key, _MISSING), inner, key
+            )
+    elif isinstance(sent, list) and isinstance(expected, list) and len(sent) == len(expected):
+        for at, (item, other) in enumerate(zip(sent, expected, strict=True)):
+            yield from _differences(item, other, f"{path}[{at}]", name)
+    elif not _are_equal(sent, expected):
+        yield _difference(sent, expected, path, name)
+
+
+def _are_equal(sent: Any, expected: Any) -> bool:
+    # True is 1 for Python, and not for JSON.
+    return isinstance(sent, bool) == isinstance(expected, bool) and bool(sent == expected)
+
+
+def _difference(sent: Any, expected: Any, path: str, name: str) -> str:
+    if expected is _MISSING:
+        return f"{path}: sent {shown(sent, name)}, not expected"
+    if sent is _MISSING:
+        return f"{path}: not sent, expected {shown(expected, name)}"
+    return f"{path}: sent {shown(sent, name)}, expected {shown(expected, name)}"

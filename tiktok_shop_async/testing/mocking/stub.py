@@ -1,0 +1,69 @@
+"""Stub responses of a mocked operation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import attrs
+import httpx
+
+from ...pipeline.arguments.values import plain
+
+REQUEST_ID = "202611240001020304050607"
+EXHAUSTED = object()
+"""In place of an answer, when all of a list were given."""
+
+
+@attrs.define
+class Stub:
+    """A response to all calls, or an iterable of responses to one call each."""
+
+    answer: Any
+    answers: Iterable[Any] | None = None
+    _left: Iterator[Any] | None = attrs.field(init=False, default=None)
+
+    def __attrs_post_init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin with the first response again; a generator goes on where it was."""
+        self._left = None if self.answers is None else iter(self.answers)
+
+    def next(self) -> Any:
+        """Return the response to the next call."""
+        return self.answer if self._left is None else next(self._left, EXHAUSTED)
+
+
+def is_integer(value: object) -> bool:
+    """Return whether a value is an integer, and not a bool."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def check_status(http_status: object) -> None:
+    """Reject what is not the status of an HTTP response."""
+    if not (is_integer(http_status) and http_status in range(100, 600)):
+        raise TypeError(f"http_status must be an integer from 100 to 599, not {http_status!r}.")
+
+
+def envelope(
+    code: int,
+    message: str,
+    data: Any,
+    request_id: str,
+    http_status: int,
+    headers: Mapping[str, str] | None,
+) -> httpx.Response:
+    """Return a response of the service; data may hold models."""
+    document = {
+        "code": code,
+        "message": message,
+        "request_id": request_id,
+        "data": plain(data, "data"),
+    }
+    return httpx.Response(
+        http_status,
+        headers={"content-type": "application/json", **(headers or {})},
+        content=json.dumps(document).encode(),
+    )

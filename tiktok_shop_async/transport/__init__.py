@@ -1,0 +1,1 @@
+"""Transport: connections, proxies, and whether a request was sent."""

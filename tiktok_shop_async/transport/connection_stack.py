@@ -1,0 +1,279 @@
+"""Our own connections: a stack of single ones, in place of a pool.
+
+httpcore's pool looks at all its connections for every request and every response, so it slows down
+with each one it has. A stack knows only the connection that was used last. One that died while it
+was idle is replaced before anything of a request is written.
+
+Connections through SOCKS proxies are httpx's own, and used for one request each.
+"""
+
+from __future__ import annotations
+
+import ssl
+import sys
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator
+from functools import cache
+from typing import TYPE_CHECKING, Protocol
+from urllib.request import getproxies
+
+import httpx
+
+from .._internal.threads import shared_in_thread
+from .delivery import delivery_of, traced
+from .environment import (
+    ProxyConnectError,
+    checked_proxy,
+    environment_proxies,
+    is_about_certificates,
+    new_ssl_context,
+)
+
+if TYPE_CHECKING:
+    from .connection import DirectConnection
+    from .proxies import ProxyRules
+
+KEEPALIVE_EXPIRY = 15.0
+"""Seconds that an idle connection is kept: less than most servers keep theirs."""
+
+
+class ConnectionStackTransport(httpx.AsyncBaseTransport):
+    """Sends each request on the idle connection that was used last, or on a new one.
+
+    It has no bound of its own: the client bounds its calls in flight.
+    """
+
+    def __init__(
+        self,
+        *,
+        proxy: str | httpx.Proxy | None = None,
+        verify: ssl.SSLContext | bool = True,
+        trust_env: bool = True,
+        keepalive_expiry: float = KEEPALIVE_EXPIRY,
+    ) -> None:
+        self._proxy = checked_proxy(proxy)
+        self._proxy_rules = _environment_rules() if trust_env and proxy is None else None
+        self._verify = verify
+        self._trust_env = trust_env
+        self._keepalive_expiry = keepalive_expiry
+        self._idle: defaultdict[tuple[str, str, int | None], _Idle] = defaultdict(_Idle)
+        self._direct: type[DirectConnection] | None = None
+        self._context: ssl.SSLContext | None = None
+        self._closed = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send ``request``; its connection is free again when the response is read or closed."""
+        url = request.url
+        idle = self._idle[url.scheme, url.host, url.port]
+        is_replaced = is_httpcore_replaced()
+        # False until the first byte is written; what replaces httpcore does not say when that is.
+        delivery_of(request).maybe_sent = is_replaced
+        while not is_replaced and (connection := await self._idle_connection(idle)):
+            try:
+                return await self._send(request, connection, idle)
+            except httpx.ConnectError:
+                # It died since it was looked at, before anything was written.
+                if not isinstance(request.stream, httpx.ByteStream):
+                    raise
+        return await self._send(request, await self._new_connection(url, is_replaced), idle)
+
+    async def _send(
+        self, request: httpx.Request, connection: Connection, idle: _Idle
+    ) -> httpx.Response:
+        try:
+            response = await connection.handle_async_request(request)
+        except BaseException:
+            await connection.aclose()
+            raise
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        response.stream = _Body(response.stream, connection, idle, self)
+        return response
+
+    async def _idle_connection(self, idle: _Idle) -> Connection | None:
+        while idle:
+            connection, _ = idle.pop()
+            if connection.is_usable():
+                return connection
+            await connection.aclose()
+        return None
+
+    async def _new_connection(self, url: httpx.URL, is_replaced: bool) -> Connection:
+        if url.scheme not in ("http", "https"):
+            raise httpx.UnsupportedProtocol(f"No connection is made to {url.scheme}:// URLs.")
+        proxy = self._proxy_for(url)
+        if is_replaced or (proxy is not None and proxy.url.scheme not in ("http", "https")):
+            context = None if url.scheme == "http" else await self._ssl_context()
+            return _SingleUseConnection(proxy, context)
+        # Importing what connects must not hold up the event loop.
+        if self._direct is None:
+            self._direct = await shared_in_thread(_direct_connection)
+        return self._direct(url, self._ssl_context, self._keepalive_expiry, proxy)
+
+    async def _ssl_context(self) -> ssl.SSLContext:
+        if self._context is None:  # reading the certificates must not hold up the event loop
+            self._context = await shared_in_thread(
+                shared_ssl_context, self._verify, self._trust_env
+            )
+        return self._context
+
+    def _proxy_for(self, url: httpx.URL) -> httpx.Proxy | None:
+        if self._proxy is not None or self._proxy_rules is None:
+            return self._proxy
+        return self._proxy_rules.proxy_for(url)
+
+    async def give_back(self, connection: Connection, idle: _Idle) -> None:
+        """Take a connection back, and close the oldest idle one if its time is over."""
+        if self._closed or connection.is_closed():
+            await connection.aclose()
+            return
+        now = time.monotonic()
+        idle.append((connection, now))
+        oldest, idle_since = idle[0]
+        if now - idle_since > self._keepalive_expiry:
+            idle.popleft()
+            await oldest.aclose()
+
+    async def aclose(self) -> None:
+        """Close the idle connections, and each busy one when its answer is read."""
+        self._closed = True
+        for idle in self._idle.values():
+            while idle:
+                await idle.pop()[0].aclose()
+
+
+class Connection(Protocol):
+    """One connection, or the room for it: it connects when it is first used."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send ``request``."""
+        ...
+
+    def is_usable(self) -> bool:
+        """Whether it can take one more request, as far as can be seen from here."""
+        ...
+
+    def is_closed(self) -> bool:
+        """Whether it surely cannot, since its last answer was not read to the end."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close it; closing twice does no harm."""
+        ...
+
+
+class _Idle(deque[tuple[Connection, float]]):
+    """Idle connections of one origin, with the time since when; the last one is used first."""
+
+
+def _direct_connection() -> type[DirectConnection]:
+    from .connection import DirectConnection
+
+    return DirectConnection
+
+
+def is_httpcore_replaced() -> bool:
+    """Return whether something replaced httpcore's connections, as respx does in tests.
+
+    It expects to see the requests, so they go through httpcore then.
+    """
+    httpcore = sys.modules.get("httpcore")
+    if httpcore is None:
+        return False
+    method = httpcore.AsyncHTTPConnection.handle_async_request
+    return not str(method.__module__).startswith("httpcore.")
+
+
+class _SingleUseConnection(httpx.AsyncHTTPTransport):
+    """A connection of httpx, for SOCKS proxies and for mocks of httpcore.
+
+    It is not reused: httpx does not look for bytes that follow a response.
+    """
+
+    def __init__(self, proxy: httpx.Proxy | None, context: ssl.SSLContext | None) -> None:
+        self._proxy_url = None if proxy is None else proxy.url
+        super().__init__(
+            verify=context or _unused_ssl_context(),
+            proxy=proxy,
+            trust_env=False,
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=0),
+        )
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send ``request``."""
+        if not is_httpcore_replaced():
+            request = traced(request)
+        try:
+            return await super().handle_async_request(request)
+        except httpx.ConnectError as error:
+            if self._proxy_url is None or is_about_certificates(error):
+                raise
+            raise ProxyConnectError.of(self._proxy_url, error) from error
+
+    def is_usable(self) -> bool:
+        return False
+
+    def is_closed(self) -> bool:
+        return True
+
+
+class _Body(httpx.AsyncByteStream):
+    """The body of a response, which gives its connection back when it is closed."""
+
+    def __init__(
+        self,
+        stream: httpx.AsyncByteStream,
+        connection: Connection,
+        idle: _Idle,
+        transport: ConnectionStackTransport,
+    ) -> None:
+        self._stream = stream
+        self._connection: Connection | None = connection
+        self._idle = idle
+        self._transport = transport
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._stream.__aiter__()
+
+    async def aclose(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        try:
+            await self._stream.aclose()
+        except BaseException:
+            await connection.aclose()
+            raise
+        await self._transport.give_back(connection, self._idle)
+
+
+def _environment_rules() -> ProxyRules | None:
+    proxies = environment_proxies()
+    if not proxies:
+        return None
+    from .proxies import ProxyRules
+
+    return ProxyRules(proxies, getproxies().get("no", ""))
+
+
+_ssl_contexts_lock = threading.Lock()
+
+
+def shared_ssl_context(verify: ssl.SSLContext | bool, trust_env: bool) -> ssl.SSLContext:
+    """Return the process's one SSL context for these settings."""
+    if isinstance(verify, ssl.SSLContext):
+        return verify
+    with _ssl_contexts_lock:
+        return _new_ssl_context(verify, trust_env)
+
+
+@cache
+def _new_ssl_context(verify: bool, trust_env: bool) -> ssl.SSLContext:
+    return new_ssl_context(verify, trust_env)
+
+
+@cache
+def _unused_ssl_context() -> ssl.SSLContext:
+    """Return a context without certificates: httpx wants one for plain HTTP too."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

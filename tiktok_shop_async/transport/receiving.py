@@ -1,0 +1,134 @@
+"""The body of a response, read to its end and within a limit."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Final, ParamSpec, TypeVar
+
+import attrs
+import httpx
+
+from .._internal.threads import in_thread
+from ..client_options import DEFAULT_MAX_RESPONSE_BYTES
+from ..errors import ResponseDecodeError
+from .content_encoding import ContentDamagedError, ContentTooLargeError, decode_content
+
+logger = logging.getLogger("tiktok_shop_async.transport")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+MAX_INLINE_BYTES: Final = 1_000_000
+"""Bytes that are decoded on the event loop; more than these, in a thread."""
+
+_REQUEST_ID_HEADERS = ("x-tts-logid", "x-tt-logid", "x-request-id")
+
+
+@attrs.frozen
+class RawResponse:
+    """A response, read to its end."""
+
+    status: int
+    headers: httpx.Headers = attrs.field(repr=False)
+    body: bytes = attrs.field(repr=False)
+    """Content encoding undone."""
+
+    @property
+    def request_id(self) -> str | None:
+        """The service's id of the call, as a header has it."""
+        return request_id_of(self.headers)
+
+
+def request_id_of(headers: httpx.Headers) -> str | None:
+    """Return the id of a call from the headers of its response."""
+    return next((headers[name] for name in _REQUEST_ID_HEADERS if headers.get(name)), None)
+
+
+def content_encodings(headers: httpx.Headers) -> list[str]:
+    """Return the encodings of the body, in the order in which they were applied."""
+    return headers.get_list("content-encoding", split_commas=True)
+
+
+async def receive(
+    response: httpx.Response, operation: str, limit: int = DEFAULT_MAX_RESPONSE_BYTES
+) -> RawResponse:
+    """Read ``response`` to its end, and close it in any case.
+
+    Raises:
+        ResponseDecodeError: The body is damaged, or larger than ``limit`` bytes before or after
+            decompression. The connection is closed then, without reading on.
+    """
+    try:
+        if response.is_stream_consumed:  # an event hook has read it, and httpx has decoded it
+            body = await response.aread()
+            if len(body) > limit:
+                raise ContentTooLargeError
+        else:
+            body = await _read(response, limit)
+            if body and "content-encoding" in response.headers:
+                body = await _decoded(body, content_encodings(response.headers), limit)
+    except (ContentTooLargeError, ContentDamagedError) as error:
+        raise _unreadable(error, response, operation, limit) from None
+    finally:
+        await _close(response)
+    return RawResponse(response.status_code, response.headers, body)
+
+
+async def _close(response: httpx.Response) -> None:
+    """Close ``response``; only log a failure, since the body was received."""
+    try:
+        await response.aclose()
+    except Exception:
+        logger.warning("a response could not be closed", exc_info=True)
+
+
+async def _read(response: httpx.Response, limit: int) -> bytes:
+    """Return the body as it was sent; httpx's four layers of iterators add nothing to that."""
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    body = bytearray()  # a list of parts would need many times the memory where they are small
+    async for part in response.stream:
+        body += part
+        if len(body) > limit:
+            raise ContentTooLargeError
+    return bytes(body)
+
+
+async def _decoded(body: bytes, encodings: list[str], limit: int) -> bytes:
+    if len(body) <= MAX_INLINE_BYTES:
+        try:
+            return decode_content(body, encodings, min(limit, MAX_INLINE_BYTES))
+        except ContentTooLargeError:
+            if limit <= MAX_INLINE_BYTES:
+                raise
+    return await off_the_loop(decode_content, body, encodings, limit)
+
+
+async def off_the_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run ``function`` in a thread, or on the event loop if no thread can be started.
+
+    The response was received: a lack of threads must not turn it into an error.
+    """
+    try:
+        return await in_thread(function, *args, **kwargs)
+    except RuntimeError:
+        return function(*args, **kwargs)
+
+
+def _unreadable(
+    error: Exception, response: httpx.Response, operation: str, limit: int
+) -> ResponseDecodeError:
+    if isinstance(error, ContentTooLargeError):
+        message = f"the response is larger than max_response_bytes, which is {limit:,}."
+        hint = "Ask for less, such as a smaller page_size, or raise max_response_bytes."
+    else:
+        encodings = ", ".join(content_encodings(response.headers))
+        message = f"the response's body is not valid {encodings}: {error}."
+        hint = "Check the proxies on the way."
+    return ResponseDecodeError(
+        message,
+        operation=operation,
+        http_status=response.status_code,
+        request_id=request_id_of(response.headers),
+        hint=hint,
+    )

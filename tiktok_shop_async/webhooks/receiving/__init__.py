@@ -1,0 +1,1 @@
+"""Receiving of webhooks: acknowledged, stored, and dispatched to handlers."""

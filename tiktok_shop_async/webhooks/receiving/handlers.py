@@ -1,0 +1,110 @@
+"""What an application does with each kind of event."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import attrs
+
+from ...errors import InvalidArgumentError
+from ..event import WebhookEvent
+from .handler_threads import HandlerThreads
+
+Handler = Callable[[Any], object]
+
+
+@attrs.frozen
+class _Registered:
+    kinds: tuple[type[WebhookEvent], ...]
+    handler: Handler
+    is_async: bool
+
+
+class Handlers:
+    """The handlers of all kinds, in the order in which they run."""
+
+    def __init__(self, timeout: float, *, threads: int) -> None:
+        """Make it; each handler has ``timeout`` seconds for an event."""
+        self._timeout = timeout
+        self._threads = HandlerThreads(threads)
+        self._registered: list[_Registered] = []
+
+    @property
+    def overdue(self) -> int:
+        """The number of plain functions that still run after their timeout."""
+        return self._threads.overdue
+
+    def close(self) -> None:
+        """End the threads of plain functions, each when its function has ended."""
+        self._threads.close()
+
+    def add(self, kinds: Sequence[type[WebhookEvent]], handler: Handler) -> None:
+        """Let a handler have the events of these classes, and of all below them."""
+        if not kinds or not all(
+            isinstance(kind, type) and issubclass(kind, WebhookEvent) for kind in kinds
+        ):
+            raise InvalidArgumentError(
+                "a handler is for classes of events.",
+                argument="kinds",
+                hint="Write @receiver.on(OrderStatusChange), or on(WebhookEvent) for all events.",
+            )
+        self._registered.append(_Registered(tuple(kinds), handler, _is_async(handler)))
+
+    async def __call__(self, event: WebhookEvent) -> bool:
+        """Let all handlers have an event that are for it; False if there are none.
+
+        Each gets it, even if an earlier one failed; then what they failed with is raised.
+        """
+        task = asyncio.current_task()
+        errors: list[BaseException] = []
+        handlers = list(self._for(event))
+        for each in handlers:
+            try:
+                await self._call(each, event)
+            except BaseException as error:  # whatever a handler may raise
+                if is_interrupted(task):
+                    raise
+                errors.append(error)
+        if len(errors) > 1:
+            raise BaseExceptionGroup("several handlers have failed", errors)
+        if errors:
+            raise errors[0]
+        return bool(handlers)
+
+    def _for(self, event: WebhookEvent) -> Iterator[_Registered]:
+        return (each for each in self._registered if isinstance(event, each.kinds))
+
+    async def _call(self, registered: _Registered, event: WebhookEvent) -> None:
+        if registered.is_async:
+            async with asyncio.timeout(self._timeout):
+                await registered.handler(event)  # type: ignore[misc]
+            return
+        # In a thread: it may block, and deliveries are acknowledged meanwhile.
+        key = (id(registered), event.app_key, event.id)
+        result = await self._threads.call(
+            key, partial(registered.handler, event), seconds=self._timeout
+        )
+        if inspect.isawaitable(result):
+            async with asyncio.timeout(self._timeout):
+                await result
+
+
+def is_interrupted(task: asyncio.Task[Any] | None) -> bool:
+    """Tell whether the task itself is to end, rather than something that it waited for."""
+    try:
+        is_running = asyncio.current_task() is task
+    except RuntimeError:  # its loop was closed
+        return True
+    return task is None or not is_running or task.cancelling() > 0
+
+
+def _is_async(handler: Handler) -> bool:
+    while isinstance(handler, partial):
+        handler = handler.func
+    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
+        getattr(handler, "__call__", None)  # noqa: B004 - an object's method may be a coroutine
+    )
