@@ -77,4 +77,4 @@ def _fits(candidate: Operation, segments: list[str]) -> bool:
 
 
 def _module(group: str) -> object:
-    return import_module(f".{group}", __package__)
+    return import_module(f".resources.{group}", __package__)

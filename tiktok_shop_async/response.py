@@ -83,3 +83,31 @@ class FileResponse(APIResponse[T]):
     """The file that was written, if ``save_to`` was given."""
     media_type: str | None = None
     """Content type of the file, if the service names it; it does not so far."""
+
+
+_REQUEST_ID_HEADERS = ("x-tts-logid", "x-tt-logid", "x-request-id")
+
+
+@attrs.frozen
+class RawResponse:
+    """A response, read to its end."""
+
+    status: int
+    headers: httpx.Headers = attrs.field(repr=False)
+    body: bytes = attrs.field(repr=False)
+    """Content encoding undone."""
+
+    @property
+    def request_id(self) -> str | None:
+        """The service's id of the call, as a header has it."""
+        return request_id_of(self.headers)
+
+
+def request_id_of(headers: httpx.Headers) -> str | None:
+    """Return the id of a call from the headers of its response."""
+    return next((headers[name] for name in _REQUEST_ID_HEADERS if headers.get(name)), None)
+
+
+def content_encodings(headers: httpx.Headers) -> list[str]:
+    """Return the encodings of the body, in the order in which they were applied."""
+    return headers.get_list("content-encoding", split_commas=True)

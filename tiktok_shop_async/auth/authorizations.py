@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from .._internal.closing import ClosedOnExit
 from .._internal.secret import Secret
@@ -21,11 +21,26 @@ from .state import AuthState
 from .stores.base import TokenStore
 from .token import Token, UserType
 
-if TYPE_CHECKING:
-    from ..webhooks import WebhookEvent
-
 SELLER_DEAUTHORIZATION = 6
 UPCOMING_AUTHORIZATION_EXPIRATION = 7
+
+
+class ReceivedEvent(Protocol):
+    """A verified webhook event; `webhooks.WebhookEvent` is one."""
+
+    @property
+    def type(self) -> int | None:
+        """The number of the event."""
+        ...
+
+    @property
+    def shop_id(self) -> str | None:
+        """The shop that the event is about."""
+        ...
+
+    def json(self) -> Any:
+        """Return the event as it was received."""
+        ...
 
 
 class Authorizations(ClosedOnExit, NotPickled):
@@ -104,7 +119,7 @@ class Authorizations(ClosedOnExit, NotPickled):
         """Remember whose a shop is, for `auth_of_shop` and `apply_webhook`."""
         await self._policy.owners.link(shop_id, open_id)
 
-    async def apply_webhook(self, event: WebhookEvent | Mapping[str, Any]) -> bool:
+    async def apply_webhook(self, event: ReceivedEvent | Mapping[str, Any]) -> bool:
         """Act on a verified webhook about an authorization; False if it is about something else.
 
         Type 6, the seller withdrew it: calls are refused from now on, in other processes as soon

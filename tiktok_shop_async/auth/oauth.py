@@ -11,12 +11,12 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from .._internal.argument_checks import check_function, check_transport
+from .._internal.argument_checks import check_function, check_timeout, check_transport
 from .._internal.closing import ClosedOnExit, warn_unclosed
 from .._internal.secret import Secret
 from .._internal.unpicklable import NotPickled
 from .._version import __version__
-from ..client_options import ClientOptions
+from ..client_options import checked_base_url
 from ..errors import (
     InvalidArgumentError,
     OutcomeUnknownError,
@@ -25,9 +25,8 @@ from ..errors import (
     TikTokShopError,
     TransportError,
 )
-from ..pipeline.session import Session
-from ..protocol.decoding import decode_data
-from ..protocol.envelope import Success, open_envelope
+from ..pipeline.lifetime import Lifetime
+from ..protocol.envelope import Decoded, ErrorContext, decode
 from ..transport.connection_stack import ConnectionStackTransport
 from ..transport.environment import check_certificate_files, check_network_settings
 from ..transport.receiving import receive
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
 Role: TypeAlias = Literal["seller", "partner", "creator"]
 Region: TypeAlias = Literal["us", "row"]
 
+MAX_IN_FLIGHT = 100
 TOKEN_HOST = "https://auth.tiktok-shops.com"  # noqa: S105 - public
 AUTHORIZE_HOSTS = MappingProxyType(
     {
@@ -98,25 +98,22 @@ class TikTokShopOAuth(ClosedOnExit, NotPickled):
         check_transport(transport)
         check_function(clock, "clock", "callable without arguments")
         check_network_settings(verify, trust_env)
-        options = ClientOptions(
-            app_key=app_key,
-            app_secret=secret,
-            base_url=TOKEN_HOST if base_url is None else base_url,
-            timeout=timeout,
-            max_retries=0,
-            max_in_flight=100,
-        )
-        self.app_key = app_key
+        check_timeout(timeout, "None waits without limit.")
+        self.app_key = Secret(app_key).required("app_key")
+        self._app_secret = secret.required("app_secret")
         self.service_id = Secret(service_id).optional("service_id")
-        self._authorize_host = options.base_url if base_url is not None else None
+        self._base_url = TOKEN_HOST if base_url is None else checked_base_url(base_url)
+        self._authorize_host = None if base_url is None else self._base_url
+        self._timeout = timeout
+        self._clock = clock
         if transport is None:
-            if options.base_url.startswith("https:"):
+            if self._base_url.startswith("https:"):
                 check_certificate_files(verify, trust_env)
             transport = ConnectionStackTransport(proxy=proxy, verify=verify, trust_env=trust_env)
         self._transport = transport
         http_client = httpx.AsyncClient(transport=self._transport)
         self._faithful = reports_faithfully(http_client)
-        self._session = Session(http_client, options, clock=clock)
+        self._lifetime = Lifetime(http_client, MAX_IN_FLIGHT)
 
     def authorization_url(
         self, role: Role = "seller", region: Region = "us", state: str | None = None
@@ -186,48 +183,47 @@ class TikTokShopOAuth(ClosedOnExit, NotPickled):
 
     async def aclose(self) -> None:
         """Close the connections; calls are refused from then on."""
-        self._session.close()
-        await self._session.close_connections()
+        self._lifetime.close()
+        await self._lifetime.close_connections()
 
     async def __aenter__(self) -> Self:
-        self._session.check_usable()
+        self._lifetime.check_usable()
         return self
 
     def __del__(self) -> None:
-        session: Session | None = vars(self).get("_session")  # none if __init__ raised
-        if session is not None and session.is_left_open:
+        lifetime: Lifetime | None = vars(self).get("_lifetime")  # none if __init__ raised
+        if lifetime is not None and lifetime.is_left_open:
             warn_unclosed(self)
 
     def __repr__(self) -> str:
-        if "_session" not in vars(self):  # as tracebacks see one with a rejected argument
+        if "_lifetime" not in vars(self):  # as tracebacks see one with a rejected argument
             return f"<{type(self).__name__}>"
-        state = "closed" if self._session.closed else "open"
+        state = "closed" if self._lifetime.closed else "open"
         return f"<{type(self).__name__} app_key={self.app_key!r} {state}>"
 
     def _request(self, path: str, grant_type: str, **credential: str) -> _TokenRequest:
-        options = self._session.options
         query = {
-            "app_key": options.app_key,
-            "app_secret": options.app_secret,
+            "app_key": self.app_key,
+            "app_secret": self._app_secret,
             "grant_type": grant_type,
             **credential,
         }
         return _TokenRequest(
             "GET",
-            f"{options.base_url}{path}?{urlencode(query, quote_via=quote, safe='')}",
+            f"{self._base_url}{path}?{urlencode(query, quote_via=quote, safe='')}",
             headers={
                 "accept": "application/json",
                 "accept-encoding": "gzip, deflate",
                 "user-agent": f"tiktok-shop-async/{__version__}",
             },
-            extensions={"timeout": httpx.Timeout(options.timeout).as_dict()},
+            extensions={"timeout": httpx.Timeout(self._timeout).as_dict()},
         )
 
     async def _token(self, request: _TokenRequest, operation: str, *, works_once: bool) -> Token:
-        self._session.check_usable()
+        self._lifetime.check_usable()
         try:
-            async with self._session.slots:
-                self._session.check_open()  # it may have been closed meanwhile
+            async with self._lifetime.slots:
+                self._lifetime.check_open()  # it may have been closed meanwhile
                 return await self._received(request, operation, works_once=works_once)
         except TikTokShopError as caught:
             error = caught
@@ -235,7 +231,7 @@ class TikTokShopOAuth(ClosedOnExit, NotPickled):
 
     async def _received(self, request: _TokenRequest, operation: str, *, works_once: bool) -> Token:
         try:
-            success = await self._answer(request, operation)
+            response = await self._send(request, operation)
         except (TransportError, ServiceUnavailableError, ResponseDecodeError) as error:
             if works_once and getattr(error, "maybe_sent", True):
                 raise OutcomeUnknownError(
@@ -247,14 +243,14 @@ class TikTokShopOAuth(ClosedOnExit, NotPickled):
                     "to authorize again.",
                 ) from error
             raise
-        return _token_of(success, operation)
+        return _token_of(response, operation)
 
-    async def _answer(self, request: _TokenRequest, operation: str) -> Success:
+    async def _send(self, request: _TokenRequest, operation: str) -> Decoded[Any]:
         secrets = request.secrets  # not the values: tracebacks can show local variables
         with ErrorBoundary(operation, faithful=self._faithful, secrets=secrets()):
-            answer = await receive(await self._transport.handle_async_request(request), operation)
-            clock = self._session.clock
-            return open_envelope(answer, None, operation, secrets(), clock, quotable=False)
+            response = await receive(await self._transport.handle_async_request(request), operation)
+            context = ErrorContext(operation, secrets(), self._clock, quotable=False)
+            return decode(response, None, context)
 
 
 _SECRET_PARAMETERS = ("app_secret", "auth_code", "refresh_token")
@@ -284,19 +280,18 @@ def _checked(secret: Secret, argument: str) -> str:
     )
 
 
-def _token_of(success: Success, operation: str) -> Token:
-    """Return the token of a successful answer; there is no half a token."""
+def _token_of(response: Decoded[Any], operation: str) -> Token:
+    """Return the token of a successful response; reject one that is incomplete."""
     try:
-        document: Any = decode_data(None, success.data)[0]
-        if not isinstance(document, dict):
+        if not isinstance(response.data, dict):
             raise ValueError("the token is missing")
-        return Token.from_document(document)
+        return Token.from_document(response.data)
     except (ValueError, RecursionError) as error:
-        problem = str(error) if type(error) is ValueError else "the token is no JSON"
+        problem = str(error) if type(error) is ValueError else "the token is not JSON"
     raise ResponseDecodeError(
         f"the service answered with success, but {problem}.",
         operation=operation,
-        request_id=success.request_id,
+        request_id=response.request_id,
         hint="Have the user authorize again if this lasts.",
     )
 

@@ -4,27 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 import attrs
 
 from .._internal.secret import problem_of
 from ..errors import InvalidArgumentError, ResponseDecodeError
-from .authorization import Authorization
 from .record import AuthorizedShop
 from .single_flight import SingleFlight
-
-if TYPE_CHECKING:
-    from .state import AuthState
 
 Shops = Sequence[AuthorizedShop]
 Fetch = Callable[[], Awaitable[Shops]]
 
 
+class KeepsShops(Protocol):
+    """An authorization, as far as it keeps its shops."""
+
+    async def shops(self) -> Shops:
+        """Return the shops that were found before."""
+        ...
+
+    async def remember_shops(self, shops: Shops) -> None:
+        """Keep the shops that the authorization covers."""
+        ...
+
+
+class HasDirectory(Protocol):
+    """An auth state, as far as its shops can be looked up."""
+
+    @property
+    def directory(self) -> ShopDirectory:
+        """The shops that the authorization covers, as far as they were asked for."""
+        ...
+
+
 class ShopDirectory:
     """The shops that an authorization covers; asked for once, however many want to know."""
 
-    def __init__(self, authorization: Authorization | None) -> None:
+    def __init__(self, authorization: KeepsShops | None) -> None:
         self._authorization = authorization
         self._shops: Shops = ()
         self._asking = SingleFlight()
@@ -63,7 +80,7 @@ class ShopReference:
 
     field: Literal["id", "code"]
     value: str
-    auth: AuthState = attrs.field(repr=False)
+    auth: HasDirectory = attrs.field(repr=False)
     """Of the authorization that covers it, whichever that is by then."""
     fetch: Fetch = attrs.field(repr=False)
 

@@ -13,6 +13,7 @@ from .._internal.unpicklable import NotPickled
 if TYPE_CHECKING:
     from .authorization import Authorization
     from .shops import ShopDirectory, ShopReference
+    from .token import Token
 
 
 def _inherited(name: str, doc: str) -> property:
@@ -102,6 +103,12 @@ class AuthState(NotPickled):
         return self._base.authorization
 
     @property
+    def renewable_token(self) -> Token | None:
+        """The token of the authorization; None for one that was set by hand."""
+        authorization = self.authorization
+        return None if authorization is None else authorization.token
+
+    @property
     def names_shop(self) -> bool:
         """Whether a shop's cipher is there, or will be found."""
         return self.shop_cipher is not None or self._shop is not None
@@ -145,6 +152,17 @@ class AuthState(NotPickled):
             found = await self._shop.find()
             if self._shop_cipher is None:  # nor was one set by hand meanwhile
                 self._shop_cipher = found.cipher
+
+    async def renew(self, rejected: Token, *, is_expired: bool) -> bool:
+        """Return whether the authorization has another token now than the ``rejected`` one."""
+        authorization = self.authorization
+        if authorization is None:  # one was set by hand meanwhile
+            return False
+        if is_expired:
+            await authorization.replace(rejected)
+        else:
+            await authorization.look_again(rejected)
+        return authorization.token != rejected
 
     def _lacks(self, cipher: str | None) -> bool:
         return self._shop is not None and self._shop_cipher is None and cipher == "shop_cipher"

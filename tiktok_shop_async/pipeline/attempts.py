@@ -1,6 +1,6 @@
 """The attempts of one call: when each may start, which are retried, and what the call raises.
 
-Every exit of the loop passes `Attempts._note_end` and `Attempts._is_unknown`: if a write may have
+Every exit of the loop passes `Attempts._record_end` and `Attempts._is_unknown`: if a write may have
 been processed, any exception becomes an `OutcomeUnknownError`. ``docs/outcomes.md`` lists how a
 call can end.
 """
@@ -11,9 +11,9 @@ import asyncio
 import math
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..auth import AuthState
 from ..errors import (
     AccessTokenExpiredError,
     OutcomeUnknownError,
@@ -29,12 +29,11 @@ from ..transport.delivery import Delivery
 from .attempt_end import AttemptEnd, end_of, outcome_unknown
 from .emitting import Attempt, EventEmitter
 from .operation import Operation
-from .request import Call
+from .request import PreparedCall
 from .retry import FailedAttempt, may_repeat
 from .session import Session
 
 if TYPE_CHECKING:
-    from ..auth.token import Token
     from .admission.limiter import Limiter, LimitKey, Permit
 
 R = TypeVar("R", bound=APIResponse[Any])
@@ -48,7 +47,7 @@ class Attempts:
     _began = _arrived = 0.0
     _due = math.inf
     _permit: Permit | None = None
-    _token_used: Token | None = None
+    _token_used: object | None = None
     _token_replaced = False
     _delivery: Delivery | None = None
     """The delivery of the attempt under way."""
@@ -56,28 +55,28 @@ class Attempts:
     """Whether any attempt may have been processed."""
     _emitter: EventEmitter | None = None
 
-    def __init__(self, session: Session, call: Call, version: str, auth: AuthState) -> None:
+    def __init__(self, session: Session, prepared: PreparedCall[Any]) -> None:
         self._session = session
-        self.call = call
-        self.version = version
-        self._auth = auth
+        self._prepared = prepared
+        self._call = prepared.call
+        self._credentials = prepared.credentials
         self._listeners = session.listeners
 
     def make(self, attempt: Attempt[R]) -> Awaitable[R]:
         """Return the response of the first attempt that succeeds."""
-        deadline = self.call.options.deadline or self._session.options.deadline
+        deadline = self._call.options.deadline or self._session.options.deadline
         if deadline is None:
-            made: Awaitable[R] = self._repeated(attempt)
+            made: Awaitable[R] = self._run_attempts(attempt)
         else:
             self._due = self._session.timer() + deadline
-            made = self._within(deadline, attempt)
+            made = self._run_within(deadline, attempt)
         return self._events.follow_call(made) if self._listeners else made
 
-    async def _within(self, deadline: float, attempt: Attempt[R]) -> R:
+    async def _run_within(self, deadline: float, attempt: Attempt[R]) -> R:
         timer = asyncio.timeout(deadline)
         try:
             async with timer:
-                return await self._repeated(attempt)
+                return await self._run_attempts(attempt)
         except TimeoutError:
             if not timer.expired():
                 raise
@@ -89,19 +88,19 @@ class Attempts:
         raise self._deadline_passed(deadline)
 
     # A single coroutine, since a waiting call holds the frames of all its coroutines.
-    async def _repeated(self, attempt: Attempt[R]) -> R:
-        session, cipher = self._session, self.call.operation.cipher
+    async def _run_attempts(self, attempt: Attempt[R]) -> R:
+        session, cipher = self._session, self._call.operation.cipher
         try:
             while True:
                 self._arrived = session.timer()
-                if not self._auth.is_ready(cipher):
+                if not self._credentials.is_ready(cipher):
                     # Before taking a slot: looking up a cipher is a call, and needs one itself.
-                    await self._prepared(cipher)
-                if (admission := self._admission()) is not None:
+                    await self._prepare_credentials(cipher)
+                if (admission := self._admit()) is not None:
                     await admission
                 try:
                     try:
-                        response = await self._begun(attempt)
+                        response = await self._begin_attempt(attempt)
                     finally:
                         session.slots.release()
                 except TikTokShopError as error:
@@ -115,7 +114,7 @@ class Attempts:
                     async with session.until_closed():
                         await session.sleep(wait)
         except BaseException as error:
-            self._note_end(error)
+            self._record_end(error)
             # Cancellations and exits of the program are never replaced by another exception.
             if self._is_unknown and isinstance(error, Exception):
                 raise self._outcome_unknown(error) from error
@@ -123,12 +122,12 @@ class Attempts:
                 error.maybe_processed = self._maybe_processed  # type: ignore[attr-defined]
             raise
 
-    async def _prepared(self, cipher: str | None) -> None:
-        with _named(self.call.operation):
+    async def _prepare_credentials(self, cipher: str | None) -> None:
+        with _naming_operation(self._call.operation):
             async with self._session.until_closed():
-                await self._auth.prepare(cipher)
+                await self._credentials.prepare(cipher)
 
-    def _begun(self, attempt: Attempt[R]) -> Awaitable[R]:
+    def _begin_attempt(self, attempt: Attempt[R]) -> Awaitable[R]:
         """Begin an attempt, now that it has its permit and its slot."""
         self._delivery = delivery = Delivery()
         self._session.check_open()  # it may have been closed while the call waited
@@ -136,31 +135,32 @@ class Attempts:
         now = self._session.timer()
         if self._made == 1:
             self._began = now
-        authorization = self._auth.authorization
-        if authorization is not None:
-            self._token_used = authorization.token  # the attempt is signed with it right away
+        self._token_used = (
+            self._credentials.renewable_token
+        )  # the attempt is signed with it right away
         if self._listeners:
             held_back = now - self._arrived
-            return self._events.follow_attempt(attempt, self._made, delivery, held_back=held_back)
-        return attempt(self._made, delivery)
+            begin = partial(attempt, self._prepared, self._made, delivery)
+            return self._events.follow_attempt(begin, self._made, held_back=held_back)
+        return attempt(self._prepared, self._made, delivery)
 
-    def _admission(self) -> Awaitable[None] | None:
+    def _admit(self) -> Awaitable[None] | None:
         """Take a slot and a permit; return an awaitable if the call has to wait for them."""
-        session, call = self._session, self.call
+        session, call = self._session, self._call
         if session.limiter is None and session.slots.take():
             return None
-        shop = self._auth.limited_as(call.operation.cipher)
+        shop = self._credentials.limited_as(call.operation.cipher)
         if session.limiter is None:
             return session.slots.acquire(shop, call.options.priority)
         key = session.limit_key(shop, call.operation)
         self._permit = session.limiter.at_once(key)
         if self._permit is not None and session.slots.take():
             return None
-        return self._admitted(session.limiter, key)
+        return self._wait_for_admission(session.limiter, key)
 
-    async def _admitted(self, limiter: Limiter, key: LimitKey) -> None:
+    async def _wait_for_admission(self, limiter: Limiter, key: LimitKey) -> None:
         """Wait for a permit and a slot; in the end, the call has both or neither."""
-        slots, priority = self._session.slots, self.call.options.priority
+        slots, priority = self._session.slots, self._call.options.priority
         permit = self._permit
         while True:
             if permit is None:
@@ -181,7 +181,7 @@ class Attempts:
                 return
             permit = None
 
-    def _note_end(self, error: BaseException) -> AttemptEnd | None:
+    def _record_end(self, error: BaseException) -> AttemptEnd | None:
         """Record and return how the attempt under way ended; None if no attempt was under way."""
         delivery, self._delivery = self._delivery, None
         if isinstance(error, TikTokShopError):
@@ -196,9 +196,9 @@ class Attempts:
 
     async def _wait_after(self, error: TikTokShopError) -> float | None:
         """Return the seconds until the next attempt, or None to end the call."""
-        end = self._note_end(error)
+        end = self._record_end(error)
         if isinstance(error, RateLimitError):
-            await self._note_throttle(error)
+            await self._report_throttle(error)
         if self._session.closed:
             return None
         # Only after a refusal: a write that may have been processed must not be sent again.
@@ -211,7 +211,7 @@ class Attempts:
 
     def _wait_before_retry(self, error: TikTokShopError) -> float | None:
         """Return the wait that the retry policy chooses, or None if there is no retry."""
-        session, call = self._session, self.call
+        session, call = self._session, self._call
         max_retries = call.options.max_retries
         if self._made > (session.options.max_retries if max_retries is None else max_retries):
             return None
@@ -233,7 +233,7 @@ class Attempts:
         is_throttled = isinstance(error, RateLimitError)
         return max(0.0, wait) if is_throttled or session.retry_budget.take() else None
 
-    async def _note_throttle(self, error: RateLimitError) -> None:
+    async def _report_throttle(self, error: RateLimitError) -> None:
         permit, limiter = self._permit, self._session.limiter
         if limiter is not None and permit is not None:
             quota = error.code == HOURLY_QUOTA
@@ -246,19 +246,16 @@ class Attempts:
 
         This happens at most once in a call, and without a wait: a refused call was not processed.
         """
-        authorization, used = self._auth.authorization, self._token_used
-        if authorization is None or used is None or self._token_replaced:
+        used = self._token_used
+        if used is None or self._token_replaced:
             return False
         is_expired = isinstance(error, AccessTokenExpiredError)
         if not is_expired and not _is_about_the_token(error):
             return False
-        with _named(self.call.operation):
+        with _naming_operation(self._call.operation):
             async with self._session.until_closed():
-                if is_expired:
-                    await authorization.replace(used)
-                else:
-                    await authorization.look_again(used)
-        if authorization.token == used or not self.call.repeatable:
+                is_renewed = await self._credentials.renew(used, is_expired=is_expired)
+        if not is_renewed or not self._call.repeatable:
             return False
         self._token_replaced = True
         self._events.token_replaced(self._made)
@@ -267,15 +264,15 @@ class Attempts:
     @property
     def _is_unknown(self) -> bool:
         """Whether the outcome is unknown: the call is a write, and may have been processed."""
-        return self._maybe_processed and self.call.operation.effect == "write"
+        return self._maybe_processed and self._call.operation.effect == "write"
 
     def _outcome_unknown(self, error: BaseException) -> OutcomeUnknownError:
-        return outcome_unknown(self.call, error, self._made)
+        return outcome_unknown(self._call, error, self._made)
 
     def _deadline_passed(self, deadline: float) -> RequestTimeoutError:
         error = RequestTimeoutError(
             f"the deadline of {deadline:g} seconds is over.",
-            operation=self.call.operation.id,
+            operation=self._call.operation.id,
             maybe_sent=self._maybe_processed,
         )
         error.attempts = max(1, self._made)
@@ -285,7 +282,7 @@ class Attempts:
     def _events(self) -> EventEmitter:
         """Created when there is something to emit."""
         if self._emitter is None:
-            self._emitter = EventEmitter(self._session, self.call, self.version, self._listeners)
+            self._emitter = EventEmitter(self._session, self._prepared, self._listeners)
         return self._emitter
 
 
@@ -299,7 +296,7 @@ def _is_about_the_token(error: TikTokShopError) -> bool:
 
 
 @contextmanager
-def _named(operation: Operation) -> Iterator[None]:
+def _naming_operation(operation: Operation) -> Iterator[None]:
     """Set the operation of errors that an authorization raises."""
     try:
         yield

@@ -21,12 +21,12 @@ from ..response import APIResponse
 if TYPE_CHECKING:
     from ..events import Observer
     from ..transport.delivery import Delivery
-    from .request import Call
+    from .request import PreparedCall
     from .session import Session
 
 R = TypeVar("R", bound=APIResponse[Any])
 
-Attempt: TypeAlias = Callable[[int, "Delivery"], Awaitable[R]]
+Attempt: TypeAlias = Callable[["PreparedCall[Any]", int, "Delivery"], Awaitable[R]]
 """Makes one attempt, given its number and the record of whether its request may have been sent."""
 
 
@@ -38,19 +38,19 @@ class EventEmitter:
     """
 
     def __init__(
-        self, session: Session, call: Call, version: str, listeners: Sequence[Observer]
+        self, session: Session, prepared: PreparedCall[Any], listeners: Sequence[Observer]
     ) -> None:
-        operation = call.operation
+        operation = prepared.call.operation
         self._session = session
         self._listeners = listeners
         self._attempts = 0
         self._info = CallInfo(
             operation=operation.id,
-            version=version,
+            version=prepared.version,
             method=operation.method,
             base_url=session.options.base_url,
-            path=operation.path.replace("{version}", version),
-            path_arguments=call.path,
+            path=operation.path.replace("{version}", prepared.version),
+            path_arguments=prepared.call.path,
         )
 
     async def follow_call(self, attempts: Awaitable[R]) -> R:
@@ -73,7 +73,7 @@ class EventEmitter:
             error = None  # or it would hold this frame, and this frame would hold it
 
     async def follow_attempt(
-        self, attempt: Attempt[R], number: int, delivery: Delivery, *, held_back: float
+        self, begin: Callable[[], Awaitable[R]], number: int, *, held_back: float
     ) -> R:
         """Make one attempt; emit its start and its end."""
         timer = self._session.timer
@@ -83,7 +83,7 @@ class EventEmitter:
         )
         began = timer()
         try:
-            response = await attempt(number, delivery)
+            response = await begin()
         except BaseException as error:
             self._attempt_finished(number, timer() - began, error, error)
             raise

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
-from typing import Any
+from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -20,6 +20,7 @@ from .arguments.files import MultipartBody, can_be_read_again, multipart_body
 from .arguments.idempotency import given_keys, single_key
 from .arguments.kinds import Kind, convert
 from .arguments.values import argument_name, plain, query_text
+from .credentials import Credentials
 from .operation import Operation
 
 Arguments = Mapping[str, Any]
@@ -37,6 +38,8 @@ _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _INDEX = re.compile(r"\[\d+\]")
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 Headers = tuple[tuple[bytes, bytes], ...]
+
+M = TypeVar("M")
 
 
 @attrs.frozen(kw_only=True)
@@ -76,6 +79,17 @@ class Call:
     def repeatable(self) -> bool:
         """Whether it can be sent again: not with an open file that cannot be read twice."""
         return all(can_be_read_again(value) for value in self.body.values())
+
+
+@attrs.frozen
+class PreparedCall(Generic[M]):
+    """A call with everything that its attempts share."""
+
+    call: Call
+    version: str
+    model: type[M] | None
+    """The class of its data; None for plain values."""
+    credentials: Credentials
 
 
 @attrs.frozen(kw_only=True)

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
 from contextlib import ExitStack
-from functools import partial
 from os import PathLike
 from typing import Any, TypeVar
 
 import httpx
 
 from .._version import __version__
-from ..auth import AuthState
 from ..options import Timeout
-from ..protocol.decoding import decode_data
-from ..protocol.envelope import open_envelope
+from ..protocol.envelope import ErrorContext, decode
 from ..response import APIResponse, FileResponse
 from ..transport.delivery import DELIVERY, Delivery
-from ..transport.receiving import MAX_INLINE_BYTES, RawResponse, off_the_loop, receive
+from ..transport.receiving import MAX_INLINE_BYTES, off_the_loop, receive
 from ..transport.sending import ErrorBoundary, reports_faithfully, send
 from .attempts import Attempts
-from .request import Call, build_request, with_defaults
+from .credentials import Credentials
+from .request import Call, PreparedCall, build_request, with_defaults
 from .session import Session
 from .signing import APIRequest, AppCredentials, AttemptSecrets, SigningAuth
 
@@ -45,86 +43,73 @@ class Pipeline:
         )
 
     # Not a coroutine: a waiting call would hold one more frame.
-    def run(self, call: Call, model: type[M] | None, auth: AuthState) -> Awaitable[APIResponse[M]]:
+    def run(
+        self, call: Call, model: type[M] | None, credentials: Credentials
+    ) -> Awaitable[APIResponse[M]]:
         """Send ``call`` and return its response, with data as a ``model`` or as plain values."""
-        attempts = self._attempts(call, auth)
-        return attempts.make(partial(self._attempt, attempts.call, attempts.version, auth, model))
+        self._session.check_usable()
+        prepared = PreparedCall(call.with_key(), self._version(call), model, credentials)
+        return Attempts(self._session, prepared).make(self._attempt)
 
     async def download(
-        self, call: Call, model: type[M], auth: AuthState, save_to: str | PathLike[str] | None
+        self,
+        call: Call,
+        model: type[M],
+        credentials: Credentials,
+        save_to: str | PathLike[str] | None,
     ) -> FileResponse[M]:
         """Send ``call``, whose response has a file; keep the file in memory or in ``save_to``."""
         from .downloads import check_path, file_of
 
         path = check_path(save_to)
-        response = await self.run(call, model, auth)
+        response = await self.run(call, model, credentials)
         return await file_of(response, call.operation.download or "", path)
 
-    def _attempts(self, call: Call, auth: AuthState) -> Attempts:
-        self._session.check_usable()
-        return Attempts(self._session, call.with_key(), self._version(call), auth)
-
     async def _attempt(
-        self,
-        call: Call,
-        version: str,
-        auth: AuthState,
-        model: type[M] | None,
-        number: int,
-        delivery: Delivery,
+        self, prepared: PreparedCall[M], number: int, delivery: Delivery
     ) -> APIResponse[M]:
-        operation = call.operation.id
-        secrets = AttemptSecrets(self._app, auth)
-        with self._boundary(operation, secrets, delivery):
+        operation = prepared.call.operation.id
+        secrets = AttemptSecrets(self._app, prepared.credentials)
+        with ErrorBoundary(operation, faithful=self._faithful, secrets=secrets, delivery=delivery):
             with ExitStack() as files:
                 response = await receive(
-                    await self._send(call, version, auth, files, secrets, delivery),
+                    await self._send(prepared, files, secrets, delivery),
                     operation,
                     self._session.options.max_response_bytes,
                 )
+            context = ErrorContext(operation, secrets, self._session.clock)
             if len(response.body) > MAX_INLINE_BYTES:
-                return await off_the_loop(self._read, response, operation, model, secrets, number)
-            return self._read(response, operation, model, secrets, number)
-
-    def _read(
-        self,
-        response: RawResponse,
-        operation: str,
-        model: type[M] | None,
-        secrets: AttemptSecrets,
-        number: int,
-    ) -> APIResponse[M]:
-        success = open_envelope(response, model, operation, secrets, self._session.clock)
-        data, issues = decode_data(model, success.data)
+                decoded = await off_the_loop(decode, response, prepared.model, context)
+            else:
+                decoded = decode(response, prepared.model, context)
         return APIResponse(
-            data=data,
-            message=success.message,
-            request_id=success.request_id,
+            data=decoded.data,
+            message=decoded.message,
+            request_id=decoded.request_id,
             http_status=response.status,
             headers=response.headers,
             raw=response.body,
-            issues=issues,
+            issues=decoded.issues,
             operation=operation,
             attempts=number,
         )
 
     async def _send(
         self,
-        call: Call,
-        version: str,
-        auth: AuthState,
+        prepared: PreparedCall[Any],
         files: ExitStack,
         secrets: AttemptSecrets,
         delivery: Delivery,
     ) -> httpx.Response:
         """Build, sign and send a request; the response's body is not read yet."""
-        unsigned = build_request(call, version, files)
+        call = prepared.call
+        unsigned = build_request(call, prepared.version, files)
         signing = SigningAuth(
             base_url=self._base_url,
             unsigned=unsigned,
             operation=call.operation,
             app=self._app,
-            auth=auth,
+            credentials=prepared.credentials,
             clock=self._session.clock,
         )
         request = APIRequest(
@@ -149,11 +134,6 @@ class Pipeline:
         operation = call.operation
         chosen = call.options.api_version or self._session.options.api_versions.get(operation.id)
         return operation.versions[-1] if chosen is None else operation.check_version(chosen)
-
-    def _boundary(
-        self, operation: str, secrets: AttemptSecrets, delivery: Delivery
-    ) -> ErrorBoundary:
-        return ErrorBoundary(operation, faithful=self._faithful, secrets=secrets, delivery=delivery)
 
     def _timeout_of(self, call: Call) -> Mapping[str, Any]:
         timeout = call.options.timeout

@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl, quote
 import attrs
 import httpx
 
-from ..auth import AuthState
 from ..errors import InvalidArgumentError
+from .credentials import Credentials
 from .operation import Operation
 from .request import UnsignedRequest
 
@@ -68,16 +68,16 @@ class AttemptSecrets:
     Both those in force now and those that were sent: the caller may have set others since.
     """
 
-    __slots__ = ("_app", "_auth", "request")
+    __slots__ = ("_app", "_credentials", "request")
 
-    def __init__(self, app: AppCredentials, auth: AuthState) -> None:
+    def __init__(self, app: AppCredentials, credentials: Credentials) -> None:
         self._app = app
-        self._auth = auth
+        self._credentials = credentials
         self.request: httpx.Request | None = None
 
     def __iter__(self) -> Iterator[str]:
         yield self._app.app_secret
-        yield from self._auth.secrets()
+        yield from self._credentials.secrets()
         if self.request is not None:
             yield self.request.headers.get(TOKEN_HEADER, "")
             query = self.request.url.raw_path.partition(b"?")[2]
@@ -94,7 +94,7 @@ class SigningAuth(httpx.Auth):
     unsigned: UnsignedRequest = attrs.field(repr=False)
     operation: Operation
     app: AppCredentials
-    auth: AuthState
+    credentials: Credentials
     clock: Callable[[], float]
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
@@ -115,7 +115,7 @@ class SigningAuth(httpx.Auth):
         return f"{unsigned.target}{encoded}&sign={sign}"
 
     def _credential(self, name: str) -> str:
-        value: str | None = getattr(self.auth, name)
+        value: str | None = getattr(self.credentials, name)
         if value:
             return value
         raise InvalidArgumentError(

@@ -1,64 +1,68 @@
-"""From a response's status, headers and body to its envelope, or to the error that it means."""
+"""Decoding of a response: its data, or the error that it means."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import attrs
 
 from .._internal.lenient_json import NumberAsWritten
-from ..transport.receiving import RawResponse
-from .decoding import read_envelope
+from ..response import DecodingIssue, RawResponse
+from .decoding import decode_data, read_envelope
+
+M = TypeVar("M")
 
 
-@attrs.frozen(kw_only=True)
-class Success:
-    """A response with code 0."""
+@attrs.frozen
+class ErrorContext:
+    """What the errors about a response name, and what they must not show."""
 
+    operation: str
+    secrets: Iterable[str] = attrs.field(repr=False)
+    clock: Callable[[], float]
+    """Returns Unix seconds, for a Retry-After header that is a date."""
+    quotable: bool = True
+    """Whether errors may show the body, with its secrets masked."""
+
+
+@attrs.frozen
+class Decoded(Generic[M]):
+    """The content of a response with code 0."""
+
+    data: M = attrs.field(repr=False)
+    issues: tuple[DecodingIssue, ...]
     message: str
     request_id: str
-    data: Any
-    """As the envelope had it; `decode_data` makes the model of it."""
 
 
-def open_envelope(
-    response: RawResponse,
-    model: type[Any] | None,
-    operation: str,
-    secrets: Iterable[str],
-    clock: Callable[[], float],
-    *,
-    quotable: bool = True,
-) -> Success:
-    """Return the envelope of a successful response; raise the error of any other.
+def decode(response: RawResponse, model: type[M] | None, context: ErrorContext) -> Decoded[M]:
+    """Return the content of a successful response; raise the error that any other means.
 
-    Errors about a response that is not ``quotable`` show nothing of its body.
+    Without a model, the data is plain values.
     """
     envelope = read_envelope(response.body, model)
     code = None if envelope is None else _integer(envelope.code)
     if envelope is not None and code == 0 and response.status < 300:
-        return Success(
-            message=_text(envelope.message),
-            request_id=_text(envelope.request_id) or _text(response.request_id),
-            data=envelope.data,
-        )
+        data, issues = decode_data(model, envelope.data)
+        request_id = _text(envelope.request_id) or _text(response.request_id)
+        return Decoded(data, issues, _text(envelope.message), request_id)
     # What errors mean takes a while to import, and most programs meet none at their start.
-    from .error_mapping import Context, refused, unexpected
+    from .error_mapping import FailedResponse, refused, unexpected
 
-    context = Context(
+    failed = FailedResponse(
         response=response,
-        operation=operation,
-        secrets=tuple(secrets),
+        operation=context.operation,
+        secrets=tuple(context.secrets),
         request_id=(_text(envelope.request_id) if envelope else "") or _text(response.request_id),
-        clock=clock,
-        quotable=quotable,
+        clock=context.clock,
+        quotable=context.quotable,
     )
     if envelope is None or code is None:
-        raise unexpected(context)
-    raise refused(context, code, _text(envelope.message))
+        raise unexpected(failed)
+    raise refused(failed, code, _text(envelope.message))
 
 
 def _integer(code: Any) -> int | None:

@@ -16,12 +16,12 @@ from ..errors import (
     ServiceUnavailableError,
     TikTokAPIError,
 )
-from ..transport.receiving import RawResponse, content_encodings
+from ..response import RawResponse, content_encodings
 from .service_codes import Meaning, meaning_of_code, meaning_of_status
 
 
 @attrs.frozen(kw_only=True)
-class Context:
+class FailedResponse:
     """The facts that all errors about one response share."""
 
     response: RawResponse
@@ -97,11 +97,11 @@ _MAX_MESSAGE = 2000
 """Characters of the service's message that an error shows."""
 
 
-def refused(context: Context, code: int, message: str) -> TikTokAPIError:
+def refused(failed: FailedResponse, code: int, message: str) -> TikTokAPIError:
     """Return the error of an unsuccessful envelope."""
-    status = context.response.status
+    status = failed.response.status
     # A secret that straddles the limit must still be found, so the second cut comes last.
-    given = redact(message[: _MAX_MESSAGE * 8], context.secrets)
+    given = redact(message[: _MAX_MESSAGE * 8], failed.secrets)
     cut = given if len(given) <= _MAX_MESSAGE else f"{given[:_MAX_MESSAGE]}…"
     message = cut or "the service gave no reason"
     if code == 0:
@@ -109,56 +109,58 @@ def refused(context: Context, code: int, message: str) -> TikTokAPIError:
         return ServiceUnavailableError(
             f"code 0, but HTTP {status}: {message}",
             code=code,
-            retry_after=_retry_after(context),
-            **context.facts,
+            retry_after=_retry_after(failed),
+            **failed.facts,
         )
-    return _meant(meaning_of_code(code, given, status), message, context, code=code)
+    return _meant(meaning_of_code(code, given, status), message, failed, code=code)
 
 
-def unexpected(context: Context) -> TikTokAPIError | ResponseDecodeError:
+def unexpected(failed: FailedResponse) -> TikTokAPIError | ResponseDecodeError:
     """Return the error of a response without the service's envelope."""
-    status = context.response.status
+    status = failed.response.status
     if status >= 400:
-        reason = f"not a response of the service itself: {context.what_came()}"
-        return _meant(meaning_of_status(status), reason, context, code=None)
+        reason = f"not a response of the service itself: {failed.what_came()}"
+        return _meant(meaning_of_status(status), reason, failed, code=None)
     if status >= 300:
         message = "redirected, and redirects are not followed: a signature is for one URL."
     else:
-        message = f"the response has no envelope with an integer code: {context.what_came()}"
+        message = f"the response has no envelope with an integer code: {failed.what_came()}"
     return ResponseDecodeError(
         message,
-        excerpt=context.excerpt(),
+        excerpt=failed.excerpt(),
         hint="Check base_url, and the proxies on the way.",
-        **context.facts,
+        **failed.facts,
     )
 
 
-def _meant(meaning: Meaning, message: str, context: Context, *, code: int | None) -> TikTokAPIError:
+def _meant(
+    meaning: Meaning, message: str, failed: FailedResponse, *, code: int | None
+) -> TikTokAPIError:
     return meaning.error(
         message,
         code=code,
         retryable=meaning.retryable,
-        retry_after=_retry_after(context),
+        retry_after=_retry_after(failed),
         hint=meaning.hint,
-        **context.facts,
+        **failed.facts,
     )
 
 
 _SECONDS = re.compile(r"[0-9]{1,10}(?:\.[0-9]*)?|\.[0-9]+")
 
 
-def _retry_after(context: Context) -> float | None:
+def _retry_after(failed: FailedResponse) -> float | None:
     """Return the seconds of a Retry-After header, which holds them or a date.
 
     Any other value counts as absent: negative numbers, ``nan``, hundreds of digits.
     """
-    value = context.response.headers.get("retry-after", "").strip()
+    value = failed.response.headers.get("retry-after", "").strip()
     if _SECONDS.fullmatch(value):
         return float(value)
     try:
         date = parsedate_to_datetime(value)
         if date.tzinfo is None:  # "-0000", or no zone at all: in HTTP, all dates are UTC
             date = date.replace(tzinfo=UTC)
-        return max(0.0, date.timestamp() - context.clock())
+        return max(0.0, date.timestamp() - failed.clock())
     except (ValueError, OverflowError, TypeError, IndexError):
         return None

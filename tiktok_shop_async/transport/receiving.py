@@ -6,12 +6,12 @@ import logging
 from collections.abc import Callable
 from typing import Final, ParamSpec, TypeVar
 
-import attrs
 import httpx
 
 from .._internal.threads import in_thread
 from ..client_options import DEFAULT_MAX_RESPONSE_BYTES
 from ..errors import ResponseDecodeError
+from ..response import RawResponse, content_encodings, request_id_of
 from .content_encoding import ContentDamagedError, ContentTooLargeError, decode_content
 
 logger = logging.getLogger("tiktok_shop_async.transport")
@@ -21,33 +21,6 @@ T = TypeVar("T")
 
 MAX_INLINE_BYTES: Final = 1_000_000
 """Bytes that are decoded on the event loop; more than these, in a thread."""
-
-_REQUEST_ID_HEADERS = ("x-tts-logid", "x-tt-logid", "x-request-id")
-
-
-@attrs.frozen
-class RawResponse:
-    """A response, read to its end."""
-
-    status: int
-    headers: httpx.Headers = attrs.field(repr=False)
-    body: bytes = attrs.field(repr=False)
-    """Content encoding undone."""
-
-    @property
-    def request_id(self) -> str | None:
-        """The service's id of the call, as a header has it."""
-        return request_id_of(self.headers)
-
-
-def request_id_of(headers: httpx.Headers) -> str | None:
-    """Return the id of a call from the headers of its response."""
-    return next((headers[name] for name in _REQUEST_ID_HEADERS if headers.get(name)), None)
-
-
-def content_encodings(headers: httpx.Headers) -> list[str]:
-    """Return the encodings of the body, in the order in which they were applied."""
-    return headers.get_list("content-encoding", split_commas=True)
 
 
 async def receive(

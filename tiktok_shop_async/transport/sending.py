@@ -19,7 +19,6 @@ from ..errors import (
     TikTokShopError,
     TransportError,
 )
-from ..pipeline.signing import SigningAuth
 from .connection_stack import ConnectionStackTransport, is_httpcore_replaced
 from .delivery import Delivery, delivery_of, traced
 from .environment import ProxyConnectError, is_about_certificates
@@ -51,7 +50,7 @@ TransportOf = Callable[[httpx.URL], httpx.AsyncBaseTransport]
 async def send(
     http_client: httpx.AsyncClient,
     request: httpx.Request,
-    signing: SigningAuth,
+    signing: httpx.Auth,
     before_sending: Callable[[], None] | None = None,
 ) -> httpx.Response:
     """Call ``before_sending``, then sign and send ``request``; the response's body is not read yet.
@@ -82,7 +81,7 @@ async def send(
 async def _send_by_client(
     http_client: httpx.AsyncClient,
     request: httpx.Request,
-    signing: SigningAuth,
+    signing: httpx.Auth,
     delivery: Delivery,
 ) -> httpx.Response:
     """Send ``request`` with the client's method, for what that does besides: event hooks, tracing.

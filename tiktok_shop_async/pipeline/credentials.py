@@ -1,0 +1,53 @@
+"""The protocol of credentials: what the pipeline needs to sign a call and to renew its token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+
+class Credentials(Protocol):
+    """The credentials of one shop, creator or partner; `AuthState` implements this."""
+
+    @property
+    def access_token(self) -> str | None:
+        """The token that signs the next attempt."""
+        ...
+
+    @property
+    def shop_cipher(self) -> str | None:
+        """The shop, for the operations that take it."""
+        ...
+
+    @property
+    def category_asset_cipher(self) -> str | None:
+        """A partner's category asset, for the operations that take it."""
+        ...
+
+    @property
+    def renewable_token(self) -> object | None:
+        """The token in use if `renew` can replace it; None for one that was set by hand."""
+        ...
+
+    def is_ready(self, cipher: str | None) -> bool:
+        """Return whether a call with this cipher parameter can be signed without waiting."""
+        ...
+
+    async def prepare(self, cipher: str | None) -> None:
+        """Fetch what `is_ready` found missing: a fresh token or the shop's cipher."""
+        ...
+
+    async def renew(self, rejected: Any, *, is_expired: bool) -> bool:
+        """Return whether another token than the ``rejected`` one is in use now.
+
+        Refresh the token if it ``is_expired``; otherwise look for one that another process stored.
+        """
+        ...
+
+    def limited_as(self, cipher: str | None) -> str:
+        """Return the name of the shop or authorization whose calls share a rate limit."""
+        ...
+
+    def secrets(self) -> Iterator[str]:
+        """Yield the values that errors and logs must not show."""
+        ...
