@@ -57,6 +57,8 @@ class _Emitter:
                 "",
                 f"class {pascal(self._group)}Resource(Resource):",
                 *docstring(self._wording.group, 4),
+                "",
+                f'    GROUP = "{self._group}"',
                 *methods,
                 "",
             ]

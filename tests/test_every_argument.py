@@ -19,7 +19,7 @@ from test_every_operation import ENDPOINTS, OPERATIONS, RENAMED, method, query_t
 
 from catalogue import ROOT, example, in_version
 from tiktok_shop_async import InvalidArgumentError, RequestOptions
-from tiktok_shop_async.registry import operation as operation_of
+from tiktok_shop_async.registry import find_operation
 from tiktok_shop_async.sandbox.http.multipart import parse_form
 from tiktok_shop_async.sandbox.http.validation import check_body, check_query
 
@@ -205,7 +205,7 @@ def check_in_sandbox(name: str, version: str, request: httpx.Request) -> None:
     body, files = body_of(request), {}
     if content_type.startswith("multipart/"):
         body, files = parse_form(content_type, request.content)  # type: ignore[assignment]
-    operation = operation_of(name)
+    operation = find_operation(name)
     check_query(operation, version, dict(request.url.params), COMMON_PARAMETERS)
     check_body(operation, version, body, files)
 

@@ -106,10 +106,10 @@ def checked_shop_name(value: object, argument: str) -> str:
 
 def check_versions(api_versions: Mapping[str, str]) -> None:
     """Reject operations and versions that are not in the catalogue."""
-    from .registry import operation
+    from .registry import find_operation
 
     for operation_id, version in api_versions.items():
-        operation(operation_id).check_version(version)
+        find_operation(operation_id).check_version(version)
 
 
 def refuse_together(name: str, value: object, *others: object) -> None:

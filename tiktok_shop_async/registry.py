@@ -1,14 +1,16 @@
-"""The catalogue's operations by id or by address."""
+"""The registry of operations: by id, by method and path, and by the method of a client."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 from importlib import import_module
+from typing import Any
 
 from .errors import InvalidArgumentError
 from .pipeline.operation import Operation
+from .resource import Resource
 from .resources._groups import GROUPS
 
 _GROUP_OF_SEGMENT = {"open": "files"}
@@ -24,7 +26,7 @@ def version_in(path: str) -> str:
     return found[1] if found else ""
 
 
-def operation(operation_id: str) -> Operation:
+def find_operation(operation_id: str) -> Operation:
     """Return the operation of an id such as ``return_refund.cancel_order``."""
     group, _, name = operation_id.partition(".")
     found = getattr(_module(group), name.upper(), None) if group in GROUPS else None
@@ -36,6 +38,17 @@ def operation(operation_id: str) -> Operation:
         f"there is no operation {operation_id!r}.",
         hint=hint.strip() or 'Ids look like "order.get_order_detail".',
     )
+
+
+def operation_of(method: Callable[..., Any]) -> Operation | None:
+    """Return the operation that a method such as ``client.order.get_order_detail`` calls.
+
+    None for a function that is not a method of a resource.
+    """
+    resource = getattr(method, "__self__", None)
+    if not isinstance(resource, Resource):
+        return None
+    return find_operation(f"{resource.GROUP}.{method.__name__}")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

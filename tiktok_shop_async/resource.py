@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
 from os import PathLike
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import attrs
 
@@ -24,6 +24,9 @@ _NO_OPTIONS = RequestOptions()
 
 class Resource:
     """One group of operations, called with one auth state."""
+
+    GROUP: ClassVar[str]
+    """The name of the group, as ``client.<group>`` has it."""
 
     __slots__ = ("_auth", "_pipeline")
 

@@ -17,7 +17,7 @@ from test_every_operation import ENDPOINTS, OPERATIONS, method
 
 from tiktok_shop_async import AsyncTikTokShop, RequestOptions
 from tiktok_shop_async.pipeline.arguments.values import plain
-from tiktok_shop_async.registry import operation
+from tiktok_shop_async.registry import find_operation
 from tiktok_shop_async.sandbox import create_app
 from tiktok_shop_async.spec.examples import Examples
 from tiktok_shop_async.spec.shapes import webhook_shape, webhook_types
@@ -140,7 +140,7 @@ def test_an_event_has_no_key_twice_and_its_times_in_order(number: int) -> None:
 @pytest.mark.parametrize("name", PAGED)
 async def test_all_pages_together_have_no_key_twice(name: str) -> None:
     transport = httpx.ASGITransport(create_app(market=new_market()))
-    paging = operation(name).pagination
+    paging = find_operation(name).pagination
     assert paging is not None
     version = OPERATIONS[name]["versions"][-1]
     given = valid_arguments(name, version)

@@ -17,9 +17,7 @@ from ..errors import (
     OutcomeUnknownError,
     TikTokShopError,
 )
-from ..pipeline.operation import Operation
-from ..registry import operation
-from ..resource import Resource
+from ..registry import operation_of
 from .batch import Batch, JournalPlace
 from .claims import Claims
 from .driver import DRAIN
@@ -283,12 +281,3 @@ def _left_over() -> OutcomeUnknownError:
         "an earlier run was about to send this when it ended.",
         hint="Read back what the call should have changed before you repeat it.",
     )
-
-
-def operation_of(call: Callable[..., Any]) -> Operation | None:
-    """Return the operation that a method of a resource stands for; None for another function."""
-    resource = getattr(call, "__self__", None)
-    if not isinstance(resource, Resource):
-        return None
-    group = type(resource).__module__.rpartition(".")[2]
-    return operation(f"{group}.{call.__name__}")

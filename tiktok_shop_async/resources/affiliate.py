@@ -167,6 +167,8 @@ UNPIN_LIVE_PRODUCT = Operation(
 class AffiliateResource(Resource):
     """Steer a creator's live room, and the showcase in its older form."""
 
+    GROUP = "affiliate"
+
     async def add_live_products(
         self,
         *,

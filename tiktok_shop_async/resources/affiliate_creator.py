@@ -498,6 +498,8 @@ UPLOAD_SHOPPABLE_VIDEO_FILE = Operation(
 class AffiliateCreatorResource(Resource):
     """Act as a creator: find products, get samples, share links, post, follow orders."""
 
+    GROUP = "affiliate_creator"
+
     async def add_showcase_products(
         self,
         *,

@@ -312,6 +312,8 @@ SEARCH_TAP_AFFILIATE_ORDERS = Operation(
 class AffiliatePartnerResource(Resource):
     """Run campaigns as an affiliate partner, and follow their creators and orders."""
 
+    GROUP = "affiliate_partner"
+
     async def create_affiliate_partner_campaign(
         self,
         *,

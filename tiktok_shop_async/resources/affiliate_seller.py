@@ -902,6 +902,8 @@ UPLOAD_MESSAGE_IMAGE_V2 = Operation(
 class AffiliateSellerResource(Resource):
     """Work with creators as a seller: find, invite and message them, send samples."""
 
+    GROUP = "affiliate_seller"
+
     async def check_creator_outreach_eligibility(
         self,
         *,

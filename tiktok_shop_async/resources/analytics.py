@@ -660,6 +660,8 @@ SEARCH_SHOP_LIVE_PERFORMANCE_OVERVIEW = Operation(
 class AnalyticsResource(Resource):
     """Measure sales, traffic, live sessions, videos and the shop's service score."""
 
+    GROUP = "analytics"
+
     async def get_bestselling_creators(
         self,
         *,

@@ -52,6 +52,8 @@ GET_WIDGET_TOKEN = Operation(
 class AuthorizationResource(Resource):
     """Find the shops and category assets a token opens, with their ciphers; end access."""
 
+    GROUP = "authorization"
+
     async def deauthorize_shop(
         self,
         *,

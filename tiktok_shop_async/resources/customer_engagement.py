@@ -131,6 +131,8 @@ SEND_ENGAGEMENT_MESSAGE = Operation(
 class CustomerEngagementResource(Resource):
     """Send marketing messages to buyers, and measure what they lead to."""
 
+    GROUP = "customer_engagement"
+
     async def create_custom_engagement_task(
         self,
         *,

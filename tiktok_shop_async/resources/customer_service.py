@@ -227,6 +227,8 @@ UPLOAD_IMAGE_FOR_BUYER_MESSAGES = Operation(
 class CustomerServiceResource(Resource):
     """Chat with buyers, and manage conversations, sessions and agents."""
 
+    GROUP = "customer_service"
+
     async def create_conversation(
         self,
         *,

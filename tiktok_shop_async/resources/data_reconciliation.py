@@ -83,6 +83,8 @@ SYNC_ORDER_STATUSES = Operation(
 class DataReconciliationResource(Resource):
     """Tell the platform how its orders stand in other sales channels and systems."""
 
+    GROUP = "data_reconciliation"
+
     async def import_quality_factory_orders(
         self,
         *,

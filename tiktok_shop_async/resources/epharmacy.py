@@ -93,6 +93,8 @@ UPDATE_PRESCRIPTION_STATUS = Operation(
 class EpharmacyResource(Resource):
     """Manage pharmacies, prescriptions and consultations for medicines."""
 
+    GROUP = "epharmacy"
+
     async def get_consultation_provider(
         self,
         *,

@@ -72,6 +72,8 @@ UPDATE_SHOP_WEBHOOK = Operation(
 class EventResource(Resource):
     """Choose which of a shop's events are sent as webhooks, and to which address."""
 
+    GROUP = "event"
+
     async def delete_shop_webhook(
         self,
         *,

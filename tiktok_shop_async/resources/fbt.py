@@ -580,6 +580,8 @@ UPDATE_INBOUND_ORDER_TRACKING = Operation(
 class FbtResource(Resource):
     """Store and ship goods with Fulfilled by TikTok: inbound, stock, other channels."""
 
+    GROUP = "fbt"
+
     async def cancel_fbt_mcf_order(
         self,
         *,

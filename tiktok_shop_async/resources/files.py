@@ -44,6 +44,8 @@ UPLOAD_FILE_INIT = Operation(
 class FilesResource(Resource):
     """Upload large files in parts."""
 
+    GROUP = "files"
+
     async def upload_file_init(
         self,
         *,

@@ -189,6 +189,8 @@ GET_WITHDRAWALS = Operation(
 class FinanceResource(Resource):
     """Follow the shop's money: statements, payouts, withdrawals and taxes."""
 
+    GROUP = "finance"
+
     def get_payments(
         self,
         *,

@@ -583,6 +583,8 @@ UPLOAD_PROOF_OF_DELIVERY_IMAGE = Operation(
 class FulfillmentResource(Resource):
     """Pack, label and ship orders, and report on their delivery."""
 
+    GROUP = "fulfillment"
+
     async def batch_ship_packages(
         self,
         *,

@@ -618,6 +618,8 @@ PREVIEW_UPLOAD_IMAGE = Operation(
 class GsFullServiceCommodityResource(Resource):
     """Create and follow products that the platform sells in full service."""
 
+    GROUP = "gs_full_service_commodity"
+
     async def beta_create_product(
         self,
         *,

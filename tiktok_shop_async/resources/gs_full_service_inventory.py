@@ -67,6 +67,8 @@ PREVIEW_UPDATE_VIRTUAL_INVENTORY = Operation(
 class GsFullServiceInventoryResource(Resource):
     """Read and set the virtual stock of full-service global selling."""
 
+    GROUP = "gs_full_service_inventory"
+
     async def beta_query_virtual_inventory(
         self,
         *,

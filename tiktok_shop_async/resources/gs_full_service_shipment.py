@@ -723,6 +723,8 @@ SEARCH_STOCKUP_ORDERS = Operation(
 class GsFullServiceShipmentResource(Resource):
     """Deliver goods to full-service warehouses, and follow stock-up orders and returns."""
 
+    GROUP = "gs_full_service_shipment"
+
     async def beta_confirm_delivery(
         self,
         *,

@@ -219,6 +219,8 @@ UPDATE_WAREHOUSE = Operation(
 class LogisticsResource(Resource):
     """Manage warehouses, and look up delivery options, carriers and tracking."""
 
+    GROUP = "logistics"
+
     async def check_shipping_template_existence(
         self,
         *,

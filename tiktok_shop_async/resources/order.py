@@ -218,6 +218,8 @@ UPDATE_BLIND_BOX_OPENING_RESULTS = Operation(
 class OrderResource(Resource):
     """Find and read orders, and tie them to the records of other systems."""
 
+    GROUP = "order"
+
     async def add_external_order_references(
         self,
         *,

@@ -2333,6 +2333,8 @@ UPLOAD_PRODUCT_IMAGE = Operation(
 class ProductResource(Resource):
     """Create, list, price and stock products; look up categories, brands and rules."""
 
+    GROUP = "product"
+
     async def activate_products(
         self,
         *,

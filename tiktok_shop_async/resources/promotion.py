@@ -306,6 +306,8 @@ UPDATE_ACTIVITY_PRODUCTS = Operation(
 class PromotionResource(Resource):
     """Run discounts, flash sales and other promotions, and look up coupons."""
 
+    GROUP = "promotion"
+
     async def create_activity(
         self,
         *,

@@ -508,6 +508,8 @@ UPLOAD_RETURN_SHIPPING_INFORMATION = Operation(
 class ReturnRefundResource(Resource):
     """Cancel orders, and handle returns, refunds and replacements."""
 
+    GROUP = "return_refund"
+
     async def approve_cancellation(
         self,
         *,

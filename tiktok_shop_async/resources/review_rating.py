@@ -87,6 +87,8 @@ UPLOAD_REVIEW_MEDIA = Operation(
 class ReviewRatingResource(Resource):
     """Bring product reviews from elsewhere into the shop."""
 
+    GROUP = "review_rating"
+
     async def import_product_reviews(
         self,
         *,

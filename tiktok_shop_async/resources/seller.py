@@ -87,6 +87,8 @@ SYNC_COLLECTIONS = Operation(
 class SellerResource(Resource):
     """Look up a seller's shops, status and rights, and hand over product collections."""
 
+    GROUP = "seller"
+
     async def get_active_shops(
         self,
         *,

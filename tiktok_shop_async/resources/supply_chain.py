@@ -55,6 +55,8 @@ CONFIRM_PACKAGE_SHIPMENT = Operation(
 class SupplyChainResource(Resource):
     """Report what a warehouse provider shipped."""
 
+    GROUP = "supply_chain"
+
     async def confirm_package_shipment(
         self,
         *,

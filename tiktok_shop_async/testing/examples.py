@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 import attrs
 
 from .._internal.model import NoData
-from ..registry import did_you_mean, operation
+from ..registry import did_you_mean, find_operation
 from ..spec.examples import Examples
 from ..spec.shapes import Node, class_fields, operation_shape
 from .response_fields import check_fields
@@ -42,7 +42,7 @@ def example_response(
     ``data`` replaces fields of the answer's data, by their names in the API; a field that the
     catalogue does not have is a `TypeError`, since it may be misspelt. Add one to the result.
     """
-    described = operation(operation_id)
+    described = find_operation(operation_id)
     check_fields(operation_id, dict(data or {}))
     examples = Examples(
         seed=operation_id, version=described.check_version(version or described.versions[-1])

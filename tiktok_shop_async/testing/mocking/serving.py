@@ -13,7 +13,7 @@ import httpx
 from ...client_options import DEFAULT_BASE_URL
 from ...errors import TikTokShopError
 from ...pipeline.operation import Operation
-from ...registry import operation, operation_at, version_in
+from ...registry import find_operation, operation_at, version_in
 from ...transport.delivery import DELIVERY, delivery_of
 from .call_arguments import MalformedRequestError, read_arguments
 from .mock_operation import MockCall, MockOperation, UnexpectedRequestError
@@ -48,7 +48,9 @@ class OperationServer:
         """Return the mocked operation of an id; raise `InvalidArgumentError` for an unknown one."""
         if operation_id not in self.operations:
             self.operations[operation_id] = MockOperation(
-                operation(operation_id), check_fields=self.check_responses, in_block=self.in_block
+                find_operation(operation_id),
+                check_fields=self.check_responses,
+                in_block=self.in_block,
             )
         return self.operations[operation_id]
 
