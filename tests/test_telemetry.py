@@ -28,7 +28,7 @@ from tiktok_shop_async import (
     OutcomeUnknownError,
     TikTokShopError,
 )
-from tiktok_shop_async._internal.clock import MovableClock
+from tiktok_shop_async._internal.movable_clock import MovableClock
 from tiktok_shop_async.integrations.opentelemetry import OpenTelemetryObserver
 from tiktok_shop_async.sandbox import FaultKind, FaultRule, Faults, run_sandbox
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import httpx
 
+from ._internal.clock import Clock, TimeSource, clock_of
 from ._internal.closing import ClosedOnExit, warn_unclosed
 from ._internal.secret import Secret
 from ._internal.threads import in_thread
@@ -77,7 +78,7 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
         verify: ssl.SSLContext | bool = True,
         trust_env: bool = True,
         observers: Sequence[Observer] = (),
-        clock: Callable[[], float] = time.time,
+        clock: TimeSource = time.time,
         sleep: Callable[[float], Awaitable[object]] | None = None,
     ) -> None:
         """Make a client; nothing is connected before the first call.
@@ -104,8 +105,8 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
             verify: False switches certificate checks off.
             trust_env: Whether proxies and certificates from the environment count.
             observers: Called with call, attempt and wait events; see `events`.
-            clock: Returns Unix seconds: for timestamps, and for a Retry-After that is a date.
-            sleep: Waits before a retry; tests can pass one that does not wait.
+            clock: A `Clock`, or a function that returns Unix seconds.
+            sleep: Waits before a retry in place of the clock; tests can pass one that does not.
         """
         secret = Secret(app_secret)
         credentials = {
@@ -159,8 +160,7 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
         self._session = Session(
             http_client,
             options,
-            clock=clock,
-            sleep=sleep,
+            clock=clock_of(clock, sleep),
             retry_policy=retry_policy,
             limiter=limiter,
             observers=observers,
@@ -189,6 +189,25 @@ class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
     def auth(self) -> AuthState:
         """The credentials in force; set its attributes at any time."""
         return self._auth
+
+    @property
+    def app_key(self) -> str:
+        """The key of the app that signs the calls."""
+        return self._session.options.app_key
+
+    @property
+    def base_url(self) -> str:
+        """The URL of the service, without a trailing slash."""
+        return self._session.options.base_url
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that timestamps, durations and waits come from."""
+        return self._session.clock
+
+    def check_usable(self) -> None:
+        """Raise `ClientClosedError` unless calls can be made from here and now."""
+        self._session.check_usable()
 
     def for_shop(
         self,

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from ._internal.argument_checks import check_function, check_transport, invalid
+from ._internal.argument_checks import check_clock, check_function, check_transport, invalid
 from .errors import InvalidArgumentError
 
 
@@ -38,7 +38,7 @@ def check_parts(
     _check_http_client(http_client)
     check_transport(transport)
     _check_limiter(limiter)
-    check_function(clock, "clock", "callable without arguments")
+    check_clock(clock)
     for name, function in (("sleep", sleep), ("retry_policy", retry_policy)):
         if function is not None:
             check_function(function, name, "callable with one argument, or None")

@@ -21,7 +21,7 @@ from typing import Any
 import attrs
 
 from tiktok_shop_async import AsyncTikTokShop, TikTokShopOAuth, auth
-from tiktok_shop_async._internal.clock import MovableClock
+from tiktok_shop_async._internal.movable_clock import MovableClock
 from tiktok_shop_async.auth import Authorizations, TokenStore
 
 

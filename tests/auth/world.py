@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from tiktok_shop_async import AsyncTikTokShop, TikTokShopOAuth, Token, TokenStoreError
-from tiktok_shop_async._internal.clock import MovableClock
+from tiktok_shop_async._internal.movable_clock import MovableClock
 from tiktok_shop_async.auth import (
     AuthEvent,
     Authorizations,

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 from tiktok_shop_async.sandbox.faults.rules.rules import Faults
 
-from tiktok_shop_async._internal.clock import MovableClock, movable
+from tiktok_shop_async._internal.movable_clock import MovableClock, movable
 from tiktok_shop_async.batch import CancelOutcome
 from tiktok_shop_async.sandbox import Sandbox, Shop, create_app, demo_market, run_sandbox
 

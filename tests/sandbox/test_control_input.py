@@ -12,7 +12,7 @@ from sandbox.wire import CANCEL, SHOPS, Wire, new_wire
 from tiktok_shop_async.sandbox.control.routes.control_input import MAX_BODY
 from tiktok_shop_async.sandbox.control.routes.routes import END_OF_TIME
 
-from tiktok_shop_async._internal.clock import MovableClock
+from tiktok_shop_async._internal.movable_clock import MovableClock
 from tiktok_shop_async.sandbox import FaultRule, Faults, Limits, LimitSettings, Rate, create_app
 
 NOW = 1_790_000_000.0

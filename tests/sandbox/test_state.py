@@ -20,7 +20,7 @@ from sandbox.wire import Wire, new_product, new_wire
 
 import tiktok_shop_async.sandbox.__main__ as command
 from tiktok_shop_async import AsyncTikTokShop
-from tiktok_shop_async._internal.clock import MovableClock
+from tiktok_shop_async._internal.movable_clock import MovableClock
 from tiktok_shop_async.sandbox import (
     DEMO_ACCESS_TOKEN,
     DEMO_APP_KEY,

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tiktok_shop_async import AsyncTikTokShop, InvalidArgumentError, TikTokShopError
-from tiktok_shop_async._internal.clock import MovableClock
+from tiktok_shop_async._internal.movable_clock import MovableClock
 from tiktok_shop_async.sandbox import Sandbox, run_sandbox
 from tiktok_shop_async.webhooks import (
     CancellationStatusChange,

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from ..errors import InvalidArgumentError
+from .clock import Clock
 
 _MAX_SHOWN = 40
 
@@ -61,6 +62,12 @@ def check_function(value: object, argument: str, accepted: str = "callable") -> 
     """Reject a value that is not callable."""
     if not callable(value):
         raise invalid(argument, accepted, value)
+
+
+def check_clock(value: object) -> None:
+    """Reject anything but a `Clock` and functions that return Unix seconds."""
+    if not isinstance(value, Clock):
+        check_function(value, "clock", "a Clock or callable without arguments")
 
 
 def check_mapping(value: object, argument: str, accepted: str = "a mapping or None") -> None:

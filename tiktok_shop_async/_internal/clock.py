@@ -1,82 +1,61 @@
-"""Time that can be moved ahead while it goes on."""
+"""The one source of time: the current time, durations, and waits."""
 
 from __future__ import annotations
 
-import asyncio
-import math
 import time
 from collections.abc import Awaitable, Callable
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 
 @runtime_checkable
-class Movable(Protocol):
-    """A clock that can be moved: the sandbox's own, or one of a test."""
+class Clock(Protocol):
+    """A source of time that can be replaced in one place, such as in a test."""
 
-    def __call__(self) -> float:
+    def time(self) -> float:
         """Return Unix seconds."""
         ...
 
-    def advance(self, seconds: float) -> None:
-        """Let so much time pass at once."""
+    def monotonic(self) -> float:
+        """Return seconds that never go back, to measure how long something takes."""
+        ...
+
+    def sleep(self, seconds: float) -> Awaitable[object]:
+        """Wait for a number of seconds."""
         ...
 
 
-class MovableClock:
-    """A clock that is ahead of another one by as much as it was moved."""
-
-    def __init__(self, now: Callable[[], float] = time.time) -> None:
-        self._now = now
-        self._ahead = 0.0
-        self._sleepers: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
-
-    def __call__(self) -> float:
-        """Return Unix seconds."""
-        return self._now() + self._ahead
-
-    def advance(self, seconds: float) -> None:
-        """Let so much time pass at once; a negative number takes it back."""
-        if not math.isfinite(seconds):
-            raise ValueError(f"seconds must be a finite number, not {seconds}")
-        self._move_to(self._ahead + seconds)
-
-    @property
-    def moved(self) -> float:
-        """How many seconds it was moved in all."""
-        return self._ahead
-
-    def reset(self) -> None:
-        """Show the other clock's time again."""
-        self._move_to(0.0)
-
-    async def sleep(self, seconds: float) -> None:
-        """Return after so many seconds, or as soon as the clock was moved ahead by the rest."""
-        loop, moved = asyncio.get_running_loop(), asyncio.Event()
-        until = loop.time() + self._ahead + seconds
-        sleeper = (loop, moved)
-        self._sleepers.add(sleeper)
-        try:
-            while (left := until - loop.time() - self._ahead) > 0:
-                timer = loop.call_later(left, moved.set)
-                await moved.wait()
-                timer.cancel()
-                moved.clear()
-        finally:
-            self._sleepers.discard(sleeper)
-
-    def _move_to(self, ahead: float) -> None:
-        self._ahead = ahead
-        # A shop may be served by another thread than that of the test which moves its time.
-        for loop, moved in tuple(self._sleepers):
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(moved.set)
+TimeSource: TypeAlias = Clock | Callable[[], float]
+"""A clock, or a function that returns Unix seconds."""
 
 
-def movable(clock: Callable[[], float]) -> Movable:
-    """Return a clock that can be moved: the given one if it can, else one that follows it."""
-    return clock if isinstance(clock, Movable) else MovableClock(clock)
+class SystemClock:
+    """The clock of this machine; parts of it can be replaced by functions."""
+
+    def __init__(
+        self,
+        unix_time: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[object]] | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        # Attributes, not methods: every call reads the time, and a method would cost a frame.
+        self.time = unix_time
+        self.monotonic = monotonic
+        self.sleep = sleep or _sleep
 
 
-def sleep_by(clock: Callable[[], float]) -> Callable[[float], Awaitable[object]]:
-    """Return what waits by a clock: its own sleep if it can be moved, else that of asyncio."""
-    return clock.sleep if isinstance(clock, MovableClock) else asyncio.sleep
+async def _sleep(seconds: float) -> None:
+    from asyncio import sleep  # importing asyncio takes a while
+
+    await sleep(seconds)
+
+
+def clock_of(
+    source: TimeSource, sleep: Callable[[float], Awaitable[object]] | None = None
+) -> Clock:
+    """Return a clock as it is, or one that takes the time from a function.
+
+    A given ``sleep`` replaces the clock's own.
+    """
+    if not isinstance(source, Clock):
+        return SystemClock(source, sleep)
+    return source if sleep is None else SystemClock(source.time, sleep, source.monotonic)

@@ -78,7 +78,7 @@ class Authorization(NotPickled):
     @property
     def ready(self) -> bool:
         """Whether a call can go out now, with nothing to be done before."""
-        return self._policy.clock() < self._ready_until
+        return self._policy.clock.time() < self._ready_until
 
     async def prepare(self) -> None:
         """Have an access token for the call that is about to be made.
@@ -176,7 +176,7 @@ class Authorization(NotPickled):
         await self._refresher.aclose()
 
     def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._policy.clock(), UTC)
+        return datetime.fromtimestamp(self._policy.clock.time(), UTC)
 
     def _has(self, token: Token) -> bool:
         return self.token is not None and self.token.access_token == token.access_token

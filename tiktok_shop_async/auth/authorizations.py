@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+from .._internal.clock import TimeSource, clock_of
 from .._internal.closing import ClosedOnExit
 from .._internal.secret import Secret
 from .._internal.unpicklable import NotPickled
@@ -58,8 +59,8 @@ class Authorizations(ClosedOnExit, NotPickled):
         refresh_margin: timedelta = REFRESH_MARGIN,
         on_event: EventHandler | None = None,
         authorization_url: Callable[[Token], str | None] | None = None,
-        clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        clock: TimeSource = time.time,
+        sleep: Callable[[float], Awaitable[object]] | None = None,
     ) -> None:
         """Make the registry; nothing is read before the first call.
 
@@ -69,8 +70,8 @@ class Authorizations(ClosedOnExit, NotPickled):
             authorization_url: Where a seller is sent who has to authorize again: your own page
                 that begins it, such as the ``/start`` of `OAuthRoutes`. By default it is the
                 platform's page without a state, whose answer `OAuthRoutes` refuses.
-            clock: Returns Unix seconds.
-            sleep: Waits between the attempts of a refresh.
+            clock: A `Clock`, or a function that returns Unix seconds.
+            sleep: Waits between the attempts of a refresh, in place of the clock.
         """
         self._oauth = oauth
         self._policy = RefreshPolicy(
@@ -80,8 +81,7 @@ class Authorizations(ClosedOnExit, NotPickled):
             margin=refresh_margin,
             announcer=Announcer(on_event),
             authorization_url=authorization_url or self._platform_page,
-            clock=clock,
-            sleep=sleep,
+            clock=clock_of(clock, sleep),
         )
         self._known: dict[str, Authorization] = {}
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 from urllib.parse import quote, urlencode
 
 import httpx
 
-from .._internal.argument_checks import check_function, check_timeout, check_transport
+from .._internal.argument_checks import check_clock, check_timeout, check_transport
+from .._internal.clock import TimeSource, clock_of
 from .._internal.closing import ClosedOnExit, warn_unclosed
 from .._internal.secret import Secret
 from .._internal.unpicklable import NotPickled
@@ -74,7 +75,7 @@ class TikTokShopOAuth(ClosedOnExit, NotPickled):
         proxy: str | httpx.Proxy | None = None,
         verify: ssl.SSLContext | bool = True,
         trust_env: bool = True,
-        clock: Callable[[], float] = time.time,
+        clock: TimeSource = time.time,
     ) -> None:
         """Make it; nothing is connected before the first exchange or refresh.
 
@@ -87,7 +88,7 @@ class TikTokShopOAuth(ClosedOnExit, NotPickled):
             proxy: As httpx takes it; without one, the environment's proxies are honoured.
             verify: False switches certificate checks off.
             trust_env: Whether proxies and certificates from the environment count.
-            clock: Returns Unix seconds, for a Retry-After that is a date.
+            clock: A `Clock`, or a function that returns Unix seconds.
         """
         secret = Secret(app_secret)
         del app_secret  # tracebacks can show local variables
@@ -96,7 +97,7 @@ class TikTokShopOAuth(ClosedOnExit, NotPickled):
                 "transport is given together with a proxy, which it replaces.", argument="transport"
             )
         check_transport(transport)
-        check_function(clock, "clock", "callable without arguments")
+        check_clock(clock)
         check_network_settings(verify, trust_env)
         check_timeout(timeout, "None waits without limit.")
         self.app_key = Secret(app_key).required("app_key")
@@ -105,7 +106,7 @@ class TikTokShopOAuth(ClosedOnExit, NotPickled):
         self._base_url = TOKEN_HOST if base_url is None else checked_base_url(base_url)
         self._authorize_host = None if base_url is None else self._base_url
         self._timeout = timeout
-        self._clock = clock
+        self._clock = clock_of(clock)
         if transport is None:
             if self._base_url.startswith("https:"):
                 check_certificate_files(verify, trust_env)

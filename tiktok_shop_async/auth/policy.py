@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import attrs
 
+from .._internal.clock import Clock
 from .._internal.unpicklable import NotPickled
 from .events import Announcer
 from .owners import ShopOwners
@@ -32,5 +32,4 @@ class RefreshPolicy(NotPickled):
     announcer: Announcer = attrs.field(repr=False)
     authorization_url: Callable[[Token], str | None] = attrs.field(repr=False)
     margin: timedelta = REFRESH_MARGIN
-    clock: Callable[[], float] = attrs.field(repr=False)
-    sleep: Callable[[float], Awaitable[object]] = attrs.field(default=asyncio.sleep, repr=False)
+    clock: Clock = attrs.field(repr=False)

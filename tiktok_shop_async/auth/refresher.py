@@ -149,7 +149,7 @@ class Refresher(NotPickled):
         await self.settle()
 
     def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._policy.clock(), UTC)
+        return datetime.fromtimestamp(self._policy.clock.time(), UTC)
 
     async def _exchange(self, old: Token, begun: datetime | None) -> Token:
         """Return the token of a refresh; one whose answer was lost is sent again.
@@ -171,12 +171,12 @@ class Refresher(NotPickled):
                 if pause is None or wanted > LONGEST_THROTTLING:
                     raise
                 begun = begun or self._now()
-                await self._policy.sleep(max(pause, wanted))
+                await self._policy.clock.sleep(max(pause, wanted))
             except RateLimitError as error:
                 wanted = error.retry_after or 0.0
                 if pause is None or wanted > LONGEST_THROTTLING:
                     raise
-                await self._policy.sleep(max(pause, wanted))
+                await self._policy.clock.sleep(max(pause, wanted))
             except ReauthorizationRequiredError as error:
                 if begun is not None:
                     error.message += (
@@ -193,13 +193,13 @@ class Refresher(NotPickled):
             except TikTokShopError:
                 if pause is None:
                     raise
-                await self._policy.sleep(pause)
+                await self._policy.clock.sleep(pause)
         raise AssertionError("the last attempt returns or raises")
 
     async def _save_later(self) -> None:
         pause = PAUSES_WHEN_NOT_STORED[-1]
         while not self._is_saved:
-            await self._policy.sleep(pause)
+            await self._policy.clock.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
             try:
                 await self._save()

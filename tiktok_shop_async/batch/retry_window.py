@@ -22,22 +22,23 @@ class Patience:
     """
 
     def __init__(self, client: AsyncTikTokShop, seconds: float) -> None:
-        self._session = client._session
+        self._client = client
         self._policy = ExponentialBackoff(longest=30.0, give_up_after=seconds)
 
     async def __call__(self, operation: Operation, call: Callable[[], Awaitable[T]]) -> T:
         """Return what a call gives, or raise what it still fails with in the end."""
-        self._session.check_usable()
-        began, attempt = self._session.timer(), 0
+        self._client.check_usable()
+        clock = self._client.clock
+        began, attempt = clock.monotonic(), 0
         while True:
             attempt += 1
             try:
                 return await call()
             except TikTokShopError as error:
-                wait = self._wait_after(operation, error, attempt, self._session.timer() - began)
+                wait = self._wait_after(operation, error, attempt, clock.monotonic() - began)
                 if wait is None:
                     raise
-            await self._session.sleep(wait)
+            await clock.sleep(wait)
 
     def _wait_after(
         self, operation: Operation, error: TikTokShopError, attempt: int, elapsed: float

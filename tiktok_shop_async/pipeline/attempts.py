@@ -68,7 +68,7 @@ class Attempts:
         if deadline is None:
             made: Awaitable[R] = self._run_attempts(attempt)
         else:
-            self._due = self._session.timer() + deadline
+            self._due = self._session.clock.monotonic() + deadline
             made = self._run_within(deadline, attempt)
         return self._events.follow_call(made) if self._listeners else made
 
@@ -92,7 +92,7 @@ class Attempts:
         session, cipher = self._session, self._call.operation.cipher
         try:
             while True:
-                self._arrived = session.timer()
+                self._arrived = session.clock.monotonic()
                 if not self._credentials.is_ready(cipher):
                     # Before taking a slot: looking up a cipher is a call, and needs one itself.
                     await self._prepare_credentials(cipher)
@@ -112,7 +112,7 @@ class Attempts:
                     return response
                 if wait > 0:
                     async with session.until_closed():
-                        await session.sleep(wait)
+                        await session.clock.sleep(wait)
         except BaseException as error:
             self._record_end(error)
             # Cancellations and exits of the program are never replaced by another exception.
@@ -132,7 +132,7 @@ class Attempts:
         self._delivery = delivery = Delivery()
         self._session.check_open()  # it may have been closed while the call waited
         self._made += 1
-        now = self._session.timer()
+        now = self._session.clock.monotonic()
         if self._made == 1:
             self._began = now
         self._token_used = (
@@ -224,11 +224,11 @@ class Attempts:
             operation=call.operation,
             error=error,
             attempt=self._made,
-            elapsed=session.timer() - self._began,
+            elapsed=session.clock.monotonic() - self._began,
         )
         wait = session.retry_policy(failed)
         # So written that NaN and infinity are given up too: nobody means to wait for ever.
-        if wait is None or not session.timer() + wait < self._due:
+        if wait is None or not session.clock.monotonic() + wait < self._due:
             return None
         is_throttled = isinstance(error, RateLimitError)
         return max(0.0, wait) if is_throttled or session.retry_budget.take() else None

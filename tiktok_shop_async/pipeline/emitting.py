@@ -55,7 +55,7 @@ class EventEmitter:
 
     async def follow_call(self, attempts: Awaitable[R]) -> R:
         """Await the attempts of the call; emit its start and its end."""
-        call, timer, error = self._info, self._session.timer, None
+        call, timer, error = self._info, self._session.clock.monotonic, None
         began = timer()
         self._session.emit(CallStarted(call=call), self._listeners)
         try:
@@ -76,7 +76,7 @@ class EventEmitter:
         self, begin: Callable[[], Awaitable[R]], number: int, *, held_back: float
     ) -> R:
         """Make one attempt; emit its start and its end."""
-        timer = self._session.timer
+        timer = self._session.clock.monotonic
         self._attempts = number
         self._session.emit(
             AttemptStarted(call=self._info, attempt=number, held_back=held_back), self._listeners

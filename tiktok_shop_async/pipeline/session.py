@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import httpx
@@ -14,6 +13,7 @@ from .lifetime import Lifetime
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
+    from .._internal.clock import Clock
     from ..events import CallEvent, Observer
     from .admission.limiter import Limiter, LimitKey, Permit
     from .operation import Operation
@@ -31,8 +31,7 @@ class Session(Lifetime):
         http_client: httpx.AsyncClient,
         options: ClientOptions,
         *,
-        clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], Awaitable[object]] | None = None,
+        clock: Clock,
         retry_policy: RetryPolicy | None = None,
         limiter: Limiter | None = None,
         observers: Sequence[Observer] = (),
@@ -40,16 +39,12 @@ class Session(Lifetime):
         super().__init__(http_client, options.max_in_flight)
         self.options = options
         self.clock = clock
-        self.timer: Callable[[], float] = time.monotonic
-        """Measures how long something takes."""
         self.limiter = limiter
-        self._sleep = sleep
         self._observers = _guarded(observers)
         self._given_policy = retry_policy
         self._limit_keys: dict[tuple[str, str], LimitKey] = {}
 
     def _start(self, loop: AbstractEventLoop) -> None:
-        from .._internal.clock import MovableClock, sleep_by
         from ..events import log_call, logger
         from .retry import ExponentialBackoff, RetryBudget
 
@@ -57,14 +52,6 @@ class Session(Lifetime):
         self._log, self._logger = log_call, logger
         self.retry_policy = self._given_policy or ExponentialBackoff()
         self.retry_budget = RetryBudget()
-        self._sleep = self._sleep or sleep_by(self.clock)
-        if isinstance(self.clock, MovableClock):
-            self.timer = self.clock  # a test's: what it moves has passed
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait before a retry."""
-        assert self._sleep is not None, "there is a loop by now"
-        await self._sleep(seconds)
 
     def note_success(self) -> None:
         """Note that a call succeeded."""

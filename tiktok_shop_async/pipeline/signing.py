@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
 import attrs
 import httpx
 
+from .._internal.clock import Clock
 from ..errors import InvalidArgumentError
 from .credentials import Credentials
 from .operation import Operation
@@ -95,7 +96,7 @@ class SigningAuth(httpx.Auth):
     operation: Operation
     app: AppCredentials
     credentials: Credentials
-    clock: Callable[[], float]
+    clock: Clock
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Give ``request`` its final URL and the token header."""
@@ -106,7 +107,7 @@ class SigningAuth(httpx.Auth):
     def signed_target(self) -> str:
         """Return path and query with app key, timestamp, cipher and signature."""
         unsigned, cipher = self.unsigned, self.operation.cipher
-        added = [("app_key", self.app.app_key), ("timestamp", str(int(self.clock())))]
+        added = [("app_key", self.app.app_key), ("timestamp", str(int(self.clock.time())))]
         if cipher and not any(name == cipher for name, _ in unsigned.query):
             added.append((cipher, self._credential(cipher)))
         query = (*unsigned.query, *added)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
 import attrs
 
+from .._internal.clock import Clock
 from .._internal.lenient_json import NumberAsWritten
 from ..response import DecodingIssue, RawResponse
 from .decoding import decode_data, read_envelope
@@ -22,8 +23,8 @@ class ErrorContext:
 
     operation: str
     secrets: Iterable[str] = attrs.field(repr=False)
-    clock: Callable[[], float]
-    """Returns Unix seconds, for a Retry-After header that is a date."""
+    clock: Clock
+    """The time that a Retry-After header with a date is compared with."""
     quotable: bool = True
     """Whether errors may show the body, with its secrets masked."""
 

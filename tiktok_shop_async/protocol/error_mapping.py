@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import attrs
 
+from .._internal.clock import Clock
 from .._internal.redaction import excerpt, redact
 from ..errors import (
     ResponseDecodeError,
@@ -28,7 +28,7 @@ class FailedResponse:
     operation: str
     secrets: tuple[str, ...] = attrs.field(repr=False)
     request_id: str | None
-    clock: Callable[[], float]
+    clock: Clock
     quotable: bool = True
 
     @property
@@ -161,6 +161,6 @@ def _retry_after(failed: FailedResponse) -> float | None:
         date = parsedate_to_datetime(value)
         if date.tzinfo is None:  # "-0000", or no zone at all: in HTTP, all dates are UTC
             date = date.replace(tzinfo=UTC)
-        return max(0.0, date.timestamp() - failed.clock())
+        return max(0.0, date.timestamp() - failed.clock.time())
     except (ValueError, OverflowError, TypeError, IndexError):
         return None

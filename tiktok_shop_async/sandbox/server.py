@@ -16,7 +16,7 @@ import httpx
 import uvicorn
 from starlette.applications import Starlette
 
-from .._internal.clock import Movable, movable
+from .._internal.movable_clock import Movable, movable
 from ..client import AsyncTikTokShop
 from .control.state_file import StateFile
 from .demo import (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .._internal.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
-    from .._internal.clock import MovableClock
+    from .._internal.movable_clock import MovableClock
     from ..sandbox import Sandbox
     from .deliveries import SignedWebhook, signed_webhook
     from .examples import example_response, make
@@ -52,7 +52,7 @@ _, __getattr__, __dir__ = lazy_exports(
         "MockCall": "mocking.mock_operation",
         "MockOperation": "mocking.mock_operation",
         "MockTikTokShop": "mocking.mock",
-        "MovableClock": "._internal.clock",
+        "MovableClock": "._internal.movable_clock",
         "NotRecordedError": "recording.recorder",
         "PERSONAL_FIELDS": "recording.masking",
         "RecordingTransport": "recording.recorder",

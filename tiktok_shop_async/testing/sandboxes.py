@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import httpx
 
-from .._internal.clock import MovableClock
+from .._internal.movable_clock import MovableClock
 from ..sandbox import Sandbox, create_app, demo_market, run_sandbox
 
 ORDERS = 100

@@ -191,7 +191,7 @@ class WebhookPoller(ClosedOnExit):
             NewEvent(
                 id=polled(change),
                 body=body,
-                app_key=self._client._session.options.app_key,
+                app_key=self._client.app_key,
                 unless=frozenset({sent(change)}),
                 **self._ordering.of(event),
             )

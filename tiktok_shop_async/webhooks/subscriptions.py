@@ -47,7 +47,7 @@ async def ensure_webhooks(
         InvalidArgumentError: An event cannot be subscribed to through the API, or an address
             cannot be reached by the platform; nothing was sent.
     """
-    wanted = _wanted(addresses, is_local=_is_local(client._session.options.base_url))
+    wanted = _wanted(addresses, is_local=_is_local(client.base_url))
     try:
         return await _bring_about(client, wanted)
     except OutcomeUnknownError:  # the same again does no harm

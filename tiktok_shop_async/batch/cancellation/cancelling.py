@@ -62,7 +62,7 @@ class Cancelling:
 
     async def carry_out(self, index: int, given: Any, claims: Claims) -> CancelOutcome:
         """Return what became of one order, which is sent only if it is not final already."""
-        self.client._session.check_usable()
+        self.client.check_usable()
         wanted = self.read(given)
         one = OneOrder(self, wanted, claims, index, given)
         while True:

@@ -74,7 +74,7 @@ class OneOrder:
             "request": given,
             "order_id": wanted.order_id,
         }
-        self._session = batch.client._session
+        self._clock = batch.client.clock
         self._wanted = wanted
         self._sent_as = wanted
         """The same with SKUs turned into line items: sent twice, that cancels nothing twice."""
@@ -82,7 +82,7 @@ class OneOrder:
         self._reason = wanted.reason
         self._names_tried: list[str] = []
         self._status: str | None = None
-        self._began = self._session.timer()
+        self._began = self._clock.monotonic()
         self._attempts = 0
         self._first_sent_at: float | None = None
         self._may_be_done = False
@@ -211,7 +211,7 @@ class OneOrder:
 
     async def _send(self) -> APIResponse[CancelOrderResult]:
         if self._first_sent_at is None:
-            self._first_sent_at = self._session.clock()
+            self._first_sent_at = self._clock.time()
         sent_as = self._sent_as
         return await self._batch.client.return_refund.cancel_order(
             order_id=sent_as.order_id,
@@ -308,15 +308,15 @@ class OneOrder:
 
     async def _sleep_aside(self, seconds: float) -> None:
         async with self._claims.aside():
-            await self._session.sleep(seconds)
+            await self._clock.sleep(seconds)
 
     async def _decided(self, outcome: CancelOutcome) -> CancelOutcome:
         """Wait until a pending cancellation is decided, or for as long as is wanted."""
-        until, pause = self._session.timer() + self._batch.wait_for_pending, FIRST_POLL
+        until, pause = self._clock.monotonic() + self._batch.wait_for_pending, FIRST_POLL
         if outcome.resumed and outcome.status == PENDING and self._batch.wait_for_pending:
             with suppress(TikTokShopError):  # it may have been decided long ago
                 outcome = await self._as_it_is_now(outcome)
-        while outcome.status == PENDING and (left := until - self._session.timer()) > 0:
+        while outcome.status == PENDING and (left := until - self._clock.monotonic()) > 0:
             await self._sleep_aside(min(pause, left))
             pause = min(pause * 1.5, LONGEST_POLL)
             with suppress(TikTokShopError):  # the next look may succeed
@@ -375,7 +375,7 @@ class OneOrder:
 
     @property
     def _elapsed(self) -> float:
-        return self._session.timer() - self._began
+        return self._clock.monotonic() - self._began
 
 
 def _is_about_the_order(error: TikTokAPIError) -> bool:

@@ -61,7 +61,7 @@ async def resolve(
     found = await look(wanted, lookup, sent_at=sent_at)
     if found.status != "not_done" or found.withdrawn:
         return found
-    await (sleep or client._session.sleep)(settle)
+    await (sleep or client.clock.sleep)(settle)
     return await look(wanted, lookup, sent_at=sent_at)
 
 

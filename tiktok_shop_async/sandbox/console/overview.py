@@ -6,7 +6,7 @@ from itertools import islice
 
 from starlette.responses import Response
 
-from ..._internal.clock import Movable, MovableClock
+from ..._internal.movable_clock import Movable, MovableClock
 from ..control.routes import END_OF_TIME, orders_by_status
 from ..control.sandbox_state import Workbench
 from ..domain.orders.lifecycle import NEXT

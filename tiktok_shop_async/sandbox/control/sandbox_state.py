@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import attrs
 
-from ..._internal.clock import Movable, MovableClock, sleep_by
+from ..._internal.clock import clock_of
+from ..._internal.movable_clock import Movable, MovableClock
 from ..domain.market import Market
 from ..faults.rate_limits import Limits
 from ..faults.rules import Faults
@@ -45,7 +46,7 @@ class Workbench:
     async def keep_up(self, seconds: float = 0.5) -> None:
         """Have what is due done, announced and saved by itself, not when somebody looks."""
         while True:
-            await sleep_by(self.clock)(seconds)
+            await clock_of(self.clock).sleep(seconds)
             self.market.settle(self.clock())
             if self.state is not None:
                 self.state.save()

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import attrs
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..._internal.clock import MovableClock
+from ..._internal.movable_clock import MovableClock
 from ..bounds import check_number
 from ..domain.grants import Grants
 from ..domain.idempotency import Reply

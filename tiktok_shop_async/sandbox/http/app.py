@@ -22,7 +22,8 @@ from starlette.routing import Mount
 from starlette.routing import Route as PageRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..._internal.clock import movable, sleep_by
+from ..._internal.clock import clock_of
+from ..._internal.movable_clock import movable
 from ..console import console_routes
 from ..control.routes import control_routes
 from ..control.sandbox_state import Workbench
@@ -100,7 +101,7 @@ def create_app(
         default_url=webhook_url,
         time_scale=webhook_time_scale,
         clock=clock,
-        sleep=webhook_sleep or sleep_by(clock),
+        sleep=webhook_sleep or clock_of(clock).sleep,
         transport=webhook_transport,
     )
     bench = Workbench(
@@ -112,7 +113,7 @@ def create_app(
         state=state,
     )
     bench.limits.use_clock(clock)
-    shopfront = Shopfront(bench, latency, sleep or sleep_by(clock))
+    shopfront = Shopfront(bench, latency, sleep or clock_of(clock).sleep)
     saving = [] if state is None else [Middleware(SaveBeforeAnswer, state=state)]
     tools = Mount(
         "/_sandbox",
