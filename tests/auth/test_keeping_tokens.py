@@ -20,7 +20,6 @@ from tiktok_shop_async import (
     RateLimitError,
     ReauthorizationRequiredError,
     SignatureError,
-    TikTokShopOAuth,
     TokenStoreError,
 )
 from tiktok_shop_async.auth import (
@@ -32,7 +31,7 @@ from tiktok_shop_async.auth import (
 )
 from tiktok_shop_async.auth.single_flight import SingleFlight
 from tiktok_shop_async.auth.token import UserType
-from tiktok_shop_async.sandbox import DEMO_APP_KEY, DEMO_SECOND_SHOP_CIPHER
+from tiktok_shop_async.sandbox import DEMO_SECOND_SHOP_CIPHER
 
 
 @pytest.fixture
@@ -392,7 +391,7 @@ class TestService:
     async def test_what_no_repetition_mends_is_not_called_retryable(self, world: World) -> None:
         token = await world.authorized()
         process = world.process()
-        process.authorizations._policy.oauth._session.options = wrong_secret(world)
+        process.authorizations._policy.oauth._app_secret = "not-the-secret"
         await process.authorizations.add(token)
         async with process.authorizations, process.client(token.open_id) as client:
             world.clock.advance(WEEK)
@@ -400,11 +399,6 @@ class TestService:
                 await a_call(client)
             assert isinstance(caught.value.__cause__.__cause__, SignatureError)  # type: ignore[union-attr]
             assert not caught.value.retryable
-
-
-def wrong_secret(world: World) -> Any:
-    oauth = TikTokShopOAuth(DEMO_APP_KEY, "not-the-secret", base_url=world.sandbox.base_url)
-    return oauth._session.options
 
 
 def answering(process: Process, body: Callable[[], Any]) -> Callable[[], None]:

@@ -10,11 +10,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
-from tiktok_shop_async.sandbox.faults.rules.rules import Faults
 
 from tiktok_shop_async._internal.movable_clock import MovableClock, movable
 from tiktok_shop_async.batch import CancelOutcome
 from tiktok_shop_async.sandbox import Sandbox, Shop, create_app, demo_market, run_sandbox
+from tiktok_shop_async.sandbox.faults.rules import Faults
 
 CANCEL = "return_refund.cancel_order"
 DETAIL = "order.get_order_detail"

@@ -15,7 +15,6 @@ import pytest
 from batch.shops import CANCEL, PAID, calls, order_ids, shop_in_a_hurry
 from sqlalchemy import URL
 from support import FakeShop, envelope, new_client
-from tiktok_shop_async.batch.journal.base.sql_session import SQLSession
 
 from tiktok_shop_async import (
     AsyncTikTokShop,
@@ -37,6 +36,7 @@ from tiktok_shop_async.batch import (
     resolve_cancellation,
     run_batch,
 )
+from tiktok_shop_async.batch.journal.sql_session import SQLSession
 
 Answer = Callable[[str], httpx.Response]
 

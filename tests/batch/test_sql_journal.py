@@ -13,12 +13,12 @@ import pytest
 from auth.databases import postgresql_database
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
-from tiktok_shop_async.batch.journal.base.sql_session import SQLSession
 
 from tiktok_shop_async import InvalidArgumentError, JournalError, LeaseLostError
 from tiktok_shop_async._storage.sql.engine import new_engine
 from tiktok_shop_async.batch import Busy, Claim, Record, SQLJournal, run_batch
 from tiktok_shop_async.batch.journal.base import sql_session
+from tiktok_shop_async.batch.journal.sql_session import SQLSession
 
 Sessions = Callable[[], SQLSession]
 
@@ -321,7 +321,7 @@ async def test_an_engine_is_borrowed(url: str) -> None:
 def test_a_missing_package_is_named_with_its_extra(
     package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    late = ("tiktok_shop_async.batch.sql_", "tiktok_shop_async._storage.sql.")
+    late = ("tiktok_shop_async.batch.journal.sql", "tiktok_shop_async._storage.sql.")
     for name in [name for name in sys.modules if name.startswith(late)]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)

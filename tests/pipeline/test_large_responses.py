@@ -23,6 +23,8 @@ from tiktok_shop_async import (
     ResponseDecodeError,
     TikTokShopOAuth,
 )
+from tiktok_shop_async.pipeline import run
+from tiktok_shop_async.protocol import envelope
 from tiktok_shop_async.transport import receiving
 
 LIMIT = 10_000
@@ -195,17 +197,15 @@ async def test_large_responses_are_decoded_in_a_thread(
         threads.append(threading.current_thread())
         return decode(*args)
 
+    def decoding_spied(*args: Any) -> Any:
+        threads.append(threading.current_thread())
+        return envelope.decode(*args)
+
     monkeypatch.setattr(receiving, "decode_content", spied)
     body = json.dumps(document).encode()
     sent = gzip.compress(body) if encoding == "gzip" else body
     async with new_client(answering(Parts(sent), content_encoding=encoding)) as client:
-        read_in = type(client._pipeline)._read
-
-        def read_spied(*args: Any) -> Any:
-            threads.append(threading.current_thread())
-            return read_in(*args)
-
-        monkeypatch.setattr(type(client._pipeline), "_read", read_spied)
+        monkeypatch.setattr(run, "decode", decoding_spied)
         response = await read(client)
     assert len(response.data.orders) == 60_000
     assert response.raw == body

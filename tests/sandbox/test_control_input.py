@@ -9,11 +9,11 @@ from typing import Any
 import httpx
 import pytest
 from sandbox.wire import CANCEL, SHOPS, Wire, new_wire
-from tiktok_shop_async.sandbox.control.routes.control_input import MAX_BODY
-from tiktok_shop_async.sandbox.control.routes.routes import END_OF_TIME
 
 from tiktok_shop_async._internal.movable_clock import MovableClock
 from tiktok_shop_async.sandbox import FaultRule, Faults, Limits, LimitSettings, Rate, create_app
+from tiktok_shop_async.sandbox.control.control_input import MAX_BODY
+from tiktok_shop_async.sandbox.control.routes import END_OF_TIME
 
 NOW = 1_790_000_000.0
 DIGITS = "9" * 5000
