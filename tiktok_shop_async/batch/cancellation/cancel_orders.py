@@ -11,7 +11,8 @@ from ..driver import DRAIN
 from ..progress import OnProgress
 from .cancel_outcome import CancelOutcome
 from .cancel_reasons import checked_reason
-from .cancelling import Cancelling
+from .cancelling import OrderCanceller
+from .context import CancellationContext
 from .order_to_cancel import OrderToCancel
 from .resolving import SETTLE
 
@@ -72,14 +73,14 @@ def cancel_orders(
     }.items():
         if not seconds >= 0:
             raise InvalidArgumentError(f"{name} is below 0.", argument=name)
-    work = Cancelling(
+    context = CancellationContext(
         client,
-        reason=reason,
         preflight=preflight,
         patience=patience,
         settle=settle,
         wait_for_pending=wait_for_pending,
     )
+    canceller = OrderCanceller(context, reason)
     if isinstance(orders, str | OrderToCancel | Mapping):
         raise InvalidArgumentError(
             "orders must be an iterable of orders, not one order.",
@@ -89,9 +90,9 @@ def cancel_orders(
     if isinstance(orders, Collection):
         for given in orders:  # before anything is sent
             if reason is None or not given or not isinstance(given, str):
-                work.read(given)
+                canceller.validate(given)
     return Batch(
-        work.carry_out,
+        canceller.cancel,
         orders,
         concurrency=concurrency,
         ordered=ordered,

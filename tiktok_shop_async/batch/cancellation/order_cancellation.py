@@ -17,7 +17,6 @@ from ...errors import (
     TikTokAPIError,
     TikTokShopError,
 )
-from ...options import RequestOptions
 from ...resources.return_refund import CANCEL_ORDER
 from ..claims import Claims
 from ..journal.base import Claim, Record
@@ -35,6 +34,7 @@ from .cancel_outcome import (
     CancelOutcome,
 )
 from .cancel_reasons import fitting, is_exact
+from .context import URGENT, CancellationContext
 from .line_items import is_cancelled, with_line_items
 from .order_to_cancel import OrderToCancel
 from .resolution import HANDED_OVER, Resolution, judge, state_of_status
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from ...models.order import Order
     from ...models.return_refund import Cancellation, CancelOrderResult
     from ...response import APIResponse
-    from .cancelling import Cancelling
 
 MOST_SENDS = 8
 """How often an order is sent at most whose request got lost on its way to the service."""
@@ -52,8 +51,6 @@ MOST_SENDS = 8
 FIRST_POLL = 2.0
 LONGEST_POLL = 30.0
 """Seconds between two looks at a pending cancellation."""
-
-URGENT = RequestOptions(priority="high")
 
 _ASK_AGAIN = "Run it again with the same journal, or ask resolve_cancellation."
 
@@ -64,9 +61,14 @@ class OneOrder:
     """One order that is claimed, and what is known of it."""
 
     def __init__(
-        self, batch: Cancelling, wanted: OrderToCancel, claims: Claims, index: int, given: Any
+        self,
+        context: CancellationContext,
+        wanted: OrderToCancel,
+        claims: Claims,
+        index: int,
+        given: Any,
     ) -> None:
-        self._batch = batch
+        self._context = context
         self._claims = claims
         self._facts: Mapping[str, Any] = {
             "index": index,
@@ -74,7 +76,7 @@ class OneOrder:
             "request": given,
             "order_id": wanted.order_id,
         }
-        self._clock = batch.client.clock
+        self._clock = context.client.clock
         self._wanted = wanted
         self._sent_as = wanted
         """The same with SKUs turned into line items: sent twice, that cancels nothing twice."""
@@ -137,8 +139,8 @@ class OneOrder:
 
     async def _prepared(self) -> CancelOutcome | None:
         """Look the order up, if that is called for, and decide on how to send it."""
-        if self._batch.preflight or self._wanted.skus or not is_exact(self._reason):
-            order = await self._batch.lookup.order(self._wanted.order_id)
+        if self._context.preflight or self._wanted.skus or not is_exact(self._reason):
+            order = await self._context.lookup.order(self._wanted.order_id)
             if order is None:
                 return self._outcome(
                     REFUSED,
@@ -148,7 +150,7 @@ class OneOrder:
             self._status = order.status
             if is_cancelled(order, self._wanted):
                 return self._resolved(await self._told_of(order))
-            if self._batch.preflight and order.status in HANDED_OVER:
+            if self._context.preflight and order.status in HANDED_OVER:
                 return self._outcome(
                     REFUSED,
                     message=f"The order is {order.status}, and nothing was sent.",
@@ -160,15 +162,15 @@ class OneOrder:
         return await self._with_reason()
 
     async def _choose_line_items(self, order: Order) -> None:
-        cancellations = await self._batch.lookup.cancellations(self._wanted.order_id)
-        taken = self._batch.taken.setdefault(self._wanted.order_id, set())
+        cancellations = await self._context.lookup.cancellations(self._wanted.order_id)
+        taken = self._context.taken.setdefault(self._wanted.order_id, set())
         self._sent_as = with_line_items(self._wanted, order, cancellations, taken)
         taken.update(self._sent_as.order_line_item_ids)
 
     async def _with_reason(self) -> CancelOutcome | None:
         name: str | None = self._reason
         if not is_exact(self._reason):
-            name = await self._batch.reasons.name(self._reason, self._sent_as, self._status)
+            name = await self._context.reasons.name(self._reason, self._sent_as, self._status)
         if name is not None:
             self._names_tried = [name]
             return None
@@ -182,7 +184,7 @@ class OneOrder:
         lost: OutcomeUnknownError | None = None
         for _ in range(MOST_SENDS):
             try:
-                response = await self._batch.patience(CANCEL_ORDER, self._send)
+                response = await self._context.patience(CANCEL_ORDER, self._send)
             except OutcomeUnknownError as error:
                 lost, self._may_be_done = error, True
                 outcome = self._resolved(await self._resolve())
@@ -213,7 +215,7 @@ class OneOrder:
         if self._first_sent_at is None:
             self._first_sent_at = self._clock.time()
         sent_as = self._sent_as
-        return await self._batch.client.return_refund.cancel_order(
+        return await self._context.client.return_refund.cancel_order(
             order_id=sent_as.order_id,
             cancel_reason=self._names_tried[-1],
             order_line_item_ids=sent_as.order_line_item_ids or None,
@@ -273,36 +275,36 @@ class OneOrder:
     async def _has_another_reason(self) -> bool:
         if is_exact(self._reason) or len(self._names_tried) > 1:
             return False
-        names = await self._batch.reasons.of_order(self._sent_as, self._status)
+        names = await self._context.reasons.of_order(self._sent_as, self._status)
         left = [name for name in fitting(self._reason, names) if name not in self._names_tried]
         self._names_tried += left[:1]
         return bool(left)
 
     async def _reasons_in_words(self) -> str:
-        names = await self._batch.reasons.of_status(self._sent_as, self._status)
+        names = await self._context.reasons.of_status(self._sent_as, self._status)
         return f"The reasons for such orders are {', '.join(names)}."
 
     # What the shop has on record ------------------------------------------------------------------
 
     async def _resolve(self) -> Resolution:
         return await resolve(
-            self._batch.client,
+            self._context.client,
             self._sent_as,
-            self._batch.lookup,
+            self._context.lookup,
             sent_at=self._first_sent_at,
-            settle=self._batch.settle,
+            settle=self._context.settle,
             sleep=self._sleep_aside,
         )
 
     async def _look(self) -> Resolution:
         sent_at = self._first_sent_at if self._may_be_done else None
-        return await look(self._sent_as, self._batch.lookup, sent_at=sent_at)
+        return await look(self._sent_as, self._context.lookup, sent_at=sent_at)
 
     async def _told_of(self, order: Order) -> Resolution:
         """Return what there is to say of what is cancelled; whoever did it is a detail."""
         cancellations: Sequence[Cancellation] = ()
         with suppress(TikTokShopError):
-            cancellations = await self._batch.lookup.cancellations(self._wanted.order_id)
+            cancellations = await self._context.lookup.cancellations(self._wanted.order_id)
         sent_at = self._first_sent_at if self._may_be_done else None
         return judge(self._wanted, order, cancellations, sent_at=sent_at)
 
@@ -312,8 +314,8 @@ class OneOrder:
 
     async def _decided(self, outcome: CancelOutcome) -> CancelOutcome:
         """Wait until a pending cancellation is decided, or for as long as is wanted."""
-        until, pause = self._clock.monotonic() + self._batch.wait_for_pending, FIRST_POLL
-        if outcome.resumed and outcome.status == PENDING and self._batch.wait_for_pending:
+        until, pause = self._clock.monotonic() + self._context.wait_for_pending, FIRST_POLL
+        if outcome.resumed and outcome.status == PENDING and self._context.wait_for_pending:
             with suppress(TikTokShopError):  # it may have been decided long ago
                 outcome = await self._as_it_is_now(outcome)
         while outcome.status == PENDING and (left := until - self._clock.monotonic()) > 0:
@@ -325,14 +327,14 @@ class OneOrder:
 
     async def _as_it_is_now(self, outcome: CancelOutcome) -> CancelOutcome:
         if outcome.cancel_id is None:  # it is pending by what others have asked for
-            found = await look(self._sent_as, self._batch.lookup, sent_at=None)
+            found = await look(self._sent_as, self._context.lookup, sent_at=None)
             status = {"confirmed": CONFIRMED, "pending": PENDING}.get(found.status)
             if status is None:
                 return outcome
             return attrs.evolve(
                 outcome, status=status, cancel_id=found.cancel_id, message=found.evidence
             )
-        cancellations = await self._batch.lookup.cancellations(self._wanted.order_id)
+        cancellations = await self._context.lookup.cancellations(self._wanted.order_id)
         for each in cancellations:
             if each.cancel_id == outcome.cancel_id:
                 message = f"The cancellation is {each.cancel_status}."
