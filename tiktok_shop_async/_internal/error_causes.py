@@ -8,6 +8,7 @@ from types import TracebackType
 import httpx
 
 from ..errors import TikTokShopError
+from .httpx_internals import forget_request
 from .redaction import redact
 
 _MAX_DEPTH = 8
@@ -108,7 +109,7 @@ def bare_cause(
         bare = _blank(type(error))
         bare.args = (redact(str(error), secrets),)
         if isinstance(bare, httpx.HTTPError):
-            bare._request = None  # httpx asks for it
+            forget_request(bare)
     below = error.__cause__ or error.__context__
     bare.__traceback__ = bare.__context__ = None
     bare.__cause__ = bare_cause(below, secrets, depth - 1)

@@ -30,8 +30,9 @@ from ..pipeline.lifetime import Lifetime
 from ..protocol.envelope import Decoded, ErrorContext, decode
 from ..transport.connection_stack import ConnectionStackTransport
 from ..transport.environment import check_certificate_files, check_network_settings
+from ..transport.error_boundary import ErrorBoundary
 from ..transport.receiving import receive
-from ..transport.sending import ErrorBoundary, reports_faithfully
+from ..transport.sending import reports_faithfully
 from .token import Token
 
 if TYPE_CHECKING:

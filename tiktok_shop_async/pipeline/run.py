@@ -14,8 +14,9 @@ from ..options import Timeout
 from ..protocol.envelope import ErrorContext, decode
 from ..response import APIResponse, FileResponse
 from ..transport.delivery import DELIVERY, Delivery
+from ..transport.error_boundary import ErrorBoundary
 from ..transport.receiving import MAX_INLINE_BYTES, off_the_loop, receive
-from ..transport.sending import ErrorBoundary, reports_faithfully, send
+from ..transport.sending import reports_faithfully, send
 from .attempts import Attempts
 from .credentials import Credentials
 from .request import Call, PreparedCall, build_request, with_defaults

@@ -1,0 +1,105 @@
+"""Every use of httpx's private parts, each with a fallback for when they change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+TransportFor = Callable[[httpx.URL], httpx.AsyncBaseTransport]
+
+
+def transport_chooser(client: httpx.AsyncClient) -> TransportFor | None:
+    """Return the function that chooses the transport for a URL; None if httpx has none."""
+    chooser: TransportFor | None = getattr(client, "_transport_for_url", None)
+    return chooser
+
+
+def plain_transport_chooser(client: httpx.AsyncClient) -> TransportFor | None:
+    """Return the same, or None if ``client.send`` is overridden, or wrapped for tracing."""
+    send: Any = client.send
+    # The module of a method that nobody wraps has another name under an alias of httpx.
+    if send.__module__ != httpx.AsyncClient.get.__module__ or hasattr(send, "__wrapped__"):
+        return None
+    return getattr(client, "_transport_for_url", None)
+
+
+def transports_of(client: httpx.AsyncClient) -> list[object]:
+    """Return all transports of a client; None stands for one that cannot be found."""
+    mounted = getattr(client, "_mounts", {None: None}).values()
+    return [getattr(client, "_transport", None), *(each for each in mounted if each)]
+
+
+def forget_request(error: httpx.HTTPError) -> None:
+    """Remove the request from an error; httpx's constructor was not called for it."""
+    error._request = None
+
+
+def _parsed(base_url: httpx.URL, target: str) -> httpx.URL:
+    origin = base_url.raw_scheme + b"://" + base_url.netloc
+    path = base_url.raw_path.rstrip(b"/") + target.encode("ascii")
+    return httpx.URL((origin + path).decode("ascii"))
+
+
+class _EncodedURL(httpx.URL):
+    """A URL that is parsed only if somebody reads its parts.
+
+    Parsing is a third of what a call costs, and sending needs nothing of it.
+    """
+
+    def __init__(self, base_url: httpx.URL, target: str) -> None:
+        self._base_url = base_url
+        self._target = base_url.raw_path.rstrip(b"/") + target.encode("ascii")
+
+    def __repr__(self) -> str:
+        return f"<URL of {self._base_url.host}, signed>"
+
+    @property
+    def scheme(self) -> str:
+        return self._base_url.scheme
+
+    @property
+    def host(self) -> str:
+        return self._base_url.host
+
+    @property
+    def port(self) -> int | None:
+        return self._base_url.port
+
+    @property
+    def raw_scheme(self) -> bytes:
+        return self._base_url.raw_scheme
+
+    @property
+    def raw_host(self) -> bytes:
+        return self._base_url.raw_host
+
+    @property
+    def raw_path(self) -> bytes:
+        return self._target
+
+    def __getattr__(self, name: str) -> Any:
+        # httpx keeps what it parsed in attributes of its own; they are missing until now.
+        if name.startswith("__"):
+            raise AttributeError(name)
+        origin = self._base_url.raw_scheme + b"://" + self._base_url.netloc
+        parsed = httpx.URL((origin + self._target).decode("ascii"))
+        self.__dict__.update(vars(parsed))
+        return getattr(parsed, name)
+
+
+def _can_delay_parsing() -> bool:
+    """Return whether a URL that is parsed late equals one that is parsed at once."""
+    base_url, target = httpx.URL("https://host.example:8443/base"), "/a%2Fb?c=d%20e"
+    try:
+        late, parsed = _EncodedURL(base_url, target), _parsed(base_url, target)
+        return (str(late), late.path, late.query) == (str(parsed), parsed.path, parsed.query)
+    except (AttributeError, TypeError, RecursionError):
+        return False
+
+
+encoded_url: Callable[[httpx.URL, str], httpx.URL] = (
+    _EncodedURL if _can_delay_parsing() else _parsed
+)
+"""Returns the URL of a host and a percent-encoded path and query."""

@@ -1,0 +1,132 @@
+"""Translation of httpx's errors into ours, without secrets."""
+
+from __future__ import annotations
+
+from asyncio import CancelledError
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+from .._internal.error_causes import bare_cause, without_request_frames
+from .._internal.redaction import redact
+from ..errors import (
+    ConnectError,
+    InvalidArgumentError,
+    RequestTimeoutError,
+    ResponseDecodeError,
+    TikTokShopError,
+    TransportError,
+)
+from .delivery import Delivery
+from .environment import ProxyConnectError, is_about_certificates
+
+HTTPX_ERRORS = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL)
+_PROTOCOL_ERRORS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL)
+
+_PROXY_HINT = (
+    "It comes from proxy= or from the environment (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY); "
+    "trust_env=False ignores the latter, NO_PROXY excepts hosts."
+)
+_CERTIFICATE_HINT = (
+    "The server's certificate is not trusted here. Behind a proxy that inspects TLS, or with a "
+    "certificate authority of your own, pass verify=ssl.create_default_context(cafile=…) or set "
+    "SSL_CERT_FILE."
+)
+
+
+class ErrorBoundary:
+    """Context manager around the stages of an attempt, which raises our errors for httpx's.
+
+    No error takes out what the stages hold. Tracebacks can show the local variables of each frame,
+    and the frames in here, httpx's and httpcore's have headers, URLs and signatures in theirs.
+    """
+
+    __slots__ = ("_delivery", "_faithful", "_operation", "_secrets")
+
+    def __init__(
+        self,
+        operation: str,
+        *,
+        faithful: bool,
+        secrets: Iterable[str] = (),
+        delivery: Delivery | None = None,
+    ) -> None:
+        """Make it for one attempt; without a ``delivery``, the request may have been sent."""
+        self._operation = operation
+        self._faithful = faithful
+        self._secrets = secrets
+        self._delivery = delivery
+
+    def __enter__(self) -> None:
+        """Do nothing before the block."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Raise our error for one of httpx, whose text, request and frames have secrets."""
+        del traceback
+        if error is None:
+            return
+        if isinstance(error, (TikTokShopError, CancelledError)):
+            error.__traceback__ = None
+            if error.__suppress_context__ or isinstance(error, CancelledError):
+                error.__context__ = None
+            return
+        if not isinstance(error, HTTPX_ERRORS):
+            without_request_frames(error)
+            return
+        secrets = tuple(self._secrets)
+        maybe_sent = self._delivery is None or self._delivery.maybe_sent
+        ours = _translated(error, self._operation, self._faithful, secrets, maybe_sent)
+        # What could not be sent is quoted by the error that says so.
+        cause = None if isinstance(error, _PROTOCOL_ERRORS) else bare_cause(error, secrets)
+        del error, secrets
+        try:
+            raise ours from cause
+        finally:
+            ours.__context__ = None  # Python sets it, to the error with all of its frames
+            del ours, cause  # or the error would hold this frame, and this frame the error
+
+
+def _translated(
+    error: Exception, operation: str, faithful: bool, secrets: Iterable[str], maybe_sent: bool
+) -> TikTokShopError:
+    reason = redact(str(error), secrets) or type(error).__name__
+    facts: dict[str, Any] = {"operation": operation, "maybe_sent": maybe_sent}
+    unsent: dict[str, Any] = {"operation": operation, "maybe_sent": maybe_sent and not faithful}
+    match error:
+        case httpx.PoolTimeout():
+            return RequestTimeoutError(
+                "no connection of the pool became free in time.",
+                hint="Lower max_in_flight to the size of the client's pool, or enlarge the pool.",
+                **unsent,
+            )
+        case httpx.ConnectTimeout():
+            return RequestTimeoutError("no connection could be made in time.", **unsent)
+        case httpx.TimeoutException():
+            return RequestTimeoutError("no response arrived in time.", **facts)
+        case ProxyConnectError():
+            return ConnectError(f"{reason}.", hint=_PROXY_HINT, **unsent)
+        case httpx.ConnectError():
+            hint = _CERTIFICATE_HINT if is_about_certificates(error) else None
+            return ConnectError(f"no connection could be made: {reason}.", hint=hint, **unsent)
+        case httpx.ProxyError():
+            hint = f"Check the proxy's user and password. {_PROXY_HINT}"
+            return ConnectError(f"the proxy made no connection: {reason}.", hint=hint, **unsent)
+        case httpx.DecodingError():
+            return ResponseDecodeError(
+                f"the response's content encoding is broken: {reason}.", operation=operation
+            )
+        case httpx.LocalProtocolError() if maybe_sent:  # as HTTP/2 raises for what it receives
+            return TransportError(f"the connection broke: {reason}.", **facts)
+        case httpx.UnsupportedProtocol() | httpx.LocalProtocolError() | httpx.InvalidURL():
+            return InvalidArgumentError(
+                f"the request is not valid HTTP: {reason}.", operation=operation
+            )
+        case _:
+            return TransportError(f"the connection broke: {reason}.", **facts)
