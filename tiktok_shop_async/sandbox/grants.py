@@ -78,6 +78,10 @@ class Grants:
         self._codes: dict[str, _Code] = {}
         self._refreshable: dict[str, _Refreshable] = {}
 
+    def secrets(self) -> tuple[str, ...]:
+        """Return the codes and refresh tokens."""
+        return (*self._codes, *self._refreshable)
+
     def open_code(self, grant: Grant, now: float) -> str:
         """Return a code that can be exchanged once."""
         code = _made_up("code")

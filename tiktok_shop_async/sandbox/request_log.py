@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import attrs
 
-from ..redaction import MASK
+from ..redaction import LONGEST_SECRET, MASK, redact, redact_start
 from ..verification import NOT_SIGNED
 from .faults import FaultRule
 from .json_input import encodable
@@ -18,7 +18,7 @@ MASKED_HEADERS = frozenset({"x-tts-access-token", "authorization", "cookie", "pr
 SHOWN_OF_BODY = 2000
 """Bytes of a signed body that the log shows in the string to sign."""
 MAX_BODY = 64 * 1024
-"""Bytes of a request's and of a response's body that the log keeps."""
+"""Bytes of a request's and of a response's body that the log shows."""
 
 
 @attrs.frozen
@@ -26,22 +26,28 @@ class LoggedBody:
     """The beginning of a body, and the size of all of it."""
 
     start: bytes = attrs.field(default=b"", repr=False)
+    """Some bytes more than are shown, so that a secret on the border is found and masked."""
     size: int = 0
 
     @classmethod
     def of(cls, body: bytes) -> LoggedBody:
         """Return what the log keeps of a body."""
-        return cls(body[:MAX_BODY], len(body))
+        return cls(body[: MAX_BODY + LONGEST_SECRET], len(body))
+
+    @property
+    def shown_size(self) -> int:
+        """How many of its bytes the log shows."""
+        return min(self.size, MAX_BODY)
 
     @property
     def cut(self) -> bool:
-        """Whether the log keeps only a part of it."""
-        return self.size > len(self.start)
+        """Whether the log shows only a part of it."""
+        return self.shown_size < self.size
 
 
 @attrs.frozen(kw_only=True)
 class SignatureCheck:
-    """What was signed, and both signatures; the secret and the ciphers are masked."""
+    """What was signed, and both signatures; secrets are masked."""
 
     string_to_sign: str
     expected: str | None
@@ -79,6 +85,8 @@ class LoggedRequest:
     """The signed body; empty for an upload, whose files are not kept."""
     response_body: LoggedBody = attrs.field(factory=LoggedBody, repr=False)
     expected_signature: str | None = None
+    secrets: Callable[[], Iterable[str]] = attrs.field(default=tuple, repr=False)
+    """Returns what is masked wherever a client put it."""
 
     def note_request(
         self, query_pairs: list[tuple[str, str]], signed_body: bytes, expected: str | None
@@ -130,11 +138,11 @@ class LoggedRequest:
         if not self.query_pairs:
             return None
         text = "".join(name + value for name, value in sorted(self.query) if name not in NOT_SIGNED)
-        body = self.body.start[:SHOWN_OF_BODY].decode("utf-8", "replace")
+        body = redact_start(self.body.start, SHOWN_OF_BODY, self.secrets())
         if self.body.size > SHOWN_OF_BODY:
             body += f"… ({self.body.size} bytes)"
         return SignatureCheck(
-            string_to_sign=f"{MASK}{self.path}{text}{body}{MASK}",
+            string_to_sign=f"{MASK}{self._masked(self.path + text)}{body}{MASK}",
             expected=self.expected_signature,
             received=dict(self.query_pairs).get("sign"),
         )
@@ -146,24 +154,28 @@ class LoggedRequest:
             "number": self.number,
             "time": self.time,
             "method": self.method,
-            "path": self.path,
-            "query": [list(pair) for pair in self.query],
+            "path": self._masked(self.path),
+            "query": [[self._masked(name), self._masked(value)] for name, value in self.query],
             "operation": self.operation,
             "status": self.status,
             "code": self.code,
-            "message": self.message,
-            "remarks": self.remarks,
+            "message": self._masked(self.message),
+            "remarks": [self._masked(remark) for remark in self.remarks],
             "milliseconds": round(self.milliseconds, 3),
             "fault": self.fault,
             "processed": self.processed,
             "signature": check and {**attrs.asdict(check), "fits": check.fits},
         }
 
+    def _masked(self, text: str) -> str:
+        return redact(text, self.secrets())
+
 
 class RequestLog:
     """The last requests, oldest first."""
 
-    def __init__(self, size: int = 200) -> None:
+    def __init__(self, size: int = 200, secrets: Callable[[], Iterable[str]] = tuple) -> None:
+        self._secrets = secrets
         self._entries: deque[LoggedRequest] = deque(maxlen=size)
         self._last_number = 0
 
@@ -176,7 +188,9 @@ class RequestLog:
     def open(self, method: str, path: str, now: float) -> LoggedRequest:
         """Begin the entry of a request."""
         self._last_number += 1
-        entry = LoggedRequest(number=self._last_number, time=now, method=method, path=path)
+        entry = LoggedRequest(
+            number=self._last_number, time=now, method=method, path=path, secrets=self._secrets
+        )
         self._entries.append(entry)
         return entry
 

@@ -289,11 +289,10 @@ class Webhooks:
                 )
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as error:
             return Attempt(began, error=f"{type(error).__name__}: {error}".rstrip(": "))
-        secrets = [app.secret for app in self._market.apps.values()]
         return Attempt(
             began,
             http_status=response.status_code,
-            response=excerpt(response.content, secrets, limit=SHOWN_OF_RESPONSE),
+            response=excerpt(response.content, self._market.secrets(), SHOWN_OF_RESPONSE),
         )
 
     def _client(self) -> httpx.AsyncClient:
