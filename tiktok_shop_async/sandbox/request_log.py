@@ -32,7 +32,7 @@ class LoggedBody:
     @classmethod
     def of(cls, body: bytes) -> LoggedBody:
         """Return what the log keeps of a body."""
-        return cls(body[: MAX_BODY + LONGEST_SECRET], len(body))
+        return cls(body[: MAX_BODY + LONGEST_SECRET], len(body)) if body else NO_BODY
 
     @property
     def shown_size(self) -> int:
@@ -43,6 +43,9 @@ class LoggedBody:
     def cut(self) -> bool:
         """Whether the log shows only a part of it."""
         return self.shown_size < self.size
+
+
+NO_BODY = LoggedBody()
 
 
 @attrs.frozen(kw_only=True)
@@ -81,9 +84,10 @@ class LoggedRequest:
     processed: bool = False
     header_pairs: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     query_pairs: list[tuple[str, str]] = attrs.field(factory=list, repr=False)
-    body: LoggedBody = attrs.field(factory=LoggedBody, repr=False)
+    """As they came: making each text encodable is slow, and few requests are looked at."""
+    body: LoggedBody = attrs.field(default=NO_BODY, repr=False)
     """The signed body; empty for an upload, whose files are not kept."""
-    response_body: LoggedBody = attrs.field(factory=LoggedBody, repr=False)
+    response_body: LoggedBody = attrs.field(default=NO_BODY, repr=False)
     expected_signature: str | None = None
     secrets: Callable[[], Iterable[str]] = attrs.field(default=tuple, repr=False)
     """Returns what is masked wherever a client put it."""
@@ -92,7 +96,7 @@ class LoggedRequest:
         self, query_pairs: list[tuple[str, str]], signed_body: bytes, expected: str | None
     ) -> None:
         """Keep what the signature was made of, and what it should have been."""
-        self.query_pairs = [(encodable(name), encodable(value)) for name, value in query_pairs]
+        self.query_pairs = query_pairs
         self.body = LoggedBody.of(signed_body)
         self.expected_signature = expected
 
@@ -109,7 +113,7 @@ class LoggedRequest:
         if rule is not None and not rule.answered:
             self.status = self.code = None
             self.message = ""
-            self.response_body = LoggedBody()
+            self.response_body = NO_BODY
 
     @property
     def headers(self) -> list[tuple[str, str]]:
@@ -123,13 +127,14 @@ class LoggedRequest:
     def query(self) -> list[tuple[str, str]]:
         """The decoded query, with secrets masked."""
         return [
-            (name, MASK if name in MASKED_PARAMETERS else value) for name, value in self.query_pairs
+            (encodable(name), MASK if name in MASKED_PARAMETERS else encodable(value))
+            for name, value in self.query_pairs
         ]
 
     @property
     def signature_mismatch(self) -> bool:
         """Whether the signature was checked and is wrong."""
-        received = dict(self.query_pairs).get("sign")
+        received = self._received_signature
         return bool(self.query_pairs) and (received is None or received != self.expected_signature)
 
     @property
@@ -144,8 +149,12 @@ class LoggedRequest:
         return SignatureCheck(
             string_to_sign=f"{MASK}{self._masked(self.path + text)}{body}{MASK}",
             expected=self.expected_signature,
-            received=dict(self.query_pairs).get("sign"),
+            received=self._received_signature,
         )
+
+    @property
+    def _received_signature(self) -> str | None:
+        return dict(self.query).get("sign")
 
     def as_json(self) -> dict[str, Any]:
         """Return what the control endpoint shows."""
