@@ -124,6 +124,26 @@ async def test_a_creators_question_names_no_shop(wire: Wire) -> None:
     assert "Sandbox Goods" not in response.text
 
 
+@pytest.mark.parametrize("path", ["/open/authorize", "/alliance/creator/auth"])
+async def test_a_query_that_is_not_utf_8_ends_on_a_page(wire: Wire, path: str) -> None:
+    """A server passes such bytes on where a client did not encode them."""
+    query = b"service_id=%s&state=s&role=\x80&app_key=%s" % (
+        DEMO_SERVICE_ID.encode(),
+        DEMO_APP_KEY.encode(),
+    )
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": path, "query_string": query, "headers": []}
+    await wire.app(scope, receive, send)  # httpx sends no such bytes
+    assert sent[0]["status"] == 200
+
+
 async def test_a_huge_decision_is_refused(wire: Wire) -> None:
     decision = b"decision=approve&x=" + b"x" * 1024 * 1024
     response = await wire.http.post("/open/authorize", params=SELLER, content=decision)

@@ -73,7 +73,7 @@ class _Pages:
 
     async def answer(self, request: Request) -> Response:
         """Show the page, or do as its button says."""
-        creator = request.url.path == CREATOR_PAGE
+        creator = request.scope["path"] == CREATOR_PAGE
         query = request.query_params
         app = self._app("key" if creator else "service_id", query, creator=creator)
         if app is None:
