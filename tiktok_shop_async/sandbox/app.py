@@ -22,6 +22,7 @@ from starlette.routing import Mount
 from starlette.routing import Route as PageRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ..argument_checks import texts
 from ..clock import movable, sleep_by
 from .authorization import authorization_routes
 from .console import console_routes
@@ -88,6 +89,7 @@ def create_app(
         allowed_hosts: Names that a Host header may have, besides loopback ones and the address at
             which the server was reached.
     """
+    hosts = texts(allowed_hosts, "allowed_hosts")
     if market is None:
         clock = movable(clock)
         market = demo_market(
@@ -127,7 +129,7 @@ def create_app(
     app = Starlette(
         routes=routes,
         middleware=[
-            Middleware(AllowedHosts, names=allowed_hosts),
+            Middleware(AllowedHosts, names=hosts),
             *saving,
             Middleware(_StraightToShopfront, shopfront=shopfront, routes=routes),
         ],

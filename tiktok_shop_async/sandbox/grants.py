@@ -12,7 +12,7 @@ from cattrs import Converter
 
 from .events import ignore
 from .refusals import EXPIRED_REFRESH_TOKEN, INVALID_CODE, NO_AUTHORIZATION, Refusal
-from .tokens import AccessToken, TokenRules, UserType
+from .tokens import AccessToken, TokenRules, UserType, check_texts
 
 DAYS_OF_NOTICE = 30
 """How long before its end an authorization's expiry is announced for the first time."""
@@ -28,8 +28,10 @@ class Grant:
     user_type: UserType = UserType.SELLER
     name: str = "Sandbox Goods"
     region: str = "US"
-    shop_ciphers: frozenset[str] = attrs.field(default=frozenset(), repr=False)
-    scopes: frozenset[str] | None = None
+    shop_ciphers: frozenset[str] = attrs.field(
+        default=frozenset(), repr=False, validator=check_texts
+    )
+    scopes: frozenset[str] | None = attrs.field(default=None, validator=check_texts)
     """None stands for all."""
 
 
@@ -77,6 +79,10 @@ class Grants:
         self._tokens = tokens
         self._codes: dict[str, _Code] = {}
         self._refreshable: dict[str, _Refreshable] = {}
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return the codes and refresh tokens."""
+        return (*self._codes, *self._refreshable)
 
     def open_code(self, grant: Grant, now: float) -> str:
         """Return a code that can be exchanged once."""
