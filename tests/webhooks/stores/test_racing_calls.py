@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -107,10 +109,17 @@ class SlowRedis(Redis):
         return response
 
 
+@asynccontextmanager
+async def slow_redis() -> AsyncIterator[tuple[str, SlowRedis]]:
+    async with redis_prefix() as prefix, SlowRedis.from_url(REDIS_URL) as client:
+        assert isinstance(client, SlowRedis)
+        yield prefix, client
+
+
 @pytest.mark.parametrize("cancellations", [1, 2])
 async def test_a_claim_in_redis_that_is_cancelled_is_put_back(cancellations: int) -> None:
     """The server has it already, and the cancellation is not dropped."""
-    async with redis_prefix() as prefix, SlowRedis.from_url(REDIS_URL) as client:
+    async with slow_redis() as (prefix, client):
         store = RedisWebhookStore(client, prefix=prefix)
         await added(store, event(1), event(2), of_object(3))
         assert ids(await claim(store, 1)) == ["id-1"]
@@ -131,8 +140,7 @@ async def test_a_claim_in_redis_that_is_cancelled_is_put_back(cancellations: int
 
 async def test_counts_miss_no_event_that_is_replayed_meanwhile() -> None:
     async with (
-        redis_prefix() as prefix,
-        SlowRedis.from_url(REDIS_URL) as client,
+        slow_redis() as (prefix, client),
         RedisWebhookStore(REDIS_URL, prefix=prefix) as other,
     ):
         store = RedisWebhookStore(client, prefix=prefix)
