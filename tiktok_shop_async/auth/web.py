@@ -148,7 +148,7 @@ class OAuthRoutes:
             raise StateError(
                 "the browser has no cookie of this authorization.",
                 operation="oauth.check_state",
-                hint="Begin and end on the same host, within the time, and once.",
+                hint="Begin and end on the same host and scheme, within the time, and once.",
             )
         return self._signer.check(state, nonce=nonce or "", max_age=self._max_age)
 
