@@ -8,6 +8,7 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
+from email.utils import formatdate
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -297,6 +298,9 @@ class Shopfront:
         return Response(
             msgspec.json.encode(envelope),
             status_code=http_status,
-            headers={"x-tts-logid": request_id},
+            headers={
+                "date": formatdate(self._clock(), usegmt=True),  # in place of the server's
+                "x-tts-logid": request_id,
+            },
             media_type="application/json",
         )
