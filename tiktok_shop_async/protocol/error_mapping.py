@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import attrs
 
+from .._internal.http_dates import seconds_of
 from .._internal.redaction import excerpt, redact
 from ..errors import (
     ResponseDecodeError,
@@ -155,10 +154,5 @@ def _retry_after(context: Context) -> float | None:
     value = context.response.headers.get("retry-after", "").strip()
     if _SECONDS.fullmatch(value):
         return float(value)
-    try:
-        date = parsedate_to_datetime(value)
-        if date.tzinfo is None:  # "-0000", or no zone at all: in HTTP, all dates are UTC
-            date = date.replace(tzinfo=UTC)
-        return max(0.0, date.timestamp() - context.clock())
-    except (ValueError, OverflowError, TypeError, IndexError):
-        return None
+    date = seconds_of(value)
+    return None if date is None else max(0.0, date - context.clock())
