@@ -2,6 +2,9 @@
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
+# Images for containers set this. The tests start hundreds of processes, and each would compile the package again.
+unset PYTHONDONTWRITEBYTECODE
+
 # use_venv EXTRAS GROUP...: put .venv first on PATH, with the project, its extras and dependency groups.
 use_venv() {
     local extras=$1 wanted

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tiktok_shop_async._internal.redaction import MASK, excerpt, redact
+from tiktok_shop_async._internal.redaction import MASK, excerpt, redact, redact_start
 
 ENCODINGS: dict[str, Callable[[str], str]] = {
     "plain": str,
@@ -100,6 +100,21 @@ def test_a_value_behind_the_name_of_a_secret_is_masked(text: str) -> None:
 
 def test_a_secret_at_the_end_of_an_excerpt_is_masked() -> None:
     assert CORE[:6] not in excerpt(b"x" * 295 + b"Kept4core0Kept4core0", ["Kept4core0Kept4core0"])
+
+
+@pytest.mark.parametrize("offset", range(0, 200, 7))
+def test_a_secret_that_a_cut_divides_is_masked(offset: int) -> None:
+    """Also where masks shorten the text before it, which moves the cut."""
+    secret = "Kept4core0" * 20
+    body = b" " * offset + f"{secret} ".encode() * 40
+    assert CORE[:6] not in excerpt(body, [secret])
+    assert CORE[:6] not in redact_start(body, 1000, [secret])
+
+
+def test_the_start_of_a_body_is_at_most_as_long_as_asked_for() -> None:
+    assert redact_start(b"x" * 10_000, 100) == "x" * 100
+    assert redact_start(b"x" * 100, 100) == "x" * 100
+    assert len(redact_start(b"sign=a " * 10_000, 100)) == 100
 
 
 @settings(max_examples=200)

@@ -57,7 +57,7 @@ async def redis_prefix() -> AsyncIterator[str]:
         except (OSError, RedisError) as error:
             missing("Redis", "TEST_REDIS_URL", error)
         yield prefix
-        async for name in client.scan_iter(match=f"{prefix}*"):
+        async for name in client.scan_iter(match=f"{prefix}*", count=10_000):
             await client.delete(name)
 
 

@@ -200,7 +200,7 @@ async def test_over_https_browsers_take_the_cookie_from_this_host_alone(step: st
     assert name.startswith("__Host-tiktok_shop_authorization_")
     assert {"secure", "httponly", "Path=/", "SameSite=lax"} <= found
     assert "domain" not in found
-    assert f"Max-Age={600 if step == 'start' else 0}" in response.headers["set-cookie"]
+    assert f"Max-Age={4200 if step == 'start' else 0}" in response.headers["set-cookie"]
 
 
 @pytest.mark.parametrize("step", ["start", "callback"])

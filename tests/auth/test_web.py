@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import socket
 from collections.abc import Callable
+from html import escape
 from http import HTTPStatus
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -166,9 +169,48 @@ async def test_links_choose_whose_authorization_it_is(query: str, user_type: int
     assert answer.text == str(user_type)
 
 
-async def test_a_role_that_does_not_exist_is_refused() -> None:
-    answer = await Backend().browser.get("/tiktok/start?role=<script>")
+@pytest.mark.parametrize("query", ["role=<script>", "region=moon"])
+async def test_a_link_with_an_unknown_role_or_region_is_rejected_as_such(
+    query: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Anybody can follow such a link, so it is no warning."""
+    with caplog.at_level(logging.DEBUG):
+        answer = await Backend().browser.get(f"/tiktok/start?{query}")
     assert (answer.status_code, "script" in answer.text) == (400, False)
+    assert "This link is not valid." in answer.text
+    (record,) = [each for each in caplog.records if each.name.startswith("tiktok_shop_async")]
+    assert record.levelno == logging.INFO
+    assert query.partition("=")[2] in record.getMessage()
+
+
+async def test_a_mistake_of_the_application_is_not_blamed_on_the_user(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    backend = Backend(state_data=lambda request: token_urlsafe(3000))
+    answer = await backend.browser.get("/tiktok/start")
+    assert answer.status_code == 500
+    assert "too old" not in answer.text
+    assert "makes the state too long" in caplog.text
+
+
+@pytest.mark.parametrize("query", ["role=seller&region=row", "role=partner&region=us"])
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_who_begins_again_begins_with_the_same_role_and_region(
+    query: str, is_late: bool
+) -> None:
+    backend = Backend()
+    callback = await backend.decide(await backend.start(f"?{query}"), "deny")
+    backend.shop.clock.advance(601 if is_late else 0)
+    answer = await backend.browser.get(callback)
+    assert answer.status_code == (400 if is_late else 403)
+    assert f"href='{BEGIN_AGAIN}?{escape(query)}'" in answer.text
+
+
+async def test_a_browser_still_has_the_cookie_of_a_state_that_expired() -> None:
+    """Otherwise a late callback could not be told from one of another browser."""
+    answer = await Backend(max_age=60).browser.get("/tiktok/start")
+    (max_age,) = re.findall(r"Max-Age=(\d+)", answer.headers["set-cookie"])
+    assert int(max_age) >= 60 + 3600
 
 
 async def denied(backend: Backend) -> str:
@@ -266,7 +308,7 @@ async def test_nothing_comes_of_it(
         before = dict(backend.browser.cookies)
         answer = await backend.browser.get(callback)
     assert (answer.status_code, backend.authorized) == (status, [])
-    assert f"href='{BEGIN_AGAIN}'" in answer.text
+    assert f"href='{BEGIN_AGAIN}" in answer.text
     assert answer.headers["cache-control"] == "no-store"
     is_rejected = way in [rejected for rejected, _, _ in REJECTED_STATES]
     assert dict(backend.browser.cookies) == (before if is_rejected else {})

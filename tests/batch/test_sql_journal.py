@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from tiktok_shop_async import InvalidArgumentError, JournalError, LeaseLostError
 from tiktok_shop_async._storage.sql.engine import new_engine
+from tiktok_shop_async._storage.sql.group_commit import GroupCommit
 from tiktok_shop_async.batch import Busy, Claim, Record, SQLJournal, run_batch
 from tiktok_shop_async.batch.journal.base import sql_session
 from tiktok_shop_async.batch.journal.sql_session import SQLSession
@@ -181,6 +182,30 @@ async def test_a_claim_that_nobody_waits_for_is_given_back(journal: SQLJournal) 
             claimed = await asyncio.gather(*(another.claim(str(key)) for key in range(50)))
             assert all(isinstance(each, Claim) and not each.maybe_sent for each in claimed)
             await asyncio.gather(*(another.release(str(key)) for key in range(50)))
+
+
+async def test_a_claim_that_is_cancelled_as_its_answer_comes_is_given_back(
+    journal: SQLJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver = GroupCommit._deliver
+    claiming: asyncio.Task[Any] | None = None
+
+    def deliver_and_cancel(*arguments: Any) -> None:
+        deliver(*arguments)
+        if claiming is not None:
+            claiming.cancel()
+
+    monkeypatch.setattr(GroupCommit, "_deliver", deliver_and_cancel)
+    async with journal.open() as session:
+        claiming = asyncio.create_task(session.claim("1"))
+        await asyncio.wait([claiming])
+        assert claiming.cancelled()
+        claiming = None
+    async with journal.open() as another:
+        claimed = await another.claim("1")
+        assert isinstance(claimed, Claim)
+        assert not claimed.maybe_sent
+        await another.release("1")
 
 
 async def test_when_all_tasks_are_cancelled_nobody_waits_for_ever(journal: SQLJournal) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import attrs
 import httpx
 import pytest
 from sandbox.wire import NOW, ORDERS, SHOPS, Wire, new_wire
@@ -103,6 +104,44 @@ async def test_a_faulty_link_ends_on_a_page(wire: Wire, path: str, params: Any) 
 async def test_the_question_cannot_be_framed_by_another_site(wire: Wire) -> None:
     page = await wire.http.get("/open/authorize", params=SELLER)
     assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
+
+
+async def test_names_are_escaped_on_the_question(wire: Wire) -> None:
+    """Whatever text a market made by hand has, also text that UTF-8 cannot encode."""
+    app = wire.market.apps[DEMO_APP_KEY]
+    wire.market.apps[DEMO_APP_KEY] = attrs.evolve(app, name="<b>\ud800 & app")
+    response = await wire.http.get("/open/authorize", params={**SELLER, "role": "partner"})
+    assert response.status_code == 200
+    assert "&lt;b&gt;\\ud800 &amp; app" in response.text
+    assert "<option selected>partner</option>" in response.text
+    assert "Sandbox Goods UK (GB)" in response.text
+
+
+async def test_a_creators_question_names_no_shop(wire: Wire) -> None:
+    params = {"app_key": DEMO_APP_KEY, "state": "s"}
+    response = await wire.http.get("/alliance/creator/auth", params=params)
+    assert "Approve" in response.text
+    assert "Sandbox Goods" not in response.text
+
+
+@pytest.mark.parametrize("path", ["/open/authorize", "/alliance/creator/auth"])
+async def test_a_query_that_is_not_utf_8_ends_on_a_page(wire: Wire, path: str) -> None:
+    """A server passes such bytes on where a client did not encode them."""
+    query = b"service_id=%s&state=s&role=\x80&app_key=%s" % (
+        DEMO_SERVICE_ID.encode(),
+        DEMO_APP_KEY.encode(),
+    )
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": path, "query_string": query, "headers": []}
+    await wire.app(scope, receive, send)  # httpx sends no such bytes
+    assert sent[0]["status"] == 200
 
 
 async def test_a_huge_decision_is_refused(wire: Wire) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
-from sandbox.console import CONSOLE, Console, notice, text_of
+from sandbox.console import CONSOLE, Console, Receiver, notice, text_of
 from sandbox.wire import CANCEL, SEARCH_ORDERS, SHOPS, UPLOAD, Wire
 
 from tiktok_shop_async.sandbox import (
     DEMO_ACCESS_TOKEN,
     DEMO_APP_SECRET,
+    DEMO_REFRESH_TOKEN,
     DEMO_SHOP_CIPHER,
     FaultKind,
 )
@@ -144,6 +146,50 @@ async def test_secrets_are_masked_wherever_a_client_put_them(wire: Wire, console
     page = await console.page("/console/requests?selected=1")
     assert "x-debug" in page
     assert not [secret for secret in SECRETS if secret in text_of(page)]
+
+
+async def test_the_control_endpoint_masks_secrets_wherever_a_client_put_them(wire: Wire) -> None:
+    refresh_token = DEMO_REFRESH_TOKEN.replace("-", "\\u002d")
+    await wire.call(
+        "POST",
+        f"{CANCEL}/{DEMO_ACCESS_TOKEN}/search",
+        content=f'{{"order_id": "{DEMO_ACCESS_TOKEN}", "note": "{refresh_token}"}}',
+        headers={"content-type": "application/json"},
+    )
+    await wire.call(
+        "POST",
+        CANCEL,
+        json={"order_id": DEMO_ACCESS_TOKEN, "cancel_reason": DEMO_APP_SECRET},
+        query={"seller": DEMO_ACCESS_TOKEN, DEMO_REFRESH_TOKEN: "1"},
+    )
+    log = (await wire.http.get("/_sandbox/requests")).text
+    assert "order_id" in log
+    secrets = (*SECRETS, DEMO_REFRESH_TOKEN, "refresh-token-51fe", "refresh-token", "51fe")
+    assert not [secret for secret in secrets if secret in log]
+
+
+@pytest.mark.parametrize("limit", [2000, 64 * 1024])
+async def test_a_secret_that_a_cut_divides_is_masked(
+    wire: Wire, console: Console, limit: int
+) -> None:
+    """The string to sign and the body are shown in part; a secret may be on the border."""
+    body = " " * (limit - len(DEMO_ACCESS_TOKEN) + 1) + DEMO_ACCESS_TOKEN + " " * 9000
+    await wire.call("POST", CANCEL, content=body)
+    log = (await wire.http.get("/_sandbox/requests")).text
+    page = await console.page("/console/requests?selected=1")
+    assert DEMO_ACCESS_TOKEN[:8] not in log + page
+
+
+async def test_a_receivers_response_is_shown_without_secrets(
+    wire: Wire, console: Console, receiver: Receiver
+) -> None:
+    receiver.response = httpx.Response(200, text=f"{DEMO_APP_SECRET} {DEMO_ACCESS_TOKEN} received")
+    wire.app.state.webhooks.fire(1)
+    await wire.app.state.webhooks.drain()
+    assert not [secret for secret in SECRETS if secret in await console.page("/console/webhooks")]
+    events = (await wire.http.get("/_sandbox/events")).text
+    assert "received" in events
+    assert not [secret for secret in SECRETS if secret in events]
 
 
 async def test_long_bodies_are_cut_and_files_are_not_kept(wire: Wire, console: Console) -> None:

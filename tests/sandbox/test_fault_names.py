@@ -11,7 +11,7 @@ import pytest
 from sandbox.wire import new_wire
 
 import tiktok_shop_async.sandbox.__main__ as command
-from tiktok_shop_async.sandbox import FaultKind, FaultRule, Faults
+from tiktok_shop_async.sandbox import FaultKind, FaultRule, Faults, LimitSettings, Rate
 
 
 @pytest.mark.parametrize(
@@ -82,6 +82,54 @@ def test_unknown_kinds_and_options_are_errors(
     with pytest.raises(error, match=hint):
         faults.add(*arguments, **options)
     assert len(faults) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        ({"kind": "throtled"}, r"not 'throtled'\. Did you mean throttled\?"),
+        ({"kind": []}, r"kind must be one of throttled, .*, not \[\]"),
+        ({"kind": {}}, r"kind must be one of throttled, .*, not {}"),
+        ({"kind": None}, "kind must be one of throttled, .*, not None"),
+        ({"kind": 1}, "kind must be one of throttled, .*, not 1"),
+        ({"seed": "a"}, "seed must be an integer from .*, not 'a'"),
+        ({"seed": True}, "seed must be an integer from .*, not True"),
+        ({"retry_after_as": "dat"}, r"one of seconds, date, not 'dat'\. Did you mean date\?"),
+        ({"retry_after_as": []}, r"one of seconds, date, not \[\]"),
+        ({"after_processing": 1}, "after_processing must be one of True, False, not 1"),
+    ],
+)
+def test_a_rule_made_directly_rejects_values_with_a_readable_error(
+    options: dict[str, Any], hint: str
+) -> None:
+    document = {"kind": "throttled", **options}
+    for make in (lambda: FaultRule(**document), lambda: FaultRule.from_json(document)):
+        with pytest.raises(ValueError, match=hint) as caught:
+            make()
+        assert len(caught.value.args) == 1, "only a message"
+
+
+@pytest.mark.parametrize("rules", ["throttled", None, FaultRule("throttled")])
+def test_rules_that_are_no_collection_are_an_error(rules: Any) -> None:
+    with pytest.raises(TypeError, match="rules must be an iterable of FaultRule, not"):
+        Faults(rules)
+
+
+@pytest.mark.parametrize(
+    ("settings", "hint"),
+    [
+        ({"rates": 3}, "rates must be a mapping, not 3"),
+        ({"rates": {"wrte": Rate(1)}}, "rates has an unexpected field 'wrte'; accepted are "),
+        ({"rates": {"write": 3}}, r"rates\['write'\] must be a Rate, not 3"),
+        ({"retry_after": "second"}, r"not 'second'\. Did you mean seconds\?"),
+    ],
+)
+def test_limits_made_directly_reject_values_with_a_readable_error(
+    settings: dict[str, Any], hint: str
+) -> None:
+    with pytest.raises(ValueError, match=hint) as caught:
+        LimitSettings(**settings)
+    assert len(caught.value.args) == 1, "only a message"
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,19 @@ def test_the_published_delivery_has_its_published_signature() -> None:
     assert sign("abcdef", "123", body) == expected
 
 
+async def test_notifications_of_sandboxes_with_the_same_fixed_clock_have_their_own_ids() -> None:
+    """A receiver that keeps ids would drop those of a sandbox that was started again."""
+    receiver = Receiver()
+    for _ in range(3):
+        wire: Any = wire_to(receiver, url=HOOK)
+        for _ in range(3):
+            wire.webhooks.fire(1)
+        await wire.webhooks.drain()
+    ids = [body["tts_notification_id"] for body in receiver.bodies]
+    assert len(set(ids)) == 9
+    assert all(len(each) == 19 and int(each) < 2**63 for each in ids)
+
+
 async def test_a_subscriber_hears_of_a_cancelled_order() -> None:
     receiver = Receiver()
     wire: Any = wire_to(receiver)

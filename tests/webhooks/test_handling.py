@@ -620,3 +620,32 @@ async def test_withdrawals_and_expiries_act_on_the_token_store() -> None:
                 with pytest.raises(ReauthorizationRequiredError, match="withdrew"):
                     await shop.order.get_order_list(page_size=1)
                 assert len(sandbox.requests) == before
+
+
+async def test_nothing_is_handled_after_the_end_though_the_store_ignores_a_cancellation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A driver may return its result although its task was cancelled meanwhile."""
+    monkeypatch.setattr("tiktok_shop_async.webhooks.receiving.dispatcher.GRACE", 0.05)
+    cancellations: list[str] = []
+
+    class Ignoring(SQLWebhookStore):
+        async def claim(self, most: int, *, lease: float) -> Any:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                return await super().claim(most, lease=lease)
+
+    async with Ignoring(f"sqlite:///{tmp_path / 'webhooks.db'}") as store:
+        async with WebhookReceiver(WEBHOOKS, store=store, drain_timeout=0.01) as receiver:
+
+            @receiver.on(WebhookEvent)
+            async def hanging(event: WebhookEvent) -> None:
+                try:
+                    await asyncio.Event().wait()
+                except asyncio.CancelledError:
+                    cancellations.append(event.id)
+                    raise
+
+            await receiver.receive(*signed(delivery()))
+        assert cancellations == ["1"]

@@ -92,9 +92,25 @@ def test_the_time_is_that_of_the_change_or_else_of_the_delivery() -> None:
     assert changed_at(parsed(11)) == 1718305585
 
 
-@pytest.mark.parametrize("time", [None, -1, 2**53, 10**30, "soon"])
+@pytest.mark.parametrize("time", [None, -1, 0, 2**53, 10**30, "soon"])
 def test_a_time_that_is_none_is_not_compared(time: Any) -> None:
     assert changed_at(parsed(1, {"update_time": time})) is None
+
+
+@pytest.mark.parametrize(
+    ("time", "seconds"),
+    [
+        (1718305585, 1718305585),
+        (1718305585999, 1718305585),
+        (1718305585999999, 1718305585),
+        (10**11 - 1, 10**11 - 1),
+        (10**11, 10**8),
+    ],
+)
+def test_a_time_in_milliseconds_is_compared_in_seconds(time: int, seconds: int) -> None:
+    """In microseconds, too: the platform's pages do not name the unit of every time."""
+    assert changed_at(parsed(1, {"update_time": time})) == seconds
+    assert changed_at(parsed(11, timestamp=time)) == seconds
 
 
 def test_outdated_events_are_skipped_only_where_they_are_put_in_order() -> None:

@@ -117,6 +117,21 @@ async def test_a_late_delivery_of_an_older_status_is_skipped(
     assert "was skipped" in caplog.text
 
 
+@pytest.mark.parametrize("odd", [1718305580_000, 0], ids=["milliseconds", "zero"])
+async def test_an_odd_time_makes_no_newer_event_outdated(store: WebhookStore, odd: int) -> None:
+    handled: list[int | None] = []
+    async with WebhookReceiver(WEBHOOKS, store=store, ordered=True, skip_outdated=True) as receiver:
+
+        @receiver.on(OrderStatusChange)
+        async def write(event: OrderStatusChange) -> None:
+            handled.append(event.data.update_time)
+
+        for time in (1718305570, odd, 1718305590):
+            await receiver.receive(*signed(changed(1, 0, update_time=time)))
+            await is_settled(store)
+    assert handled == [1718305570, odd, 1718305590]
+
+
 async def test_a_replayed_dead_letter_is_skipped_if_it_is_outdated(store: WebhookStore) -> None:
     statuses: list[str | None] = []
     is_broken = True

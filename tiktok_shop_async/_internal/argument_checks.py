@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import httpx
@@ -99,6 +99,26 @@ def check_transport(transport: object) -> None:
     if isinstance(transport, httpx.BaseTransport):
         hint = "This one is synchronous; httpx.AsyncHTTPTransport is the asynchronous one."
     raise invalid("transport", "an httpx.AsyncBaseTransport or None", transport, hint)
+
+
+def texts(value: object, argument: str) -> tuple[str, ...]:
+    """Return the texts of an iterable; reject a single text, which would be read letter by letter.
+
+    The error does not show the value: some texts are secrets.
+    """
+    if isinstance(value, str):
+        raise InvalidArgumentError(
+            f"{argument} must be an iterable of texts, not one text.",
+            argument=argument,
+            hint="Put it into a list.",
+        )
+    if not isinstance(value, Iterable) or isinstance(value, (bytes, bytearray, memoryview)):
+        raise invalid(argument, "an iterable of texts", type(value))
+    found = tuple(value)
+    for each in found:
+        if not isinstance(each, str):
+            raise invalid(f"each of {argument}", "text (str)", type(each))
+    return found
 
 
 def _shown(value: object) -> str:

@@ -12,6 +12,9 @@ MASK = "***"
 MIN_LENGTH = 8
 """Shorter values are not masked: the service gives out none, and a test's would mangle words."""
 
+LONGEST_SECRET = 2048
+"""Bytes that a secret may have in its longest form."""
+
 _NAMES = (
     "app_secret",
     "access_token",
@@ -60,10 +63,17 @@ def replace_all_forms(text: str, secret: str, mask: Callable[[], str]) -> str:
     return _pattern(secret).sub(lambda _: mask(), text)
 
 
+def redact_start(body: bytes, limit: int, secrets: Iterable[str] = ()) -> str:
+    """Return the redacted text of a body; of a longer one at most the first ``limit`` bytes."""
+    text = redact(body[: limit + LONGEST_SECRET].decode("utf-8", "replace"), secrets)
+    if len(body) >= limit + LONGEST_SECRET:
+        text = text[:-LONGEST_SECRET]  # with the beginning of a secret that goes on behind it
+    return text[:limit]
+
+
 def excerpt(body: bytes, secrets: Iterable[str] = (), limit: int = 300) -> str:
     """Return the redacted beginning of a body, on one line."""
-    # A secret that straddles the limit must still be found, so the cut comes last.
-    text = redact(body[: limit * 8].decode("utf-8", "replace"), secrets)
+    text = redact_start(body, limit * 8, secrets)
     text = " ".join(text.split())
     return text if len(text) <= limit else text[:limit] + "…"
 

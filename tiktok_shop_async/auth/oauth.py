@@ -128,9 +128,10 @@ class TikTokShopOAuth(ClosedOnExit, NotPickled):
                 `StateSigner`. A creator's page needs one.
         """
         if (role, region) not in AUTHORIZE_HOSTS:
-            wrong = "region" if role in ("seller", "partner", "creator") else "role"
+            is_role = role in ("seller", "partner", "creator")
+            wrong, value = ("region", region) if is_role else ("role", role)
             raise InvalidArgumentError(
-                f"{wrong} is none that the platform has.",
+                f"{wrong} must be one that the platform has, not {value!r:.50}.",
                 argument=wrong,
                 hint="Roles are seller, partner and creator; regions are us and row.",
             )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import attrs
 
 from .._internal.clock import Clock
+from .._internal.http_dates import seconds_of
 from .._internal.redaction import excerpt, redact
 from ..errors import (
     ResponseDecodeError,
@@ -157,10 +156,5 @@ def _retry_after(failed: FailedResponse) -> float | None:
     value = failed.response.headers.get("retry-after", "").strip()
     if _SECONDS.fullmatch(value):
         return float(value)
-    try:
-        date = parsedate_to_datetime(value)
-        if date.tzinfo is None:  # "-0000", or no zone at all: in HTTP, all dates are UTC
-            date = date.replace(tzinfo=UTC)
-        return max(0.0, date.timestamp() - failed.clock.time())
-    except (ValueError, OverflowError, TypeError, IndexError):
-        return None
+    date = seconds_of(value)
+    return None if date is None else max(0.0, date - failed.clock.time())

@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from ..registry import did_you_mean
 from .json_input import shortened
 
 
@@ -19,6 +20,20 @@ def check_number(value: object, name: str, low: float, high: float, *, whole: bo
         raise ValueError(
             f"{name} must be {kind} from {low:.15g} to {high:.15g}, not {shortened(value)}"
         )
+
+
+def one_of(*choices: object) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
+    """Return an attrs validator that rejects anything but some values; 1 is not True."""
+
+    def validate(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if not any(value == each and type(value) is type(each) for each in choices):
+            accepted = ", ".join(str(each) for each in choices)
+            suggestion = did_you_mean(value, map(str, choices)) if isinstance(value, str) else ""
+            raise ValueError(
+                f"{attribute.name} must be one of {accepted}, not {shortened(value)}.{suggestion}"
+            )
+
+    return validate
 
 
 def between(

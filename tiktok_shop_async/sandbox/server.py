@@ -204,6 +204,7 @@ def server_config(app: Starlette) -> uvicorn.Config:
         access_log=False,
         log_level="warning",
         server_header=False,
+        date_header=False,  # the sandbox has a clock of its own
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=1,

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import itertools
 import json
+import secrets
 import ssl
 import time
 from collections import deque
@@ -109,8 +110,8 @@ class Webhooks:
         self._watchers: list[asyncio.Future[None]] = []
         self._http: httpx.AsyncClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        # Microseconds, so that no id comes back when a sandbox is started again.
-        self._numbers = itertools.count(_FIRST_NOTIFICATION_ID + int(clock() * 1_000_000))
+        # At random: no time or count tells a sandbox apart from others, and from earlier runs.
+        self._numbers = itertools.count(_FIRST_NOTIFICATION_ID + secrets.randbelow(10**18))
         self.listen()
 
     def listen(self) -> None:
@@ -289,11 +290,10 @@ class Webhooks:
                 )
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as error:
             return Attempt(began, error=f"{type(error).__name__}: {error}".rstrip(": "))
-        secrets = [app.secret for app in self._market.apps.values()]
         return Attempt(
             began,
             http_status=response.status_code,
-            response=excerpt(response.content, secrets, limit=SHOWN_OF_RESPONSE),
+            response=excerpt(response.content, self._market.secrets(), SHOWN_OF_RESPONSE),
         )
 
     def _client(self) -> httpx.AsyncClient:

@@ -16,6 +16,9 @@ ENVELOPE = "timestamp"
 MAX_TIME = 2**53
 """Later times are no times; all stores keep earlier ones exactly."""
 
+NO_SECONDS = 10**11
+"""Later times are in milliseconds or microseconds: in seconds they are in the year 5138."""
+
 
 @attrs.frozen
 class _About:
@@ -118,13 +121,22 @@ def object_of(event: WebhookEvent) -> str | None:
 
 
 def changed_at(event: WebhookEvent) -> int | None:
-    """Return when the state that an event reports has changed; None if it reports none."""
+    """Return when the state that an event reports has changed, in Unix seconds.
+
+    None if it reports no state, or its time is none.
+    """
     about = _about(event)
     if about is None or about.changed_at is None:
         return None
     source = event if about.changed_at == ENVELOPE else event.data
     time = getattr(source, about.changed_at, None)
-    return time if isinstance(time, int) and 0 <= time < MAX_TIME else None
+    return _in_seconds(time) if isinstance(time, int) and 0 < time < MAX_TIME else None
+
+
+def _in_seconds(time: int) -> int:
+    while time >= NO_SECONDS:
+        time //= 1000
+    return time
 
 
 def _about(event: WebhookEvent) -> _About | None:

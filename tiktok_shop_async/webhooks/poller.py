@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 
 from .._internal.closing import ClosedOnExit
+from .._internal.http_dates import seconds_of
 from .._internal.waiting import cancelled
 from ..errors import InvalidArgumentError
 from ..options import RequestOptions
@@ -155,7 +156,7 @@ class WebhookPoller(ClosedOnExit):
         seen: set[tuple[object, ...]] = set()
         found = 0
         for _ in range(MOST_WALKS):
-            pages, before, asked_at = 0, len(seen), int(self._clock())
+            pages, before, asked_at = 0, len(seen), self._clock()
             filters = {
                 "update_time_ge": start,
                 "update_time_lt": end,
@@ -168,17 +169,19 @@ class WebhookPoller(ClosedOnExit):
                 data = [source.data(item) for item in source.items(page.data)]
                 fresh = [each for each in data if tuple(each.values()) not in seen]
                 seen.update(tuple(each.values()) for each in fresh)
-                brought = (self._bring(source, each, asked_at) for each in fresh)
+                since = _requested_at(page, asked_at, self._clock())
+                brought = (self._bring(source, each, since) for each in fresh)
                 found += sum(await asyncio.gather(*brought))
+                asked_at = self._clock()
             if pages == 1 or len(seen) == before:
                 break
         return found
 
-    async def _bring(self, source: _Source, data: Facts, asked_at: int) -> bool:
+    async def _bring(self, source: _Source, data: Facts, since: int) -> bool:
         envelope = {
             "type": source.number,
             "shop_id": self._shop_id,
-            "timestamp": asked_at,  # what is sent later may report a later state
+            "timestamp": since,  # what is sent later may report a later state
             "data": data,
         }
         body = json.dumps(envelope, separators=(",", ":")).encode()
@@ -196,6 +199,12 @@ class WebhookPoller(ClosedOnExit):
                 **self._ordering.of(event),
             )
         )
+
+
+def _requested_at(page: APIResponse[Any], asked_at: float, received_at: float) -> int:
+    """Return when a page was requested, by the clock of the service, which dates webhooks too."""
+    date = seconds_of(page.headers.get("date", ""))
+    return int(asked_at if date is None else date - (received_at - asked_at))
 
 
 def _order(order: Order) -> Facts:

@@ -138,8 +138,13 @@ async def postgresql_store() -> AsyncIterator[tuple[SQLWebhookStore, asyncpg.Con
 
 
 async def waits_for_a_lock(connection: asyncpg.Connection) -> None:
+    """Return when another connection to the same database waits for a lock."""
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
     async with asyncio.timeout(120):
-        while not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+        while not await connection.fetchval(waiting):
             pass
 
 

@@ -110,6 +110,19 @@ class GroupCommit(Generic[V]):
             self._refuse_all()
         return wish.answer
 
+    async def answer(self, verb: V, key: str, **row: Any) -> Any:
+        """Wish for a change and wait for the answer.
+
+        It is unwanted if the caller is cancelled, even when the answer is there already.
+        """
+        answer = self.ask(verb, key, **row)
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            if not answer.cancelled() and answer.exception() is None:
+                self._unwanted(verb, answer.result())
+            raise
+
     async def aclose(self) -> None:
         """Carry out what was asked, and stop."""
         self._is_closing = True

@@ -13,6 +13,9 @@ COOKIE = "tiktok_shop_authorization"
 MAX_PENDING = 10
 """Authorizations that a browser can have under way: about 1 KB of cookies. Our choice."""
 
+KNOWN_AFTERWARDS = 3600.0
+"""Seconds that a browser keeps the cookie of a state that has expired. Our choice."""
+
 
 class PendingCookies:
     """The pending authorizations of the browser that sent a request: a cookie for each.
@@ -28,12 +31,15 @@ class PendingCookies:
         self._prefix = f"{'__Host-' if self._is_secure else ''}{COOKIE}_"
 
     def add(self, response: Response, state: str, nonce: str, max_age: float) -> None:
-        """Set the cookie of a new state, and drop the oldest beyond `MAX_PENDING`."""
+        """Set the cookie of a new state, and drop the oldest beyond `MAX_PENDING`.
+
+        It outlives its state, so that a late callback is known to be late.
+        """
         # Browsers send the oldest cookie first.
         pending = [name for name in self._cookies if name.startswith(self._prefix)]
         for name in pending[: -(MAX_PENDING - 1)]:
             self._set(response, name, "", 0)
-        self._set(response, self._name(state), nonce, max_age)
+        self._set(response, self._name(state), nonce, max_age + KNOWN_AFTERWARDS)
 
     def nonce(self, state: str | None) -> str | None:
         """Return the nonce of a state; None if this browser did not begin it."""

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from html import escape
 from http import HTTPStatus
 from typing import Any, TypeAlias
+from urllib.parse import urlencode
 
 import attrs
 
@@ -112,9 +113,9 @@ class OAuthRoutes:
         data = None if self._state_data is None else self._state_data(request)
         if inspect.isawaitable(data):
             data = await data
-        nonce = secrets.token_urlsafe(24)
         role: Any = request.query_params.get("role", "seller")
         region: Any = request.query_params.get("region", "us")
+        nonce = f"{secrets.token_urlsafe(24)}.{role}.{region}"  # for `_link_to_begin_again`
         try:
             state = self._signer.make(data, nonce=nonce)
             url = self._authorizations.oauth.authorization_url(role, region, state)
@@ -147,7 +148,7 @@ class OAuthRoutes:
             raise StateError(
                 "the browser has no cookie of this authorization.",
                 operation="oauth.check_state",
-                hint="Begin and end on the same host, within the time, and once.",
+                hint="Begin and end on the same host and scheme, within the time, and once.",
             )
         return self._signer.check(state, nonce=nonce or "", max_age=self._max_age)
 
@@ -165,7 +166,8 @@ class OAuthRoutes:
 
     async def _failed(self, request: Request, error: TikTokShopError) -> Response:
         # What anybody can bring about by a link is no warning.
-        level = logging.INFO if isinstance(error, AuthorizationError) else logging.WARNING
+        is_expected = isinstance(error, AuthorizationError) or _is_of_link(error)
+        level = logging.INFO if is_expected else logging.WARNING
         logger.log(level, "an authorization came to nothing: %s", error)
         return await self._on_error(request, error)
 
@@ -175,7 +177,9 @@ def status_of(error: TikTokShopError) -> HTTPStatus:
     match error:
         case AuthorizationDeniedError():
             return HTTPStatus.FORBIDDEN
-        case AuthorizationError() | ReauthorizationRequiredError() | InvalidArgumentError():
+        case AuthorizationError() | ReauthorizationRequiredError():
+            return HTTPStatus.BAD_REQUEST
+        case InvalidArgumentError() if _is_of_link(error):
             return HTTPStatus.BAD_REQUEST
         case RateLimitError():
             return HTTPStatus.SERVICE_UNAVAILABLE
@@ -198,7 +202,9 @@ async def explain(request: Request, error: TikTokShopError) -> Response:
         HTTPStatus.BAD_REQUEST: "This authorization is too old, or was begun elsewhere.",
         HTTPStatus.INTERNAL_SERVER_ERROR: "The authorization could not be completed.",
     }.get(status, "TikTok Shop gave no usable answer.")
-    again = escape(request.scope.get("root_path", "") + "/start")
+    if _is_of_link(error):
+        reason = "This link is not valid."
+    again = escape(_link_to_begin_again(request))
     return HTMLResponse(
         "<!doctype html><html lang=en><meta charset=utf-8>"
         "<meta name=viewport content='width=device-width'><title>Not authorized</title>"
@@ -206,6 +212,19 @@ async def explain(request: Request, error: TikTokShopError) -> Response:
         status_code=status,
         headers={**_HEADERS, "content-security-policy": "default-src 'none'"},
     )
+
+
+def _is_of_link(error: TikTokShopError) -> bool:
+    """Tell whether the error is one of the query of ``/start``."""
+    return isinstance(error, InvalidArgumentError) and error.argument in {"role", "region"}
+
+
+def _link_to_begin_again(request: Request) -> str:
+    """Return the path of ``/start``, with the role and region of an authorization under way."""
+    nonce = PendingCookies(request).nonce(request.query_params.get("state")) or ""
+    _, *begun = nonce.split(".")
+    query = urlencode(dict(zip(("role", "region"), begun, strict=False)))
+    return f"{request.scope.get('root_path', '')}/start{'?' * bool(query)}{query}"
 
 
 def _protected(response: Response) -> Response:

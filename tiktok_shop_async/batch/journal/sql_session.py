@@ -78,7 +78,9 @@ class SQLSession:
         self._held[key] = _NO_LEASE_LEFT
         now = timer()
         try:
-            claimed: Claimed = await self._ask(Verb.CLAIM, key, idempotency_key=idempotency_key)
+            claimed: Claimed = await self._group_commit.answer(
+                Verb.CLAIM, key, idempotency_key=idempotency_key
+            )
         except BaseException:
             self._held.pop(key, None)
             raise

@@ -57,8 +57,7 @@ class Page:
     @cached_property
     def secrets(self) -> tuple[str, ...]:
         """What no page but that of the credentials may show."""
-        market = self.bench.market
-        return (*(app.secret for app in market.apps.values()), *market.tokens, *market.shops)
+        return self.bench.market.secrets()
 
     def masked(self, text: str) -> str:
         """Return text of a client or receiver without secrets."""

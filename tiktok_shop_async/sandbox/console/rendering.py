@@ -11,9 +11,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ..._internal.redaction import redact
+from ..._internal.redaction import redact, redact_start
 from ..handlers.order_documents import money
-from ..http.request_log import LoggedBody
+from ..http.request_log import MAX_BODY, LoggedBody
 
 
 @cache
@@ -82,10 +82,9 @@ def duration(seconds: float) -> str:
 @lru_cache(maxsize=8)  # the page of a request is updated while it is open
 def body_text(body: LoggedBody, secrets: tuple[str, ...]) -> str:
     """Return a body for people: JSON is indented, secrets are masked."""
-    text = body.start.decode("utf-8", "replace")
-    if not body.cut:
-        text = indented(text)
-    return redact(text, secrets)
+    if body.cut:
+        return redact_start(body.start, MAX_BODY, secrets)
+    return redact(indented(body.start.decode("utf-8", "replace")), secrets)
 
 
 def indented(text: str) -> str:

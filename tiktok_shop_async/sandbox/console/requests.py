@@ -78,7 +78,7 @@ def detail_of(entry: LoggedRequest, page: Page) -> RequestDetail:
         entry,
         masked(entry.headers),
         masked(entry.query),
-        page.masked(check.string_to_sign) if check else "",
+        check.string_to_sign if check else "",
         body_text(entry.body, page.secrets),
         body_text(entry.response_body, page.secrets),
     )

@@ -25,7 +25,9 @@ class Workbench:
     faults: Faults
     limits: Limits
     webhooks: Webhooks
-    requests: RequestLog = attrs.field(factory=RequestLog)
+    requests: RequestLog = attrs.field(
+        init=False, default=attrs.Factory(lambda it: RequestLog(secrets=it.market.secrets), True)
+    )
     state: StateFile | None = None
 
     def reset(self) -> None:

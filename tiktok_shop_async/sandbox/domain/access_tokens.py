@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Any
 
 import attrs
+
+from ..._internal.argument_checks import texts
 
 
 class UserType(IntEnum):
@@ -15,6 +18,12 @@ class UserType(IntEnum):
     PARTNER = 3
 
 
+def check_texts(_: Any, attribute: attrs.Attribute[Any], value: object) -> None:
+    """Reject anything but None and texts, above all a single one; an attrs validator."""
+    if value is not None:
+        texts(value, attribute.name)
+
+
 @attrs.frozen(kw_only=True)
 class AccessToken:
     """What a user granted to an app."""
@@ -23,8 +32,10 @@ class AccessToken:
     app_key: str
     user_type: UserType = UserType.SELLER
     expires_at: float = float("inf")
-    shop_ciphers: frozenset[str] = attrs.field(default=frozenset(), repr=False)
-    scopes: frozenset[str] | None = None
+    shop_ciphers: frozenset[str] = attrs.field(
+        default=frozenset(), repr=False, validator=check_texts
+    )
+    scopes: frozenset[str] | None = attrs.field(default=None, validator=check_texts)
     """The scopes that were granted; None stands for all."""
     open_id: str = ""
     """Whose authorization it belongs to; a token without one stands alone."""

@@ -11,7 +11,7 @@ import attrs
 from cattrs import Converter
 
 from ..error_responses import EXPIRED_REFRESH_TOKEN, INVALID_CODE, NO_AUTHORIZATION, Refusal
-from .access_tokens import AccessToken, TokenRules, UserType
+from .access_tokens import AccessToken, TokenRules, UserType, check_texts
 from .events import ignore
 
 DAYS_OF_NOTICE = 30
@@ -28,8 +28,10 @@ class Grant:
     user_type: UserType = UserType.SELLER
     name: str = "Sandbox Goods"
     region: str = "US"
-    shop_ciphers: frozenset[str] = attrs.field(default=frozenset(), repr=False)
-    scopes: frozenset[str] | None = None
+    shop_ciphers: frozenset[str] = attrs.field(
+        default=frozenset(), repr=False, validator=check_texts
+    )
+    scopes: frozenset[str] | None = attrs.field(default=None, validator=check_texts)
     """None stands for all."""
 
 
@@ -77,6 +79,10 @@ class Grants:
         self._tokens = tokens
         self._codes: dict[str, _Code] = {}
         self._refreshable: dict[str, _Refreshable] = {}
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return the codes and refresh tokens."""
+        return (*self._codes, *self._refreshable)
 
     def open_code(self, grant: Grant, now: float) -> str:
         """Return a code that can be exchanged once."""

@@ -68,6 +68,11 @@ class Market:
         """How many refreshes were granted: one, where tasks and processes do not race."""
         return self.grants.refreshes
 
+    def secrets(self) -> tuple[str, ...]:
+        """Return the values that only the console's page of credentials shows."""
+        app_secrets = (app.secret for app in self.apps.values())
+        return (*app_secrets, *self.tokens, *self.grants.secrets(), *self.shops)
+
     def shops_of(self, token: AccessToken) -> list[Shop]:
         """Return the shops that a token's authorization covers."""
         return [shop for cipher, shop in self.shops.items() if cipher in token.shop_ciphers]

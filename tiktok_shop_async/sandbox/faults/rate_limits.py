@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import attrs
-from attrs.validators import in_
 
 from ...pipeline.admission.limiter import EndpointClass, endpoint_class
 from ...pipeline.operation import Operation
-from ..bounds import between
+from ..bounds import between, one_of
 from ..control.control_input import check_fields
 from ..json_input import shortened
 
@@ -40,6 +39,12 @@ def _rate(name: str, document: Any) -> Rate:
 
 
 def _by_class(rates: Mapping[str, Rate]) -> dict[EndpointClass, Rate]:
+    if not isinstance(rates, Mapping):
+        raise ValueError(f"rates must be a mapping, not {shortened(rates)}")
+    check_fields(rates, list(EndpointClass), "rates")
+    for name, rate in rates.items():
+        if not isinstance(rate, Rate):
+            raise ValueError(f"rates[{str(name)!r}] must be a Rate, not {shortened(rate)}")
     return {EndpointClass(name): rate for name, rate in rates.items()}
 
 
@@ -53,7 +58,7 @@ class LimitSettings:
     )
     """Calls of an app in a shop within an hour of the clock; our choice: refused ones are free."""
     retry_after: Literal["seconds", "date"] | None = attrs.field(
-        default=None, validator=in_((None, "seconds", "date"))
+        default=None, validator=one_of(None, "seconds", "date")
     )
     """How a throttled client is told when to come back; by default it is not."""
 

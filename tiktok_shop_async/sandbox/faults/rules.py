@@ -12,10 +12,9 @@ from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 import attrs
-from attrs.validators import in_, instance_of
 
 from ...registry import did_you_mean
-from ..bounds import between
+from ..bounds import between, one_of
 from ..json_input import shortened
 from .fault_names import check_operation, problem_with_options
 
@@ -62,9 +61,10 @@ _WITH_SECONDS = {FaultKind.SLOW_HEADERS, FaultKind.SLOW_BODY}
 _MAX_COUNT = 2**53
 _MAX_SECONDS = 100 * 365 * 24 * 3600
 _count = between(1, _MAX_COUNT, whole=True, optional=True)
+_seed = between(-(2**63), 2**63 - 1, whole=True)
 
 
-def _kind(value: str) -> FaultKind:
+def _kind(value: Any) -> FaultKind:
     try:
         return FaultKind(value)
     except ValueError:
@@ -92,7 +92,7 @@ class FaultRule:
     probability: float = attrs.field(default=1.0, kw_only=True, validator=between(0, 1))
     times: int | None = attrs.field(default=None, kw_only=True, validator=_count)
     """How often to strike at most."""
-    seed: int = attrs.field(default=0, kw_only=True, validator=instance_of(int))
+    seed: int = attrs.field(default=0, kw_only=True, validator=_seed)
     """Decides, with ``probability``, which calls are struck: the same ones in each run."""
     retry_after: int | None = attrs.field(
         default=None,
@@ -101,11 +101,11 @@ class FaultRule:
     )
     """Seconds for the header Retry-After; None leaves it out."""
     retry_after_as: Literal["seconds", "date"] = attrs.field(
-        default="seconds", kw_only=True, validator=in_(("seconds", "date"))
+        default="seconds", kw_only=True, validator=one_of("seconds", "date")
     )
     seconds: float = attrs.field(default=1.0, kw_only=True, validator=between(0.001, _MAX_SECONDS))
     """How long the slow kinds take."""
-    after_processing: bool = attrs.field(default=False, kw_only=True, validator=instance_of(bool))
+    after_processing: bool = attrs.field(default=False, kw_only=True, validator=one_of(True, False))
     """Whether a call took effect before ``internal_error``, ``unavailable`` or ``html_page``."""
 
     def __attrs_post_init__(self) -> None:
@@ -123,10 +123,7 @@ class FaultRule:
             raise ValueError(problem)
         if "kind" not in document:
             raise ValueError(f"a rule must have a kind: one of {', '.join(FaultKind)}")
-        try:
-            return cls(**document)
-        except TypeError as error:
-            raise ValueError(str(error.args[0])) from error
+        return cls(**document)
 
     def as_json(self) -> dict[str, Any]:
         """Return what `from_json` takes, without what has no part in this kind."""
@@ -201,6 +198,8 @@ class Faults:
     """The rules in force, in order: of those that would strike a call, the first does."""
 
     def __init__(self, rules: Iterable[FaultRule] = ()) -> None:
+        if isinstance(rules, str) or not isinstance(rules, Iterable):
+            raise TypeError(f"rules must be an iterable of FaultRule, not {shortened(rules)}")
         self._initial = tuple(rules)
         self._active: dict[int, ActiveFault] = {}
         self._last_id = 0

@@ -8,6 +8,7 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
+from email.utils import formatdate
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -22,6 +23,7 @@ from starlette.routing import Mount
 from starlette.routing import Route as PageRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ..._internal.argument_checks import texts
 from ..._internal.clock import clock_of
 from ..._internal.movable_clock import movable
 from ..console import console_routes
@@ -89,6 +91,7 @@ def create_app(
         allowed_hosts: Names that a Host header may have, besides loopback ones and the address at
             which the server was reached.
     """
+    hosts = texts(allowed_hosts, "allowed_hosts")
     if market is None:
         clock = movable(clock)
         market = demo_market(
@@ -128,7 +131,7 @@ def create_app(
     app = Starlette(
         routes=routes,
         middleware=[
-            Middleware(AllowedHosts, names=allowed_hosts),
+            Middleware(AllowedHosts, names=hosts),
             *saving,
             Middleware(_StraightToShopfront, shopfront=shopfront, routes=routes),
         ],
@@ -296,6 +299,9 @@ class Shopfront:
         return Response(
             msgspec.json.encode(envelope),
             status_code=http_status,
-            headers={"x-tts-logid": request_id},
+            headers={
+                "date": formatdate(self._clock(), usegmt=True),  # in place of the server's
+                "x-tts-logid": request_id,
+            },
             media_type="application/json",
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from functools import partial
-from html import escape
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -17,6 +16,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from ..console.rendering import render
 from ..control.control_input import BodyTooLargeError, bounded_body
 from ..control.sandbox_state import Workbench
 from ..domain.access_tokens import UserType
@@ -73,21 +73,25 @@ class _Pages:
 
     async def answer(self, request: Request) -> Response:
         """Show the page, or do as its button says."""
-        creator = request.url.path == CREATOR_PAGE
+        creator = request.scope["path"] == CREATOR_PAGE
         query = request.query_params
         app = self._app("key" if creator else "service_id", query, creator=creator)
         if app is None:
-            return _page("Unknown app", "<p>No app has this service_id or app_key.</p>", 400)
+            return _page("Unknown app", "No app has this service_id or app_key.", 400)
         if not app.redirect_url:
-            return _page("No redirect URL", "<p>This app has none to be sent to.</p>", 400)
+            return _page(
+                "No redirect URL",
+                "This app has no redirect URL, so its users cannot be sent back.",
+                400,
+            )
         if creator and not query.get("state"):
-            return _page("No state", "<p>A creator's authorization needs a state.</p>", 400)
+            return _page("No state", "A creator's authorization needs a state.", 400)
         if request.method == "GET":
             return self._question(app, creator=creator, role=query.get("role", "seller"))
         try:
             content = await bounded_body(request)
         except BodyTooLargeError:
-            return _page("Too large", "<p>The form has more than 1 MB.</p>", 413)
+            return _page("Too large", "The form has more than 1 MB.", 413)
         form = dict(parse_qsl(content.decode("utf-8", "replace")))
         if form.get("decision") == "approve":
             user_type = _user_type(form.get("role", ""), creator=creator)
@@ -104,22 +108,8 @@ class _Pages:
         return next(found, None) if wanted else None
 
     def _question(self, app: App, *, creator: bool, role: str) -> Response:
-        shops = "".join(
-            f"<li>{escape(shop.name)} ({escape(shop.region)})</li>"
-            for shop in self._market.shops.values()
-        )
-        options = "".join(
-            f"<option{' selected' if each == role else ''}>{each}</option>"
-            for each in ("seller", "partner")
-        )
-        choice = f"<p><label>As <select name=role>{options}</select></label></p>"
-        covered = f"<p>It will act for these shops:</p><ul>{shops}</ul>{choice}"
-        return _page(
-            f"Authorize {app.name}",
-            f"<form method=post>{'' if creator else covered}"
-            "<button name=decision value=approve>Approve</button> "
-            "<button name=decision value=deny>Deny</button></form>",
-        )
+        shops = [] if creator else list(self._market.shops.values())
+        return _page(f"Authorize {app.name}", creator=creator, role=role, shops=shops)
 
     def _approval(self, app: App, user_type: UserType) -> dict[str, str]:
         shops = self._market.shops if user_type is UserType.SELLER else {}
@@ -227,14 +217,6 @@ def _with_query(url: str, parameters: Mapping[str, str]) -> str:
     return urlunsplit(parts._replace(query=query))
 
 
-def _page(title: str, content: str, status: int = HTTPStatus.OK) -> Response:
-    return HTMLResponse(
-        "<!doctype html><html lang=en><meta charset=utf-8>"
-        "<meta name=viewport content='width=device-width'>"
-        f"<title>{escape(title)}</title>"
-        "<style>body{font:1rem/1.5 sans-serif;max-width:30rem;margin:3rem auto;padding:0 1rem}"
-        "button{font:inherit;padding:.3rem 1.2rem}</style>"
-        f"<h1>{escape(title)}</h1>{content}</html>",
-        status_code=status,
-        headers=_HEADERS,
-    )
+def _page(title: str, text: str = "", status: int = HTTPStatus.OK, **values: Any) -> Response:
+    html = render("authorization.html", title=title, text=text, **values)
+    return HTMLResponse(html, status, _HEADERS)

@@ -58,7 +58,9 @@ class Received:
     @property
     def signed_body(self) -> bytes:
         """What of the body belongs to the signature: nothing of a form."""
-        return b"" if self.content_type == _CONTENT_TYPES["multipart"] else self.body
+        if not self.body or self.content_type == _CONTENT_TYPES["multipart"]:
+            return b""
+        return self.body
 
 
 @attrs.frozen(kw_only=True)
@@ -204,8 +206,10 @@ def _without_ignored(
         if name in IGNORED_PARAMETERS and name not in known:
             remarks.append(f"The query parameter {name} is ignored: {IGNORED_PARAMETERS[name]}.")
         else:
-            kept[encodable(name)] = encodable(value)
-    return kept
+            kept[name] = value
+    if "".join((*kept, *kept.values())).isascii():  # which most are, and no text needs a look
+        return kept
+    return {encodable(name): encodable(value) for name, value in kept.items()}
 
 
 def _token_header(received: Received) -> str:

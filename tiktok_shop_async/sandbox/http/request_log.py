@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import attrs
 
-from ..._internal.redaction import MASK
+from ..._internal.redaction import LONGEST_SECRET, MASK, redact, redact_start
 from ...spec.signature_verifier import NOT_SIGNED
 from ..faults.rules import FaultRule
 from ..json_input import encodable
@@ -18,7 +18,7 @@ MASKED_HEADERS = frozenset({"x-tts-access-token", "authorization", "cookie", "pr
 SHOWN_OF_BODY = 2000
 """Bytes of a signed body that the log shows in the string to sign."""
 MAX_BODY = 64 * 1024
-"""Bytes of a request's and of a response's body that the log keeps."""
+"""Bytes of a request's and of a response's body that the log shows."""
 
 
 @attrs.frozen
@@ -26,22 +26,31 @@ class LoggedBody:
     """The beginning of a body, and the size of all of it."""
 
     start: bytes = attrs.field(default=b"", repr=False)
+    """Some bytes more than are shown, so that a secret on the border is found and masked."""
     size: int = 0
 
     @classmethod
     def of(cls, body: bytes) -> LoggedBody:
         """Return what the log keeps of a body."""
-        return cls(body[:MAX_BODY], len(body))
+        return cls(body[: MAX_BODY + LONGEST_SECRET], len(body)) if body else NO_BODY
+
+    @property
+    def shown_size(self) -> int:
+        """How many of its bytes the log shows."""
+        return min(self.size, MAX_BODY)
 
     @property
     def cut(self) -> bool:
-        """Whether the log keeps only a part of it."""
-        return self.size > len(self.start)
+        """Whether the log shows only a part of it."""
+        return self.shown_size < self.size
+
+
+NO_BODY = LoggedBody()
 
 
 @attrs.frozen(kw_only=True)
 class SignatureCheck:
-    """What was signed, and both signatures; the secret and the ciphers are masked."""
+    """What was signed, and both signatures; secrets are masked."""
 
     string_to_sign: str
     expected: str | None
@@ -75,16 +84,19 @@ class LoggedRequest:
     processed: bool = False
     header_pairs: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     query_pairs: list[tuple[str, str]] = attrs.field(factory=list, repr=False)
-    body: LoggedBody = attrs.field(factory=LoggedBody, repr=False)
+    """As they came: making each text encodable is slow, and few requests are looked at."""
+    body: LoggedBody = attrs.field(default=NO_BODY, repr=False)
     """The signed body; empty for an upload, whose files are not kept."""
-    response_body: LoggedBody = attrs.field(factory=LoggedBody, repr=False)
+    response_body: LoggedBody = attrs.field(default=NO_BODY, repr=False)
     expected_signature: str | None = None
+    secrets: Callable[[], Iterable[str]] = attrs.field(default=tuple, repr=False)
+    """Returns what is masked wherever a client put it."""
 
     def note_request(
         self, query_pairs: list[tuple[str, str]], signed_body: bytes, expected: str | None
     ) -> None:
         """Keep what the signature was made of, and what it should have been."""
-        self.query_pairs = [(encodable(name), encodable(value)) for name, value in query_pairs]
+        self.query_pairs = query_pairs
         self.body = LoggedBody.of(signed_body)
         self.expected_signature = expected
 
@@ -101,7 +113,7 @@ class LoggedRequest:
         if rule is not None and not rule.answered:
             self.status = self.code = None
             self.message = ""
-            self.response_body = LoggedBody()
+            self.response_body = NO_BODY
 
     @property
     def headers(self) -> list[tuple[str, str]]:
@@ -115,13 +127,14 @@ class LoggedRequest:
     def query(self) -> list[tuple[str, str]]:
         """The decoded query, with secrets masked."""
         return [
-            (name, MASK if name in MASKED_PARAMETERS else value) for name, value in self.query_pairs
+            (encodable(name), MASK if name in MASKED_PARAMETERS else encodable(value))
+            for name, value in self.query_pairs
         ]
 
     @property
     def signature_mismatch(self) -> bool:
         """Whether the signature was checked and is wrong."""
-        received = dict(self.query_pairs).get("sign")
+        received = self._received_signature
         return bool(self.query_pairs) and (received is None or received != self.expected_signature)
 
     @property
@@ -130,14 +143,18 @@ class LoggedRequest:
         if not self.query_pairs:
             return None
         text = "".join(name + value for name, value in sorted(self.query) if name not in NOT_SIGNED)
-        body = self.body.start[:SHOWN_OF_BODY].decode("utf-8", "replace")
+        body = redact_start(self.body.start, SHOWN_OF_BODY, self.secrets())
         if self.body.size > SHOWN_OF_BODY:
             body += f"… ({self.body.size} bytes)"
         return SignatureCheck(
-            string_to_sign=f"{MASK}{self.path}{text}{body}{MASK}",
+            string_to_sign=f"{MASK}{self._masked(self.path + text)}{body}{MASK}",
             expected=self.expected_signature,
-            received=dict(self.query_pairs).get("sign"),
+            received=self._received_signature,
         )
+
+    @property
+    def _received_signature(self) -> str | None:
+        return dict(self.query).get("sign")
 
     def as_json(self) -> dict[str, Any]:
         """Return what the control endpoint shows."""
@@ -146,24 +163,28 @@ class LoggedRequest:
             "number": self.number,
             "time": self.time,
             "method": self.method,
-            "path": self.path,
-            "query": [list(pair) for pair in self.query],
+            "path": self._masked(self.path),
+            "query": [[self._masked(name), self._masked(value)] for name, value in self.query],
             "operation": self.operation,
             "status": self.status,
             "code": self.code,
-            "message": self.message,
-            "remarks": self.remarks,
+            "message": self._masked(self.message),
+            "remarks": [self._masked(remark) for remark in self.remarks],
             "milliseconds": round(self.milliseconds, 3),
             "fault": self.fault,
             "processed": self.processed,
             "signature": check and {**attrs.asdict(check), "fits": check.fits},
         }
 
+    def _masked(self, text: str) -> str:
+        return redact(text, self.secrets())
+
 
 class RequestLog:
     """The last requests, oldest first."""
 
-    def __init__(self, size: int = 200) -> None:
+    def __init__(self, size: int = 200, secrets: Callable[[], Iterable[str]] = tuple) -> None:
+        self._secrets = secrets
         self._entries: deque[LoggedRequest] = deque(maxlen=size)
         self._last_number = 0
 
@@ -176,7 +197,9 @@ class RequestLog:
     def open(self, method: str, path: str, now: float) -> LoggedRequest:
         """Begin the entry of a request."""
         self._last_number += 1
-        entry = LoggedRequest(number=self._last_number, time=now, method=method, path=path)
+        entry = LoggedRequest(
+            number=self._last_number, time=now, method=method, path=path, secrets=self._secrets
+        )
         self._entries.append(entry)
         return entry
 

@@ -53,6 +53,9 @@ class Dispatcher:
         self._most = len(pauses) + 1
         """Attempts of an event."""
         self._running: dict[asyncio.Task[None], ClaimedEvent] = {}
+        """With the latest claim of each task's event."""
+        self._handling: dict[str, asyncio.Task[None]] = {}
+        """Tasks whose handlers run now, by the key of the event."""
         self._news = asyncio.Event()
         self._stops = asyncio.Event()
         self._drains = False
@@ -72,8 +75,8 @@ class Dispatcher:
         self._stops.set()
         self._news.set()
         await asyncio.wait(self._tasks[:1], timeout=patience)
-        left = {*self._tasks, *self._running}
-        for _ in range(2):  # the second time also those whose note in the store hangs
+        for _ in range(2):  # the second time also those whose note hangs, or that began since
+            left = {*self._tasks, *self._running}
             for task in left:
                 task.cancel()
             await asyncio.wait(left, timeout=GRACE)
@@ -84,9 +87,7 @@ class Dispatcher:
             room = max(self._concurrency - len(self._running) - self._overdue(), 0)
             claims = await self._claim(room) if room else ()
             for claim in claims:
-                task = asyncio.create_task(self._work(claim))
-                self._running[task] = claim
-                task.add_done_callback(self._ended)
+                self._begin(claim)
             if self._drains and room and not claims and not self._running:
                 return
             if len(claims) < room or not room:
@@ -95,6 +96,14 @@ class Dispatcher:
                         await self._news.wait()
         if self._running:
             await asyncio.wait(self._running)
+
+    def _begin(self, claim: ClaimedEvent) -> None:
+        task = self._handling.get(claim.key)
+        if task is None:
+            task = asyncio.create_task(self._work(claim))
+            task.add_done_callback(self._ended)
+        # Otherwise the lease expired while the handler runs: the task goes on with the new claim.
+        self._running[task] = claim
 
     async def _claim(self, room: int) -> Sequence[ClaimedEvent]:
         try:
@@ -121,20 +130,28 @@ class Dispatcher:
         assert task is not None
         failure: BaseException | None = None
         try:
-            await self._handle(claim)
+            await self._handle_as(task, claim)
         except BaseException as error:  # whatever a handler may raise
             if is_interrupted(task) and not task.cancelling():
                 raise  # the coroutine was closed, and cannot wait for anything
             if is_interrupted(task) and self._is_ending():
-                await self._put_back_interrupted(claim)
+                await self._put_back_interrupted(self._running[task])
                 raise
             failure = error
+        claim = self._running[task]
         if task.cancelling() and not self._is_ending():
             await _undo_cancellation(task)  # by a handler
         if failure is None:
             await self._note(lambda: self._store.finish(claim))
         else:
             await self._failed(claim, failure)
+
+    async def _handle_as(self, task: asyncio.Task[None], claim: ClaimedEvent) -> None:
+        self._handling[claim.key] = task
+        try:
+            await self._handle(claim)
+        finally:  # not later: what is claimed while the result is noted has to be handled again
+            del self._handling[claim.key]
 
     def _is_ending(self) -> bool:
         dispatching = self._tasks[0]
@@ -149,7 +166,7 @@ class Dispatcher:
             exc_info=failure,
         )
         described = _described(failure)
-        if claim.attempt == self._most:
+        if claim.attempt >= self._most:
             await self._bury(claim, described)
             return
         pause = self._pauses[claim.attempt - 1]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -19,6 +21,7 @@ except ImportError as error:
 
 from ..._internal.closing import ClosedOnExit
 from ..._internal.error_causes import reported_as
+from ..._internal.waiting import GRACE, to_the_end
 from ..._storage.redis import binary_client, close_client, place_of
 from ...errors import InvalidArgumentError, WebhookStoreError, WebhookStoreFullError
 from . import redis_scripts as scripts
@@ -122,7 +125,18 @@ class RedisWebhookStore(ClosedOnExit):
         return bool(answer)
 
     async def claim(self, most: int, *, lease: float) -> Sequence[ClaimedEvent]:
-        """Take what is due."""
+        """Take what is due.
+
+        If the caller is cancelled, what the server has claimed for it is put back.
+        """
+        claiming = asyncio.create_task(self._claim(most, lease))
+        try:
+            return await asyncio.shield(claiming)
+        except asyncio.CancelledError:
+            await to_the_end(self._put_back_all(claiming))
+            raise
+
+    async def _claim(self, most: int, lease: float) -> list[ClaimedEvent]:
         claim = uuid.uuid4().hex
         claimed = await self._run(scripts.CLAIM, most, lease, claim)
         return [
@@ -230,20 +244,23 @@ class RedisWebhookStore(ClosedOnExit):
 
     async def replay(self, *keys: str) -> int:
         """Let dead letters be due again."""
-        return await self._for_each(scripts.REPLAY, keys)
+        return await self._for_each(scripts.REPLAY, await self._dead(keys))
 
     async def discard(self, *keys: str) -> int:
         """Discard dead letters."""
-        return await self._for_each(scripts.DISCARD, keys)
+        return await self._for_each(scripts.DISCARD, await self._dead(keys))
 
     async def counts(self) -> StoredCounts:
         """Return how many events there are."""
-        with reported(self, "counting"):
-            waiting, dead, blocked = [await self._client.zcard(name) for name in self._sets]
+        waiting, dead, blocked = await self._run(scripts.COUNTS)
         return StoredCounts(waiting=waiting + blocked, dead=dead)
 
     async def forget(self) -> None:
-        """Do nothing: what is remembered expires by itself."""
+        """Unblock the events of objects whose earlier events were evicted or deleted.
+
+        Remembered ids expire by themselves.
+        """
+        await self._for_each(scripts.REPAIR_ORDER, await self._keys(self._sets[2]))
 
     async def cursor(self, name: str) -> int | None:
         """Return how far a poller has come."""
@@ -255,10 +272,19 @@ class RedisWebhookStore(ClosedOnExit):
         """Keep how far a poller has come."""
         await self._run(scripts.MOVE_CURSOR, to, keys=[f"{self._prefix}cursor:{name}"])
 
-    async def _for_each(self, script: str, keys: Sequence[str]) -> int:
-        wanted = [_bytes(key) for key in keys] or await self._keys(self._sets[1])
-        parts = [wanted[at : at + PAGE] for at in range(0, len(wanted), PAGE)]
+    async def _dead(self, keys: Sequence[str]) -> list[bytes]:
+        return [_bytes(key) for key in keys] or await self._keys(self._sets[1])
+
+    async def _for_each(self, script: str, keys: Sequence[bytes]) -> int:
+        """Run a script with keys of events, a page at a time; return the sum of the results."""
+        parts = [keys[at : at + PAGE] for at in range(0, len(keys), PAGE)]
         return sum([await self._run(script, *part) for part in parts])
+
+    async def _put_back_all(self, claiming: asyncio.Task[list[ClaimedEvent]]) -> None:
+        with suppress(WebhookStoreError, TimeoutError):
+            async with asyncio.timeout(GRACE):
+                for each in await claiming:
+                    await self.put_back(each, counted=False)
 
     async def _waiting(self) -> list[bytes]:
         """Return the keys of all events that wait: first of those that may only leave that set."""

@@ -27,14 +27,26 @@ local function block(object, position, key)
     redis.call('ZADD', queue(object), position, key)
     redis.call('ZADD', blocked, string.format('%.6f', now), key)
 end
+local function exists(key) return redis.call('EXISTS', event(key)) == 1 end
+-- Events that were evicted, or deleted by others, are skipped.
 local function begin_turn(object)
-    if redis.call('EXISTS', turn(object)) == 1 then return end
-    local first = redis.call('ZPOPMIN', queue(object))[1]
-    if first then
-        redis.call('SET', turn(object), first)
-        redis.call('ZREM', blocked, first)
-        due(first, 0)
+    local current = redis.call('GET', turn(object))
+    if current then
+        if exists(current) and redis.call('ZSCORE', waiting, current) then return end
+        redis.call('DEL', turn(object))
+        redis.call('ZREM', waiting, current)
     end
+    local first
+    repeat
+        first = redis.call('ZPOPMIN', queue(object))[1]
+        if not first then return end
+        redis.call('ZREM', blocked, first)
+    until exists(first)
+    redis.call('SET', turn(object), first)
+    due(first, 0)
+end
+local function begin_turns(objects)
+    for _, object in ipairs(objects) do begin_turn(object) end
 end
 local function end_turn(object, key)
     if redis.call('GET', turn(object)) == key then redis.call('DEL', turn(object)) end
@@ -53,7 +65,7 @@ local key, id, body, app_key, writer, memory, room = unpack(ARGV, 2, 8)
 local object, state, changed_at = unpack(ARGV, 9, 11)
 local known = redis.call('GET', named(key))
 if known then return known == writer and 1 or 0 end
-if redis.call('EXISTS', event(key)) == 1 then return 0 end
+if exists(key) then return 0 end
 local aliases = tonumber(ARGV[12])
 for at = 13 + aliases, #ARGV do
     if redis.call('EXISTS', named(ARGV[at])) == 1 then return 0 end
@@ -201,7 +213,7 @@ REPLAY = (
 local replayed, objects = 0, {}
 for at = 2, #ARGV do
     local key = ARGV[at]
-    if redis.call('ZREM', dead, key) == 1 then
+    if redis.call('ZREM', dead, key) == 1 and exists(key) then
         redis.call('HSET', event(key), 'attempts', 0)
         redis.call('HDEL', event(key), 'error', 'died_at')
         local object, position = unpack(redis.call('HMGET', event(key), 'object', 'position'))
@@ -214,10 +226,33 @@ for at = 2, #ARGV do
         replayed = replayed + 1
     end
 end
-for _, object in ipairs(objects) do begin_turn(object) end
+begin_turns(objects)
 return replayed
 """
 )
+
+REPAIR_ORDER = (
+    _BEGIN
+    + """
+local objects = {}
+for at = 2, #ARGV do
+    local key = ARGV[at]
+    local object, position = unpack(redis.call('HMGET', event(key), 'object', 'position'))
+    if not object then
+        redis.call('ZREM', blocked, key)
+    elseif redis.call('ZSCORE', blocked, key) then
+        redis.call('ZADD', queue(object), position, key)
+        objects[#objects + 1] = object
+    end
+end
+begin_turns(objects)
+return 0
+"""
+)
+
+COUNTS = """
+return {redis.call('ZCARD', KEYS[1]), redis.call('ZCARD', KEYS[2]), redis.call('ZCARD', KEYS[3])}
+"""
 
 DISCARD = (
     _BEGIN

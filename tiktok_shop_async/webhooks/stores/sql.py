@@ -110,9 +110,11 @@ class SQLWebhookStore(ClosedOnExit):
 
     async def aclose(self) -> None:
         """Carry out what was asked, and close the connections, unless the engine is borrowed."""
-        commit, self._commit = self._commit, None
-        if commit is not None and self._loop is asyncio.get_running_loop():
-            await commit.aclose()
+        try:
+            if self._commit is not None and self._loop is asyncio.get_running_loop():
+                await self._commit.aclose()
+        finally:
+            self._commit = None  # not before: what it has claimed for nobody is put back
         await self._database.aclose()
 
     # What WebhookStore asks for -------------------------------------------------------------------
@@ -243,13 +245,18 @@ class SQLWebhookStore(ClosedOnExit):
         return StoredCounts(waiting=waiting, dead=found.get(DEAD, 0))
 
     async def forget(self) -> None:
-        """Forget the ids whose time is over, some thousands in a transaction."""
+        """Forget the ids whose time is over, some thousands in a transaction.
+
+        Events of objects whose earlier events were deleted by others are unblocked.
+        """
         statements = self._statements
         for statement in (statements.forget, statements.forget_objects, statements.forget_states):
             forgotten = FORGOTTEN_AT_ONCE
             while forgotten == FORGOTTEN_AT_ONCE:
                 rows = await self._run(statement, seconds=self._remember, most=FORGOTTEN_AT_ONCE)
                 forgotten = len(rows)
+        while stalled := await self._run(statements.stalled, most=PAGE):
+            await self._ask(Verb.BEGIN_TURNS, objects=[row.object for row in stalled])
 
     async def cursor(self, name: str) -> int | None:
         """Return how far a poller has come."""
@@ -286,7 +293,7 @@ class SQLWebhookStore(ClosedOnExit):
             )
             self._commit.start()
         # Each wish has a number: two of them may be about one event.
-        return await self._commit.ask(verb, str(next(self._numbers)), **row)
+        return await self._commit.answer(verb, str(next(self._numbers)), **row)
 
     def _undo(self, verb: Verb, answer: Any) -> None:
         if verb is Verb.CLAIM and answer and self._commit is not None:  # whoever asked is gone

@@ -62,8 +62,8 @@ class ObjectOrder:
             f" (SELECT ({first}) FROM ({given}) AS given WHERE NOT EXISTS ({busy}))"
         )
         self._finish: TextClause = text(
-            f"DELETE FROM {events} WHERE id IN (SELECT given.key FROM {pairs} AS given)"
-            f" AND claim = (SELECT given.value FROM {pairs} AS given WHERE given.key = {events}.id)"
+            f"DELETE FROM {events} WHERE id IN (SELECT given.value FROM {pairs} AS given)"
+            f" AND claim || ' ' || id IN (SELECT given.key FROM {pairs} AS given)"
             f" AND state = '{WAITING}' RETURNING reported_state, changed_at"
         )
         self._note_state: TextClause = text(
@@ -78,11 +78,13 @@ class ObjectOrder:
         )
 
     async def lock(self, connection: AsyncConnection, wishes: Wishes[Verb]) -> Positions:
-        """Lock the objects of all events that are added, that end or that are replayed."""
+        """Lock all objects whose events are added, end, are replayed or have to begin a turn."""
         added = Counter(wish.row["new"].object_key for wish in wishes.get(Verb.ADD, ()))
         needed = added + Counter()
         for verb in (Verb.FINISH_IN_ORDER, Verb.BURY):
             needed.update({wish.row["object"]: 0 for wish in wishes.get(verb, ())})
+        for wish in wishes.get(Verb.BEGIN_TURNS, ()):
+            needed.update(dict.fromkeys(wish.row["objects"], 0))
         for wish in wishes.get(Verb.REPLAY, ()):
             rows = await connection.execute(self._replayed, wish.row["values"])
             needed.update({row.object: 0 for row in rows})
@@ -118,7 +120,8 @@ class ObjectOrder:
 
     async def finish(self, connection: AsyncConnection, asked: Sequence[Wish[Verb]]) -> None:
         """Delete events that were handled by those who have them, and note their states."""
-        pairs = {wish.row["event"]: wish.row["claim"] for wish in asked}
+        # By claim and event: this process may have claimed an event twice, and finish both here.
+        pairs = {f"{wish.row['claim']} {wish.row['event']}": wish.row["event"] for wish in asked}
         rows = await connection.execute(self._finish, _as_pairs(pairs))
         states = sorted((row.reported_state, row.changed_at) for row in rows if row.reported_state)
         if states:

@@ -42,6 +42,8 @@ class Verb(StrEnum):
     BURY = "bury"
     RENEW = "renew"
     REPLAY = "replay"
+    BEGIN_TURNS = "begin_turns"
+    """For objects whose events are all blocked, as their first one was deleted by others."""
     CLAIM = "claim"
     RUN = "run"
     """Any statement of those below, whose rows are the answer."""
@@ -160,6 +162,8 @@ class Statements:
         events, names, cursors = tables.main.name, tables.names.name, tables.cursors.name
         held = f"id = :event AND claim = :claim AND state = '{WAITING}'"
         dead, not_dead = f"state = '{DEAD}'", f"state <> '{DEAD}'"
+        # Letters that died after the objects were locked stay dead: their objects are not locked.
+        locked = given.replace(":names", ":objects")
         self.these = these = f"{dead} AND (:all OR id IN ({given}))"
         self.now: TextClause = text(f"SELECT {now}")
         # Sorted: of two transactions that insert the same names one waits for the other, and they
@@ -222,7 +226,12 @@ class Statements:
         self.replay: TextClause = text(
             f"UPDATE {events} SET due = {now}, attempts = 0, error = NULL, died_at = NULL,"
             f" state = CASE WHEN object IS NULL THEN '{WAITING}' ELSE '{BLOCKED}' END"
-            f" WHERE {these} RETURNING id"
+            f" WHERE {these} AND (object IS NULL OR object IN ({locked})) RETURNING id"
+        )
+        self.stalled: TextClause = text(
+            f"SELECT DISTINCT object FROM {events} AS each WHERE object IS NOT NULL"
+            f" AND state = '{BLOCKED}' AND NOT EXISTS (SELECT 1 FROM {events} AS first"
+            f" WHERE first.object = each.object AND first.state = '{WAITING}') LIMIT :most"
         )
         self.discard: TextClause = text(f"DELETE FROM {events} WHERE {these} RETURNING id")
         self.counts: TextClause = text(
@@ -257,4 +266,9 @@ class Statements:
 
 def as_names(names: Iterable[str]) -> dict[str, str]:
     """Return names as a parameter of the statements."""
-    return {"names": json.dumps(sorted(names))}
+    return {"names": as_array(names)}
+
+
+def as_array(names: Iterable[str]) -> str:
+    """Return names as a JSON array."""
+    return json.dumps(sorted(names))

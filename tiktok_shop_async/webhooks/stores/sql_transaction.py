@@ -12,7 +12,7 @@ from ..._storage.sql.group_commit import Answers, Wish, Wishes
 from ..._storage.sql.text import storable
 from .base import ClaimedEvent, NewEvent, key_of, moment
 from .sql_order import ObjectOrder, Positions
-from .sql_statements import Statements, Verb, as_names
+from .sql_statements import Statements, Verb, as_array, as_names
 
 
 class Transaction:
@@ -37,7 +37,7 @@ class Transaction:
             if verb is Verb.CLAIM and positions:
                 await self._order.begin_turns(connection, positions)
             asked = wishes.get(verb, ())
-            if not asked:
+            if not asked or verb is Verb.BEGIN_TURNS:  # which is done for all that are locked
                 continue
             if verb is Verb.ADD:
                 answers[verb] = await self._add(connection, asked, positions)
@@ -48,8 +48,11 @@ class Transaction:
                     claimed = await self._claim(connection, wish.row, repeated)
                     answers[verb][wish.row["id"]] = claimed
             elif verb in {Verb.REPLAY, Verb.RUN, Verb.RUN_ONCE}:
+                locked = {"objects": as_array(positions)} if verb is Verb.REPLAY else {}
                 for wish in asked:
-                    rows = await connection.execute(wish.row["statement"], wish.row["values"])
+                    rows = await connection.execute(
+                        wish.row["statement"], wish.row["values"] | locked
+                    )
                     answers[verb][wish.row["id"]] = list(rows)
             else:
                 # In one order everywhere: transactions that lock the same rows must not cross.

@@ -7,10 +7,11 @@ choice.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import attrs
 
+from ...._internal.argument_checks import texts
 from ...error_responses import (
     GRANTED_REQUEST,
     OPEN_REQUEST,
@@ -26,11 +27,15 @@ from ..orders.orders import SELLER_ROLE, LineItem, Order
 from .reasons import CANCEL, TEXTS, Reasons, fits_a_part, fitting
 
 
+def _line_item_ids(ids: Iterable[str]) -> tuple[str, ...]:
+    return texts(ids, "line_item_ids")
+
+
 @attrs.frozen
 class Selection:
     """Some of an order's line items; nothing given means all that are left."""
 
-    line_item_ids: Sequence[str] = ()
+    line_item_ids: Sequence[str] = attrs.field(default=(), converter=_line_item_ids)
     sku_quantities: Mapping[str, int] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
