@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiktok_shop_async._internal import httpx_internals
-from tiktok_shop_async.transport.sending import reports_faithfully
+from tiktok_shop_async.transport.sending import connect_errors_are_presend
 
 PARTS = st.text(alphabet=ascii_letters + digits + "-._~ /%é&=", max_size=20)
 
@@ -48,10 +48,10 @@ def test_an_httpx_whose_urls_have_other_attributes_parses_them_at_once(
 
 async def test_a_client_whose_transports_cannot_be_found_is_not_trusted() -> None:
     async with httpx.AsyncClient() as client:
-        assert reports_faithfully(client)
+        assert connect_errors_are_presend(client)
         assert httpx_internals.plain_transport_chooser(client) is not None
     hidden: Any = SimpleNamespace(send=httpx.AsyncClient.send)  # an httpx that renamed them
-    assert not reports_faithfully(hidden)
+    assert not connect_errors_are_presend(hidden)
     assert httpx_internals.transport_chooser(hidden) is None
     assert httpx_internals.plain_transport_chooser(hidden) is None
 

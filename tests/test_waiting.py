@@ -29,7 +29,7 @@ class Driver:
 
 async def test_polling_ends() -> None:
     driver = Driver(drops=1)
-    polling = asyncio.create_task(_waiting.until(driver.call))
+    polling = asyncio.create_task(_waiting.poll_until(driver.call))
     await driver.called.wait()
     polling.cancel()
     with pytest.raises(asyncio.CancelledError):

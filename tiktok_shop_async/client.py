@@ -14,7 +14,7 @@ from ._internal.clock import Clock, TimeSource, clock_of
 from ._internal.closing import ClosedOnExit, warn_unclosed
 from ._internal.secret import Secret
 from ._internal.threads import in_thread
-from ._internal.unpicklable import NotPickled
+from ._internal.unpicklable import Unpicklable
 from .client_options import (
     DEFAULT_BASE_URL,
     DEFAULT_MAX_RESPONSE_BYTES,
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from .response import APIResponse
 
 
-class AsyncTikTokShop(ClosedOnExit, NotPickled, ResourceGroups):
+class AsyncTikTokShop(ClosedOnExit, Unpicklable, ResourceGroups):
     """TikTok Shop's Open API: one client for all operations, all shops and all tasks of a loop.
 
     The groups of operations are attributes: ``await client.order.get_order_detail(ids=[…])``.

@@ -24,7 +24,7 @@ from cryptography.fernet import Fernet
 from tiktok_shop_async import TikTokShopOAuth
 from tiktok_shop_async.auth import Authorizations, SQLTokenStore, TokenStore
 from tiktok_shop_async.auth.record import AuthorizationRecord
-from tiktok_shop_async.auth.repository import Entry
+from tiktok_shop_async.auth.repository import AuthorizationRepository
 from tiktok_shop_async.sandbox import Sandbox, TokenRules, run_sandbox
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -69,8 +69,8 @@ class App:
     ahead: float
 
     @property
-    def entry(self) -> Entry:
-        return Entry(self.store, self.sandbox.app_key, self.open_id)
+    def entry(self) -> AuthorizationRepository:
+        return AuthorizationRepository(self.store, self.sandbox.app_key, self.open_id)
 
     async def stored(self) -> AuthorizationRecord:
         return (await self.entry.read())[0]

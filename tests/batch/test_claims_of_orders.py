@@ -50,8 +50,8 @@ class Told:
     async def release(self, key: str) -> None:
         self.asked.append("release")
 
-    async def let_go(self, key: str) -> None:
-        self.asked.append("let_go")
+    async def abandon(self, key: str) -> None:
+        self.asked.append("abandon")
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ async def test_what_may_have_been_sent_is_looked_up_first(sandbox: Sandbox, was_
 
 @pytest.mark.parametrize(
     ("fault", "asked"),
-    [("quota_exhausted", "release"), ("reset_before", "let_go")],
+    [("quota_exhausted", "release"), ("reset_before", "abandon")],
 )
 async def test_only_what_surely_was_not_sent_is_released(
     sandbox: Sandbox, fault: str, asked: str

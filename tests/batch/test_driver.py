@@ -267,7 +267,7 @@ async def test_who_waits_for_long_lets_another_have_the_place() -> None:
 
     async def work(index: int, item: int) -> int:
         if item == 0:
-            async with driver.aside():
+            async with driver.release_slot():
                 await go.wait()
         order.append(item)
         if item == 3:

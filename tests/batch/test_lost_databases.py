@@ -76,7 +76,7 @@ async def test_finish_says_so_if_another_has_the_request_by_now(
     journal, direct, proxy = database
     async with journal.open() as session, direct.open() as other:
         await session.claim("1")
-        await session.let_go("1")
+        await session.abandon("1")
         claim = await other.claim("1")
         assert isinstance(claim, Claim)
         await other.finish(Record(key="1", status="failed"))
@@ -114,11 +114,11 @@ async def test_giving_up_is_repeated(database: Database, loss: str) -> None:
         await session.claim("released")
         await session.claim("let go")
         await lose(loss, proxy)
-        await asyncio.gather(session.release("released"), session.let_go("let go"))
-        released, let_go = await other.claim("released"), await other.claim("let go")
+        await asyncio.gather(session.release("released"), session.abandon("let go"))
+        released, abandon = await other.claim("released"), await other.claim("let go")
         assert isinstance(released, Claim)
-        assert isinstance(let_go, Claim)
-        assert (released.maybe_sent, let_go.maybe_sent) == (False, True)
+        assert isinstance(abandon, Claim)
+        assert (released.maybe_sent, abandon.maybe_sent) == (False, True)
 
 
 async def test_a_claim_that_nobody_waits_for_any_more_is_released(database: Database) -> None:
@@ -220,7 +220,7 @@ async def test_a_file_that_is_locked_for_a_while_is_waited_for(
         with closing(sqlite3.connect(file, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             asked = asyncio.gather(
-                session.finish(DONE), session.release("2"), session.let_go("3"), session.claim("4")
+                session.finish(DONE), session.release("2"), session.abandon("3"), session.claim("4")
             )
             await asyncio.sleep(0.1)
             assert not asked.done()
@@ -231,10 +231,10 @@ async def test_a_file_that_is_locked_for_a_while_is_waited_for(
         assert not claim.maybe_sent
         async with journal.open() as later:
             assert await later.claim("1") == DONE
-            released, let_go = await later.claim("2"), await later.claim("3")
+            released, abandon = await later.claim("2"), await later.claim("3")
             assert isinstance(released, Claim)
-            assert isinstance(let_go, Claim)
-            assert (released.maybe_sent, let_go.maybe_sent) == (False, True)
+            assert isinstance(abandon, Claim)
+            assert (released.maybe_sent, abandon.maybe_sent) == (False, True)
 
 
 async def test_a_statement_that_fails_for_good_is_not_repeated(tmp_path: Path) -> None:

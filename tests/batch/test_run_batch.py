@@ -477,7 +477,7 @@ async def test_what_an_earlier_run_sent_without_a_key_is_not_repeated_with_a_new
     url = URL.create("sqlite", database=str(journal))
     async with SQLJournal(url) as one, one.open() as session:
         await session.claim("1")
-        await session.let_go("1")
+        await session.abandon("1")
     batch = run_batch(
         client.return_refund.approve_return,
         [{"return_id": "1", "decision": "APPROVE_RETURN"}],

@@ -104,7 +104,7 @@ async def test_what_may_have_been_sent_is_told(journal: SQLJournal, url: str, by
     async with journal.open() as one, journal.open() as other:
         first = await one.claim("1", idempotency_key="first")
         if by == "letting go":
-            await one.let_go("1")
+            await one.abandon("1")
         else:
             await expire(url)
         second = await other.claim("1", idempotency_key="second")
@@ -117,7 +117,7 @@ async def test_what_may_have_been_sent_is_told(journal: SQLJournal, url: str, by
         assert await other.finish(Record(key="1", status="failed"))
 
 
-@pytest.mark.parametrize("give_up", [SQLSession.let_go, SQLSession.release])
+@pytest.mark.parametrize("give_up", [SQLSession.abandon, SQLSession.release])
 async def test_what_is_given_up_during_a_beat_can_be_claimed_anew(
     journal: SQLJournal, monkeypatch: pytest.MonkeyPatch, give_up: Callable[..., Any]
 ) -> None:

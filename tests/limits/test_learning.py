@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tiktok_shop_async.limits.learning import (
     LONGEST_HOLD,
     LOWEST,
-    Pace,
+    RateState,
     awakened,
     reserve,
     returned,
@@ -28,7 +28,7 @@ histories = st.lists(takes | throttles, max_size=40)
 rates = st.floats(0.1, 1000)
 
 
-def played(pace: Pace, history: Sequence[Any]) -> Pace:
+def played(pace: RateState, history: Sequence[Any]) -> RateState:
     now = 1000.0
     for kind, wait, *facts in history:
         now += wait

@@ -25,7 +25,7 @@ from redis import Redis
 
 from tiktok_shop_async import ClientClosedError, InvalidArgumentError, RateLimitError
 from tiktok_shop_async.limits import EndpointClass, FixedRate, LimitKey, RedisLimiter
-from tiktok_shop_async.limits.decision import Answer
+from tiktok_shop_async.limits.decision import Decision
 from tiktok_shop_async.limits.learning import awakened, reserve, starting, throttled
 from tiktok_shop_async.limits.redis_script import DECIDE
 
@@ -64,11 +64,11 @@ def decisions() -> Iterator[Any]:
     with Redis.from_url(REDIS_URL) as client:
         script = client.register_script(DECIDE)
 
-        def decide(name: str, event: str, **options: Any) -> Answer:
+        def decide(name: str, event: str, **options: Any) -> Decision:
             told = {name: value for name, value in options.items() if value is not None}
             keys = [name, f"{name}:recent", f"{name}:account"]
             reply: Any = script(keys=keys, args=[event, json.dumps(told)])
-            return Answer.from_redis(reply)
+            return Decision.from_redis(reply)
 
         yield decide
 

@@ -45,7 +45,7 @@ LOST = httpx.ReadError("reset")
 UNSENT = httpx.ConnectError("refused")
 
 
-class Patience:
+class RetryWindow:
     """Waits no time, and remembers how long it should have."""
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class Patience:
 
 
 def client_of(shop: FakeShop, **options: Any) -> AsyncTikTokShop:
-    options = {"max_retries": 2, "sleep": Patience()} | options
+    options = {"max_retries": 2, "sleep": RetryWindow()} | options
     return new_client(httpx.MockTransport(shop.handle_async_request), **options)
 
 
@@ -172,7 +172,7 @@ async def test_retry_after_is_a_minimum_and_one_that_is_too_long_is_not_waited_f
     for header in ("7", "Tue, 14 Nov 2023 22:13:29 GMT"):
         shop.answer_raw(json.dumps(THROTTLED).encode(), 429, retry_after=header)
     shop.answer({})
-    patience = Patience()
+    patience = RetryWindow()
     async with client_of(shop, sleep=patience, clock=lambda: 1_700_000_000.0) as client:
         await read(client)
         first, second = patience.waits
@@ -203,7 +203,7 @@ async def test_a_policy_of_ones_own_decides_but_never_about_what_is_not_safe(
         return 0.5 if failed.attempt < 3 else None
 
     shop.fail(LOST)
-    patience = Patience()
+    patience = RetryWindow()
     async with client_of(shop, retry_policy=policy, max_retries=9, sleep=patience) as client:
         with pytest.raises(TransportError):
             await read(client)
@@ -217,7 +217,7 @@ async def test_a_policy_of_ones_own_decides_but_never_about_what_is_not_safe(
 @pytest.mark.parametrize("seconds", [math.inf, math.nan])
 async def test_a_policy_that_names_no_time_gives_up(shop: FakeShop, seconds: float) -> None:
     shop.answer_raw(json.dumps(THROTTLED).encode(), 429)
-    patience = Patience()
+    patience = RetryWindow()
     client = client_of(shop, sleep=patience, retry_policy=lambda _: seconds)
     with pytest.raises(RateLimitError):
         await client.return_refund.cancel_order(order_id="1", cancel_reason="x")
@@ -362,7 +362,7 @@ class TestPlaces:
 
         limiter = LearningLimiter(rates={EndpointClass.LIGHT_READ: FixedRate(1e6)})
         transport = httpx.MockTransport(answer)
-        options: dict[str, Any] = {"max_in_flight": 1, "max_retries": 2, "sleep": Patience()}
+        options: dict[str, Any] = {"max_in_flight": 1, "max_retries": 2, "sleep": RetryWindow()}
         async with new_client(transport, limiter=limiter, **options) as client:
             while not is_done:
                 tasks = [asyncio.ensure_future(read(client)) for _ in range(3)]
@@ -478,7 +478,7 @@ class TestEvents:
 
 async def test_a_refusal_is_raised_at_once(shop: FakeShop) -> None:
     shop.answer(code=25001021, message="Reason does not fit")
-    patience = Patience()
+    patience = RetryWindow()
     async with client_of(shop, sleep=patience) as client:
         with pytest.raises(InvalidRequestError):
             await cancel(client)
@@ -504,7 +504,7 @@ async def test_before_sending_is_called_right_before_each_attempt(shop: FakeShop
 
     shop.answer(**THROTTLED)
     async with new_client(
-        httpx.MockTransport(answer), max_in_flight=1, max_retries=2, sleep=Patience()
+        httpx.MockTransport(answer), max_in_flight=1, max_retries=2, sleep=RetryWindow()
     ) as client:
         options = {"before_sending": lambda: seen.append(len(shop.requests))}
         calls = [asyncio.create_task(cancel(client, **options)) for _ in range(2)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NoReturn, Self
 
 
-class NotPickled:
+class Unpicklable:
     """Refuses to be pickled: what is inside must not reach a file or a queue unnoticed."""
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:

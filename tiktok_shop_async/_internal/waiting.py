@@ -36,7 +36,7 @@ async def or_cancelled(query: Awaitable[T], before: int) -> T:
     return result
 
 
-async def until(attempt: Callable[[], Awaitable[bool]]) -> None:
+async def poll_until(attempt: Callable[[], Awaitable[bool]]) -> None:
     """Try until it succeeds; there is nothing to wait for, as it depends on other processes."""
     before = cancellations()
     while not await attempt():
@@ -60,7 +60,7 @@ async def cancelled(*tasks: asyncio.Task[Any] | None) -> None:
     await asyncio.gather(*mine, return_exceptions=True)
 
 
-async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+async def finish_shielded(work: Coroutine[Any, Any, T]) -> T:
     """Let ``work`` end by itself; a cancellation of the caller is raised after that.
 
     Drivers that are cancelled half way leave connections open, or do not know what they did.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .._internal.unpicklable import NotPickled
+from .._internal.unpicklable import Unpicklable
 from ..errors import (
     AccessTokenExpiredError,
     ClientClosedError,
@@ -30,7 +30,7 @@ from .events import (
 from .policy import RefreshPolicy
 from .record import AuthorizationRecord, AuthorizedShop
 from .refresher import Refresher
-from .repository import Change, Entry
+from .repository import AuthorizationRepository, Change
 from .single_flight import SingleFlight
 from .token import Token
 
@@ -41,7 +41,7 @@ LEAST_PAUSE = timedelta(seconds=60)
 """Between two refreshes ahead of time: a clock that is ahead must not refresh for every call."""
 
 
-class Authorization(NotPickled):
+class Authorization(Unpicklable):
     """The token of one seller, creator or partner, shared by all tasks of a process.
 
     Only the holder of the store's lock refreshes, and it reads the store again first: what another
@@ -52,7 +52,7 @@ class Authorization(NotPickled):
     def __init__(self, app_key: str, open_id: str, policy: RefreshPolicy) -> None:
         self.open_id = open_id
         self._policy = policy
-        self._entry = Entry(policy.store, app_key, open_id)
+        self._entry = AuthorizationRepository(policy.store, app_key, open_id)
         self._refresher = Refresher(self._entry, policy, self._adopt, self._tell)
         self._record: AuthorizationRecord | None = None
         self._ready_until = -math.inf

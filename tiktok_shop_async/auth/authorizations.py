@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from .._internal.clock import TimeSource, clock_of
 from .._internal.closing import ClosedOnExit
 from .._internal.secret import Secret
-from .._internal.unpicklable import NotPickled
+from .._internal.unpicklable import Unpicklable
 from ..errors import InvalidArgumentError
 from .authorization import Authorization
 from .events import Announcer, EventHandler
@@ -44,7 +44,7 @@ class ReceivedEvent(Protocol):
         ...
 
 
-class Authorizations(ClosedOnExit, NotPickled):
+class Authorizations(ClosedOnExit, Unpicklable):
     """Gives the auth states of an app's sellers, creators and partners.
 
     Make one per process and app. Its states share one refresh per authorization, and all processes

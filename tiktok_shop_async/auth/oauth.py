@@ -15,7 +15,7 @@ from .._internal.argument_checks import check_clock, check_timeout, check_transp
 from .._internal.clock import TimeSource, clock_of
 from .._internal.closing import ClosedOnExit, warn_unclosed
 from .._internal.secret import Secret
-from .._internal.unpicklable import NotPickled
+from .._internal.unpicklable import Unpicklable
 from .._version import __version__
 from ..client_options import checked_base_url
 from ..errors import (
@@ -32,7 +32,7 @@ from ..transport.connection_stack import ConnectionStackTransport
 from ..transport.environment import check_certificate_files, check_network_settings
 from ..transport.error_boundary import ErrorBoundary
 from ..transport.receiving import receive
-from ..transport.sending import reports_faithfully
+from ..transport.sending import connect_errors_are_presend
 from .token import Token
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ AUTHORIZE_HOSTS = MappingProxyType(
 """Role and region -> where the authorize page is (``authorization-overview-202407``)."""
 
 
-class TikTokShopOAuth(ClosedOnExit, NotPickled):
+class TikTokShopOAuth(ClosedOnExit, Unpicklable):
     """Sends users to the authorize pages, and takes their codes and refresh tokens to the service.
 
     The platform wants secrets in the URLs of its token calls. So these go straight to the
@@ -114,7 +114,7 @@ class TikTokShopOAuth(ClosedOnExit, NotPickled):
             transport = ConnectionStackTransport(proxy=proxy, verify=verify, trust_env=trust_env)
         self._transport = transport
         http_client = httpx.AsyncClient(transport=self._transport)
-        self._faithful = reports_faithfully(http_client)
+        self._faithful = connect_errors_are_presend(http_client)
         self._lifetime = Lifetime(http_client, MAX_IN_FLIGHT)
 
     def authorization_url(

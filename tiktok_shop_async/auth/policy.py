@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from .._internal.clock import Clock
-from .._internal.unpicklable import NotPickled
+from .._internal.unpicklable import Unpicklable
 from .events import Announcer
 from .owners import ShopOwners
 from .stores.base import TokenStore
@@ -23,7 +23,7 @@ REFRESH_MARGIN = timedelta(hours=1)
 
 
 @attrs.frozen(kw_only=True, slots=False)
-class RefreshPolicy(NotPickled):
+class RefreshPolicy(Unpicklable):
     """One for all authorizations of an app; see `Authorizations` for what may be chosen."""
 
     oauth: TikTokShopOAuth

@@ -9,7 +9,7 @@ from typing import Any, Self
 import attrs
 
 from .._internal.secret import problem_of
-from .._internal.unpicklable import NotPickled
+from .._internal.unpicklable import Unpicklable
 from ..errors import TokenStoreError
 from .token import Token
 
@@ -18,7 +18,7 @@ FORMAT = 1
 
 
 @attrs.frozen(kw_only=True, slots=False)
-class AuthorizedShop(NotPickled):
+class AuthorizedShop(Unpicklable):
     """A shop that an authorization covers."""
 
     id: str
@@ -30,7 +30,7 @@ class AuthorizedShop(NotPickled):
 
 
 @attrs.frozen(kw_only=True, slots=False)
-class AuthorizationRecord(NotPickled):
+class AuthorizationRecord(Unpicklable):
     """An authorization as it is kept: its token, its shops, and what is known of its state."""
 
     token: Token

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import attrs
 
-from .._internal.unpicklable import NotPickled
+from .._internal.unpicklable import Unpicklable
 from ..errors import (
     RateLimitError,
     ReauthorizationRequiredError,
@@ -22,7 +22,7 @@ from ..errors import (
 from .events import TokenNotStored, TokenRefreshed, logger
 from .policy import RefreshPolicy
 from .record import AuthorizationRecord
-from .repository import Entry
+from .repository import AuthorizationRepository
 from .single_flight import SingleFlight
 from .token import Token
 
@@ -60,7 +60,7 @@ class _Replacement:
         )
 
 
-class Refresher(NotPickled):
+class Refresher(Unpicklable):
     """Refreshes one authorization, for whoever holds the lock of its entry.
 
     Args:
@@ -71,7 +71,7 @@ class Refresher(NotPickled):
 
     def __init__(
         self,
-        entry: Entry,
+        entry: AuthorizationRepository,
         policy: RefreshPolicy,
         adopt: Callable[[AuthorizationRecord], None],
         tell: Callable[..., None],

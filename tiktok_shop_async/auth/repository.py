@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TypeAlias
 
-from .._internal.unpicklable import NotPickled
+from .._internal.unpicklable import Unpicklable
 from ..errors import InvalidArgumentError, StaleVersionError, TokenStoreError
 from .events import logger
 from .record import AuthorizationRecord
@@ -16,7 +16,7 @@ from .stores.failures import reported
 Change: TypeAlias = Callable[[AuthorizationRecord], AuthorizationRecord]
 
 
-class Entry(NotPickled):
+class AuthorizationRepository(Unpicklable):
     """Reads and writes the record of one authorization; whoever writes holds its lock.
 
     Whatever a store raises against its protocol is a `TokenStoreError` here.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from .._internal.secret import Secret
-from .._internal.unpicklable import NotPickled
+from .._internal.unpicklable import Unpicklable
 
 if TYPE_CHECKING:
     from .authorization import Authorization
@@ -36,7 +36,7 @@ def _inherited(name: str, doc: str) -> property:
 
 
 @attrs.define(kw_only=True, eq=False, slots=False, init=False)
-class AuthState(NotPickled):
+class AuthState(Unpicklable):
     """Access token and ciphers; set them at any time, the next attempt signs with them.
 
     One state may serve many clients. Its values never show in ``repr``. A state that

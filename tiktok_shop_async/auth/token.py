@@ -10,7 +10,7 @@ from typing import Any, Self
 import attrs
 
 from .._internal.secret import Secret, problem_of
-from .._internal.unpicklable import NotPickled
+from .._internal.unpicklable import Unpicklable
 
 
 class UserType(IntEnum):
@@ -22,7 +22,7 @@ class UserType(IntEnum):
 
 
 @attrs.frozen(kw_only=True, slots=False, init=False)
-class Token(NotPickled):
+class Token(Unpicklable):
     """An access token with its refresh token; the four values change together or not at all.
 
     Source: the pages ``authorization-overview-202407`` and ``generate-test-access-token``.

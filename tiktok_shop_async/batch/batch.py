@@ -62,7 +62,7 @@ class Batch(ClosedOnExit, Generic[O]):
             if function is not None:
                 check_function(function, name)
                 reject_coroutine_function(name, function)
-        desk = _Desk(work, stop_on)
+        desk = _BatchRunner(work, stop_on)
         self._driver = desk.driver = Driver(
             desk.work_on, items, concurrency=concurrency, ordered=ordered, drain=drain
         )
@@ -139,7 +139,7 @@ class Batch(ClosedOnExit, Generic[O]):
         return None
 
 
-class _Desk(Generic[O]):
+class _BatchRunner(Generic[O]):
     """What the items of a batch have in common; knows nothing of who takes the outcomes."""
 
     driver: Driver[Any, O]

@@ -39,7 +39,7 @@ class Claims:
         _check_key(key)
         claimed = await self.journal.claim(key, idempotency_key=idempotency_key)
         if isinstance(claimed, Busy) and not claimed.is_own:
-            async with self.aside():
+            async with self.release_slot():
                 with self._tally.waiting():
                     while isinstance(claimed, Busy) and not claimed.is_own:
                         await self._tally.notify()
@@ -55,9 +55,9 @@ class Claims:
         assert not isinstance(claimed, Busy), "nobody else has it"
         return claimed
 
-    def aside(self) -> AbstractAsyncContextManager[None]:
+    def release_slot(self) -> AbstractAsyncContextManager[None]:
         """Let another item have this one's place for the time of a long wait."""
-        return self._driver.aside()
+        return self._driver.release_slot()
 
     def check(self, key: str) -> None:
         """Raise `LeaseLostError` unless the claim surely holds right now; takes no time."""
@@ -75,7 +75,7 @@ class Claims:
     async def give_back(self, key: str, *, maybe_sent: bool) -> None:
         """Give a claim up without a final state; a journal that fails ends the batch."""
         with self._kept():
-            await (self.journal.let_go if maybe_sent else self.journal.release)(key)
+            await (self.journal.abandon if maybe_sent else self.journal.release)(key)
 
     @contextmanager
     def _kept(self) -> Iterator[None]:
@@ -116,7 +116,7 @@ class KeysInMemory:
         """Let the key come again."""
         self._keys.discard(key)
 
-    async def let_go(self, key: str) -> None:
+    async def abandon(self, key: str) -> None:
         """Keep the key, so that it is not sent again."""
 
 

@@ -134,7 +134,7 @@ class Driver(Generic[Item, R]):
         self.stop()
 
     @asynccontextmanager
-    async def aside(self) -> AsyncIterator[None]:
+    async def release_slot(self) -> AsyncIterator[None]:
         """Let another item have this one's place for the time of a long wait."""
         task: Any = asyncio.current_task()
         self._aside.add(task)
@@ -170,7 +170,7 @@ class Driver(Generic[Item, R]):
                 index += 1
         finally:
             if has_place:
-                places.release()  # somebody may want to come back from aside
+                places.release()  # somebody may want to come back from release_slot
             await close()
 
     def _pump_ended(self, pump: Task[None]) -> None:

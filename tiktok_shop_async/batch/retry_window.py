@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Patience:
+class RetryWindow:
     """Makes calls again for some time: a batch can wait for longer than a single call does.
 
     With one call in ten throttled, some are throttled five times in a row.

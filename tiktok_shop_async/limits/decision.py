@@ -11,7 +11,7 @@ Status: TypeAlias = Literal["open", "paced", "paused", "spent"]
 
 
 @attrs.frozen(kw_only=True)
-class Answer:
+class Decision:
     """All times are seconds from the answer on, so that nobody's clock matters."""
 
     status: Status
@@ -27,7 +27,7 @@ class Answer:
     """When it is worth asking again."""
 
     @classmethod
-    def from_redis(cls, reply: Sequence[bytes | str]) -> Answer:
+    def from_redis(cls, reply: Sequence[bytes | str]) -> Decision:
         """Read the reply of `script.DECIDE`; its times are those of Redis."""
         status, now, *facts = (part.decode() if isinstance(part, bytes) else part for part in reply)
         as_of = float(now)

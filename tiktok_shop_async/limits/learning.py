@@ -41,7 +41,7 @@ TOO_FEW = 3
 
 
 @attrs.frozen
-class Pace:
+class RateState:
     """How fast calls may go, and when the next may."""
 
     low: float
@@ -80,20 +80,20 @@ class Turns:
     interval: float
 
 
-def starting(rate: float, *, fixed: bool = False) -> Pace:
+def starting(rate: float, *, fixed: bool = False) -> RateState:
     """Return the pace of a rate that nothing is known about yet."""
     recovered = max(RECOVERY, RECOVERY_CALLS / rate)
-    return Pace(rate, rate, recovered, 0.0, 0.0, 0, fixed)
+    return RateState(rate, rate, recovered, 0.0, 0.0, 0, fixed)
 
 
-def awakened(recent: float, start: float, now: float, retry_after: float | None) -> Pace:
+def awakened(recent: float, start: float, now: float, retry_after: float | None) -> RateState:
     """Return the pace after the first throttle of what went unlimited, at ``recent`` a second."""
     if recent < TOO_FEW:
         return _held(attrs.evolve(starting(start), round=1), now, retry_after)
     return reduced(starting(recent), now, retry_after)
 
 
-def reduced(pace: Pace, now: float, retry_after: float | None) -> Pace:
+def reduced(pace: RateState, now: float, retry_after: float | None) -> RateState:
     """Return the pace after a throttle of a permit of its round."""
     if not pace.fixed:
         rate = pace.rate
@@ -113,7 +113,7 @@ def reduced(pace: Pace, now: float, retry_after: float | None) -> Pace:
     return _held(attrs.evolve(pace, round=pace.round + 1), now, retry_after)
 
 
-def throttled(pace: Pace, round_: int, now: float, retry_after: float | None) -> Pace:
+def throttled(pace: RateState, round_: int, now: float, retry_after: float | None) -> RateState:
     """Return the pace after a throttle of a permit; one of an earlier round reduces no more.
 
     Many calls that are in flight together are throttled by one cause.
@@ -124,8 +124,8 @@ def throttled(pace: Pace, round_: int, now: float, retry_after: float | None) ->
 
 
 def reserve(
-    pace: Pace, now: float, wanted: int, *, ahead: float, backlog: bool, burst: int = 1
-) -> tuple[Pace, Turns]:
+    pace: RateState, now: float, wanted: int, *, ahead: float, backlog: bool, burst: int = 1
+) -> tuple[RateState, Turns]:
     """Take up to ``wanted`` turns that come within ``ahead`` seconds.
 
     ``backlog`` says that these calls have been waiting: they use the rate up, so it rises, and if
@@ -145,12 +145,12 @@ def reserve(
     return attrs.evolve(pace, used=used, next_at=first + count * interval), turns
 
 
-def returned(pace: Pace) -> Pace:
+def returned(pace: RateState) -> RateState:
     """Return the pace as if the last turn had not been taken."""
     return attrs.evolve(pace, next_at=pace.next_at - 1 / pace.rate)
 
 
-def _held(pace: Pace, now: float, retry_after: float | None) -> Pace:
+def _held(pace: RateState, now: float, retry_after: float | None) -> RateState:
     if not retry_after:
         return pace
     until = now + min(retry_after, LONGEST_HOLD)

@@ -12,16 +12,16 @@ from ..pipeline.admission.limiter import EndpointClass, LimitKey, Permit
 from .budget import MAX_PAUSE, Account, Accounts, bounded, check_max_pause, new_budget, paused
 from .forgetting import FORGET_AFTER, Forgetting
 from .lanes import Lanes, grant, refuse, was_granted
-from .learning import Pace, awakened, reserve, returned, throttled
+from .learning import RateState, awakened, reserve, returned, throttled
 from .observing import NOTICEABLE, LimitedRate, OnChange, guarded, rate_of
 from .rates import STARTING_RATES, FixedRate, paces
 from .recent import WINDOW, RecentCalls
 
 
-class _Gate:
+class _KeyState:
     """What is known about one key, and who waits there."""
 
-    def __init__(self, key: LimitKey, pace: Pace | None, account: Account) -> None:
+    def __init__(self, key: LimitKey, pace: RateState | None, account: Account) -> None:
         self.pace = pace
         self.account = account
         self.permit = Permit(key, 0)
@@ -76,7 +76,7 @@ class LearningLimiter:
         self._burst = burst
         self._on_change = guarded(on_change)
         self._clock = clock
-        self._gates: dict[LimitKey, _Gate] = {}
+        self._gates: dict[LimitKey, _KeyState] = {}
         self._forgetting = Forgetting()
 
     def at_once(self, key: LimitKey) -> Permit | None:
@@ -143,7 +143,7 @@ class LearningLimiter:
         """Return what each key is limited to now."""
         return [self._seen(gate) for gate in self._gates.values()]
 
-    async def _in_turn(self, gate: _Gate, priority: Priority) -> Permit:
+    async def _in_turn(self, gate: _KeyState, priority: Priority) -> Permit:
         account = gate.account
         refusal = account.refusal(self._clock(), priority, waiting=account.waiting)
         if refusal is not None:
@@ -152,7 +152,7 @@ class LearningLimiter:
             finally:
                 del refusal  # or the error would hold this frame, and this frame the error
         if not gate.lanes and self._take(gate, backlog=False):
-            return self._let_go(gate)
+            return self._grant_turn(gate)
         waiter = gate.lanes.join(priority)
         account.waiting += 1
         if gate.timer is None:
@@ -170,7 +170,7 @@ class LearningLimiter:
         finally:
             del waiter  # it may hold the error that is raised, which holds this frame
 
-    def _take(self, gate: _Gate, *, backlog: bool) -> bool:
+    def _take(self, gate: _KeyState, *, backlog: bool) -> bool:
         """Take a turn, if there is one now."""
         if gate.pace is None:
             return True
@@ -179,7 +179,7 @@ class LearningLimiter:
         gate.used_at = now
         return turns.count > 0
 
-    def _let_go(self, gate: _Gate) -> Permit:
+    def _grant_turn(self, gate: _KeyState) -> Permit:
         now = self._clock()
         gate.account.count(now)
         if gate.pace is None:
@@ -190,14 +190,14 @@ class LearningLimiter:
             self._tell(gate)
         return gate.permit
 
-    def _serve(self, gate: _Gate) -> None:
+    def _serve(self, gate: _KeyState) -> None:
         """Let go whose turn has come."""
         gate.timer = None
         while gate.lanes and self._take(gate, backlog=True):
-            self._let_next_go(gate)
+            self._grant_next(gate)
         self._arm(gate)
 
-    def _let_next_go(self, gate: _Gate) -> bool:
+    def _grant_next(self, gate: _KeyState) -> bool:
         """Let one go that the budget has calls for; False if nobody is left."""
         while (priority := gate.lanes.next_priority()) is not None:
             waiter = gate.lanes.pop()
@@ -206,18 +206,18 @@ class LearningLimiter:
             if refusal is not None:
                 refuse(waiter, refusal)
             elif not waiter.done():
-                return grant(waiter, self._let_go(gate))
+                return grant(waiter, self._grant_turn(gate))
         return False
 
-    def _pass_on(self, gate: _Gate) -> None:
+    def _pass_on(self, gate: _KeyState) -> None:
         """Give a turn that is not used to the next in line."""
         gate.account.take_back()
         if gate.pace is None:
             gate.recent.calls = max(0, gate.recent.calls - 1)
-        if not self._let_next_go(gate) and gate.pace is not None:
+        if not self._grant_next(gate) and gate.pace is not None:
             gate.pace = returned(gate.pace)
 
-    def _arm(self, gate: _Gate) -> None:
+    def _arm(self, gate: _KeyState) -> None:
         """Wake up when the next turn comes, if anybody waits for it."""
         if gate.timer is not None:
             gate.timer.cancel()
@@ -239,13 +239,13 @@ class LearningLimiter:
         """Return until when nothing goes; the one call on trial is not stopped by itself."""
         return account.paused_until if account.on_trial else -inf
 
-    def _new_gate(self, key: LimitKey) -> _Gate:
+    def _new_gate(self, key: LimitKey) -> _KeyState:
         now = self._clock()
         for unused in self._forgetting.due(now, self._needed_until):
             self._forget(unused)
         self._forgetting.add(key, now)
         account = self._accounts.join(key, now)
-        gate = self._gates[key] = _Gate(key, self._paces.get(key.endpoint_class), account)
+        gate = self._gates[key] = _KeyState(key, self._paces.get(key.endpoint_class), account)
         gate.used_at = now
         gate.told = gate.pace.rate if gate.pace else 0.0
         return gate
@@ -261,12 +261,12 @@ class LearningLimiter:
         del self._gates[key]
         self._accounts.leave(key)
 
-    def _tell(self, gate: _Gate) -> None:
+    def _tell(self, gate: _KeyState) -> None:
         gate.told = gate.pace.rate if gate.pace else 0.0
         if self._on_change is not None:
             self._on_change.soon(self._seen(gate))
 
-    def _seen(self, gate: _Gate) -> LimitedRate:
+    def _seen(self, gate: _KeyState) -> LimitedRate:
         pace = gate.pace
         held_for = pace.held_until - self._clock() if pace else 0.0
         return rate_of(gate.permit.key, pace.rate if pace else None, held_for, len(gate.lanes))

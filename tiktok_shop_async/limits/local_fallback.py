@@ -9,8 +9,8 @@ import attrs
 from ..options import Priority
 from ..pipeline.admission.limiter import LimitKey, Permit
 from .budget import Account
-from .decision import Answer
-from .learning import Pace, awakened, reserve, starting, throttled
+from .decision import Decision
+from .learning import RateState, awakened, reserve, starting, throttled
 from .rates import STARTING_RATES
 
 
@@ -24,15 +24,17 @@ class Known:
     held_until: float = 0.0
 
 
-class Alone:
+class LocalFallback:
     """One key, at a share of what is known about it; it learns on by itself."""
 
-    def __init__(self, key: LimitKey, start: Pace | None, account: Account, share: float) -> None:
+    def __init__(
+        self, key: LimitKey, start: RateState | None, account: Account, share: float
+    ) -> None:
         self.known: Callable[[], Known] = Known
         self._key = key
         self._start = start
         self._share = share
-        self._pace: Pace | None = None
+        self._pace: RateState | None = None
         self._account = account
 
     def end(self) -> None:
@@ -41,19 +43,19 @@ class Alone:
 
     def take(
         self, now: float, wanted: int, head: Priority, *, ahead: float, backlog: bool, burst: int
-    ) -> Answer:
+    ) -> Decision:
         """Decide as Redis would."""
         as_of = self.known().as_of
         if (refusal := self._account.refusal(now, head)) is not None:
             until = refusal.retry_after or 0.0
             paused = now < self._account.paused_until
-            return Answer(status="paused" if paused else "spent", as_of=as_of, until=until)
+            return Decision(status="paused" if paused else "spent", as_of=as_of, until=until)
         if self._account.on_trial:
             wanted = 1
         self._begin()
         if self._pace is None:
             self._account.count(now)
-            return Answer(status="open", as_of=as_of, count=wanted)
+            return Decision(status="open", as_of=as_of, count=wanted)
         self._pace, turns = reserve(
             self._pace, now, wanted, ahead=ahead, backlog=backlog, burst=burst
         )
@@ -64,12 +66,12 @@ class Alone:
 
     def throttled(
         self, permit: Permit, now: float, retry_after: float | None, *, quota: bool
-    ) -> Answer:
+    ) -> Decision:
         """Learn as Redis would."""
         if quota:
             self._account.pause(now, retry_after)
             left = self._account.paused_until - now
-            return Answer(status="paused", as_of=self.known().as_of, until=left)
+            return Decision(status="paused", as_of=self.known().as_of, until=left)
         self._begin()
         if self._pace is None:
             start = STARTING_RATES[self._key.endpoint_class] * self._share
@@ -93,8 +95,8 @@ class Alone:
                 held_until=known.held_until,
             )
 
-    def _answer(self, pace: Pace, now: float) -> Answer:
-        return Answer(
+    def _answer(self, pace: RateState, now: float) -> Decision:
+        return Decision(
             status="paced",
             as_of=self.known().as_of,
             interval=1 / pace.rate,

@@ -10,7 +10,7 @@ import attrs
 
 from ..errors import InvalidArgumentError
 from ..pipeline.admission.limiter import EndpointClass
-from .learning import Pace, starting
+from .learning import RateState, starting
 
 STARTING_RATES: Mapping[EndpointClass, float] = MappingProxyType(
     {
@@ -30,9 +30,11 @@ class FixedRate:
     per_second: float
 
 
-def paces(rates: Mapping[EndpointClass, float | FixedRate] | None) -> dict[EndpointClass, Pace]:
+def paces(
+    rates: Mapping[EndpointClass, float | FixedRate] | None,
+) -> dict[EndpointClass, RateState]:
     """Return what each class that is limited from its first call begins with."""
-    found: dict[EndpointClass, Pace] = {}
+    found: dict[EndpointClass, RateState] = {}
     for name, rate in (rates or {}).items():
         fixed = isinstance(rate, FixedRate)
         per_second = rate.per_second if isinstance(rate, FixedRate) else rate

@@ -36,10 +36,10 @@ from .budget import (
     paused,
     spent,
 )
-from .decision import Answer
+from .decision import Decision
 from .forgetting import FORGET_AFTER, Forgetting
 from .lanes import Lanes, grant, was_granted
-from .local_fallback import Alone, Known
+from .local_fallback import Known, LocalFallback
 from .observing import NOTICEABLE, LimitedRate, OnChange, guarded, logger, rate_of, shop_hash
 from .rates import STARTING_RATES, FixedRate, paces
 from .redis_script import DECIDE
@@ -58,10 +58,10 @@ AWAY = 5.0
 LONGEST_SLEEP = 1.0
 
 
-class _Gate:
+class _KeyState:
     """What this process knows about one key, and who waits here."""
 
-    def __init__(self, key: LimitKey, prefix: str, alone: Alone) -> None:
+    def __init__(self, key: LimitKey, prefix: str, alone: LocalFallback) -> None:
         shop = f"{prefix}limit:{{{shop_hash(key)}}}"  # braces: one node of a cluster has all three
         name = f"{shop}:{key.endpoint_class}"
         self.keys = (name, f"{name}:recent", f"{shop}:account")
@@ -137,7 +137,7 @@ class RedisLimiter(ClosedOnExit):
         self._share_alone = share_alone
         self._on_change = guarded(on_change)
         self._clock = clock
-        self._gates: dict[LimitKey, _Gate] = {}
+        self._gates: dict[LimitKey, _KeyState] = {}
         self._paused_until: dict[tuple[str, str], float] = {}
         self._accounts = Accounts(self._share_of(self._budget), max_pause, time.time)
         """What this process has used of its share while Redis was away."""
@@ -197,7 +197,7 @@ class RedisLimiter(ClosedOnExit):
         gate = self._gates.get(permit.key)
         if gate is None:
             return
-        if not (self.is_current(permit) and self._let_go(gate)):
+        if not (self.is_current(permit) and self._grant_turn(gate)):
             gate.given_back += 1
 
     async def throttled(
@@ -234,7 +234,7 @@ class RedisLimiter(ClosedOnExit):
         if self._owns_client:
             await close_client(self._client)
 
-    async def _serve(self, gate: _Gate) -> None:
+    async def _serve(self, gate: _KeyState) -> None:
         """Take turns from Redis and hand them out, as long as somebody waits."""
         backlog = False
         try:
@@ -244,7 +244,7 @@ class RedisLimiter(ClosedOnExit):
                 self._learn(gate, answer)
                 if answer.status == "open":
                     for _ in range(answer.count):
-                        self._let_go(gate)
+                        self._grant_turn(gate)
                 elif answer.status == "paced":
                     await self._hand_out(gate, answer, heard_at)
                 backlog = True
@@ -255,7 +255,7 @@ class RedisLimiter(ClosedOnExit):
             cause = error
             gate.lanes.refuse_all(lambda: cause)
 
-    async def _take(self, gate: _Gate, *, backlog: bool) -> Answer:
+    async def _take(self, gate: _KeyState, *, backlog: bool) -> Decision:
         head = gate.lanes.next_priority()
         assert head is not None, "somebody waits"
         limited = self._budget.calls < inf
@@ -280,7 +280,7 @@ class RedisLimiter(ClosedOnExit):
             gate.lanes.refuse_all(lambda: spent(answer.until), also_high=head == "high")
         return answer
 
-    async def _hand_out(self, gate: _Gate, answer: Answer, heard_at: float) -> None:
+    async def _hand_out(self, gate: _KeyState, answer: Decision, heard_at: float) -> None:
         """Let calls go one by one as their turns come; a throttle ends that."""
         if not answer.count:
             left = answer.until - AHEAD / 2
@@ -293,16 +293,16 @@ class RedisLimiter(ClosedOnExit):
                 await asyncio.sleep(left)
             if gate.permit.round != answer.round or gate.held_until > held_until:
                 return
-            self._let_go(gate)
+            self._grant_turn(gate)
 
-    def _let_go(self, gate: _Gate) -> bool:
+    def _grant_turn(self, gate: _KeyState) -> bool:
         """Give a turn to the next in line; False if nobody waits."""
         while gate.lanes:
             if grant(gate.lanes.pop(), gate.permit):
                 return True
         return False
 
-    def _learn(self, gate: _Gate, answer: Answer) -> None:
+    def _learn(self, gate: _KeyState, answer: Decision) -> None:
         if gate.as_of - PATIENCE < answer.as_of < gate.as_of:
             return  # it was overtaken by a later one; if much older, Redis's clock was set back
         gate.as_of = answer.as_of
@@ -333,7 +333,7 @@ class RedisLimiter(ClosedOnExit):
                     if self._on_change is not None:
                         self._on_change.soon(self._seen(gate))
 
-    async def _ask(self, event: str, gate: _Gate, facts: Mapping[str, Any]) -> Answer | None:
+    async def _ask(self, event: str, gate: _KeyState, facts: Mapping[str, Any]) -> Decision | None:
         """Return what Redis decides, or None if it cannot be reached."""
         if self._clock() < self._away_until:
             return None
@@ -366,21 +366,21 @@ class RedisLimiter(ClosedOnExit):
             self._is_away = False
             logger.info("%r: Redis answers again", self)
         gate.alone.end()
-        return Answer.from_redis(reply)
+        return Decision.from_redis(reply)
 
     def _pause_left(self, key: LimitKey) -> float:
         if not self._paused_until:
             return 0.0
         return self._paused_until.get((key.app_key, key.shop), -inf) - self._clock()
 
-    def _new_gate(self, key: LimitKey) -> _Gate:
+    def _new_gate(self, key: LimitKey) -> _KeyState:
         now = self._clock()
         for unused in self._forgetting.due(now, self._needed_until):
             self._forget(unused)
         self._forgetting.add(key, now)
         start = self._paces.get(key.endpoint_class)
-        alone = Alone(key, start, self._accounts.join(key, now), self._share_alone)
-        gate = self._gates[key] = _Gate(key, self._prefix, alone)
+        alone = LocalFallback(key, start, self._accounts.join(key, now), self._share_alone)
+        gate = self._gates[key] = _KeyState(key, self._prefix, alone)
         alone.known = lambda: Known(gate.as_of, gate.rate, gate.permit.round, gate.held_until)
         gate.used_at = now
         return gate
@@ -401,6 +401,6 @@ class RedisLimiter(ClosedOnExit):
         if self._accounts.leave(key):
             self._paused_until.pop((key.app_key, key.shop), None)
 
-    def _seen(self, gate: _Gate) -> LimitedRate:
+    def _seen(self, gate: _KeyState) -> LimitedRate:
         held_for = gate.held_until - self._clock()
         return rate_of(gate.permit.key, gate.rate, held_for, len(gate.lanes))

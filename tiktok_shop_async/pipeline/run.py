@@ -16,7 +16,7 @@ from ..response import APIResponse, FileResponse
 from ..transport.delivery import DELIVERY, Delivery
 from ..transport.error_boundary import ErrorBoundary
 from ..transport.receiving import MAX_INLINE_BYTES, off_the_loop, receive
-from ..transport.sending import reports_faithfully, send
+from ..transport.sending import connect_errors_are_presend, send
 from .attempts import Attempts
 from .credentials import Credentials
 from .request import Call, PreparedCall, build_request, with_defaults
@@ -33,7 +33,7 @@ class Pipeline:
         options = session.options
         self._session = session
         self._app = AppCredentials(app_key=options.app_key, app_secret=options.app_secret)
-        self._faithful = reports_faithfully(session.http_client)
+        self._faithful = connect_errors_are_presend(session.http_client)
         self._timeout = _timeout_extension(options.timeout)
         self._base_url = httpx.URL(options.base_url)
         self._headers = (

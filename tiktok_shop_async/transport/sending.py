@@ -102,7 +102,7 @@ def _direct_way(http_client: httpx.AsyncClient) -> TransportFor | None:
     return plain_transport_chooser(http_client)
 
 
-def reports_faithfully(http_client: httpx.AsyncClient) -> bool:
+def connect_errors_are_presend(http_client: httpx.AsyncClient) -> bool:
     """Whether a connect error of this client surely means that nothing was sent.
 
     Some transports turn a connection that was lost after sending into a connect error; a write

@@ -7,11 +7,11 @@ import hmac
 from collections.abc import Iterable, Mapping, Sequence
 
 from .._internal.secret import Secret
-from .._internal.unpicklable import NotPickled
+from .._internal.unpicklable import Unpicklable
 from ..errors import InvalidArgumentError
 
 
-class AppSecrets(NotPickled):
+class AppSecrets(Unpicklable):
     """Signs and checks deliveries; the HMAC of each secret is prepared once."""
 
     def __init__(self, secrets: Mapping[str, Sequence[Secret]]) -> None:

@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from .._internal.secret import Secret
-from .._internal.unpicklable import NotPickled
+from .._internal.unpicklable import Unpicklable
 from ..errors import InvalidArgumentError, WebhookExpiredError, WebhookSignatureError
 from .event import WebhookEvent
 from .parsing import parse_event
 from .signatures import AppSecrets, wrapped
 
 
-class Webhooks(NotPickled):
+class Webhooks(Unpicklable):
     """Tells what the platform has sent from what anybody else may send.
 
     Source: https://partner.tiktokshop.com/docv2/page/tts-webhooks-overview

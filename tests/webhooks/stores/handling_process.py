@@ -60,7 +60,7 @@ class Handling:
         if outcome < 0.15:
             await self._store.put_back(claim, after=self._random.choice([0.0, 0.02]))
         elif outcome < 0.3:
-            await self._store.bury(claim, error="it failed")
+            await self._store.dead_letter(claim, error="it failed")
         else:
             await self._store.finish(claim)
             self._note("finished", claim)

@@ -54,7 +54,7 @@ async def test_two_apps_may_have_the_same_ids(store: WebhookStore) -> None:
     claims = {each.app_key: each for each in await claim(store) if each.id == "id-1"}
     assert claims["other"].body == b"other"
     await store.finish(claims["key"])
-    await store.bury(claims["other"], error="no")
+    await store.dead_letter(claims["other"], error="no")
     (letter,) = [each async for each in store.dead_letters()]
     assert (letter.id, letter.app_key) == ("id-1", "other")
     assert await store.discard(claims["key"].key) == 0
@@ -72,7 +72,7 @@ async def test_a_long_id_is_kept_like_others(store: WebhookStore) -> None:
     assert not await store.add(long)
     assert not await store.add(event(41, unless=frozenset({"sent:" + LONG})))
     (claimed,) = [each for each in await claim(store) if each.id == LONG]
-    await store.bury(claimed, error="no")
+    await store.dead_letter(claimed, error="no")
     (letter,) = [each async for each in store.dead_letters()]
     assert (letter.id, letter.body) == (LONG, b"long")
     assert await store.replay(letter.key) == 1

@@ -81,7 +81,7 @@ async def test_what_becomes_of_claims_is_noted(stores: Stores, loss: str) -> Non
     await asyncio.gather(
         store.finish(claims["done"]),
         store.put_back(claims["again"], counted=False),
-        store.bury(claims["dead"], error="no"),
+        store.dead_letter(claims["dead"], error="no"),
         store.renew([claims["done"]], lease=60),
     )
     counts = await direct.counts()
@@ -95,7 +95,7 @@ async def test_a_replay_is_not_repeated(stores: Stores) -> None:
     store, direct, proxy = stores
     await add(direct, "1")
     (claim,) = await store.claim(1, lease=60)
-    await store.bury(claim, error="no")
+    await store.dead_letter(claim, error="no")
     proxy.lost_after = 1
     with pytest.raises(WebhookStoreError):
         await store.replay()

@@ -89,7 +89,7 @@ async def test_an_event_that_is_put_back_comes_before_later_ones(store: WebhookS
 async def test_a_dead_letter_releases_the_next_event(store: WebhookStore) -> None:
     await added(store, of_object(1), of_object(2))
     (claimed,) = await claim(store)
-    await store.bury(claimed, error=DEAD)
+    await store.dead_letter(claimed, error=DEAD)
     (following,) = await claim(store)
     assert following.id == "id-2"
     counts = await store.counts()
@@ -101,7 +101,7 @@ async def test_a_replayed_dead_letter_takes_its_turn(store: WebhookStore) -> Non
     await added(store, *(of_object(number) for number in range(4)))
     for _ in range(2):
         (claimed,) = await claim(store)
-        await store.bury(claimed, error=DEAD)
+        await store.dead_letter(claimed, error=DEAD)
     (running,) = await claim(store)
     assert running.id == "id-2"
     assert await store.replay() == 2
@@ -116,7 +116,7 @@ async def test_a_replayed_dead_letter_takes_its_turn(store: WebhookStore) -> Non
 async def test_a_replayed_dead_letter_is_due_if_nothing_else_waits(store: WebhookStore) -> None:
     await added(store, of_object(1), event(2))
     for claimed in await claim(store):
-        await store.bury(claimed, error=DEAD)
+        await store.dead_letter(claimed, error=DEAD)
     assert await store.replay() == 2
     assert sorted(ids(await claim(store))) == ["id-1", "id-2"]
 
@@ -124,7 +124,7 @@ async def test_a_replayed_dead_letter_is_due_if_nothing_else_waits(store: Webhoo
 async def test_a_discarded_dead_letter_holds_nothing_back(store: WebhookStore) -> None:
     await added(store, of_object(1), of_object(2))
     (claimed,) = await claim(store)
-    await store.bury(claimed, error=DEAD)
+    await store.dead_letter(claimed, error=DEAD)
     assert await store.discard() == 1
     (following,) = await claim(store)
     await store.finish(following)
@@ -139,7 +139,7 @@ async def test_a_lease_that_ends_does_not_release_the_next_event(store: WebhookS
     (claimed,) = await claim(store)
     assert (claimed.id, claimed.attempt) == ("id-1", 2)
     await store.finish(lost)
-    await store.bury(lost, error=DEAD)
+    await store.dead_letter(lost, error=DEAD)
     await store.put_back(lost)
     assert await claim(store) == []
     await store.finish(claimed)
@@ -220,7 +220,7 @@ async def test_only_what_was_handled_outdates_others(store: WebhookStore) -> Non
     """A dead letter does not, and is outdated itself when it is replayed."""
     await added(store, state(1, 20), state(2, 10))
     (claimed,) = await claim(store)
-    await store.bury(claimed, error=DEAD)
+    await store.dead_letter(claimed, error=DEAD)
     assert await handled(store) == [("id-2", False)]
     await added(store, state(3, 30))
     assert await handled(store) == [("id-3", False)]
@@ -284,7 +284,7 @@ async def test_sql_forgets_objects_and_states(kind: str, tmp_path: Path) -> None
         await added(store, of_object(3, "dead"), of_object(4, "handled", state="s", changed_at=5))
         for claimed in await claim(store, 3):
             if claimed.id == "id-3":
-                await store.bury(claimed, error=DEAD)
+                await store.dead_letter(claimed, error=DEAD)
             elif claimed.id == "id-4":
                 await store.finish(claimed)
         async with store._database.connections.begin() as connection:

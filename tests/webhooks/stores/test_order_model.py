@@ -88,7 +88,7 @@ class Order(RuleBasedStateMachine):
         elif how == "put back":
             run(self.store.put_back(claim, after=5.0))
         else:
-            run(self.store.bury(claim, error="dead"))
+            run(self.store.dead_letter(claim, error="dead"))
         if expected is None or expected.claim != claim.claim:
             is_waiting = expected is not None and not expected.is_dead
             if is_waiting and how == "finish" and expected.object is None:

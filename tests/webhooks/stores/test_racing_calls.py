@@ -25,14 +25,14 @@ async def test_a_replay_strands_no_dead_letter_that_comes_meanwhile() -> None:
         async with SQLWebhookStore(url) as other:
             await added(store, of_object(1, "a"), of_object(2, "b"))
             first, second = sorted(await claim(store), key=lambda each: each.id)
-            await store.bury(first, error=DEAD)
+            await store.dead_letter(first, error=DEAD)
             await connection.execute("BEGIN")
             await connection.execute(
                 "SELECT 1 FROM tiktok_shop_webhook_objects WHERE name = 'key/a' FOR UPDATE"
             )
             replaying = asyncio.create_task(store.replay())
             await waits_for_a_lock(connection)
-            await other.bury(second, error=DEAD)
+            await other.dead_letter(second, error=DEAD)
             await connection.execute("COMMIT")
             replayed = await replaying + await store.replay()
             assert (replayed, sorted(ids(await claim(store)))) == (2, ["id-1", "id-2"])
@@ -146,7 +146,7 @@ async def test_counts_miss_no_event_that_is_replayed_meanwhile() -> None:
         store = RedisWebhookStore(client, prefix=prefix)
         await added(other, event())
         (claimed,) = await claim(other)
-        await other.bury(claimed, error=DEAD)
+        await other.dead_letter(claimed, error=DEAD)
         await store.counts()
         client.has_executed.clear()
         client.may_respond.clear()

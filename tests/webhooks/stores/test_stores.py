@@ -83,7 +83,7 @@ async def test_a_lease_ends(store: WebhookStore) -> None:
     assert (late.attempt, other.attempt) == (1, 2)
     assert late.claim != other.claim
     await store.put_back(late)
-    await store.bury(late, error="no")
+    await store.dead_letter(late, error="no")
     await store.renew([late], lease=-1.0)
     assert await claim(store) == []
     await store.finish(late)
@@ -124,7 +124,7 @@ async def test_dead_letters_are_kept_replayed_and_thrown_away(store: WebhookStor
     for number in range(4):
         await store.add(event(number))
     for each in await claim(store):
-        await store.bury(each, error=f"ValueError: \0\ud800 {each.id}")
+        await store.dead_letter(each, error=f"ValueError: \0\ud800 {each.id}")
         await asyncio.sleep(0.002)
     letters = [letter async for letter in store.dead_letters()]
     assert [letter.id for letter in letters] == ["id-0", "id-1", "id-2", "id-3"]
@@ -146,7 +146,9 @@ async def test_dead_letters_are_kept_replayed_and_thrown_away(store: WebhookStor
 
 async def test_many_dead_letters_are_read_in_pieces(store: WebhookStore) -> None:
     await asyncio.gather(*(store.add(event(number)) for number in range(250)))
-    await asyncio.gather(*(store.bury(each, error="no") for each in await claim(store, 1000)))
+    await asyncio.gather(
+        *(store.dead_letter(each, error="no") for each in await claim(store, 1000))
+    )
     letters = [letter async for letter in store.dead_letters()]
     assert len({letter.id for letter in letters}) == len(letters) == 250
 

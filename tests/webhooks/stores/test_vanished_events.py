@@ -65,7 +65,7 @@ async def test_a_new_event_of_an_object_begins_a_turn_whose_event_vanished(
 async def test_a_dead_letter_begins_a_turn_after_one_that_vanished(store: WebhookStore) -> None:
     await added(store, of_object(1), of_object(2), of_object(3))
     (first,) = await claim(store)
-    await store.bury(first, error=DEAD)
+    await store.dead_letter(first, error=DEAD)
     await lose(store, 2)
     assert await store.replay() == 1
     for number in (1, 3):
@@ -98,7 +98,7 @@ async def test_forgetting_interrupts_no_turn(store: WebhookStore) -> None:
     claimed = {each.id: each for each in await claim(store)}
     assert sorted(claimed) == ["id-0", "id-1", "id-2"]
     await store.put_back(claimed["id-1"])
-    await store.bury(claimed["id-2"], error=DEAD)
+    await store.dead_letter(claimed["id-2"], error=DEAD)
     await store.replay()
     await store.forget()
     assert sorted(ids(await claim(store))) == ["id-1", "id-5"]
@@ -111,7 +111,7 @@ async def test_a_dead_letter_that_vanished_is_not_replayed() -> None:
     async with redis_prefix() as prefix, RedisWebhookStore(REDIS_URL, prefix=prefix) as store:
         await added(store, event(1), event(2), of_object(3))
         for each in await claim(store):
-            await store.bury(each, error=DEAD)
+            await store.dead_letter(each, error=DEAD)
         await lose(store, 1, 3)
         assert await store.replay() == 1
         assert ids(await claim(store)) == ["id-2"]

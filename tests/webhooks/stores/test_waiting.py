@@ -67,7 +67,7 @@ async def test_what_waits_can_be_looked_at(store: WebhookStore) -> None:
     held, failed, cut_off, dead = sorted(claims)
     await store.put_back(claims[failed], after=LEASE, error="ValueError: \0\ud800 no")
     await store.put_back(claims[cut_off], counted=False)
-    await store.bury(claims[dead], error="no")
+    await store.dead_letter(claims[dead], error="no")
     found = await waiting(store)
     assert sorted(found) == sorted({f"id-{number}" for number in range(5)} - {dead})
     (new,) = found.keys() - claims.keys()
@@ -91,7 +91,7 @@ async def test_the_last_error_stays_until_the_event_is_replayed(store: WebhookSt
         await store.put_back((await claim(store))[0], error=error)
     await store.put_back((await claim(store))[0], counted=False)
     assert (await waiting(store))["id-1"].error == "second"
-    await store.bury((await claim(store))[0], error="third")
+    await store.dead_letter((await claim(store))[0], error="third")
     assert await waiting(store) == {}
     await store.replay()
     found = (await waiting(store))["id-1"]
@@ -127,7 +127,7 @@ async def test_nothing_is_waited_for_where_nothing_waits(store: WebhookStore) ->
     async with asyncio.timeout(PATIENCE):
         await store.join()
         await store.add(event())
-        await store.bury((await claim(store))[0], error="no")
+        await store.dead_letter((await claim(store))[0], error="no")
         await store.join()
 
 
@@ -141,7 +141,7 @@ async def test_a_join_ends_when_all_are_handled_or_dead(store: WebhookStore) -> 
         await store.add(event(4))
         await store.put_back(again)
         await store.finish(handled)
-        await store.bury(dead, error="no")
+        await store.dead_letter(dead, error="no")
         assert not joined.done()
         for each in await claim(store):
             if each.id == again.id:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..._internal.closing import drop_connections
 from ..._internal.error_causes import reported_as
-from ..._internal.waiting import to_the_end
+from ..._internal.waiting import finish_shielded
 from ...errors import InvalidArgumentError, TikTokShopError
 from .engine import dispose, is_in_memory, new_engine, shown
 from .file_lock import locked_file
@@ -76,7 +76,7 @@ class Database:
         self._loop = asyncio.get_running_loop()
         with reported_as(self._error, who, "creating the tables"):
             async with asyncio.timeout(ANSWER_TIMEOUT):
-                await to_the_end(self._create_schema())
+                await finish_shielded(self._create_schema())
         self._is_checked = True
 
     async def check_schema(self, who: object) -> None:
@@ -92,7 +92,7 @@ class Database:
             else:
                 with reported_as(self._error, who, "looking for the tables"):
                     async with asyncio.timeout(ANSWER_TIMEOUT):
-                        await to_the_end(check_server(self.connections, self._schema))
+                        await finish_shielded(check_server(self.connections, self._schema))
                 self._is_checked = True
 
     async def aclose(self) -> None:

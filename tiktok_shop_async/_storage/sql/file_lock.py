@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import AsyncFileLock, Timeout
 
-from ..._internal.waiting import until
+from ..._internal.waiting import poll_until
 
 
 @asynccontextmanager
@@ -31,7 +31,7 @@ async def locked_file(database: Path, name: str) -> AsyncIterator[None]:
             return False
         return True
 
-    await until(attempt)
+    await poll_until(attempt)
     try:
         yield
     finally:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ..._internal.error_causes import reported_as
-from ..._internal.waiting import GRACE, to_the_end
+from ..._internal.waiting import GRACE, finish_shielded
 from ...errors import TikTokShopError
 from .lost_connections import is_aborted, is_lost, is_rejected
 
@@ -30,7 +30,7 @@ V = TypeVar("V")
 
 
 @attrs.define(eq=False)
-class Wish(Generic[V]):
+class PendingWrite(Generic[V]):
     """A row that somebody wants to have changed, and waits for."""
 
     verb: V
@@ -39,7 +39,7 @@ class Wish(Generic[V]):
     answer: asyncio.Future[Any]
 
 
-Wishes = Mapping[V, Sequence[Wish[V]]]
+Wishes = Mapping[V, Sequence[PendingWrite[V]]]
 Answers = dict[V, dict[str, Any]]
 Statements = Callable[[AsyncConnection, Wishes[V], bool], Awaitable[Answers[V]]]
 """Does what is wished in a transaction, and returns the answers by verb and by the row's ``id``.
@@ -89,8 +89,8 @@ class GroupCommit(Generic[V]):
         self._droppable = droppable
         self._repeatable = repeatable
         self._unwanted = unwanted
-        self._wishes: list[Wish[V]] = []
-        self._carried_out: Sequence[Wish[V]] = ()
+        self._wishes: list[PendingWrite[V]] = []
+        self._carried_out: Sequence[PendingWrite[V]] = ()
         self._wake = asyncio.Event()
         self._is_closing = False
         self._task: asyncio.Task[None] | None = None
@@ -102,8 +102,8 @@ class GroupCommit(Generic[V]):
         self._task = asyncio.create_task(self._carry_out_all())
 
     def ask(self, verb: V, key: str, **row: Any) -> asyncio.Future[Any]:
-        """Wish for a change of a row; it is in the database once the answer is there."""
-        wish = Wish(verb, {"id": key, **row}, asyncio.get_running_loop().create_future())
+        """PendingWrite for a change of a row; it is in the database once the answer is there."""
+        wish = PendingWrite(verb, {"id": key, **row}, asyncio.get_running_loop().create_future())
         self._wishes.append(wish)
         self._wake.set()
         if self._task is None or self._task.done():
@@ -111,7 +111,7 @@ class GroupCommit(Generic[V]):
         return wish.answer
 
     async def answer(self, verb: V, key: str, **row: Any) -> Any:
-        """Wish for a change and wait for the answer.
+        """PendingWrite for a change and wait for the answer.
 
         It is unwanted if the caller is cancelled, even when the answer is there already.
         """
@@ -128,7 +128,7 @@ class GroupCommit(Generic[V]):
         self._is_closing = True
         self._wake.set()
         if self._task is not None:
-            await to_the_end(_ended(self._task))
+            await finish_shielded(_ended(self._task))
 
     def _refuse_all(self) -> None:
         """Keep nobody waiting when there is no task any more that could answer."""
@@ -158,7 +158,7 @@ class GroupCommit(Generic[V]):
             self._refuse_all()
             await self._disconnect()
 
-    async def _carry_out(self, group: Sequence[Wish[V]], repeated: bool = False) -> None:
+    async def _carry_out(self, group: Sequence[PendingWrite[V]], repeated: bool = False) -> None:
         """Carry wishes out, and notify those who wait; repeat it if the connection is lost.
 
         If the database rejects a value, the group is halved until that wish alone fails.
@@ -186,8 +186,8 @@ class GroupCommit(Generic[V]):
                 return
 
     def _left_after(
-        self, error: TikTokShopError, group: Sequence[Wish[V]], may_repeat: bool
-    ) -> Sequence[Wish[V]]:
+        self, error: TikTokShopError, group: Sequence[PendingWrite[V]], may_repeat: bool
+    ) -> Sequence[PendingWrite[V]]:
         """Return the wishes that are repeated after an error; the others fail with it."""
         left = [wish for wish in group if may_repeat and wish.verb in self._repeatable]
         for wish in group:
@@ -199,15 +199,15 @@ class GroupCommit(Generic[V]):
                 self.unheard = error
         return left
 
-    def _deliver(self, group: Sequence[Wish[V]], answers: Sequence[Any]) -> None:
+    def _deliver(self, group: Sequence[PendingWrite[V]], answers: Sequence[Any]) -> None:
         for wish, answer in zip(group, answers, strict=True):
             if not wish.answer.done():
                 wish.answer.set_result(answer)
             else:
                 self._unwanted(wish.verb, answer)
 
-    async def _transaction(self, group: Sequence[Wish[V]], repeated: bool) -> list[Any]:
-        wishes: dict[V, list[Wish[V]]] = {}
+    async def _transaction(self, group: Sequence[PendingWrite[V]], repeated: bool) -> list[Any]:
+        wishes: dict[V, list[PendingWrite[V]]] = {}
         for wish in group:
             wishes.setdefault(wish.verb, []).append(wish)
         while True:

@@ -7,14 +7,14 @@ from typing import Protocol
 
 import attrs
 
-from ..._internal.unpicklable import NotPickled
+from ..._internal.unpicklable import Unpicklable
 
 NEVER_WRITTEN = 0
 """The version of a key that nothing was written to."""
 
 
 @attrs.frozen(slots=False)
-class StoredValue(NotPickled):
+class StoredValue(Unpicklable):
     """What a store has under a key, and how often that was written."""
 
     value: bytes = attrs.field(repr=False)

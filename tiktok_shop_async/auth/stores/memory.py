@@ -6,12 +6,12 @@ import asyncio
 from collections import defaultdict
 from contextlib import AbstractAsyncContextManager
 
-from ..._internal.unpicklable import NotPickled
+from ..._internal.unpicklable import Unpicklable
 from ...errors import StaleVersionError
 from .base import NEVER_WRITTEN, StoredValue
 
 
-class MemoryTokenStore(NotPickled):
+class MemoryTokenStore(Unpicklable):
     """Keeps tokens as long as the process lives; the next one has to authorize again."""
 
     def __init__(self) -> None:

@@ -22,7 +22,7 @@ except ImportError as error:
     ) from error
 
 from ..._internal.closing import ClosedOnExit
-from ..._internal.waiting import to_the_end, until
+from ..._internal.waiting import finish_shielded, poll_until
 from ..._storage.redis import binary_client, close_client, place_of
 from ...errors import StaleVersionError
 from ..events import logger
@@ -137,13 +137,13 @@ class RedisTokenStore(ClosedOnExit):
 
         keeper: asyncio.Task[None] | None = None
         try:
-            await until(lambda: to_the_end(attempt()))
+            await poll_until(lambda: finish_shielded(attempt()))
             keeper = asyncio.create_task(self._keep(lock, key))
             yield
         finally:
             if keeper is not None:
                 keeper.cancel()
-            await to_the_end(self._release(lock, key))
+            await finish_shielded(self._release(lock, key))
 
     async def _keep(self, lock: Lock, key: str) -> None:
         """Begin the lock's life anew, again and again, as long as its holder lives."""

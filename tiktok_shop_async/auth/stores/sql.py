@@ -37,7 +37,7 @@ except ImportError as error:
     ) from error
 
 from ..._internal.closing import ClosedOnExit
-from ..._internal.waiting import to_the_end
+from ..._internal.waiting import finish_shielded
 from ...errors import InvalidArgumentError, StaleVersionError, TokenStoreError
 from .base import NEVER_WRITTEN, StoredValue
 from .failures import reported
@@ -201,7 +201,7 @@ class SQLTokenStore(ClosedOnExit):
         self._loop = loop = asyncio.get_running_loop()
         places = self._places.setdefault(loop, asyncio.Semaphore(MOST_AT_ONCE))
         async with places, asyncio.timeout(ANSWER_TIMEOUT):
-            return await to_the_end(work())
+            return await finish_shielded(work())
 
     async def _check_schema(self) -> None:
         """See to it, once, that the tables are those of this release."""

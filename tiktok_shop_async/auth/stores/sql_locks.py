@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Table, func, insert, select, true
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ..._internal.waiting import GRACE, to_the_end, until
+from ..._internal.waiting import GRACE, finish_shielded, poll_until
 from .sql_schema import row_id
 
 LOCK_CONNECTIONS = 5
@@ -33,15 +33,15 @@ class RowLocks:
         async with self._places:
             connection, row = self._engine.connect(), row_id(key)
             try:
-                await to_the_end(self._prepare(connection, row))
-                await until(lambda: to_the_end(self._lock(connection, row)))
+                await finish_shielded(self._prepare(connection, row))
+                await poll_until(lambda: finish_shielded(self._lock(connection, row)))
                 yield
             finally:
                 if connection.sync_connection is not None:
                     # With the connection the lock is gone, and versions guard what is stored.
                     with suppress(SQLAlchemyError, OSError):
                         async with asyncio.timeout(GRACE):
-                            await to_the_end(connection.close())
+                            await finish_shielded(connection.close())
 
     async def _prepare(self, connection: AsyncConnection, row: str) -> None:
         """Connect, and see to it that there is a row to lock."""

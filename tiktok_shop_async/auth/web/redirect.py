@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 import attrs
 
 from ..._internal.secret import Secret
-from ..._internal.unpicklable import NotPickled
+from ..._internal.unpicklable import Unpicklable
 from ...errors import AuthorizationDeniedError, AuthorizationError
 
 _DENIALS = ("auth_denied", "access_denied")
@@ -15,7 +15,7 @@ _LONGEST_QUOTE = 60
 
 
 @attrs.frozen(kw_only=True, slots=False)
-class AuthorizationResponse(NotPickled):
+class AuthorizationResponse(Unpicklable):
     """A user's consent: the code that `TikTokShopOAuth.exchange` takes, and what came with it."""
 
     code: str = attrs.field(repr=False)

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 import attrs
 
-from ..._internal.unpicklable import NotPickled
+from ..._internal.unpicklable import Unpicklable
 from ...errors import (
     AuthorizationDeniedError,
     AuthorizationError,
@@ -51,7 +51,7 @@ _HEADERS = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
 
 
 @attrs.frozen(kw_only=True, slots=False)
-class Authorized(NotPickled):
+class Authorized(Unpicklable):
     """An authorization that was just given, and is kept already."""
 
     token: Token

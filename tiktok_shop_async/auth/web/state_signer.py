@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..._internal.secret import Secret
-from ..._internal.unpicklable import NotPickled
+from ..._internal.unpicklable import Unpicklable
 from ...errors import InvalidArgumentError, StateError, StateExpiredError
 
 try:
@@ -27,7 +27,7 @@ _MOST = 2000
 _BEGIN_AGAIN = "Have the user begin again, at your own page that leads to the authorize page."
 
 
-class StateSigner(NotPickled):
+class StateSigner(Unpicklable):
     """Makes states, and tells its own from all others.
 
     Without it, somebody could lead your user's browser to your redirect route with a code of their

@@ -12,7 +12,7 @@ from ..journal.base import Record
 from .cancel_outcome import CancelOutcome
 from .cancel_reasons import checked_reason
 from .context import CancellationContext
-from .order_cancellation import OneOrder
+from .order_cancellation import OrderCancellation
 from .order_to_cancel import OrderToCancel
 
 
@@ -39,7 +39,7 @@ class OrderCanceller:
         """Cancel one order unless the journal has a final outcome of it; return the outcome."""
         self.context.client.check_usable()
         wanted = self.validate(given)
-        order = OneOrder(self.context, wanted, claims, index, given)
+        order = OrderCancellation(self.context, wanted, claims, index, given)
         while True:
             try:
                 claimed = await claims.claim(wanted.key)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...options import RequestOptions
 from ...resources.return_refund import GET_AFTERSALE_ELIGIBILITY
-from ..retry_window import Patience
+from ..retry_window import RetryWindow
 from .cancel_reasons import Reasons, offered_reasons
 from .order_lookup import OrderLookup
 from .order_to_cancel import OrderToCancel
@@ -33,7 +33,7 @@ class CancellationContext:
     ) -> None:
         self.client = client
         self.preflight = preflight
-        self.patience = Patience(client, patience)
+        self.patience = RetryWindow(client, patience)
         self.settle = settle
         self.wait_for_pending = wait_for_pending
         self.lookup = OrderLookup(client, options=URGENT, patience=self.patience)

@@ -57,7 +57,7 @@ _ASK_AGAIN = "Run it again with the same journal, or ask resolve_cancellation."
 _UNFIT_REASON = frozenset({25001014, 25001021})
 
 
-class OneOrder:
+class OrderCancellation:
     """One order that is claimed, and what is known of it."""
 
     def __init__(
@@ -293,7 +293,7 @@ class OneOrder:
             self._context.lookup,
             sent_at=self._first_sent_at,
             settle=self._context.settle,
-            sleep=self._sleep_aside,
+            sleep=self._sleep_without_slot,
         )
 
     async def _look(self) -> Resolution:
@@ -308,8 +308,8 @@ class OneOrder:
         sent_at = self._first_sent_at if self._may_be_done else None
         return judge(self._wanted, order, cancellations, sent_at=sent_at)
 
-    async def _sleep_aside(self, seconds: float) -> None:
-        async with self._claims.aside():
+    async def _sleep_without_slot(self, seconds: float) -> None:
+        async with self._claims.release_slot():
             await self._clock.sleep(seconds)
 
     async def _decided(self, outcome: CancelOutcome) -> CancelOutcome:
@@ -319,7 +319,7 @@ class OneOrder:
             with suppress(TikTokShopError):  # it may have been decided long ago
                 outcome = await self._as_it_is_now(outcome)
         while outcome.status == PENDING and (left := until - self._clock.monotonic()) > 0:
-            await self._sleep_aside(min(pause, left))
+            await self._sleep_without_slot(min(pause, left))
             pause = min(pause * 1.5, LONGEST_POLL)
             with suppress(TikTokShopError):  # the next look may succeed
                 outcome = await self._as_it_is_now(outcome)

@@ -15,7 +15,7 @@ from ...errors import ClientClosedError, InvalidRequestError, TikTokAPIError
 from ...pipeline.operation import Operation
 from ...resources.order import GET_ORDER_DETAIL
 from ...resources.return_refund import SEARCH_CANCELLATIONS
-from ..retry_window import Patience
+from ..retry_window import RetryWindow
 
 if TYPE_CHECKING:
     from ...client import AsyncTikTokShop
@@ -48,7 +48,7 @@ class OrderLookup(ClosedOnExit):
         client: AsyncTikTokShop,
         *,
         options: RequestOptions | None = None,
-        patience: Patience | None = None,
+        patience: RetryWindow | None = None,
     ) -> None:
         self._client = client
         self._options = options

@@ -96,7 +96,7 @@ class JournalSession(Protocol):
         """Take a claim back: surely nothing was sent, so whoever comes next may send it."""
         ...
 
-    async def let_go(self, key: str) -> None:
+    async def abandon(self, key: str) -> None:
         """Give a claim up: it may have been sent, and whoever comes next has to find out."""
         ...
 

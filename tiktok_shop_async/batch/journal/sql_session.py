@@ -118,7 +118,7 @@ class SQLSession:
         """Take a claim back."""
         await self._give_up(Verb.RELEASE, key)
 
-    async def let_go(self, key: str) -> None:
+    async def abandon(self, key: str) -> None:
         """Give a claim up that may have been sent."""
         await self._give_up(Verb.LET_GO, key)
 

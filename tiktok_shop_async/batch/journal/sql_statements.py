@@ -30,7 +30,7 @@ class Verb(StrEnum):
 
     FINISH = "finish"
     RELEASE = "release"
-    LET_GO = "let_go"
+    LET_GO = "abandon"
     RENEW = "renew"
     CLAIM = "claim"
 

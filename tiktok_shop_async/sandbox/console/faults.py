@@ -8,7 +8,7 @@ from typing import Any
 from starlette.responses import Response
 
 from ...pipeline.admission.limiter import EndpointClass
-from ..control.sandbox_state import Workbench
+from ..control.sandbox_state import SandboxState
 from ..faults.rate_limits import LimitSettings
 from ..faults.rules import FaultKind, FaultRule
 from .forms import Form
@@ -83,7 +83,7 @@ def conditions(rule: FaultRule) -> list[str]:
     return parts or ["every call"]
 
 
-def add_fault(bench: Workbench, form: Form) -> str:
+def add_fault(bench: SandboxState, form: Form) -> str:
     """Put a rule in force; settings that its kind does not use are left out."""
     kind = form.required("kind")
     rule: dict[str, Any] = {
@@ -107,7 +107,7 @@ def add_fault(bench: Workbench, form: Form) -> str:
     return f"Fault added: {NAMES[fault.rule.kind]} on {fault.rule.operation}."
 
 
-def remove_fault(bench: Workbench, form: Form) -> str:
+def remove_fault(bench: SandboxState, form: Form) -> str:
     """Put a rule out of force."""
     number = form.whole("fault", "Fault") or 0
     try:
@@ -117,13 +117,13 @@ def remove_fault(bench: Workbench, form: Form) -> str:
     return "Fault removed."
 
 
-def clear_faults(bench: Workbench, _: Form) -> str:
+def clear_faults(bench: SandboxState, _: Form) -> str:
     """Put all rules out of force."""
     bench.faults.clear()
     return "All faults removed."
 
 
-def set_limits(bench: Workbench, form: Form) -> str:
+def set_limits(bench: SandboxState, form: Form) -> str:
     """Replace all limits."""
     rates = {}
     for kind, (label, _) in CLASSES.items():
@@ -144,7 +144,7 @@ def set_limits(bench: Workbench, form: Form) -> str:
     return "Rate limits set." if rates or settings["hourly_quota"] else "No rate limits."
 
 
-def clear_limits(bench: Workbench, _: Form) -> str:
+def clear_limits(bench: SandboxState, _: Form) -> str:
     """Remove all limits."""
     bench.limits.set(LimitSettings())
     return "Rate limits removed."

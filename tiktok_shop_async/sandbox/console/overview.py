@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from ..._internal.movable_clock import Movable, MovableClock
 from ..control.routes import END_OF_TIME, orders_by_status
-from ..control.sandbox_state import Workbench
+from ..control.sandbox_state import SandboxState
 from ..domain.orders.lifecycle import NEXT
 from ..domain.shop import Shop
 from .faults import NAMES, conditions
@@ -58,7 +58,7 @@ def credential_page(page: Page, server: str) -> Response:
     )
 
 
-def advance_clock(bench: Workbench, form: Form) -> str:
+def advance_clock(bench: SandboxState, form: Form) -> str:
     """Advance the clock by a number of units, or by the seconds of a button."""
     seconds = form.whole("seconds", "Time")
     if seconds is None:
@@ -75,7 +75,7 @@ def advance_clock(bench: Workbench, form: Form) -> str:
     return f"Clock advanced by {duration(seconds)}."
 
 
-def reset(bench: Workbench, form: Form) -> str:
+def reset(bench: SandboxState, form: Form) -> str:
     """Return the sandbox to its initial state, once that was confirmed."""
     if form.text("confirmed") != "yes":
         raise ValueError("Confirm the reset first.")

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ..._internal.redaction import redact
-from ..control.sandbox_state import Workbench
+from ..control.sandbox_state import SandboxState
 from .notices import NO_NOTICE, Notice, Notices
 from .rendering import render
 
@@ -41,14 +41,14 @@ TABS = {
 class Page:
     """One request for a page: what its templates need to know of it."""
 
-    bench: Workbench
+    bench: SandboxState
     base: str
     """The path that the console is mounted at."""
     query: Mapping[str, str]
     notice: Notice = NO_NOTICE
 
     @classmethod
-    def of(cls, request: Request, bench: Workbench, notices: Notices) -> Page:
+    def of(cls, request: Request, bench: SandboxState, notices: Notices) -> Page:
         """Return the page of a request."""
         query = dict(request.query_params)
         notice = notices.get(query.pop("notice", ""))

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from ..control.sandbox_state import Workbench
+from ..control.sandbox_state import SandboxState
 from ..domain.orders.orders import Order
 from ..domain.shop import Shop
 from ..error_responses import Refusal
@@ -29,7 +29,7 @@ from .webhooks import fire_event, resend, webhook_page
 
 _STATIC = {"console.css": "text/css", "console.js": "text/javascript"}
 
-Perform = Callable[[Workbench, Form], str]
+Perform = Callable[[SandboxState, Form], str]
 
 
 @attrs.frozen
@@ -53,7 +53,7 @@ _ACTIONS: Mapping[str, _FormAction] = {
 }
 
 
-def console_routes(bench: Workbench) -> list[Route]:
+def console_routes(bench: SandboxState) -> list[Route]:
     """Return the routes of the console, for a mount at ``/_sandbox``."""
     console = _Console(bench)
     pages: dict[str, Callable[[Page], Response]] = {
@@ -75,7 +75,7 @@ def console_routes(bench: Workbench) -> list[Route]:
 
 
 class _Console:
-    def __init__(self, bench: Workbench) -> None:
+    def __init__(self, bench: SandboxState) -> None:
         self._bench = bench
         self._notices = Notices()
 
@@ -132,7 +132,7 @@ class _Console:
         )
 
 
-def _act_on(shop: Shop, order: Order, _: Workbench, form: Form) -> str:
+def _act_on(shop: Shop, order: Order, _: SandboxState, form: Form) -> str:
     return perform(form.required("action"), shop, order, form)
 
 

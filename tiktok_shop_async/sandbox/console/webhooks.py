@@ -7,7 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from ...spec.shapes import webhook_shape, webhook_types
-from ..control.sandbox_state import Workbench
+from ..control.sandbox_state import SandboxState
 from ..json_input import read_json
 from ..webhook_delivery import Delivery
 from .forms import Form
@@ -52,7 +52,7 @@ def body_of(delivery: Delivery) -> str:
     return indented(delivery.body.decode("utf-8", "replace"))
 
 
-def fire_event(bench: Workbench, form: Form) -> str:
+def fire_event(bench: SandboxState, form: Form) -> str:
     """Send an event by hand."""
     number = form.whole("type", "Event")
     deliveries = bench.webhooks.fire(
@@ -66,7 +66,7 @@ def fire_event(bench: Workbench, form: Form) -> str:
     return f"{event_name(number or 0)} sent to {plural(len(deliveries), 'receiver')}."
 
 
-def resend(bench: Workbench, form: Form) -> str:
+def resend(bench: SandboxState, form: Form) -> str:
     """Attempt a delivery again."""
     delivery = bench.webhooks.resend(form.required("delivery"))
     return f"Attempt {len(delivery.attempts) + 1} started."

@@ -22,7 +22,7 @@ from ..faults.rate_limits import LimitSettings
 from ..faults.rules import FaultRule
 from ..json_input import shortened
 from .control_input import BodyTooLargeError, json_body, json_object, query_number
-from .sandbox_state import Workbench
+from .sandbox_state import SandboxState
 
 END_OF_TIME = 4_102_444_800
 """The year 2100, to which the clock can be moved: times stay readable as dates and as integers."""
@@ -30,7 +30,7 @@ END_OF_TIME = 4_102_444_800
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def control_routes(bench: Workbench) -> list[Route]:
+def control_routes(bench: SandboxState) -> list[Route]:
     """Return the routes, for a mount at ``/_sandbox``."""
     control = _Control(bench)
     table: list[tuple[str, str, Endpoint]] = [
@@ -51,7 +51,7 @@ def control_routes(bench: Workbench) -> list[Route]:
 
 
 class _Control:
-    def __init__(self, bench: Workbench) -> None:
+    def __init__(self, bench: SandboxState) -> None:
         self._bench = bench
 
     async def get_faults(self, _: Request) -> Response:

@@ -17,7 +17,7 @@ from .state_file import StateFile
 
 
 @attrs.frozen(kw_only=True)
-class Workbench:
+class SandboxState:
     """Everything that tests, control endpoints and the console share."""
 
     market: Market

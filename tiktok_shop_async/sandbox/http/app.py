@@ -28,7 +28,7 @@ from ..._internal.clock import clock_of
 from ..._internal.movable_clock import movable
 from ..console import console_routes
 from ..control.routes import control_routes
-from ..control.sandbox_state import Workbench
+from ..control.sandbox_state import SandboxState
 from ..control.state_file import SaveBeforeAnswer, StateFile
 from ..control.webhook_control import firing_routes
 from ..demo import DEMO_REDIRECT_URL, demo_market
@@ -107,7 +107,7 @@ def create_app(
         sleep=webhook_sleep or clock_of(clock).sleep,
         transport=webhook_transport,
     )
-    bench = Workbench(
+    bench = SandboxState(
         market=market,
         clock=clock,
         faults=Faults() if faults is None else faults,
@@ -116,7 +116,7 @@ def create_app(
         state=state,
     )
     bench.limits.use_clock(clock)
-    shopfront = Shopfront(bench, latency, sleep or clock_of(clock).sleep)
+    shopfront = OperationEndpoint(bench, latency, sleep or clock_of(clock).sleep)
     saving = [] if state is None else [Middleware(SaveBeforeAnswer, state=state)]
     tools = Mount(
         "/_sandbox",
@@ -147,7 +147,7 @@ def create_app(
     return app
 
 
-def _lifespan(bench: Workbench) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+def _lifespan(bench: SandboxState) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         """Keep up with time as long as the application is served; send nothing after that."""
@@ -197,11 +197,11 @@ def _start(path: str) -> str:
     return path[1:].partition("/")[0]
 
 
-class Shopfront:
+class OperationEndpoint:
     """Receives each request, has it admitted and played, and answers with an envelope."""
 
     def __init__(
-        self, bench: Workbench, latency: float | Callable[[], float], sleep: Sleep
+        self, bench: SandboxState, latency: float | Callable[[], float], sleep: Sleep
     ) -> None:
         self._bench = bench
         self._market = bench.market

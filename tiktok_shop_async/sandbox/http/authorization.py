@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from ..console.rendering import render
 from ..control.control_input import BodyTooLargeError, bounded_body
-from ..control.sandbox_state import Workbench
+from ..control.sandbox_state import SandboxState
 from ..domain.access_tokens import UserType
 from ..domain.grants import Grant, Grants, TokenPair
 from ..domain.market import App, Market
@@ -43,7 +43,7 @@ _HEADERS = {
 _FOREVER = 4_102_444_800  # the year 2100, for tokens that do not expire
 
 
-def authorization_routes(bench: Workbench, envelope: Envelope, sleep: Sleep) -> list[Route]:
+def authorization_routes(bench: SandboxState, envelope: Envelope, sleep: Sleep) -> list[Route]:
     """Return the routes of the pages and of the token endpoints."""
     pages = _Pages(bench.market, bench.clock)
     exchange, refresh = [
@@ -148,7 +148,7 @@ class _TokenEndpoint:
     Faults strike it under the name of its operation, once the app and its secret were checked.
     """
 
-    _bench: Workbench
+    _bench: SandboxState
     _envelope: Envelope
     _sleep: Sleep
     _grant_type: str

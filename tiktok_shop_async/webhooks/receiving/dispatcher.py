@@ -175,7 +175,7 @@ class Dispatcher:
 
     async def _bury(self, claim: ClaimedEvent, error: str) -> None:
         logger.error("event %s was given up, and is among the dead letters: %s", claim.key, error)
-        await self._note(lambda: self._store.bury(claim, error=error))
+        await self._note(lambda: self._store.dead_letter(claim, error=error))
 
     async def _put_back_interrupted(self, claim: ClaimedEvent) -> None:
         if self._stops.is_set():

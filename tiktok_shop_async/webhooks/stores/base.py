@@ -212,7 +212,7 @@ class WebhookStore(Protocol):
         """
         ...
 
-    async def bury(self, claim: ClaimedEvent, *, error: str) -> None:
+    async def dead_letter(self, claim: ClaimedEvent, *, error: str) -> None:
         """Put an event among the dead letters; nothing if the claim was lost."""
         ...
 

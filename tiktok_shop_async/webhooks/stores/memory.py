@@ -157,7 +157,7 @@ class MemoryWebhookStore:
             waiting.attempts -= not counted
             self._set_due(waiting, self._clock() + after)
 
-    async def bury(self, claim: ClaimedEvent, *, error: str) -> None:
+    async def dead_letter(self, claim: ClaimedEvent, *, error: str) -> None:
         """Put an event among the dead letters."""
         waiting = self._held(claim)
         if waiting is None:

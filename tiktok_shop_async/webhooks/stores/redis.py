@@ -21,7 +21,7 @@ except ImportError as error:
 
 from ..._internal.closing import ClosedOnExit
 from ..._internal.error_causes import reported_as
-from ..._internal.waiting import GRACE, to_the_end
+from ..._internal.waiting import GRACE, finish_shielded
 from ..._storage.redis import binary_client, close_client, place_of
 from ...errors import InvalidArgumentError, WebhookStoreError, WebhookStoreFullError
 from . import redis_scripts as scripts
@@ -133,7 +133,7 @@ class RedisWebhookStore(ClosedOnExit):
         try:
             return await asyncio.shield(claiming)
         except asyncio.CancelledError:
-            await to_the_end(self._put_back_all(claiming))
+            await finish_shielded(self._put_back_all(claiming))
             raise
 
     async def _claim(self, most: int, lease: float) -> list[ClaimedEvent]:
@@ -180,10 +180,10 @@ class RedisWebhookStore(ClosedOnExit):
         key, text = _bytes(claim.key), (error or "").encode("utf-8", "replace")
         await self._run(scripts.PUT_BACK, key, claim.claim, after, int(not counted), text)
 
-    async def bury(self, claim: ClaimedEvent, *, error: str) -> None:
+    async def dead_letter(self, claim: ClaimedEvent, *, error: str) -> None:
         """Put an event among the dead letters."""
         text = error.encode("utf-8", "replace")
-        await self._run(scripts.BURY, _bytes(claim.key), claim.claim, text)
+        await self._run(scripts.DEAD_LETTER, _bytes(claim.key), claim.claim, text)
         self._completions.add(claim.key)
 
     async def waiting(self) -> AsyncIterator[WaitingEvent]:

@@ -164,7 +164,7 @@ end
 """
 )
 
-BURY = (
+DEAD_LETTER = (
     _BEGIN
     + """
 local key, claim, error = unpack(ARGV, 2, 4)

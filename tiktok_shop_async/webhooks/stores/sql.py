@@ -163,10 +163,10 @@ class SQLWebhookStore(ClosedOnExit):
             error=storable(error),
         )
 
-    async def bury(self, claim: ClaimedEvent, *, error: str) -> None:
+    async def dead_letter(self, claim: ClaimedEvent, *, error: str) -> None:
         """Put an event among the dead letters."""
         await self._ask(
-            Verb.BURY,
+            Verb.DEAD_LETTER,
             event=claim.key,
             claim=claim.claim,
             object=claim.object,

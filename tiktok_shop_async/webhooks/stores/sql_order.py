@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Insert, TextClause, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..._storage.sql.group_commit import Wish, Wishes
+from ..._storage.sql.group_commit import PendingWrite, Wishes
 from ..._storage.sql.server_clock import NOW
 from .base import NewEvent
 from .sql_statements import BLOCKED, GIVEN, PAIRS, WAITING, Statements, Tables, Verb, as_names
@@ -81,7 +81,7 @@ class ObjectOrder:
         """Lock all objects whose events are added, end, are replayed or have to begin a turn."""
         added = Counter(wish.row["new"].object_key for wish in wishes.get(Verb.ADD, ()))
         needed = added + Counter()
-        for verb in (Verb.FINISH_IN_ORDER, Verb.BURY):
+        for verb in (Verb.FINISH_IN_ORDER, Verb.DEAD_LETTER):
             needed.update({wish.row["object"]: 0 for wish in wishes.get(verb, ())})
         for wish in wishes.get(Verb.BEGIN_TURNS, ()):
             needed.update(dict.fromkeys(wish.row["objects"], 0))
@@ -118,7 +118,9 @@ class ObjectOrder:
             positions[about] += 1
         await connection.execute(self._keep, rows)
 
-    async def finish(self, connection: AsyncConnection, asked: Sequence[Wish[Verb]]) -> None:
+    async def finish(
+        self, connection: AsyncConnection, asked: Sequence[PendingWrite[Verb]]
+    ) -> None:
         """Delete events that were handled by those who have them, and note their states."""
         # By claim and event: this process may have claimed an event twice, and finish both here.
         pairs = {f"{wish.row['claim']} {wish.row['event']}": wish.row["event"] for wish in asked}

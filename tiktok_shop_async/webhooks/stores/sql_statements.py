@@ -39,7 +39,7 @@ class Verb(StrEnum):
     FINISH_IN_ORDER = "finish_in_order"
     """For an event that is put in order."""
     PUT_BACK = "put_back"
-    BURY = "bury"
+    DEAD_LETTER = "dead_letter"
     RENEW = "renew"
     REPLAY = "replay"
     BEGIN_TURNS = "begin_turns"
@@ -204,7 +204,7 @@ class Statements:
                 " attempts = attempts - CAST(:uncounted AS integer),"
                 f" error = coalesce(CAST(:error AS text), error) WHERE {held}"
             ),
-            Verb.BURY: text(
+            Verb.DEAD_LETTER: text(
                 f"UPDATE {events} SET state = '{DEAD}', error = :error, died_at = {now}, claim = ''"
                 f" WHERE {held}"
             ),

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..._storage.sql.group_commit import Answers, Wish, Wishes
+from ..._storage.sql.group_commit import Answers, PendingWrite, Wishes
 from ..._storage.sql.text import storable
 from .base import ClaimedEvent, NewEvent, key_of, moment
 from .sql_order import ObjectOrder, Positions
@@ -64,7 +64,7 @@ class Transaction:
         return answers
 
     async def _add(
-        self, connection: AsyncConnection, asked: Sequence[Wish[Verb]], positions: Positions
+        self, connection: AsyncConnection, asked: Sequence[PendingWrite[Verb]], positions: Positions
     ) -> dict[str, bool]:
         """Keep the events that are new.
 

@@ -13,7 +13,7 @@ from ..events import Event, ignore, order_changed
 from . import lifecycle
 from .orders import Order
 
-Deed = Callable[[float], object]
+ScheduledAction = Callable[[float], object]
 """Something to be done at a time, which it is told."""
 
 
@@ -31,7 +31,9 @@ class Ledger:
     on_touch: Callable[[object], object] = attrs.field(default=ignore, repr=False)
     """Hears of everything that is no longer as it was; `StateFile` saves what it hears of."""
     _orders: dict[str, Order] = attrs.field(factory=dict, init=False, repr=False)
-    _agenda: list[tuple[float, int, Deed]] = attrs.field(factory=list, init=False, repr=False)
+    _agenda: list[tuple[float, int, ScheduledAction]] = attrs.field(
+        factory=list, init=False, repr=False
+    )
     _entries: itertools.count[int] = attrs.field(factory=itertools.count, init=False, repr=False)
 
     def add_orders(self, orders: Iterable[Order]) -> None:
@@ -63,7 +65,7 @@ class Ledger:
     def _adopt(self, order: Order) -> None:
         """Make an order that is taken in one of this shop's."""
 
-    def _do_at(self, due: float, deed: Deed) -> None:
+    def _do_at(self, due: float, deed: ScheduledAction) -> None:
         heapq.heappush(self._agenda, (due, next(self._entries), deed))
 
     def _move(self, order: Order, status: str, now: float) -> None:
