@@ -278,7 +278,7 @@ class TestStore:
             written = json.dumps(changed(json.loads(stored.value))).encode()
             await store.put(key, written, version=stored.version)
             async with world.process().client(open_id_of(process)) as second:
-                with pytest.raises(TokenStoreError, match=r"no authorization|format 2"):
+                with pytest.raises(TokenStoreError, match=r"not an authorization|format 2"):
                     await a_call(second)
                 await process.authorizations.add(await world.authorized())
                 await a_call(second)

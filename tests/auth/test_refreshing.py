@@ -57,7 +57,7 @@ async def cancel(client: AsyncTikTokShop, order_id: str) -> None:
 
 
 def open_id_of(process: Process) -> str:
-    [open_id] = process.authorizations._known
+    [open_id] = process.authorizations._by_open_id
     return open_id
 
 
@@ -187,7 +187,7 @@ async def test_where_the_service_knows_no_grace_the_error_says_what_was_lost(wor
     async with started(world) as (process, client):
         world.clock.advance(WEEK)
         world.sandbox.faults.add("lost_answer", operation="oauth.refresh", nth=1)
-        with pytest.raises(ReauthorizationRequiredError, match="its answer never got here"):
+        with pytest.raises(ReauthorizationRequiredError, match="its response was lost"):
             await client.order.get_order_list(page_size=1)
         assert process.told(ReauthorizationRequired) == 1
 
@@ -423,7 +423,7 @@ async def test_a_token_set_by_hand_is_used_as_it_is(world: World) -> None:
 
 async def test_an_authorization_that_the_store_lacks_is_said_to_be_missing(world: World) -> None:
     async with world.process().client("nobody") as client:
-        with pytest.raises(InvalidArgumentError, match="no authorization of nobody"):
+        with pytest.raises(InvalidArgumentError, match="no authorization for nobody"):
             await client.authorization.get_authorized_shops()
 
 

@@ -188,7 +188,7 @@ async def test_a_machine_that_is_gone_loses_its_lock(
     engine: AsyncEngine, postgresql: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that says no word any more, not even that its connection ended."""
-    monkeypatch.setattr(sql_locks, "ABANDONED_AFTER", 1)
+    monkeypatch.setattr(sql_locks, "MAX_IDLE", 1)
     async with (
         SQLTokenStore(postgresql) as another,
         SQLTokenStore(engine).lock("shop"),
@@ -340,7 +340,7 @@ async def test_a_file_is_not_opened_too_often_at_once(sqlite: str) -> None:
 
 
 async def test_a_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sql, "ANSWER_TIMEOUT", 0.2)
+    monkeypatch.setattr(sql, "RESPONSE_TIMEOUT", 0.2)
     monkeypatch.setattr(_waiting, "GRACE", 0.1)
 
     given_up = asyncio.Semaphore(0)

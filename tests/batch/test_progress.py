@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from tiktok_shop_async._internal.clock import SystemClock
 from tiktok_shop_async.batch import Outcome, Progress, RichProgress
 from tiktok_shop_async.batch.progress import Tally
 
@@ -20,7 +21,7 @@ def outcome(status: str = "succeeded", *, resumed: bool = False) -> Outcome[Any]
 async def test_it_is_told_ten_times_a_second_at_most_and_in_the_end() -> None:
     now = 100.0
     told: list[Progress] = []
-    tally = Tally(1000, told.append, lambda: 3, timer=lambda: now)
+    tally = Tally(1000, told.append, lambda: 3, SystemClock(monotonic=lambda: now))
     tally.begin()
     for _ in range(1000):
         await tally.add(outcome())
@@ -39,7 +40,7 @@ async def test_a_bar_shows_the_counts() -> None:
     shown = io.StringIO()
     console = Console(file=shown, force_terminal=True, width=120)
     with RichProgress("Cancelling", console=console) as bar:
-        tally = Tally(4, bar, lambda: 0)
+        tally = Tally(4, bar, lambda: 0, SystemClock())
         for status in ("succeeded", "succeeded", "unknown"):
             await tally.add(outcome(status))
         await tally.end()

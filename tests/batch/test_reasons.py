@@ -9,10 +9,10 @@ from batch.shops import CANCEL, ELIGIBILITY, a_shop, calls, order_ids, order_ids
 
 from tiktok_shop_async.batch import CancelOutcome, CancelReason, cancel_orders
 from tiktok_shop_async.batch.cancellation.cancel_reasons import (
-    checked_reason,
-    fitting,
+    documented_reasons,
     is_exact,
-    usual_reasons,
+    names_of,
+    parse_reason,
 )
 from tiktok_shop_async.errors import InvalidArgumentError
 from tiktok_shop_async.sandbox import (
@@ -125,9 +125,9 @@ async def test_an_exact_name_that_does_not_fit_is_refused_with_those_that_do(
 @pytest.mark.parametrize("intent", list(CancelReason))
 def test_each_intent_has_documented_names(intent: CancelReason) -> None:
     """And an intent is no exact name."""
-    assert fitting(intent, usual_reasons(None))
+    assert names_of(intent, documented_reasons(None))
     assert not is_exact(intent)
-    assert checked_reason(str(intent)) == intent
+    assert parse_reason(str(intent)) == intent
 
 
 @pytest.mark.parametrize("reason", ["oos", "out of stock", "outofstock", "", "no_stock", 7])

@@ -336,7 +336,7 @@ async def test_what_is_no_key_is_not_sent(
     cancel = client.return_refund.cancel_order
     told = await outcomes(run_batch(cancel, orders("1"), key=lambda _: key, journal=journal))
     assert told["1"].status == "failed"
-    assert "cannot be a key" in told["1"].message
+    assert "must return non-empty text" in told["1"].message
     assert service.sent == []
 
 

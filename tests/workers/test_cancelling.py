@@ -48,7 +48,7 @@ def check(world: World, outcomes: list[CancelOutcome]) -> None:
 async def test_what_a_killed_worker_had_is_done_by_others() -> None:
     async with world(500) as one:
         await cancel_all(one, workers=2, killed=1, chunk=25, settle=0.3, concurrency=25)
-        assert await one.app.broker.laid_aside() == 0
+        assert await one.app.broker.dead_letters() == 0
 
 
 @pytest.mark.scale

@@ -98,7 +98,7 @@ async def test_a_task_that_is_given_out_too_often_is_laid_aside(app: App, job: J
     await lose_a_task(job)
     async with worker_here(job) as worker:
         await empty(app)
-        assert await worker.broker.laid_aside() == 1
+        assert await worker.broker.dead_letters() == 1
     assert await app.notes() == ["opened", "closed"]
 
 
@@ -137,10 +137,10 @@ async def test_an_entry_that_is_no_task_is_laid_aside_and_the_worker_goes_on(
         async with worker_here(job) as worker:
             await noted(app, "opened", "began", "ended")
             await empty(app)
-            assert await worker.broker.laid_aside() == 1
+            assert await worker.broker.dead_letters() == 1
             ((_, kept),) = await redis.xrange(worker.broker.dead_queue_name)
     assert kept == {name.encode(): value for name, value in fields.items()}
-    assert "no data" in caplog.text or "cannot be read" in caplog.text
+    assert "no data" in caplog.text or "cannot be decoded" in caplog.text
 
 
 async def test_an_entry_that_is_no_task_is_laid_aside_also_when_a_dead_worker_had_it(
@@ -151,7 +151,7 @@ async def test_an_entry_that_is_no_task_is_laid_aside_also_when_a_dead_worker_ha
         await redis.xreadgroup("workers", "a dead worker", {job.queue: ">"})
     async with worker_here(job) as worker:
         await empty(app)
-        assert await worker.broker.laid_aside() == 1
+        assert await worker.broker.dead_letters() == 1
 
 
 async def test_a_task_with_fields_that_nobody_knows_is_done(app: App, job: Job) -> None:
@@ -262,7 +262,7 @@ async def test_a_worker_starts_though_redis_does_not_respond_yet(
     async with worker_here(job):
         await noted(app, "opened", "began", "ended")
         await empty(app)
-    assert caplog.text.count("the queue cannot be made yet") == 2
+    assert caplog.text.count("the queue cannot be created yet") == 2
 
 
 async def test_a_program_that_queues_hears_that_redis_does_not_respond(
@@ -299,7 +299,7 @@ async def test_an_acknowledgement_that_fails_is_repeated_and_fails_no_task(
         second = await anext(tasks)
         await second.ack()  # type: ignore[misc]
         assert await app.broker.unfinished() == 1
-    assert caplog.text.count("may be given out again") == 4
+    assert caplog.text.count("may be delivered again") == 4
 
 
 @pytest.mark.parametrize("protocol", [2, 3])
@@ -340,7 +340,7 @@ async def test_before_redis_7_a_deleted_entry_is_claimed_as_an_empty_one_and_for
         async def xack(self, _: str, group: str, entry: bytes) -> None:
             acknowledged.append((group, entry))
 
-    assert await broker._left_behind(Redis6()) is None
+    assert await broker._read_abandoned(Redis6()) is None
     assert acknowledged == [("workers", b"1-0")]
 
 

@@ -148,7 +148,7 @@ def _nothing() -> Any:
 
 
 async def test_a_process_that_is_no_worker_has_no_client() -> None:
-    with pytest.raises(TikTokShopError, match="no worker runs in this process"):
+    with pytest.raises(TikTokShopError, match="no worker is running in this process"):
         ShopWorker(InMemoryBroker(), _nothing).client()
 
 
@@ -169,7 +169,7 @@ async def test_tasks_for_many_shops_find_the_authorization_of_each(shop: World) 
         )
         of_the_shop = await app.shop.client_of(shop_id)
         assert (await of_the_shop.order.get_order_list(page_size=1)).data.orders
-        with pytest.raises(TikTokShopError, match="nobody has authorized"):
+        with pytest.raises(TikTokShopError, match="no authorization for the shop"):
             await app.shop.client_of("123")
         app.shop._resources = attrs.evolve(app.shop.resources, authorizations=None)
         assert await app.shop.client_of(None) is client

@@ -7,7 +7,6 @@ from types import TracebackType
 
 import httpx
 
-from ..errors import TikTokShopError
 from .httpx_internals import forget_request
 from .redaction import redact
 
@@ -19,40 +18,6 @@ _HOLDS_REQUESTS = frozenset(
 _OURS_WITH_REQUESTS = frozenset(
     {"tiktok_shop_async.transport.connection", "tiktok_shop_async.transport.network"}
 )
-
-
-class reported_as:  # noqa: N801 - a context manager, used like a function
-    """Raise any exception of the block as an error of this kind, without quoting it.
-
-    The frames of the block are dropped, also from our own errors: their local variables may hold
-    what is stored.
-    """
-
-    def __init__(self, kind: type[TikTokShopError], who: object, what: str) -> None:
-        self._kind = kind
-        self._who = who
-        self._what = what
-
-    def __enter__(self) -> None:
-        """Do nothing before the block."""
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Raise our error in place of a driver's or the system's."""
-        del traceback
-        if error is None or not isinstance(error, Exception):
-            return
-        without_frames(error)
-        if isinstance(error, TikTokShopError):
-            return
-        raise self._kind(
-            f"{self._who}: {self._what} failed ({type(error).__name__}).",
-            hint="Its cause, chained to this error, says why.",
-        ) from error
 
 
 def without_frames(error: BaseException | None) -> None:

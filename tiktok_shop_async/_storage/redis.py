@@ -1,4 +1,4 @@
-"""From a Redis server's URL to a client."""
+"""Redis clients that are created here or borrowed."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from redis.asyncio.retry import Retry
 from .._internal.closing import drop_connections
 from ..errors import InvalidArgumentError
 
-MOST_CONNECTIONS = 50
+MAX_CONNECTIONS = 50
 
 
 class Pool(BlockingConnectionPool):
-    """A pool that keeps the event loop in which it was used last."""
+    """A pool that records the event loop in which it was used last."""
 
     loop: asyncio.AbstractEventLoop | None = None
+    """The event loop of the last use."""
 
     async def get_connection(self, *arguments: Any, **options: Any) -> Any:
         """Return a connection."""
@@ -27,12 +28,12 @@ class Pool(BlockingConnectionPool):
 
 
 def new_client(url: str, *, timeout: float, retry: Retry) -> Redis:
-    """Return a client of our own, which gives the server so many seconds for each answer."""
+    """Return a new client; ``timeout`` is the time that the server has for each response."""
     try:
-        # Who finds all connections in use waits for one, and does not fail.
+        # This pool waits if all connections are in use; the default one fails.
         pool = Pool.from_url(
             url,
-            max_connections=MOST_CONNECTIONS,
+            max_connections=MAX_CONNECTIONS,
             timeout=timeout,
             socket_timeout=timeout,
             socket_connect_timeout=timeout,
@@ -41,29 +42,29 @@ def new_client(url: str, *, timeout: float, retry: Retry) -> Redis:
         return Redis.from_pool(pool)
     except ValueError:
         pass
-    # Outside of the block: the exception there may quote the password.
+    # Outside the block: the exception there may quote the password.
     raise InvalidArgumentError(
-        "the server is given by no URL that redis-py can read.",
+        "server must be a URL that redis-py can read.",
         argument="server",
         hint="Write it as redis://user:password@host:6379/0.",
     )
 
 
 def binary_client(server: str | Redis, *, timeout: float, retry: Retry) -> Any:
-    """Return a client of our own for a URL, or the given one, which must not decode responses."""
+    """Return a new client for a URL, or the given client, which must not decode responses."""
     if isinstance(server, str):
         return new_client(server, timeout=timeout, retry=retry)
     if server.connection_pool.connection_kwargs.get("decode_responses"):
         raise InvalidArgumentError(
-            "the client decodes responses, and what is stored here is no text.",
+            "server must be a URL or a client without decode_responses: values are bytes.",
             argument="server",
-            hint="Give the URL, or a client of its own without decode_responses.",
+            hint="Pass the URL, or another client.",
         )
     return server
 
 
 async def close_client(client: Any) -> None:
-    """Close a client of our own, or drop its connections if their event loop has ended."""
+    """Close a client that `new_client` returned, or drop connections of an ended event loop."""
     pool = client.connection_pool
     if pool.loop is not None and pool.loop.is_closed():
         drop_connections(pool.reset)
@@ -71,7 +72,7 @@ async def close_client(client: Any) -> None:
         await client.aclose()
 
 
-def place_of(client: Redis) -> str:
-    """Return where a client's server is, without user and password."""
+def server_address(client: Redis) -> str:
+    """Return the address of a client's server, without user and password."""
     settings: dict[str, Any] = client.connection_pool.connection_kwargs
     return settings.get("path") or f"{settings.get('host')}:{settings.get('port')}"

@@ -1,4 +1,4 @@
-"""Who calls: access tokens and ciphers, and how they are got and kept."""
+"""Authorization: access tokens and ciphers, OAuth, refreshes and token stores."""
 
 from typing import TYPE_CHECKING
 

@@ -1,12 +1,11 @@
-"""One authorization: its token, kept fresh, and refreshed once however many ask."""
+"""One authorization: it keeps its token fresh, with one refresh for all concurrent callers."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -15,18 +14,12 @@ from ..errors import (
     AccessTokenExpiredError,
     ClientClosedError,
     InvalidArgumentError,
-    ReauthorizationRequiredError,
     StaleVersionError,
     TikTokShopError,
     TokenStoreError,
 )
-from .events import (
-    AuthEvent,
-    AuthorizationExpiring,
-    ReauthorizationRequired,
-    RefreshFailed,
-    logger,
-)
+from .current_record import CurrentRecord
+from .events import AuthorizationExpiring, RefreshFailed, logger
 from .policy import RefreshPolicy
 from .record import AuthorizationRecord, AuthorizedShop
 from .refresher import Refresher
@@ -37,32 +30,31 @@ from .token import Token
 if TYPE_CHECKING:
     from .shops import ShopDirectory
 
-LEAST_PAUSE = timedelta(seconds=60)
-"""Between two refreshes ahead of time: a clock that is ahead must not refresh for every call."""
+MIN_PAUSE = timedelta(seconds=60)
+"""Between two early refreshes: a clock that is ahead must not cause a refresh for every call."""
 
 
 class Authorization(Unpicklable):
     """The token of one seller, creator or partner, shared by all tasks of a process.
 
-    Only the holder of the store's lock refreshes, and it reads the store again first: what another
-    task or process refreshed meanwhile is taken over. A refresh is a task of its own, so that no
-    caller's cancellation stops it half way.
+    Only the holder of the store's lock refreshes. It reads the store first, and adopts a token that
+    another task or process has refreshed meanwhile. A refresh is a task of its own, so that
+    cancelling a caller does not interrupt it.
     """
 
     def __init__(self, app_key: str, open_id: str, policy: RefreshPolicy) -> None:
         self.open_id = open_id
         self._policy = policy
-        self._entry = AuthorizationRepository(policy.store, app_key, open_id)
-        self._refresher = Refresher(self._entry, policy, self._adopt, self._tell)
-        self._record: AuthorizationRecord | None = None
-        self._ready_until = -math.inf
+        self._current = CurrentRecord(open_id, policy)
+        self._repository = AuthorizationRepository(policy.store, app_key, open_id)
+        self._refresher = Refresher(self._repository, policy, self._current)
         self._loading = SingleFlight()
-        self._renewing = SingleFlight()
-        self._tried_at: datetime | None = None
+        self._refreshing = SingleFlight()
+        self._last_attempt_at: datetime | None = None
 
     @cached_property
     def directory(self) -> ShopDirectory:
-        """The shops that it covers, as far as they were asked for."""
+        """The shops that the authorization covers, as far as they were requested."""
         from .shops import ShopDirectory
 
         return ShopDirectory(self)
@@ -72,152 +64,146 @@ class Authorization(Unpicklable):
 
     @property
     def token(self) -> Token | None:
-        """The token that this process knows; None before the first call."""
-        return None if self._record is None else self._record.token
+        """The token in force in this process; None before the first call."""
+        record = self._current.record
+        return None if record is None else record.token
 
     @property
     def ready(self) -> bool:
-        """Whether a call can go out now, with nothing to be done before."""
-        return self._policy.clock.time() < self._ready_until
+        """Whether a call can be signed now without waiting."""
+        return self._policy.clock.time() < self._current.fresh_until
 
     async def prepare(self) -> None:
-        """Have an access token for the call that is about to be made.
+        """Get an access token for the next call.
 
-        One that expires within the margin is replaced in the background.
+        A token that expires within the margin is replaced in the background.
         """
-        record = await self._known()
-        if record.ended is not None:  # or not any more
+        record = await self._load_once()
+        if record.ended is not None:  # another process may have a new one
             await self._loading.run(self._load)
-            record = await self._known()
+            record = await self._load_once()
         if record.ended is not None:
-            raise self._reauthorization_required(record)
+            raise self._current.reauthorization_required(record)
         now, expires_at = self._now(), record.token.access_token_expires_at
         if now < expires_at - self._policy.margin or _is_recent(record.refreshed_at, now):
             return
-        renew = partial(self._renew, record.token)
+        refresh = partial(self._refresh, record.token)
         if now >= expires_at:
-            await self._renewing.run(renew)
-        elif not _is_recent(self._tried_at, now):
-            self._renewing.start(renew)
+            await self._refreshing.run(refresh)
+        elif not _is_recent(self._last_attempt_at, now):
+            self._refreshing.start(refresh)
 
     async def replace(self, rejected: Token) -> None:
-        """Have another token than the one whose access token the service called expired."""
-        for _ in range(2):  # what is under way may have begun with the token before
-            if self._has(rejected):
-                await self._renewing.run(partial(self._renew, rejected))
+        """Replace a token that the service rejected as expired."""
+        for _ in range(2):  # a running refresh may have started with an earlier token
+            if self._uses(rejected):
+                await self._refreshing.run(partial(self._refresh, rejected))
 
-    async def look_again(self, refused: Token) -> None:
-        """Read the store after the service refused a token: it may have another one by now.
+    async def reload(self, rejected: Token) -> None:
+        """Read the store again after the service rejected a token for another reason.
 
-        Another process may have been told that the seller withdrew, or authorized the app again.
+        Another process may have stored that the seller withdrew, or a new authorization.
         """
-        if self._has(refused):
+        if self._uses(rejected):
             try:
                 await self._loading.run(self._load)
             except (TokenStoreError, InvalidArgumentError) as error:
-                logger.warning("after a refusal for %s: %s", self.open_id, error)
-                return  # what the service said is the better error
-        record = await self._known()
+                logger.warning("%s: reading the store again failed: %s", self.open_id, error)
+                return  # the error of the service is the more useful one
+        record = await self._load_once()
         if record.ended is not None:
-            raise self._reauthorization_required(record)
+            raise self._current.reauthorization_required(record)
 
     async def shops(self) -> tuple[AuthorizedShop, ...]:
-        """Return the shops that were found before, by this process or by another."""
-        return (await self._known()).shops
+        """Return the shops that this process or another one has found."""
+        return (await self._load_once()).shops
 
-    async def remember_shops(self, shops: Sequence[AuthorizedShop]) -> None:
-        """Keep the shops that it covers, and that they are its; here at least."""
-        found = partial(attrs.evolve, shops=tuple(shops))
-        self._adopt(found(await self._known()))
+    async def store_shops(self, shops: Sequence[AuthorizedShop]) -> None:
+        """Store the shops that the authorization covers; on an error keep them in memory."""
+        with_shops = partial(attrs.evolve, shops=tuple(shops))
+        self._current.adopt(with_shops(await self._load_once()))
         try:
             for shop in shops:
-                await self._policy.owners.link(shop.id, self.open_id)
-            await self._change(found)
+                await self._policy.shop_index.link(shop.id, self.open_id)
+            await self._change(with_shops)
         except TokenStoreError as error:
-            logger.warning("the shops of %s are not kept: %s", self.open_id, error)
+            logger.warning("%s: storing the shops failed: %s", self.open_id, error)
 
-    async def begin(self, token: Token) -> None:
-        """Keep the token of a code's exchange, in place of all that was known."""
+    async def start(self, token: Token) -> None:
+        """Store the token of a code exchange in place of an earlier authorization."""
         record = AuthorizationRecord(token=token, refreshed_at=self._now())
-        async with self._entry.lock():
-            await self._entry.write_over(record)
-            self._adopt(record)
+        async with self._repository.lock():
+            await self._repository.overwrite(record)
+            self._current.adopt(record)
 
     async def withdraw(self, happened_at: datetime | None = None) -> None:
-        """Note that the user withdrew it, and tell the application once.
+        """Record that the user withdrew the authorization, and emit the event once.
 
-        What happened before the token was given or refreshed says nothing about it: deliveries of
-        webhooks are repeated for hours, and can be replayed.
+        A withdrawal from before the token was issued or refreshed is ignored: webhook deliveries
+        are retried for hours and can be replayed.
         """
-        news, reason = False, "The seller withdrew the authorization."
+        is_new, reason = False, "The seller withdrew the authorization."
 
-        def ended(record: AuthorizationRecord) -> AuthorizationRecord:
-            nonlocal news
-            news = record.ended is None and not _is_before(happened_at, record.refreshed_at)
-            return attrs.evolve(record, ended=reason, withdrawn=True) if news else record
+        def end(record: AuthorizationRecord) -> AuthorizationRecord:
+            nonlocal is_new
+            is_new = record.ended is None and not _is_before(happened_at, record.refreshed_at)
+            return attrs.evolve(record, ended=reason, withdrawn=True) if is_new else record
 
-        record = await self._change(ended)
-        if news:
-            self._tell_end(record)
+        record = await self._change(end)
+        if is_new:
+            self._current.emit_end(record)
 
-    async def announce_expiry(self, expires_at: datetime | None) -> None:
-        """Tell the application that it ends soon."""
-        url = self._authorization_url(await self._known())
-        self._tell(AuthorizationExpiring, expires_at=expires_at, authorization_url=url)
+    async def emit_expiry(self, expires_at: datetime | None) -> None:
+        """Emit the event that the authorization ends soon."""
+        url = self._current.authorization_url(await self._load_once())
+        self._current.emit(AuthorizationExpiring, expires_at=expires_at, authorization_url=url)
 
     async def settle(self) -> None:
-        """Wait for a refresh that is under way, and try to save what is not."""
-        await self._renewing.settle()
+        """Wait for a running refresh, and try to store a token that is not stored."""
+        await self._refreshing.settle()
         await self._refresher.settle()
 
     async def aclose(self) -> None:
-        """Wait for a refresh that is under way, and try a last time to save what is not."""
-        await self._renewing.settle()
+        """Wait for a running refresh, and try once more to store a token that is not stored."""
+        await self._refreshing.settle()
         await self._refresher.aclose()
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._policy.clock.time(), UTC)
 
-    def _has(self, token: Token) -> bool:
+    def _uses(self, token: Token) -> bool:
         return self.token is not None and self.token.access_token == token.access_token
 
-    def _adopt(self, record: AuthorizationRecord) -> None:
-        self._record = record
-        self._ready_until = -math.inf
-        if record.ended is None:
-            until = record.token.access_token_expires_at.timestamp()
-            self._ready_until = until - self._policy.margin.total_seconds()
-
-    async def _known(self) -> AuthorizationRecord:
-        if self._record is None:
+    async def _load_once(self) -> AuthorizationRecord:
+        if self._current.record is None:
             await self._loading.run(self._load)
-        assert self._record is not None, "it was loaded"
-        return self._record
+        assert self._current.record is not None, "it was loaded"
+        return self._current.record
 
     async def _load(self) -> None:
-        before = self._record
-        there, _ = await self._entry.read()
-        if self._record is before:  # else what came in meanwhile is newer
-            self._adopt(self._refresher.newest(there))
+        before = self._current.record
+        stored, _ = await self._repository.read()
+        if self._current.record is before:  # otherwise a newer record came in meanwhile
+            self._current.adopt(self._refresher.newest(stored))
 
     async def _change(self, change: Change) -> AuthorizationRecord:
-        async with self._entry.lock():
+        async with self._repository.lock():
             newest = self._refresher.newest
-            there, version = await self._entry.read()
-            record = await self._entry.change(there, version, lambda it: change(newest(it)))
-            self._adopt(record)
+            stored, version = await self._repository.read()
+            record = await self._repository.change(stored, version, lambda it: change(newest(it)))
+            self._current.adopt(record)
         return record
 
-    async def _renew(self, rejected: Token) -> None:
-        """Have another token than ``rejected``: from the store, or else from the service."""
-        self._tried_at = self._now()
+    async def _refresh(self, rejected: Token) -> None:
+        """Replace ``rejected`` by a token from the store or, failing that, from the service."""
+        self._last_attempt_at = self._now()
         try:
             try:
-                record = await self._renewed(rejected)
-            except StaleVersionError:  # the lock was lost, and whoever has got it went on
-                record = await self._renewed(rejected)
+                record = await self._replacement_for(rejected)
+            except StaleVersionError:  # the lock was lost, and its next holder has written
+                record = await self._replacement_for(rejected)
         except TikTokShopError as error:
-            self._tell(RefreshFailed, reason=str(error))
+            self._current.emit(RefreshFailed, reason=str(error))
             if isinstance(error, (TokenStoreError, InvalidArgumentError)):
                 raise
             raise AccessTokenExpiredError(
@@ -229,52 +215,25 @@ class Authorization(Unpicklable):
                 hint="Nothing was processed.",
             ) from error
         if record.ended is not None:
-            self._tell_end(record)
-            raise self._reauthorization_required(record)
+            self._current.emit_end(record)
+            raise self._current.reauthorization_required(record)
 
-    async def _renewed(self, rejected: Token) -> AuthorizationRecord:
-        async with self._entry.lock():
-            there, version = await self._entry.read()
-            record = self._refresher.newest(there)
+    async def _replacement_for(self, rejected: Token) -> AuthorizationRecord:
+        async with self._repository.lock():
+            stored, version = await self._repository.read()
+            record = self._refresher.newest(stored)
             if record.ended is None and record.token.access_token == rejected.access_token:
                 record = await self._refresher.refresh(record, version)
-            elif record is not there:
+            elif record is not stored:
                 self._refresher.save_later()
-            self._adopt(record)  # perhaps of somebody who was faster
+            self._current.adopt(record)  # perhaps one that another process has refreshed
         return record
-
-    def _reauthorization_required(
-        self, record: AuthorizationRecord
-    ) -> ReauthorizationRequiredError:
-        seller = record.token.seller_name or self.open_id
-        url = self._authorization_url(record)
-        return ReauthorizationRequiredError(
-            f"{seller} has to authorize the app again: {record.ended}",
-            seller=seller,
-            authorization_url=url,
-            hint=f"Send {seller} to {url}" if url else None,
-        )
-
-    def _authorization_url(self, record: AuthorizationRecord) -> str | None:
-        try:
-            return self._policy.authorization_url(record.token)
-        except Exception:  # of the application; what it is wanted for is said all the same
-            logger.exception("there is no authorization_url of %s", self.open_id)
-            return None
-
-    def _tell_end(self, record: AuthorizationRecord) -> None:
-        url = self._authorization_url(record)
-        self._tell(ReauthorizationRequired, reason=record.ended, authorization_url=url)
-
-    def _tell(self, kind: type[AuthEvent], **facts: Any) -> None:
-        name = self._record.token.seller_name if self._record else ""
-        self._policy.announcer.tell(kind(open_id=self.open_id, seller_name=name, **facts))
 
 
 def _is_recent(moment: datetime | None, now: datetime) -> bool:
-    return moment is not None and timedelta() <= now - moment < LEAST_PAUSE
+    return moment is not None and timedelta() <= now - moment < MIN_PAUSE
 
 
 def _is_before(moment: datetime | None, other: datetime | None) -> bool:
-    """Compare in whole seconds, as webhooks have them."""
+    """Compare in whole seconds, the resolution of webhooks."""
     return moment is not None and other is not None and moment < other.replace(microsecond=0)

@@ -1,4 +1,4 @@
-"""All authorizations of an app: kept in a store, refreshed in time, found by seller or shop."""
+"""The authorizations of an app: stored, refreshed in time, found by user or shop."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .._internal.secret import Secret
 from .._internal.unpicklable import Unpicklable
 from ..errors import InvalidArgumentError
 from .authorization import Authorization
-from .events import Announcer, EventHandler
+from .events import EventEmitter, EventHandler
 from .oauth import TikTokShopOAuth
-from .owners import ShopOwners
 from .policy import REFRESH_MARGIN, RefreshPolicy
+from .shop_index import ShopIndex
 from .state import AuthState
 from .stores.base import TokenStore
 from .token import Token, UserType
@@ -31,7 +31,7 @@ class ReceivedEvent(Protocol):
 
     @property
     def type(self) -> int | None:
-        """The number of the event."""
+        """The number of the event type."""
         ...
 
     @property
@@ -45,10 +45,11 @@ class ReceivedEvent(Protocol):
 
 
 class Authorizations(ClosedOnExit, Unpicklable):
-    """Gives the auth states of an app's sellers, creators and partners.
+    """The authorizations of an app's sellers, creators and partners.
 
-    Make one per process and app. Its states share one refresh per authorization, and all processes
-    on the same store do too. Use it as an async context manager, or call `aclose` when done.
+    Create one per process and app. All auth states, also those of other processes with the same
+    store, share one refresh per authorization. Use it as an async context manager, or call `aclose`
+    when done.
     """
 
     def __init__(
@@ -62,14 +63,14 @@ class Authorizations(ClosedOnExit, Unpicklable):
         clock: TimeSource = time.time,
         sleep: Callable[[float], Awaitable[object]] | None = None,
     ) -> None:
-        """Make the registry; nothing is read before the first call.
+        """Create the registry; the store is read at the first call.
 
         Args:
-            refresh_margin: How long before its expiry an access token is replaced.
+            refresh_margin: The time before its expiry at which an access token is replaced.
             on_event: Called with each `AuthEvent`; a coroutine function runs as a task.
-            authorization_url: Where a seller is sent who has to authorize again: your own page
-                that begins it, such as the ``/start`` of `OAuthRoutes`. By default it is the
-                platform's page without a state, whose answer `OAuthRoutes` refuses.
+            authorization_url: Returns the page for a seller who must authorize again, such as the
+                ``/start`` of your `OAuthRoutes`. The default is the platform's page without a
+                state, whose redirect `OAuthRoutes` rejects.
             clock: A `Clock`, or a function that returns Unix seconds.
             sleep: Waits between the attempts of a refresh, in place of the clock.
         """
@@ -77,30 +78,30 @@ class Authorizations(ClosedOnExit, Unpicklable):
         self._policy = RefreshPolicy(
             oauth=oauth,
             store=store,
-            owners=ShopOwners(store, oauth.app_key),
+            shop_index=ShopIndex(store, oauth.app_key),
             margin=refresh_margin,
-            announcer=Announcer(on_event),
+            events=EventEmitter(on_event),
             authorization_url=authorization_url or self._platform_page,
             clock=clock_of(clock, sleep),
         )
-        self._known: dict[str, Authorization] = {}
+        self._by_open_id: dict[str, Authorization] = {}
 
     @property
     def oauth(self) -> TikTokShopOAuth:
-        """Where tokens come from."""
+        """The `TikTokShopOAuth` that exchanges and refreshes tokens."""
         return self._oauth
 
     async def add(self, token: Token) -> AuthState:
-        """Keep the token of a code's exchange, in place of an earlier one of the same user."""
+        """Store the token of a code exchange, in place of an earlier one of the same user."""
         if not token.open_id:
             raise InvalidArgumentError(
-                "the token has no open_id, by which its authorization is kept.", argument="token"
+                "token must have an open_id: authorizations are stored by it.", argument="token"
             )
-        await self._authorization(token.open_id).begin(token)
+        await self._authorization(token.open_id).start(token)
         return self.auth(token.open_id)
 
     def auth(self, open_id: str, *, shop_cipher: str | None = None) -> AuthState:
-        """Return the auth state of a user; its token is read from the store when it is needed."""
+        """Return the auth state of a user, whose token is read from the store when needed."""
         cipher = Secret(shop_cipher)
         del shop_cipher  # tracebacks can show local variables
         return AuthState(
@@ -108,24 +109,24 @@ class Authorizations(ClosedOnExit, Unpicklable):
         )
 
     async def auth_of_shop(self, shop_id: str) -> AuthState | None:
-        """Return the auth state of the seller whose shop it is; None if that is not known yet.
+        """Return the auth state of the seller of a shop; None if the seller is not known yet.
 
-        It is known once a call was made for the shop by its id, or after `link_shop`.
+        The seller is known after a call for the shop by its id, or after `link_shop`.
         """
         authorization = await self._of_shop(shop_id)
         return None if authorization is None else AuthState(authorization=authorization)
 
     async def link_shop(self, shop_id: str, open_id: str) -> None:
-        """Remember whose a shop is, for `auth_of_shop` and `apply_webhook`."""
-        await self._policy.owners.link(shop_id, open_id)
+        """Store the seller of a shop, for `auth_of_shop` and `apply_webhook`."""
+        await self._policy.shop_index.link(shop_id, open_id)
 
     async def apply_webhook(self, event: ReceivedEvent | Mapping[str, Any]) -> bool:
-        """Act on a verified webhook about an authorization; False if it is about something else.
+        """Apply a verified webhook about an authorization; return False for any other event.
 
-        Type 6, the seller withdrew it: calls are refused from now on, in other processes as soon
-        as the service has refused one; the application is told. Type 7, it ends soon: the
-        application is told. A delivery that comes again, or after the seller has authorized the
-        app anew, does nothing.
+        Type 6, a withdrawal, emits `ReauthorizationRequired`; calls are rejected from now on, in
+        other processes as soon as the service has rejected one. Type 7, an upcoming expiry, emits
+        `AuthorizationExpiring`. A repeated delivery, or one from before a newer authorization, has
+        no effect.
         """
         if not isinstance(event, Mapping):
             event = {**event.json(), "type": event.type, "shop_id": event.shop_id}
@@ -139,21 +140,21 @@ class Authorizations(ClosedOnExit, Unpicklable):
             await authorization.withdraw(_moment(event.get("timestamp")))
         else:
             data = event.get("data") or {}
-            await authorization.announce_expiry(_moment(data.get("expiration_time")))
+            await authorization.emit_expiry(_moment(data.get("expiration_time")))
         return True
 
     async def aclose(self) -> None:
-        """Wait for what is under way."""
-        await asyncio.gather(*(each.aclose() for each in self._known.values()))
-        await self._policy.announcer.settle()
+        """Wait for running refreshes and event handlers."""
+        await asyncio.gather(*(each.aclose() for each in self._by_open_id.values()))
+        await self._policy.events.settle()
 
     def _authorization(self, open_id: str) -> Authorization:
-        if open_id not in self._known:
-            self._known[open_id] = Authorization(self._oauth.app_key, open_id, self._policy)
-        return self._known[open_id]
+        if open_id not in self._by_open_id:
+            self._by_open_id[open_id] = Authorization(self._oauth.app_key, open_id, self._policy)
+        return self._by_open_id[open_id]
 
     async def _of_shop(self, shop_id: str) -> Authorization | None:
-        open_id = await self._policy.owners.find(shop_id)
+        open_id = await self._policy.shop_index.find(shop_id)
         return None if open_id is None else self._authorization(open_id)
 
     def _platform_page(self, token: Token) -> str | None:

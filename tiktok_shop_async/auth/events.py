@@ -1,4 +1,4 @@
-"""What an application is told about its authorizations, beside the answers to its calls."""
+"""Events about authorizations, and the emitter that passes them to the application."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ logger = logging.getLogger("tiktok_shop_async.auth")
 
 @attrs.frozen(kw_only=True)
 class AuthEvent:
-    """Something that happened to an authorization; nothing in it is secret."""
+    """An event about an authorization; it contains no secrets."""
 
     open_id: str
     seller_name: str = ""
@@ -24,30 +24,30 @@ class AuthEvent:
 
 @attrs.frozen(kw_only=True)
 class TokenRefreshed(AuthEvent):
-    """A new token is in force, and in the store."""
+    """A new token is in force and stored."""
 
     expires_at: datetime
 
 
 @attrs.frozen(kw_only=True)
 class RefreshFailed(AuthEvent):
-    """A refresh failed; the next calls try again, and go out while the old token lasts."""
+    """A refresh failed; the next calls try again, and use the old token until it expires."""
 
     reason: str
 
 
 @attrs.frozen(kw_only=True)
 class TokenNotStored(AuthEvent):
-    """A new token is in force here and nowhere else: the store could not be written."""
+    """A new token is in force in this process only: writing it to the store failed."""
 
     reason: str
 
 
 @attrs.frozen(kw_only=True)
 class ReauthorizationRequired(AuthEvent):
-    """The seller has to authorize the app again; until then every call is refused.
+    """The seller must authorize the app again; until then every call is rejected.
 
-    Each process that finds it out by a refresh tells it.
+    Each process whose refresh fails for this reason emits it.
     """
 
     reason: str
@@ -56,7 +56,7 @@ class ReauthorizationRequired(AuthEvent):
 
 @attrs.frozen(kw_only=True)
 class AuthorizationExpiring(AuthEvent):
-    """The authorization ends soon (webhook 7); only the seller can extend it."""
+    """The authorization ends soon (webhook 7); only the seller can renew it."""
 
     expires_at: datetime | None
     authorization_url: str | None
@@ -65,11 +65,11 @@ class AuthorizationExpiring(AuthEvent):
 EventHandler: TypeAlias = Callable[[AuthEvent], Awaitable[object] | object]
 
 
-class Announcer:
-    """Logs events and notifies the application, whose own exceptions are logged only.
+class EventEmitter:
+    """Logs events and calls the application's handler, whose exceptions are only logged.
 
-    A handler that is a coroutine function runs as a task of its own: it may make calls, and so wait
-    for the very refresh that it is notified of.
+    A coroutine function as handler runs as a task: it may make calls, which may wait for the same
+    refresh.
     """
 
     def __init__(self, handler: EventHandler | None) -> None:
@@ -77,14 +77,14 @@ class Announcer:
             None if handler is None else Callback(handler, "on_event", logger, describe=str)
         )
 
-    def tell(self, event: AuthEvent) -> None:
-        """Announce an event."""
+    def emit(self, event: AuthEvent) -> None:
+        """Log an event and call the handler."""
         level = logging.INFO if isinstance(event, TokenRefreshed) else logging.WARNING
         logger.log(level, "%s", event)
         if self._handler is not None:
             self._handler(event)
 
     async def settle(self) -> None:
-        """Wait for the handlers that are running."""
+        """Wait for running handlers."""
         if self._handler is not None:
             await self._handler.settle()

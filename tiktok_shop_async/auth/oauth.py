@@ -1,4 +1,4 @@
-"""Tokens from the service: authorize pages, codes, refreshes."""
+"""OAuth: authorize pages, code exchange and token refresh."""
 
 from __future__ import annotations
 
@@ -53,15 +53,15 @@ AUTHORIZE_HOSTS = MappingProxyType(
         ("creator", "row"): "https://shop.tiktok.com",
     }
 )
-"""Role and region -> where the authorize page is (``authorization-overview-202407``)."""
+"""Hosts of the authorize pages by role and region (``authorization-overview-202407``)."""
 
 
 class TikTokShopOAuth(ClosedOnExit, Unpicklable):
-    """Sends users to the authorize pages, and takes their codes and refresh tokens to the service.
+    """The OAuth client: URLs of authorize pages, code exchange and token refresh.
 
-    The platform wants secrets in the URLs of its token calls. So these go straight to the
-    transport, past httpx's log of URLs, and their errors keep nothing of what was sent or answered.
-    Use it as an async context manager, or call `aclose` when done.
+    The platform requires secrets in the URLs of its token calls. These calls therefore bypass
+    httpx's log of URLs, and their errors contain nothing of the request or the response. Use it as
+    an async context manager, or call `aclose` when done.
     """
 
     def __init__(
@@ -78,24 +78,25 @@ class TikTokShopOAuth(ClosedOnExit, Unpicklable):
         trust_env: bool = True,
         clock: TimeSource = time.time,
     ) -> None:
-        """Make it; nothing is connected before the first exchange or refresh.
+        """Create the client; it connects at the first exchange or refresh.
 
         Args:
-            service_id: Names the app on the pages of sellers and partners; see Partner Center.
-            base_url: In place of all of the platform's hosts: a sandbox.
-            transport: Sends in place of our connections; closed with this. One that logs URLs logs
-                secrets.
-            timeout: Seconds for each of connecting, sending and waiting for bytes; None for ever.
-            proxy: As httpx takes it; without one, the environment's proxies are honoured.
-            verify: False switches certificate checks off.
-            trust_env: Whether proxies and certificates from the environment count.
+            service_id: The id of the app on the pages of sellers and partners; see Partner Center.
+            base_url: Replaces all hosts of the platform, for a sandbox.
+            transport: An HTTPX transport to send with; it is closed with this client. A transport
+                that logs URLs logs secrets.
+            timeout: Seconds for each connect, write and read; None waits without limit.
+            proxy: A proxy as in httpx; by default those of the environment are used.
+            verify: False disables certificate checks.
+            trust_env: Whether to use proxies and certificates from the environment.
             clock: A `Clock`, or a function that returns Unix seconds.
         """
         secret = Secret(app_secret)
         del app_secret  # tracebacks can show local variables
         if transport is not None and proxy is not None:
             raise InvalidArgumentError(
-                "transport is given together with a proxy, which it replaces.", argument="transport"
+                "transport and proxy cannot be combined: a transport replaces the proxy.",
+                argument="transport",
             )
         check_transport(transport)
         check_clock(clock)
@@ -120,32 +121,32 @@ class TikTokShopOAuth(ClosedOnExit, Unpicklable):
     def authorization_url(
         self, role: Role = "seller", region: Region = "us", state: str | None = None
     ) -> str:
-        """Return the page where a user authorizes the app.
+        """Return the URL of the page where a user authorizes the app.
 
         Args:
-            region: Of the seller or partner: ``"us"``, or ``"row"`` for all the rest of the world.
-            state: Comes back with the answer, and tells it from one that somebody else began; see
-                `StateSigner`. A creator's page needs one.
+            region: The region of the seller or partner: ``"us"``, or ``"row"`` for the rest of the
+                world.
+            state: Returned with the redirect, to verify that the same browser started it; see
+                `StateSigner`. Required for creators.
         """
         if (role, region) not in AUTHORIZE_HOSTS:
             is_role = role in ("seller", "partner", "creator")
-            wrong, value = ("region", region) if is_role else ("role", role)
+            argument, value = ("region", region) if is_role else ("role", role)
+            accepted = "us or row" if is_role else "seller, partner or creator"
             raise InvalidArgumentError(
-                f"{wrong} must be one that the platform has, not {value!r:.50}.",
-                argument=wrong,
-                hint="Roles are seller, partner and creator; regions are us and row.",
+                f"{argument} must be {accepted}, not {value!r:.50}.", argument=argument
             )
         host = self._authorize_host or AUTHORIZE_HOSTS[role, region]
         if role == "creator":
             if not state:
                 raise InvalidArgumentError(
-                    "a creator's authorize page needs a state.", argument="state"
+                    "state is required for the authorize page of creators.", argument="state"
                 )
             page, query = "/alliance/creator/auth", {"app_key": self.app_key}
         else:
             if not self.service_id:
                 raise InvalidArgumentError(
-                    "the authorize pages of sellers and partners need the app's service_id.",
+                    "service_id is required for the authorize pages of sellers and partners.",
                     argument="service_id",
                     hint="Partner Center shows it in the app's authorization link.",
                 )
@@ -157,23 +158,28 @@ class TikTokShopOAuth(ClosedOnExit, Unpicklable):
         return f"{host}{page}?{urlencode(query, quote_via=quote)}"
 
     async def exchange(self, code: str) -> Token:
-        """Return the token for the code that an authorize page led back with.
+        """Exchange the code of an authorize page's redirect for a token.
 
-        A code works once, for half an hour. `ReauthorizationRequiredError` if it does not any more;
-        `OutcomeUnknownError` if that cannot be known, since the answer was lost.
+        A code can be used once, for half an hour.
+
+        Raises:
+            ReauthorizationRequiredError: The code was used or has expired.
+            OutcomeUnknownError: The response was lost, so the code may or may not have been used.
         """
         secret = Secret(code)
         del code  # tracebacks can show local variables
         request = self._request(
             "/api/v2/token/get", "authorized_code", auth_code=_checked(secret, "code")
         )
-        return await self._token(request, "oauth.exchange", works_once=True)
+        return await self._call(request, "oauth.exchange", single_use=True)
 
     async def refresh(self, refresh_token: str) -> Token:
         """Return the token that replaces the one with this refresh token.
 
-        `Authorizations` does this in time, and once for all tasks and processes.
-        `ReauthorizationRequiredError` if only the user can renew the authorization.
+        `Authorizations` calls this in time, once for all tasks and processes.
+
+        Raises:
+            ReauthorizationRequiredError: The user must authorize the app again.
         """
         secret = Secret(refresh_token)
         del refresh_token
@@ -182,10 +188,10 @@ class TikTokShopOAuth(ClosedOnExit, Unpicklable):
             "refresh_token",
             refresh_token=_checked(secret, "refresh_token"),
         )
-        return await self._token(request, "oauth.refresh", works_once=False)
+        return await self._call(request, "oauth.refresh", single_use=False)
 
     async def aclose(self) -> None:
-        """Close the connections; calls are refused from then on."""
+        """Close the connections; later calls raise `ClientClosedError`."""
         self._lifetime.close()
         await self._lifetime.close_connections()
 
@@ -194,12 +200,12 @@ class TikTokShopOAuth(ClosedOnExit, Unpicklable):
         return self
 
     def __del__(self) -> None:
-        lifetime: Lifetime | None = vars(self).get("_lifetime")  # none if __init__ raised
+        lifetime: Lifetime | None = vars(self).get("_lifetime")  # missing if __init__ raised
         if lifetime is not None and lifetime.is_left_open:
             warn_unclosed(self)
 
     def __repr__(self) -> str:
-        if "_lifetime" not in vars(self):  # as tracebacks see one with a rejected argument
+        if "_lifetime" not in vars(self):  # in a traceback of __init__
             return f"<{type(self).__name__}>"
         state = "closed" if self._lifetime.closed else "open"
         return f"<{type(self).__name__} app_key={self.app_key!r} {state}>"
@@ -222,28 +228,30 @@ class TikTokShopOAuth(ClosedOnExit, Unpicklable):
             extensions={"timeout": httpx.Timeout(self._timeout).as_dict()},
         )
 
-    async def _token(self, request: _TokenRequest, operation: str, *, works_once: bool) -> Token:
+    async def _call(self, request: _TokenRequest, operation: str, *, single_use: bool) -> Token:
         self._lifetime.check_usable()
         try:
             async with self._lifetime.slots:
                 self._lifetime.check_open()  # it may have been closed meanwhile
-                return await self._received(request, operation, works_once=works_once)
+                return await self._send_checked(request, operation, single_use=single_use)
         except TikTokShopError as caught:
             error = caught
         raise _bare(error)
 
-    async def _received(self, request: _TokenRequest, operation: str, *, works_once: bool) -> Token:
+    async def _send_checked(
+        self, request: _TokenRequest, operation: str, *, single_use: bool
+    ) -> Token:
         try:
             response = await self._send(request, operation)
         except (TransportError, ServiceUnavailableError, ResponseDecodeError) as error:
-            if works_once and getattr(error, "maybe_sent", True):
+            if single_use and getattr(error, "maybe_sent", True):
                 raise OutcomeUnknownError(
                     f"the code may or may not have been used: {error.message}",
                     operation=operation,
                     request_id=error.request_id,
                     http_status=error.http_status,
-                    hint="Exchange it once more: if it was used, that is refused and the user has "
-                    "to authorize again.",
+                    hint="Exchange it again: if it was used, the service rejects it and the user "
+                    "must authorize the app again.",
                 ) from error
             raise
         return _token_of(response, operation)
@@ -260,25 +268,25 @@ _SECRET_PARAMETERS = ("app_secret", "auth_code", "refresh_token")
 
 
 class _TokenRequest(httpx.Request):
-    """A request with secrets in its URL."""
+    """A request with secrets in its URL, which its repr does not show."""
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.url.path}>"
 
     def secrets(self) -> Iterator[str]:
-        """Yield the values that must not be shown."""
+        """Yield the values to redact."""
         params = self.url.params
         return (params[name] for name in _SECRET_PARAMETERS if name in params)
 
 
 def _checked(secret: Secret, argument: str) -> str:
-    """Return a code or refresh token; with a space it was cut, or decoded once too often."""
+    """Return a code or refresh token; reject one with a space, which was decoded twice."""
     value = secret.required(argument)
     if " " not in value:
         return value
     del value
     raise InvalidArgumentError(
-        f"the {argument} must not contain a space: a plus sign was probably decoded twice.",
+        f"{argument} must not contain a space: a plus sign was probably decoded twice.",
         argument=argument,
     )
 
@@ -292,15 +300,15 @@ def _token_of(response: Decoded[Any], operation: str) -> Token:
     except (ValueError, RecursionError) as error:
         problem = str(error) if type(error) is ValueError else "the token is not JSON"
     raise ResponseDecodeError(
-        f"the service answered with success, but {problem}.",
+        f"the service reported success, but {problem}.",
         operation=operation,
         request_id=response.request_id,
-        hint="Have the user authorize again if this lasts.",
+        hint="If this persists, ask the user to authorize the app again.",
     )
 
 
 def _bare(error: TikTokShopError) -> TikTokShopError:
-    """Return an error without what it came from: frames and httpx's exceptions hold secrets."""
+    """Return an error without frames and causes of httpx, which contain secrets."""
     cause = error.__cause__
     error.__cause__ = _bare(cause) if isinstance(cause, TikTokShopError) else None
     error.__context__ = None

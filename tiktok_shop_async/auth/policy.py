@@ -1,4 +1,4 @@
-"""How the tokens of an app are kept fresh: what its authorizations share."""
+"""The settings and helpers that all authorizations of an app share."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import attrs
 
 from .._internal.clock import Clock
 from .._internal.unpicklable import Unpicklable
-from .events import Announcer
-from .owners import ShopOwners
+from .events import EventEmitter
+from .shop_index import ShopIndex
 from .stores.base import TokenStore
 from .token import Token
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from .oauth import TikTokShopOAuth
 
 REFRESH_MARGIN = timedelta(hours=1)
-"""How long before its expiry an access token is replaced."""
+"""The time before its expiry at which an access token is replaced."""
 
 
 @attrs.frozen(kw_only=True, slots=False)
 class RefreshPolicy(Unpicklable):
-    """One for all authorizations of an app; see `Authorizations` for what may be chosen."""
+    """The settings and helpers of all authorizations of an app; see `Authorizations`."""
 
     oauth: TikTokShopOAuth
     store: TokenStore
-    owners: ShopOwners
-    announcer: Announcer = attrs.field(repr=False)
+    shop_index: ShopIndex
+    events: EventEmitter = attrs.field(repr=False)
     authorization_url: Callable[[Token], str | None] = attrs.field(repr=False)
     margin: timedelta = REFRESH_MARGIN
     clock: Clock = attrs.field(repr=False)

@@ -1,4 +1,4 @@
-"""What is kept of one authorization, and how it is written."""
+"""The stored record of an authorization, and its serialization."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..errors import TokenStoreError
 from .token import Token
 
 FORMAT = 1
-"""Of what is written; a later one is refused rather than misread."""
+"""The version of the serialization; later ones are rejected."""
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -31,20 +31,20 @@ class AuthorizedShop(Unpicklable):
 
 @attrs.frozen(kw_only=True, slots=False)
 class AuthorizationRecord(Unpicklable):
-    """An authorization as it is kept: its token, its shops, and what is known of its state."""
+    """An authorization as it is stored: its token, its shops and its state."""
 
     token: Token
     shops: tuple[AuthorizedShop, ...] = ()
     refreshed_at: datetime | None = None
     refresh_started_at: datetime | None = None
-    """Set before a refresh is sent, and taken away with its answer; else that was lost."""
+    """Set before a refresh is sent and cleared by its response; otherwise that was lost."""
     ended: str | None = None
-    """Why the seller has to authorize again, if so."""
+    """The reason why the seller must authorize again; None if that is not the case."""
     withdrawn: bool = False
-    """Whether that is the seller's own will, so that no token which turns up changes it."""
+    """True if the seller withdrew it, so that a late token does not put it in force again."""
 
     def to_bytes(self) -> bytes:
-        """Return it as a store keeps it, secrets included."""
+        """Return the record for a store, including secrets."""
         document = {
             "format": FORMAT,
             "token": self.token.as_document(),
@@ -58,25 +58,25 @@ class AuthorizationRecord(Unpicklable):
 
     @classmethod
     def from_bytes(cls, value: bytes) -> Self:
-        """Return what `to_bytes` wrote; `TokenStoreError` if it was something else."""
+        """Return the record that `to_bytes` wrote; raise `TokenStoreError` for anything else."""
         record = cls._read(value)
         del value  # tracebacks can show local variables
         if isinstance(record, cls):
             return record
         if record is not None:
             raise TokenStoreError(
-                f"the store has an authorization in format {record}, "
-                f"and this version reads format {FORMAT}.",
-                hint="Run one version of tiktok-shop-async on all machines.",
+                f"the stored authorization has format {record}, "
+                f"but this version reads format {FORMAT}.",
+                hint="Run the same version of tiktok-shop-async on all machines.",
             )
         raise TokenStoreError(
-            "the store has something under this key that is no authorization.",
-            hint="Use a table, or a key prefix, of its own; and one encryption key.",
+            "the stored value is not an authorization.",
+            hint="Use a separate table or key prefix, and the same encryption keys everywhere.",
         )
 
     @classmethod
     def _read(cls, value: bytes) -> Self | str | None:
-        """Return the record, or its format if that is another one, or None for anything else."""
+        """Return the record; its format if that is not `FORMAT`; None for anything else."""
         try:
             document = json.loads(value)
             if document["format"] != FORMAT:

@@ -1,9 +1,8 @@
-"""The refresh itself: one exchange with the service, and care for what comes back."""
+"""The refresh of an authorization: the exchange with the service, and storing its result."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -19,6 +18,7 @@ from ..errors import (
     TokenStoreError,
     TransportError,
 )
+from .current_record import CurrentRecord
 from .events import TokenNotStored, TokenRefreshed, logger
 from .policy import RefreshPolicy
 from .record import AuthorizationRecord
@@ -26,117 +26,88 @@ from .repository import AuthorizationRepository
 from .single_flight import SingleFlight
 from .token import Token
 
-PAUSES_WHEN_LOST = (1.0, 3.0)
-"""Seconds before a refresh is sent again whose answer was lost, or that was throttled."""
-LONGEST_THROTTLING = 10.0
-"""Seconds that a refresh waits, at most, because the service asked for it."""
-PAUSES_WHEN_NOT_STORED = (0.1, 0.5, 1.0, 2.0)
-"""Seconds before a token is written again that the store did not take; calls wait meanwhile."""
-LONGEST_PAUSE = 60.0
-"""Between the attempts after that."""
+EXCHANGE_PAUSES = (1.0, 3.0)
+"""Seconds before a refresh is retried whose response was lost, or that was throttled."""
+MAX_RETRY_AFTER = 10.0
+"""The longest wait that the service may ask for; a refresh that must wait longer fails."""
+SAVE_PAUSES = (0.1, 0.5, 1.0, 2.0)
+"""Seconds before a token is written again after the store failed; calls wait meanwhile."""
+MAX_SAVE_PAUSE = 60.0
+"""Seconds between the later attempts, in the background."""
 
 
 @attrs.frozen
 class _Replacement:
-    """A token that the service gave, in place of the old one wherever that still is."""
+    """A token from the service that replaces the old one wherever that is still stored."""
 
     old: Token
     token: Token
-    given_at: datetime
+    issued_at: datetime
 
-    def applied_to(self, record: AuthorizationRecord) -> AuthorizationRecord:
-        """Return a record with it; one that has another token by now stays as it is.
+    def apply(self, record: AuthorizationRecord) -> AuthorizationRecord:
+        """Return a record with the new token; a record with a third token is left unchanged.
 
-        Somebody may have ended it for the old token, which this one has replaced.
+        If another process has ended the authorization for the old token, it is in force again.
         """
         if record.token != self.old:
             return record
         return attrs.evolve(
             record,
             token=self.token,
-            refreshed_at=self.given_at,
+            refreshed_at=self.issued_at,
             refresh_started_at=None,
             ended=record.ended if record.withdrawn else None,
         )
 
 
 class Refresher(Unpicklable):
-    """Refreshes one authorization, for whoever holds the lock of its entry.
+    """Refreshes one authorization; the caller holds the lock of its repository.
 
-    Args:
-        adopt: Takes a new record into force; called before it is written, since the old pair may
-            be worth nothing from then on.
-        tell: Announces an event.
+    A new token is in force before it is stored, since the service may reject the old one from then
+    on.
     """
 
     def __init__(
-        self,
-        entry: AuthorizationRepository,
-        policy: RefreshPolicy,
-        adopt: Callable[[AuthorizationRecord], None],
-        tell: Callable[..., None],
+        self, repository: AuthorizationRepository, policy: RefreshPolicy, current: CurrentRecord
     ) -> None:
-        self._entry = entry
+        self._repository = repository
         self._policy = policy
-        self._adopt = adopt
-        self._tell = tell
+        self._current = current
         self._last: _Replacement | None = None
         self._is_saved = True
         self._saving = SingleFlight()
 
-    def newest(self, there: AuthorizationRecord) -> AuthorizationRecord:
-        """Return what the store has, or should have: it may have failed, or forgotten a write."""
-        return there if self._last is None else self._last.applied_to(there)
+    def newest(self, stored: AuthorizationRecord) -> AuthorizationRecord:
+        """Return the stored record with the last token, which the store may have missed."""
+        return stored if self._last is None else self._last.apply(stored)
 
     async def refresh(self, record: AuthorizationRecord, version: int) -> AuthorizationRecord:
-        """Take a record's refresh token to the service, and return the record that follows it.
+        """Send the refresh token of a record to the service, and return the new record.
 
-        Its ``ended`` is set if the service refused the refresh token.
+        Its ``ended`` is set if the service rejected the refresh token.
         """
-        now, old, begun = self._now(), record.token, record.refresh_started_at
-        # Should this process die before the end, the next one will know why its turn fails.
-        started = attrs.evolve(record, refresh_started_at=begun or now)
-        version = await self._entry.write(started, version)
+        now, old, earlier = self._now(), record.token, record.refresh_started_at
+        # If this process dies before the end, the next refresh can explain why it fails.
+        started = attrs.evolve(record, refresh_started_at=earlier or now)
+        version = await self._repository.write(started, version)
         try:
-            token = await self._exchange(old, begun)
+            token = await self._exchange(old, earlier)
         except ReauthorizationRequiredError as error:
-            reason = error.message
-
-            def end(there: AuthorizationRecord) -> AuthorizationRecord:
-                if there.token != old:
-                    return there
-                return attrs.evolve(there, ended=reason, refresh_started_at=None)
-
-            return await self._entry.change(started, version, end)
+            return await self._end(started, version, error.message)
         except RateLimitError:
-            with suppress(TokenStoreError):  # it was not begun after all
-                await self._entry.write(record, version)
+            with suppress(TokenStoreError):  # the service did not process the refresh
+                await self._repository.write(record, version)
             raise
         self._last, self._is_saved = _Replacement(old, token.completed_by(old), now), False
-        fresh = self.newest(started)
-        self._adopt(fresh)
-        try:
-            fresh = await self._write(started, version)
-        except asyncio.CancelledError:  # of all tasks, as a program does that ends
-            with suppress(TikTokShopError):
-                await self._entry.change(started, version, self.newest)
-                self._is_saved = True
-            raise
-        except TikTokShopError as error:
-            self.save_later()
-            self._tell(TokenNotStored, reason=str(error))
-        else:
-            self._is_saved = True
-            self._tell(TokenRefreshed, expires_at=fresh.token.access_token_expires_at)
-        return fresh
+        return await self._store(started, version)
 
     def save_later(self) -> None:
-        """Have the newest token written, as soon as the store takes it."""
+        """Write the newest token in the background until the store accepts it."""
         self._is_saved = False
-        self._saving.start(self._save_later)
+        self._saving.start(self._save_in_background)
 
     async def settle(self) -> None:
-        """Try to save what is not."""
+        """Try to store a token that is not stored."""
         if not self._is_saved:
             try:
                 await self._save()
@@ -144,72 +115,114 @@ class Refresher(Unpicklable):
                 logger.error("the newest token is not saved, only this process has it: %s", error)
 
     async def aclose(self) -> None:
-        """Try a last time to save what is not."""
+        """Stop the background task, and try once more to store a token that is not stored."""
         await self._saving.stop()
         await self.settle()
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._policy.clock.time(), UTC)
 
-    async def _exchange(self, old: Token, begun: datetime | None) -> Token:
-        """Return the token of a refresh; one whose answer was lost is sent again.
+    async def _exchange(self, old: Token, earlier: datetime | None) -> Token:
+        """Return the token of a refresh; retry if its response was lost.
 
-        That does no harm: the service gives the same pair again, or refuses what it replaced.
-        ``begun`` is the time of an earlier refresh whose answer was lost.
+        A retry is safe: the service returns the same pair again, or rejects the replaced token.
+        ``earlier`` is the time of an earlier refresh whose response was lost.
         """
-        for pause in (*PAUSES_WHEN_LOST, None):
+        for pause in (*EXCHANGE_PAUSES, None):
             try:
                 token = await self._policy.oauth.refresh(old.refresh_token)
                 if old.open_id and token.open_id not in ("", old.open_id):
                     raise ResponseDecodeError(
-                        "the service answered with the token of another user.",
+                        "the service returned the token of another user.",
                         operation="oauth.refresh",
                     )
                 return token
             except (TransportError, ServiceUnavailableError, ResponseDecodeError) as error:
-                wanted = getattr(error, "retry_after", None) or 0.0
-                if pause is None or wanted > LONGEST_THROTTLING:
+                wait = _wait_after(error, pause)
+                if wait is None:
                     raise
-                begun = begun or self._now()
-                await self._policy.clock.sleep(max(pause, wanted))
+                earlier = earlier or self._now()
+                await self._policy.clock.sleep(wait)
             except RateLimitError as error:
-                wanted = error.retry_after or 0.0
-                if pause is None or wanted > LONGEST_THROTTLING:
+                wait = _wait_after(error, pause)
+                if wait is None:
                     raise
-                await self._policy.clock.sleep(max(pause, wanted))
+                await self._policy.clock.sleep(wait)
             except ReauthorizationRequiredError as error:
-                if begun is not None:
+                if earlier is not None:
                     error.message += (
-                        f" A refresh was begun at {begun:%Y-%m-%d %H:%M:%S} UTC and its answer "
-                        "never got here, so the service may have replaced the tokens then."
+                        f" A refresh was started at {earlier:%Y-%m-%d %H:%M:%S} UTC and its "
+                        "response was lost, so the service may have replaced the tokens then."
                     )
                 raise
         raise AssertionError("the last attempt returns or raises")
 
+    async def _end(
+        self, started: AuthorizationRecord, version: int, reason: str
+    ) -> AuthorizationRecord:
+        """Store the end of an authorization, unless another process has stored a new token."""
+
+        def end(stored: AuthorizationRecord) -> AuthorizationRecord:
+            if stored.token != started.token:
+                return stored
+            return attrs.evolve(stored, ended=reason, refresh_started_at=None)
+
+        return await self._repository.change(started, version, end)
+
+    async def _store(self, started: AuthorizationRecord, version: int) -> AuthorizationRecord:
+        """Put the new token in force and store it; keep trying in the background on an error."""
+        fresh = self.newest(started)
+        self._current.adopt(fresh)
+        try:
+            fresh = await self._write(started, version)
+        except asyncio.CancelledError:  # all tasks are cancelled when a program ends
+            with suppress(TikTokShopError):
+                await self._repository.change(started, version, self.newest)
+                self._is_saved = True
+            raise
+        except TikTokShopError as error:
+            self.save_later()
+            self._current.emit(TokenNotStored, reason=str(error))
+        else:
+            self._is_saved = True
+            self._emit_refreshed(fresh)
+        return fresh
+
     async def _write(self, started: AuthorizationRecord, version: int) -> AuthorizationRecord:
-        for pause in (*PAUSES_WHEN_NOT_STORED, None):
+        for pause in (*SAVE_PAUSES, None):
             try:
-                return await self._entry.change(started, version, self.newest)
+                return await self._repository.change(started, version, self.newest)
             except TikTokShopError:
                 if pause is None:
                     raise
                 await self._policy.clock.sleep(pause)
         raise AssertionError("the last attempt returns or raises")
 
-    async def _save_later(self) -> None:
-        pause = PAUSES_WHEN_NOT_STORED[-1]
+    async def _save_in_background(self) -> None:
+        pause = SAVE_PAUSES[-1]
         while not self._is_saved:
             await self._policy.clock.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+            pause = min(2 * pause, MAX_SAVE_PAUSE)
             try:
                 await self._save()
             except TikTokShopError as error:
                 logger.warning("a token is still not saved: %s", error)
 
     async def _save(self) -> None:
-        async with self._entry.lock():
-            record = await self._entry.change(*await self._entry.read(), self.newest)
-            self._adopt(record)
-            told, self._is_saved = self._is_saved, True
-        if not told:
-            self._tell(TokenRefreshed, expires_at=record.token.access_token_expires_at)
+        async with self._repository.lock():
+            record = await self._repository.change(*await self._repository.read(), self.newest)
+            self._current.adopt(record)
+            was_saved, self._is_saved = self._is_saved, True
+        if not was_saved:
+            self._emit_refreshed(record)
+
+    def _emit_refreshed(self, record: AuthorizationRecord) -> None:
+        self._current.emit(TokenRefreshed, expires_at=record.token.access_token_expires_at)
+
+
+def _wait_after(error: TikTokShopError, pause: float | None) -> float | None:
+    """Return the seconds until the next attempt; None after the last one or for a long wait."""
+    retry_after: float = getattr(error, "retry_after", None) or 0.0
+    if pause is None or retry_after > MAX_RETRY_AFTER:
+        return None
+    return max(pause, retry_after)

@@ -1,4 +1,4 @@
-"""From a shop's id or code to its cipher."""
+"""The shops of an authorization: their ciphers by id or code."""
 
 from __future__ import annotations
 
@@ -17,57 +17,58 @@ Shops = Sequence[AuthorizedShop]
 Fetch = Callable[[], Awaitable[Shops]]
 
 
-class KeepsShops(Protocol):
-    """An authorization, as far as it keeps its shops."""
+class ShopStore(Protocol):
+    """Stores the shops of an authorization; `Authorization` is one."""
 
     async def shops(self) -> Shops:
-        """Return the shops that were found before."""
+        """Return the stored shops."""
         ...
 
-    async def remember_shops(self, shops: Shops) -> None:
-        """Keep the shops that the authorization covers."""
+    async def store_shops(self, shops: Shops) -> None:
+        """Store the shops that the authorization covers."""
         ...
 
 
 class HasDirectory(Protocol):
-    """An auth state, as far as its shops can be looked up."""
+    """An auth state whose shops can be looked up."""
 
     @property
     def directory(self) -> ShopDirectory:
-        """The shops that the authorization covers, as far as they were asked for."""
+        """The directory of the shops that the authorization covers."""
         ...
 
 
 class ShopDirectory:
-    """The shops that an authorization covers; asked for once, however many want to know."""
+    """The shops that an authorization covers; concurrent look-ups share one request."""
 
-    def __init__(self, authorization: KeepsShops | None) -> None:
-        self._authorization = authorization
+    def __init__(self, store: ShopStore | None) -> None:
+        self._store = store
         self._shops: Shops = ()
-        self._asking = SingleFlight()
+        self._fetching = SingleFlight()
 
     async def find(self, field: Literal["id", "code"], value: str, fetch: Fetch) -> AuthorizedShop:
-        """Return a shop; `InvalidArgumentError` if the authorization does not cover it."""
-        found = _lookup(await self._known(), field, value)
+        """Return a shop; raise `InvalidArgumentError` if the authorization does not cover it."""
+        found = _lookup(await self._stored_shops(), field, value)
         if found is None:
-            await self._asking.run(partial(self._ask, fetch))  # it may have been added since
-            found = _lookup(await self._known(), field, value)
+            await self._fetching.run(partial(self._refetch, fetch))  # it may have been added since
+            found = _lookup(await self._stored_shops(), field, value)
         if found is None:
-            named = [f"{getattr(shop, field)} ({shop.name})" for shop in await self._known()]
+            covered = await self._stored_shops()
+            names = [f"{getattr(shop, field)} ({shop.name})" for shop in covered]
             raise InvalidArgumentError(
                 f"the authorization covers no shop with the {field} {value}.",
                 argument=f"shop_{field}",
-                hint=f"It covers {', '.join(named) or 'none at all'}.",
+                hint=f"It covers {', '.join(names) or 'no shops'}.",
             )
         return found
 
-    async def _known(self) -> Shops:
-        return self._shops if self._authorization is None else await self._authorization.shops()
+    async def _stored_shops(self) -> Shops:
+        return self._shops if self._store is None else await self._store.shops()
 
-    async def _ask(self, fetch: Fetch) -> None:
+    async def _refetch(self, fetch: Fetch) -> None:
         self._shops = await fetch()
-        if self._authorization is not None:
-            await self._authorization.remember_shops(self._shops)
+        if self._store is not None:
+            await self._store.store_shops(self._shops)
 
 
 def _lookup(shops: Shops, field: str, value: str) -> AuthorizedShop | None:
@@ -76,21 +77,21 @@ def _lookup(shops: Shops, field: str, value: str) -> AuthorizedShop | None:
 
 @attrs.frozen
 class ShopReference:
-    """A shop by its id or code, to be looked up when a call needs its cipher."""
+    """A shop by its id or code, which is looked up when a call needs its cipher."""
 
     field: Literal["id", "code"]
     value: str
     auth: HasDirectory = attrs.field(repr=False)
-    """Of the authorization that covers it, whichever that is by then."""
+    """The auth state whose directory is used; its authorization may change until then."""
     fetch: Fetch = attrs.field(repr=False)
 
     async def find(self) -> AuthorizedShop:
-        """Look it up."""
+        """Look the shop up."""
         return await self.auth.directory.find(self.field, self.value, self.fetch)
 
 
 def usable_shops(found: Sequence[Any]) -> list[AuthorizedShop]:
-    """Return the shops of a response that have an id and a cipher; reject an invalid cipher."""
+    """Return the shops of a response that have an id and a cipher; reject invalid ciphers."""
     usable = [shop for shop in found if shop.id and shop.cipher]
     problems = [problem for shop in usable if (problem := problem_of(shop.cipher))]
     if problems:

@@ -1,4 +1,4 @@
-"""Work that is done once, however many ask for it at the same time."""
+"""Single flight: one task for all concurrent callers that need the same work."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 
 
 class SingleFlight:
-    """Runs one task at a time; whoever asks meanwhile waits for that one.
+    """Runs one task at a time; concurrent callers wait for the same task.
 
-    A caller that is cancelled does not stop the work, and an error is every caller's own copy.
+    Cancelling a caller does not stop the task. Each caller gets its own copy of an error.
     """
 
     def __init__(self) -> None:
         self._task: asyncio.Task[None] | None = None
 
     def start(self, work: Work) -> asyncio.Task[None]:
-        """Return the task that does it, which nobody needs to wait for."""
+        """Return the running task, or start one; it need not be awaited."""
         task = self._running()
         if task is None:
             self._task = task = asyncio.create_task(work())
@@ -31,10 +31,10 @@ class SingleFlight:
         return task
 
     async def run(self, work: Work) -> None:
-        """Have it done, and raise what it raised."""
+        """Wait for the running task, or run one, and raise its error."""
         task = self.start(work)
         await asyncio.wait([task])
-        if task.cancelled():  # alone: whoever did that did not mean this caller
+        if task.cancelled():  # but not this caller
             task = self.start(work)
             await asyncio.wait([task])
         error = task.exception()
@@ -44,16 +44,16 @@ class SingleFlight:
                     raise copy.copy(error) from error
                 raise error
             finally:
-                del error, task  # or the error would hold this frame, and this frame the error
+                del error, task  # otherwise the error and this frame would refer to each other
 
     async def settle(self) -> None:
-        """Wait for what is under way."""
+        """Wait for the running task, if any."""
         task = self._running()
         if task is not None:
             await asyncio.wait([task])
 
     async def stop(self) -> None:
-        """Cancel what is under way."""
+        """Cancel the running task, if any."""
         task = self._running()
         if task is not None:
             task.cancel()
@@ -62,12 +62,14 @@ class SingleFlight:
     def _running(self) -> asyncio.Task[None] | None:
         task = self._task
         if task is None or task.done() or task.get_loop() is not asyncio.get_running_loop():
-            return None  # a task of an event loop that was closed will never be done
+            return None  # a task of a closed event loop never ends
         return task
 
 
 def _report_error(task: asyncio.Task[None]) -> None:
-    """Have no error of ours reported that nobody waits for: it was told already."""
+    """Retrieve the error of a task; log one that no event has reported."""
     error = None if task.cancelled() else task.exception()
     if error is not None and not isinstance(error, TikTokShopError):
-        logger.error("an unexpected error: %s", type(error).__name__, exc_info=error)
+        logger.error(
+            "unexpected error in a background task: %s", type(error).__name__, exc_info=error
+        )

@@ -1,4 +1,4 @@
-"""The credentials of one shop or partner, as they are in force now."""
+"""The credentials of one shop or partner."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def _inherited(name: str, doc: str) -> property:
-    """Return a property that falls back to the state it was derived from."""
+    """Return a property that falls back to the state from which this one is derived."""
     private = f"_{name}"
 
     def get(self: AuthState) -> str | None:
         value: str | None = getattr(self, private)
-        another = name == "shop_cipher" and self._shop is not None  # not that of its base
-        if value is None and self._base is not None and not another:
+        has_own = name == "shop_cipher" and self._shop is not None  # not the cipher of its base
+        if value is None and self._base is not None and not has_own:
             value = getattr(self._base, name)
         return value
 
@@ -37,10 +37,10 @@ def _inherited(name: str, doc: str) -> property:
 
 @attrs.define(kw_only=True, eq=False, slots=False, init=False)
 class AuthState(Unpicklable):
-    """Access token and ciphers; set them at any time, the next attempt signs with them.
+    """An access token and ciphers; they can be set at any time, and apply to the next attempt.
 
-    One state may serve many clients. Its values never show in ``repr``. A state that
-    `Authorizations` gave refreshes its token by itself, unless one is set by hand.
+    Several clients may share one state. Its ``repr`` does not show the values. A state from
+    `Authorizations` refreshes its token automatically, unless one is set by hand.
     """
 
     _access_token: str | None = attrs.field(default=None, repr=False, alias="access_token")
@@ -72,14 +72,15 @@ class AuthState(Unpicklable):
         for name in ("access_token", "shop_cipher", "category_asset_cipher"):
             Secret(getattr(self, f"_{name}")).optional(name)
 
-    shop_cipher = _inherited("shop_cipher", "Names the shop, for the operations that take it.")
+    shop_cipher = _inherited("shop_cipher", "The cipher of the shop.")
     category_asset_cipher = _inherited(
-        "category_asset_cipher", "Names a partner's category asset, for the few that take it."
+        "category_asset_cipher",
+        "The cipher of a partner's category asset.",
     )
 
     @property
     def access_token(self) -> str | None:
-        """Lives seven days by default; None where one is still to be read from a store."""
+        """The access token, valid for seven days by default; None if it was not loaded yet."""
         if self._access_token is not None:
             return self._access_token
         if self._authorization is not None:
@@ -95,7 +96,7 @@ class AuthState(Unpicklable):
 
     @property
     def authorization(self) -> Authorization | None:
-        """What keeps the access token fresh; None for one that was set by hand."""
+        """The authorization that refreshes the token; None for a token that was set by hand."""
         if self._access_token is not None:
             return None
         if self._authorization is not None or self._base is None:
@@ -104,18 +105,18 @@ class AuthState(Unpicklable):
 
     @property
     def renewable_token(self) -> Token | None:
-        """The token of the authorization; None for one that was set by hand."""
+        """The token of the authorization; None for a token that was set by hand."""
         authorization = self.authorization
         return None if authorization is None else authorization.token
 
     @property
     def names_shop(self) -> bool:
-        """Whether a shop's cipher is there, or will be found."""
+        """True if a shop's cipher is known or can be looked up."""
         return self.shop_cipher is not None or self._shop is not None
 
     @property
     def directory(self) -> ShopDirectory:
-        """The shops that the authorization covers, as far as they were asked for."""
+        """The directory of the shops that the authorization covers."""
         if self.authorization is not None:
             return self.authorization.directory
         if self._directory is None:
@@ -127,10 +128,7 @@ class AuthState(Unpicklable):
     def for_shop(
         self, shop_cipher: str | None = None, shop: ShopReference | None = None
     ) -> AuthState:
-        """Return the state of another shop under the same authorization.
-
-        It goes on following the token of this one.
-        """
+        """Return the state of another shop, which keeps using the token of this state."""
         cipher = Secret(shop_cipher)
         del shop_cipher  # tracebacks can show local variables
         derived = AuthState(shop_cipher=cipher.optional("shop_cipher"))
@@ -139,43 +137,43 @@ class AuthState(Unpicklable):
         return derived
 
     def is_ready(self, cipher: str | None) -> bool:
-        """Whether a call with such a ``cipher`` can be signed now, with nothing to wait for."""
+        """Return whether a call that needs ``cipher`` can be signed now without waiting."""
         authorization = self.authorization
         return (authorization is None or authorization.ready) and not self._lacks(cipher)
 
     async def prepare(self, cipher: str | None) -> None:
-        """Get what `is_ready` misses: a fresh token, the shop's cipher."""
+        """Get what `is_ready` lacks: a fresh token, the shop's cipher."""
         authorization = self.authorization
         if authorization is not None:
             await authorization.prepare()
         if self._shop is not None and self._lacks(cipher):
             found = await self._shop.find()
-            if self._shop_cipher is None:  # nor was one set by hand meanwhile
+            if self._shop_cipher is None:  # it may have been set by hand meanwhile
                 self._shop_cipher = found.cipher
 
     async def renew(self, rejected: Token, *, is_expired: bool) -> bool:
-        """Return whether the authorization has another token now than the ``rejected`` one."""
+        """Try to replace the ``rejected`` token; return whether another one is in force now."""
         authorization = self.authorization
-        if authorization is None:  # one was set by hand meanwhile
+        if authorization is None:  # a token was set by hand meanwhile
             return False
         if is_expired:
             await authorization.replace(rejected)
         else:
-            await authorization.look_again(rejected)
+            await authorization.reload(rejected)
         return authorization.token != rejected
 
     def _lacks(self, cipher: str | None) -> bool:
         return self._shop is not None and self._shop_cipher is None and cipher == "shop_cipher"
 
     def limited_as(self, cipher: str | None) -> str:
-        """Return what names the shop, or else the authorization, whose calls are counted."""
+        """Return the identity whose calls a limiter counts: the shop or the authorization."""
         if cipher is not None:
             return getattr(self, cipher) or ""
         authorization = self.authorization
         return (self.access_token or "") if authorization is None else authorization.open_id
 
     def secrets(self) -> Iterator[str]:
-        """Yield the values that must not be shown."""
+        """Yield the values to redact."""
         for value in (self.access_token, self.shop_cipher, self.category_asset_cipher):
             if value:
                 yield value

@@ -1,4 +1,4 @@
-"""What an authorization gives an app: two tokens and what they are good for."""
+"""The access and refresh token of an authorization."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .._internal.unpicklable import Unpicklable
 
 
 class UserType(IntEnum):
-    """Whose authorization a token stands for; 4 and 5 are kinds of global sellers."""
+    """The kind of user that authorized the app; 4 and 5 are kinds of global sellers."""
 
     SELLER = 0
     CREATOR = 1
@@ -31,15 +31,15 @@ class Token(Unpicklable):
     access_token: str = attrs.field(repr=False)
     refresh_token: str = attrs.field(repr=False)
     access_token_expires_at: datetime
-    """Seven days after it was given, by default."""
+    """By default seven days after it was issued."""
     refresh_token_expires_at: datetime
-    """The end of the authorization, as the seller granted it."""
+    """The end of the authorization that the seller granted."""
     open_id: str = ""
-    """The user's id for this app, alike in every token of an authorization."""
+    """The id of the user for this app, the same in all tokens of an authorization."""
     seller_name: str = ""
     seller_base_region: str = ""
     user_type: int = UserType.SELLER
-    """A `UserType`, or a number that the service added since."""
+    """A `UserType`, or a number that the service has added."""
     granted_scopes: tuple[str, ...] = ()
 
     def __init__(
@@ -73,9 +73,10 @@ class Token(Unpicklable):
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
-        """Return the token of the JSON that the service gives, or that `as_document` gave.
+        """Return the token in the JSON of the service or of `as_document`.
 
-        `ValueError` names the field that is missing or unreadable; there is no half a token.
+        Raises:
+            ValueError: A required field is missing or not valid; the message names it.
         """
         fields = _Fields(document)
         del document  # tracebacks can show local variables
@@ -92,7 +93,7 @@ class Token(Unpicklable):
         )
 
     def completed_by(self, old: Token) -> Self:
-        """Return this one with what it leaves open taken from the one before."""
+        """Return this token with its empty fields taken from the previous one."""
         return attrs.evolve(
             self,
             open_id=self.open_id or old.open_id,
@@ -103,11 +104,11 @@ class Token(Unpicklable):
         )
 
     def as_document(self) -> dict[str, Any]:
-        """Return it as JSON in the service's words, secrets included: for a store to keep."""
+        """Return the token as JSON with the service's field names, including the secrets."""
         return {
             "access_token": self.access_token,
             "refresh_token": self.refresh_token,
-            # Unix seconds, in spite of the names.
+            # Unix seconds, despite the names.
             "access_token_expire_in": int(self.access_token_expires_at.timestamp()),
             "refresh_token_expire_in": int(self.refresh_token_expires_at.timestamp()),
             "open_id": self.open_id,
@@ -119,12 +120,12 @@ class Token(Unpicklable):
 
 
 _EARLIEST = 1_000_000_000
-"""Unix seconds of 2001: a smaller number is no moment but a duration."""
-_LATEST = 253_402_300_799  # the end of the year 9999, as far as Python counts
+"""Unix seconds of the year 2001; a smaller number is a duration, not a time."""
+_LATEST = 253_402_300_799  # the end of the year 9999, the maximum of datetime
 
 
 class _Fields:
-    """The fields of a token's JSON, with a repr that shows none."""
+    """The fields of a token's JSON, which the repr does not show."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._document = document
@@ -151,13 +152,13 @@ def _number(value: Any, name: str) -> int:
             raise TypeError
         return int(value)
     except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"{name} is no number") from None
+        raise ValueError(f"{name} is not a number") from None
 
 
 def _moment(fields: _Fields, name: str) -> datetime:
     seconds = _number(fields.get(name), name)
     if seconds < _EARLIEST:
-        raise ValueError(f"{name} is no Unix time")
+        raise ValueError(f"{name} is not a Unix time")
     return datetime.fromtimestamp(min(seconds, _LATEST), UTC)
 
 

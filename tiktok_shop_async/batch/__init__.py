@@ -1,4 +1,4 @@
-"""Many calls at once: bounded, resumable, with an outcome for each."""
+"""Batches of calls: concurrent, resumable, with an outcome for each call."""
 
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .cancellation.order_to_cancel import OrderToCancel
     from .cancellation.resolution import Resolution
     from .cancellation.resolving import resolve_cancellation
-    from .driver import drive
+    from .engine import drive
     from .journal.base import Busy, Claim, Journal, JournalSession, Record
     from .journal.sql import SQLJournal
     from .outcome import Outcome
@@ -65,7 +65,7 @@ _, __getattr__, __dir__ = lazy_exports(
         "Unfinished": "batch",
         "Verdict": "run",
         "cancel_orders": "cancellation.cancel_orders",
-        "drive": "driver",
+        "drive": "engine",
         "resolve_cancellation": "cancellation.resolving",
         "run_batch": "run",
     },

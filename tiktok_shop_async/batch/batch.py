@@ -1,10 +1,11 @@
-"""A batch as its user has it: outcomes to iterate, and an end that loses nothing."""
+"""Batches: outcomes to iterate, and an orderly end."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Iterable, Sized
 from contextlib import aclosing, suppress
+from functools import partial
 from os import PathLike
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -12,24 +13,46 @@ import attrs
 
 from .._internal.argument_checks import check_function
 from .._internal.callbacks import reject_coroutine_function
+from .._internal.clock import Clock, SystemClock
 from .._internal.closing import ClosedOnExit
 from .._internal.personal_data import shown
 from ..errors import TikTokShopError
-from .claims import Claims, opened
-from .driver import Driver
+from .claims import Claims, open_session
+from .engine import DRAIN, Engine
 from .journal.base import Journal
 from .outcome import Outcome
 from .progress import OnProgress, Progress, Tally
 
 O = TypeVar("O", bound=Outcome[Any])  # noqa: E741 - an outcome
 
+Items: TypeAlias = Iterable[Any] | AsyncIterable[Any]
 Work: TypeAlias = Callable[[int, Any, Claims], Coroutine[Any, Any, O]]
-JournalPlace: TypeAlias = Journal | str | PathLike[str]
+JournalLocation: TypeAlias = Journal | str | PathLike[str]
+
+
+@attrs.frozen(kw_only=True)
+class BatchSettings(Generic[O]):
+    """The settings that all kinds of batches share; see `run_batch` for their meaning."""
+
+    concurrency: int
+    ordered: bool = False
+    drain: float = DRAIN
+    key: Callable[[Any], str] | None = None
+    journal: JournalLocation | None = None
+    progress: OnProgress | None = None
+    stop_on: Callable[[O], object] | None = None
+    clock: Clock = attrs.field(factory=SystemClock)
+
+    def __attrs_post_init__(self) -> None:
+        for name, function in {"key": self.key, "stop_on": self.stop_on}.items():
+            if function is not None:
+                check_function(function, name)
+                reject_coroutine_function(name, function)
 
 
 @attrs.frozen(kw_only=True)
 class Unfinished:
-    """A request that was begun, and that has no outcome."""
+    """A request that was started and has no outcome."""
 
     key: str | None
     request: Any = attrs.field(repr=shown)
@@ -38,45 +61,29 @@ class Unfinished:
 class Batch(ClosedOnExit, Generic[O]):
     """The outcomes of a batch, to be iterated once, by one task at a time.
 
-    Nothing starts before the first outcome is asked for. Closing it early, by ``aclose``, by the
-    end of its block, or because the task that waits for an outcome is cancelled, starts nothing
-    new and gives what is in flight ``drain`` seconds. Any task may call ``aclose``: the iteration
-    of another one ends then.
+    Nothing starts before the first outcome is requested. A batch is closed early by ``aclose``, by
+    the end of its block, or by cancelling the task that waits for an outcome. No new request starts
+    then, and the requests in flight have ``drain`` seconds to finish. Any task may call ``aclose``;
+    it also ends the iteration in another task.
     """
 
-    def __init__(
-        self,
-        work: Work[O],
-        items: Iterable[Any] | AsyncIterable[Any],
-        *,
-        concurrency: int,
-        ordered: bool,
-        drain: float,
-        key: Callable[[Any], str] | None,
-        journal: JournalPlace | None,
-        progress: OnProgress | None,
-        stop_on: Callable[[O], object] | None,
-    ) -> None:
-        """Make a batch of ``work``, which turns an item into an outcome; for writers of such."""
-        for name, function in {"key": key, "stop_on": stop_on}.items():
-            if function is not None:
-                check_function(function, name)
-                reject_coroutine_function(name, function)
-        desk = _BatchRunner(work, stop_on)
-        self._driver = desk.driver = Driver(
-            desk.work_on, items, concurrency=concurrency, ordered=ordered, drain=drain
+    def __init__(self, work: Work[O], items: Items, settings: BatchSettings[O]) -> None:
+        """Create a batch of ``work``, which turns an item into an outcome."""
+        engine: Engine[Any, O] = Engine(
+            concurrency=settings.concurrency, ordered=settings.ordered, drain=settings.drain
         )
         total = len(items) if isinstance(items, Sized) else None
-        driver = self._driver
-        self._tally = desk.tally = Tally(total, progress, lambda: driver.in_flight)
-        self._key = key
-        self._outcomes = desk.outcomes(journal)
-        self._has_ended = desk.has_ended
-        self._is_taking = self._is_closing = self._was_cut_off = False
+        tally = Tally(total, settings.progress, lambda: engine.in_flight, settings.clock)
+        runner = _BatchRunner(work, settings, engine, tally)
+        self._engine, self._tally = engine, tally
+        self._key = settings.key
+        self._outcomes = runner.outcomes(items)
+        self._has_ended = runner.has_ended
+        self._is_iterating = self._is_closing = self._was_cut_off = False
 
     @property
     def progress(self) -> Progress:
-        """How far it is now."""
+        """The current progress."""
         return self._tally.snapshot()
 
     @property
@@ -86,13 +93,13 @@ class Batch(ClosedOnExit, Generic[O]):
         The key is None if ``key`` raises.
         """
         return [
-            Unfinished(key=self._key_of(item), request=item) for item in self._driver.unfinished
+            Unfinished(key=self._key_of(item), request=item) for item in self._engine.unfinished
         ]
 
     @property
     def undelivered(self) -> list[O]:
-        """Outcomes that were there when the batch was closed, and that nobody had taken."""
-        return self._driver.undelivered
+        """Outcomes that existed when the batch was closed and were not iterated."""
+        return self._engine.undelivered
 
     def __aiter__(self) -> Batch[O]:
         return self
@@ -102,27 +109,27 @@ class Batch(ClosedOnExit, Generic[O]):
         if self._was_cut_off:
             raise TikTokShopError(
                 "the batch was closed when the wait for an outcome was cancelled.",
-                hint="Run the rest as a new batch; with a journal that is the same input again.",
+                hint="Run the rest as a new batch; with a journal, pass the same input again.",
             )
-        if self._is_taking:
+        if self._is_iterating:
             raise TikTokShopError("another task is waiting for an outcome of this batch.")
         if self._is_closing:
             await self._has_ended.wait()
             raise StopAsyncIteration
-        self._is_taking = True
+        self._is_iterating = True
         try:
             return await anext(self._outcomes)
         except asyncio.CancelledError:
             self._was_cut_off = True
             raise
         finally:
-            self._is_taking = False
+            self._is_iterating = False
 
     async def aclose(self) -> None:
-        """Start nothing new, and wait for what is in flight, ``drain`` seconds at most."""
+        """Start no new request, and wait at most ``drain`` seconds for those in flight."""
         was_closing, self._is_closing = self._is_closing, True
-        if self._is_taking:  # that task closes it
-            self._driver.close()
+        if self._is_iterating:  # the iterating task ends the outcomes
+            self._engine.close()
             await self._has_ended.wait()
         elif was_closing:
             await self._has_ended.wait()
@@ -134,43 +141,45 @@ class Batch(ClosedOnExit, Generic[O]):
 
     def _key_of(self, item: Any) -> str | None:
         if self._key is not None:
-            with suppress(Exception):  # it may be what ended the batch
+            with suppress(Exception):  # an exception of `key` may have ended the batch
                 return self._key(item)
         return None
 
 
 class _BatchRunner(Generic[O]):
-    """What the items of a batch have in common; knows nothing of who takes the outcomes."""
+    """Runs the work of a batch in an engine, with its journal, tally and stop condition."""
 
-    driver: Driver[Any, O]
-    tally: Tally
-    claims: Claims
-
-    def __init__(self, work: Work[O], stop_on: Callable[[O], object] | None) -> None:
+    def __init__(
+        self, work: Work[O], settings: BatchSettings[O], engine: Engine[Any, O], tally: Tally
+    ) -> None:
         self._work = work
-        self._stop_on = stop_on
+        self._stop_on = settings.stop_on
+        self._journal = settings.journal
+        self._engine = engine
+        self._tally = tally
         self.has_ended = asyncio.Event()
 
-    async def work_on(self, index: int, item: Any) -> O:
-        outcome = await self._work(index, item, self.claims)
-        with suppress(asyncio.CancelledError):  # not at the cost of the outcome
-            await self.tally.add(outcome)
+    async def outcomes(self, items: Items) -> AsyncGenerator[O, None]:
+        self._tally.begin()
         try:
-            if self._stop_on is not None and self._stop_on(outcome):
-                self.driver.stop()
-        except Exception as error:  # nor this
-            self.driver.fail(error)
-        return outcome
-
-    async def outcomes(self, journal: JournalPlace | None) -> AsyncGenerator[O, None]:
-        self.tally.begin()
-        try:
-            async with opened(journal) as session, aclosing(self.driver.results()) as results:
-                self.claims = Claims(session, self.driver, self.tally)
-                async for outcome in results:
-                    yield outcome
+            async with open_session(self._journal) as session:
+                work = partial(self._process, Claims(session, self._engine, self._tally))
+                async with aclosing(self._engine.results(work, items)) as results:
+                    async for outcome in results:
+                        yield outcome
         finally:
             try:
-                await self.tally.end()
+                await self._tally.end()
             finally:
                 self.has_ended.set()
+
+    async def _process(self, claims: Claims, index: int, item: Any) -> O:
+        outcome = await self._work(index, item, claims)
+        with suppress(asyncio.CancelledError):  # the outcome must not be lost
+            await self._tally.add(outcome)
+        try:
+            if self._stop_on is not None and self._stop_on(outcome):
+                self._engine.stop()
+        except Exception as error:  # likewise
+            self._engine.fail(error)
+        return outcome

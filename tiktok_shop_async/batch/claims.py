@@ -1,4 +1,4 @@
-"""The claims of one batch: in its journal, or in memory where it has none."""
+"""The claims of one batch, kept in its journal, or in memory if it has none."""
 
 from __future__ import annotations
 
@@ -9,92 +9,101 @@ from datetime import UTC, datetime
 from os import PathLike
 from typing import Any
 
-from .._storage.sql.location import place_of
+from .._storage.sql.location import parse_location
 from .._storage.sql.text import is_storable
 from ..errors import InvalidArgumentError, JournalError
-from .driver import Driver
+from .engine import Engine
 from .journal.base import Busy, Claim, Claimed, Journal, JournalSession, Record
 from .progress import Tally
 
-SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
-"""Seconds between two looks at a request that another process has."""
+MIN_PAUSE, MAX_PAUSE = 0.05, 1.0
+"""Seconds between two attempts to claim a request that another process has."""
 
 
 class Claims:
-    """Gets requests for a batch, which waits for those that another process is at."""
+    """Claims requests for a batch, and waits for requests that another process has claimed."""
 
-    def __init__(self, session: JournalSession, driver: Driver[Any, Any], tally: Tally) -> None:
-        self.journal = session
-        self._driver = driver
+    def __init__(self, session: JournalSession, engine: Engine[Any, Any], tally: Tally) -> None:
+        self._session = session
+        self._engine = engine
         self._tally = tally
 
     async def claim(self, key: str, *, idempotency_key: str | None = None) -> Claim | Record:
-        """Return a claim, or what is final; `InvalidArgumentError` for a key that cannot be used.
+        """Claim a request; return the claim, or its record if it is final already.
 
-        That is one that came before in this batch, or that is no text.
+        If another process has the request, wait for its outcome or for the end of its lease, and
+        lend the slot to another item meanwhile.
 
-        Where another process has it, its outcome is waited for, or that its lease is over;
-        meanwhile another item has the place in the batch.
+        Raises:
+            InvalidArgumentError: The key is not valid, or was used before in this batch.
         """
         _check_key(key)
-        claimed = await self.journal.claim(key, idempotency_key=idempotency_key)
+        claimed = await self._session.claim(key, idempotency_key=idempotency_key)
         if isinstance(claimed, Busy) and not claimed.is_own:
             async with self.release_slot():
-                with self._tally.waiting():
-                    while isinstance(claimed, Busy) and not claimed.is_own:
-                        await self._tally.notify()
-                        pause = max(claimed.seconds_left, SHORTEST_PAUSE)
-                        await asyncio.sleep(min(pause, LONGEST_PAUSE))
-                        claimed = await self.journal.claim(key, idempotency_key=idempotency_key)
+                claimed = await self._wait_and_claim(claimed, idempotency_key)
         if not isinstance(claimed, Claim) and claimed.is_own:
             raise InvalidArgumentError(
-                f"the key {key!r} came before in this batch, so this request was not sent.",
+                f"the key {key!r} was used before in this batch, so this request was not sent.",
                 argument="requests",
-                hint="Give each request a key of its own.",
+                hint="Use a different key for each request.",
             )
-        assert not isinstance(claimed, Busy), "nobody else has it"
+        assert not isinstance(claimed, Busy), "no other process has it"
+        return claimed
+
+    async def _wait_and_claim(self, busy: Busy, idempotency_key: str | None) -> Claimed:
+        claimed: Claimed = busy
+        with self._tally.waiting():
+            while isinstance(claimed, Busy) and not claimed.is_own:
+                await self._tally.notify()
+                # Not by a clock that tests can move: the lease expires by that of the database.
+                await asyncio.sleep(min(max(claimed.seconds_left, MIN_PAUSE), MAX_PAUSE))
+                claimed = await self._session.claim(busy.key, idempotency_key=idempotency_key)
         return claimed
 
     def release_slot(self) -> AbstractAsyncContextManager[None]:
-        """Let another item have this one's place for the time of a long wait."""
-        return self._driver.release_slot()
+        """Lend the slot of the current item to another one during a long wait."""
+        return self._engine.release_slot()
 
     def check(self, key: str) -> None:
-        """Raise `LeaseLostError` unless the claim surely holds right now; takes no time."""
-        self.journal.check(key)
+        """Raise `LeaseLostError` unless the claim certainly holds now; needs no I/O."""
+        self._session.check(key)
 
     async def finish(self, record: Record) -> bool:
-        """Make a claimed request final; False if another process has it by now.
+        """Store the final state of a claimed request; return False if another process has it.
 
-        A journal that fails ends the batch, but not at the cost of an outcome that is known.
+        An error of the journal ends the batch, but the outcome of this request is not lost.
         """
-        with self._kept():
-            return await self.journal.finish(record)
+        with self._ending_batch_on_error():
+            return await self._session.finish(record)
         return True
 
-    async def give_back(self, key: str, *, maybe_sent: bool) -> None:
-        """Give a claim up without a final state; a journal that fails ends the batch."""
-        with self._kept():
-            await (self.journal.abandon if maybe_sent else self.journal.release)(key)
+    async def release(self, key: str, *, maybe_sent: bool) -> None:
+        """Release a claim without a final state, or abandon it if the request may have been sent.
+
+        An error of the journal ends the batch.
+        """
+        with self._ending_batch_on_error():
+            await (self._session.abandon if maybe_sent else self._session.release)(key)
 
     @contextmanager
-    def _kept(self) -> Iterator[None]:
+    def _ending_batch_on_error(self) -> Iterator[None]:
         try:
             yield
         except JournalError as error:
-            self._driver.fail(error)
+            self._engine.fail(error)
         except asyncio.CancelledError:
-            pass  # the journal does what it was asked before it closes
+            pass  # the journal completes pending writes before it closes
 
 
-class KeysInMemory:
-    """Keeps what a batch without a journal has to know: the keys that it had."""
+class InMemorySession:
+    """A session without a journal: it remembers which keys this batch has used."""
 
     def __init__(self) -> None:
         self._keys: set[str] = set()
 
     async def claim(self, key: str, *, idempotency_key: str | None = None) -> Claimed:
-        """Claim a key that did not come before."""
+        """Claim a key that this batch has not used."""
         if key in self._keys:
             return Busy(key=key, seconds_left=0.0, is_own=True)
         self._keys.add(key)
@@ -106,31 +115,31 @@ class KeysInMemory:
         )
 
     def check(self, key: str) -> None:
-        """Do nothing: nobody else can have it."""
+        """Do nothing: no other process can claim the key."""
 
     async def finish(self, record: Record) -> bool:
-        """Keep the key, so that it is not sent again."""
+        """Keep the key, so that the request is not sent again."""
         return True
 
     async def release(self, key: str) -> None:
-        """Let the key come again."""
+        """Forget the key, so that the request can be sent again."""
         self._keys.discard(key)
 
     async def abandon(self, key: str) -> None:
-        """Keep the key, so that it is not sent again."""
+        """Keep the key, so that the request is not sent again."""
 
 
 @asynccontextmanager
-async def opened(
+async def open_session(
     journal: Journal | str | PathLike[str] | None,
 ) -> AsyncIterator[JournalSession]:
-    """Open a journal, which a path names as a SQLite file; without one, keys are in memory."""
+    """Open a session of a journal, of a SQLite file by its path, or in memory for None."""
     if journal is None:
-        yield KeysInMemory()
+        yield InMemorySession()
     elif isinstance(journal, str | PathLike):
         from .journal.sql import SQLJournal
 
-        async with SQLJournal(place_of(journal)) as of_our_own, of_our_own.open() as session:
+        async with SQLJournal(parse_location(journal)) as own, own.open() as session:
             yield session
     elif not callable(getattr(journal, "open", None)):
         raise InvalidArgumentError(
@@ -145,7 +154,7 @@ async def opened(
 def _check_key(key: object) -> None:
     if not isinstance(key, str) or not key or not is_storable(key):
         raise InvalidArgumentError(
-            f"{key!r} cannot be a key, so this request was not sent.",
+            f"key must return non-empty text without NUL or lone surrogates, not {key!r}; "
+            "this request was not sent.",
             argument="key",
-            hint="A key is text that is not empty, and has no NUL and no lone surrogates.",
         )

@@ -1,4 +1,4 @@
-"""What became of one request of a batch."""
+"""The outcome of one request of a batch."""
 
 from __future__ import annotations
 
@@ -18,43 +18,43 @@ UNKNOWN = "unknown"
 
 @attrs.frozen(kw_only=True)
 class Outcome(Generic[T]):
-    """What became of one request.
+    """The outcome of one request.
 
-    ``status`` is ``"succeeded"``, ``"failed"`` (surely not done: refused, or not sent) or
-    ``"unknown"`` (a write that may have happened).
+    ``status`` is ``"succeeded"``, ``"failed"`` (rejected, or not sent: it had no effect) or
+    ``"unknown"`` (a write that may have been processed).
     """
 
     index: int
-    """Place of the request in the input, from 0."""
+    """The position of the request in the input, from 0."""
     key: str | None = None
     request: Any = attrs.field(repr=shown)
-    """As it was in the input."""
+    """The request as it was in the input."""
     status: str
     response: T | None = attrs.field(default=None, repr=False)
-    """What the call returned; None unless it succeeded now, in this run."""
+    """The return value of the call; None unless it succeeded in this run."""
     error: TikTokShopError | None = None
-    """What the call raised; None for an outcome of an earlier run, whose facts are below."""
+    """The error that the call raised; None for an outcome of an earlier run."""
     attempts: int = 0
-    """How often it was sent, or was about to be."""
+    """The number of attempts to send it."""
     elapsed: float = 0.0
-    """Seconds from its turn to its outcome, waits included."""
+    """Seconds from its start to its outcome, including waits."""
     resumed: bool = False
-    """It was in the journal already: nothing was sent now."""
+    """True if the outcome comes from the journal and nothing was sent in this run."""
     request_id: str = ""
     code: int | None = None
-    """The service's code: 0 for success, None where there was no answer."""
+    """The code of the response: 0 for success; None without a response."""
     message: str = ""
     hint: str | None = None
-    """What to do next."""
+    """What to do next, if anything is known to help."""
 
     @property
     def succeeded(self) -> bool:
-        """Whether the call surely took effect."""
+        """True if the call is known to have taken effect."""
         return self.status == SUCCEEDED
 
 
 def facts_of(source: object) -> dict[str, Any]:
-    """Return the flat facts that an answer or an error has, by the names of `Outcome`'s fields."""
+    """Return the code, texts and id of a response or an error, by the field names of `Outcome`."""
     return {
         "request_id": getattr(source, "request_id", None) or "",
         "code": getattr(source, "code", None),

@@ -1,9 +1,8 @@
-"""How far a batch is."""
+"""The progress of a batch: counts, notifications and a progress bar."""
 
 from __future__ import annotations
 
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,74 +12,75 @@ from typing import Any, Self, TypeAlias
 import attrs
 
 from .._internal.callbacks import Callback
+from .._internal.clock import Clock
 from .outcome import Outcome
 
 logger = logging.getLogger(__name__)
 
-TELL_EVERY = 0.1
-"""Seconds between two reports of progress, at least."""
+MIN_INTERVAL = 0.1
+"""Seconds between two notifications."""
 
 
 @attrs.frozen(kw_only=True)
 class Progress:
-    """How far a batch is, at one moment."""
+    """The progress of a batch at one moment."""
 
     total: int | None
-    """How many requests there are, where the input knows."""
+    """The number of requests; None if the input has no length."""
     done: int
     counts: Mapping[str, int]
-    """How many outcomes there are of each status."""
+    """The number of outcomes by status."""
     resumed: int
-    """How many of them were in the journal already."""
+    """The number of outcomes that come from the journal."""
     in_flight: int
     waiting: int = 0
-    """Requests that another process has: the batch waits for outcomes, or for expired leases."""
+    """Requests that another process has claimed; the batch waits for it to finish or to expire."""
     elapsed: float
     """Seconds since the batch was started."""
 
     @property
     def per_second(self) -> float:
-        """How many were done in a second so far, without those of the journal."""
+        """The average number of outcomes per second, without those from the journal."""
         return (self.done - self.resumed) / self.elapsed if self.elapsed else 0.0
 
 
 OnProgress: TypeAlias = Callable[[Progress], object]
-"""A function, or a coroutine function, which is awaited; an exception that it raises is logged."""
+"""A function or a coroutine function, which is awaited; its exceptions are logged."""
 
 
 class Tally:
-    """Counts outcomes, and tells of them now and then."""
+    """Counts outcomes and notifies of progress at a limited rate."""
 
     def __init__(
         self,
         total: int | None,
-        tell: OnProgress | None,
+        on_progress: OnProgress | None,
         in_flight: Callable[[], int],
-        timer: Callable[[], float] = time.monotonic,
+        clock: Clock,
     ) -> None:
         self._total = total
-        self._tell = None if tell is None else Callback(tell, "progress", logger)
+        self._callback = None if on_progress is None else Callback(on_progress, "progress", logger)
         self._in_flight = in_flight
-        self._timer = timer
-        self._began: float | None = None
-        self._told = 0.0
+        self._clock = clock
+        self._started_at: float | None = None
+        self._notified_at = -MIN_INTERVAL
         self._counts: Counter[str] = Counter()
         self._resumed = 0
         self._waiting = 0
 
     def begin(self) -> None:
-        """Start the clock."""
-        self._began = self._timer()
+        """Start to measure the elapsed time."""
+        self._started_at = self._clock.monotonic()
 
     async def add(self, outcome: Outcome[Any]) -> None:
-        """Count an outcome, and notify unless that was done a moment ago."""
+        """Count an outcome, and notify if enough time has passed."""
         self._counts[outcome.status] += 1
         self._resumed += outcome.resumed
         await self.notify()
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Count a request while another process has it."""
+        """Count a request as waiting while another process has it."""
         self._waiting += 1
         try:
             yield
@@ -88,20 +88,21 @@ class Tally:
             self._waiting -= 1
 
     async def notify(self) -> None:
-        """Notify of the progress, unless that was done a moment ago."""
-        if self._tell is not None:
-            now = self._timer()
-            if now - self._told >= TELL_EVERY:
-                self._told = now
-                await self._tell.wait(self.snapshot())
+        """Notify of the progress if enough time has passed."""
+        if self._callback is not None:
+            now = self._clock.monotonic()
+            if now - self._notified_at >= MIN_INTERVAL:
+                self._notified_at = now
+                await self._callback.wait(self.snapshot())
 
     async def end(self) -> None:
         """Notify of the final progress."""
-        if self._tell is not None:
-            await self._tell.wait(self.snapshot())
+        if self._callback is not None:
+            await self._callback.wait(self.snapshot())
 
     def snapshot(self) -> Progress:
-        """Return how far it is now."""
+        """Return the current progress."""
+        started_at = self._started_at
         return Progress(
             total=self._total,
             done=self._counts.total(),
@@ -109,12 +110,12 @@ class Tally:
             resumed=self._resumed,
             in_flight=self._in_flight(),
             waiting=self._waiting,
-            elapsed=0.0 if self._began is None else self._timer() - self._began,
+            elapsed=0.0 if started_at is None else self._clock.monotonic() - started_at,
         )
 
 
 class RichProgress:
-    """Shows a bar with the counts by status, in a terminal; needs the extra ``rich``.
+    """A progress bar with the counts by status, in a terminal; needs the extra ``rich``.
 
     Use it as a context manager, and pass it as ``progress``.
     """
@@ -139,7 +140,7 @@ class RichProgress:
         self._bar = self._bars.add_task(description, total=None, counts="", rate="")
 
     def __call__(self, progress: Progress) -> None:
-        """Show how far the batch is."""
+        """Show the progress of the batch."""
         counts = ", ".join(f"{count} {status}" for status, count in progress.counts.items())
         if progress.waiting:
             counts += f" ({progress.waiting} waiting for another process)"

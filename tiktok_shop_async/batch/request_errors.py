@@ -1,4 +1,4 @@
-"""Refusals that are about one request, and those that would befall any."""
+"""Errors of the service: about one request, or about the caller and so about every request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..errors import (
     TikTokShopError,
 )
 
-_ABOUT_WHO_CALLS = (
+_ABOUT_THE_CALLER = (
     AccessTokenExpiredError,
     PermissionDeniedError,
     RateLimitError,
@@ -21,13 +21,13 @@ _ABOUT_WHO_CALLS = (
     ServiceUnavailableError,
     SignatureError,
 )
-"""They may be over when a batch is run again."""
+"""Their cause may be gone when the batch is run again."""
 
 
 def is_about_the_request(error: TikTokShopError) -> bool:
-    """Tell whether the service refused this very request, as it would again."""
+    """Return whether the service rejected this request and would reject it again."""
     return (
         isinstance(error, TikTokAPIError)
         and not error.retryable
-        and not isinstance(error, _ABOUT_WHO_CALLS)
+        and not isinstance(error, _ABOUT_THE_CALLER)
     )

@@ -1,18 +1,19 @@
-"""One request of a batch: how it is sent, and what is known of it so far."""
+"""The state of one request of a batch: its arguments, its attempts and its outcome."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Generic, TypeAlias, TypeVar
 from uuid import uuid4
 
 import attrs
 
+from .._internal.clock import Clock, SystemClock
 from ..errors import InvalidArgumentError, TikTokShopError
 from ..options import RequestOptions
 from ..pipeline.arguments.idempotency import NAME as KEY_ARGUMENT
 from ..pipeline.arguments.idempotency import given_keys, single_key, without_extra_key
+from ..registry import operation_of
 from ..response import APIResponse
 from .journal.base import Record
 from .outcome import FAILED, SUCCEEDED, UNKNOWN, Outcome, facts_of
@@ -22,8 +23,33 @@ T = TypeVar("T")
 Request: TypeAlias = Mapping[str, Any]
 
 
+@attrs.frozen(kw_only=True)
+class CallTraits:
+    """The properties of a batch's call that decide how it is sent and whether it is retried."""
+
+    is_method: bool
+    """True for a method of a resource, which reports when it sends."""
+    is_read: bool
+    takes_key: bool
+    """True if it is sent with an idempotency key."""
+    clock: Clock = attrs.field(factory=SystemClock)
+
+    @classmethod
+    def of(cls, call: Callable[..., Awaitable[Any]]) -> CallTraits:
+        """Return the traits of a method of a resource or of another function."""
+        operation = operation_of(call)
+        return cls(
+            is_method=operation is not None,
+            is_read=operation is not None and operation.effect == "read",
+            takes_key=operation is not None and operation.idempotency_key is not None,
+        )
+
+
 class RequestState(Generic[T]):
-    """One request of a batch: how it is sent, and what is known of it so far."""
+    """The state of one request: its arguments, its attempts and whether it may have taken effect.
+
+    ``check`` raises `LeaseLostError` unless the claim of the request certainly holds.
+    """
 
     def __init__(
         self,
@@ -31,37 +57,29 @@ class RequestState(Generic[T]):
         key: str | None,
         request: Request,
         check: Callable[[], None],
-        *,
-        is_read: bool,
-        takes_key: bool,
+        traits: CallTraits,
     ) -> None:
-        """Make the state.
-
-        Args:
-            check: Raises `LeaseLostError` unless the claim of the request surely holds.
-            is_read: Whether it changes nothing.
-            takes_key: Whether it is sent with an idempotency key.
-        """
         self.request = self._arguments = request
         self.check = check
-        self.may_repeat = is_read or takes_key
-        """Whether it can be sent again with an unknown outcome: a read, or with the same key."""
+        self.is_repeatable = traits.is_read or traits.takes_key
+        """True if it can be sent again after an unknown outcome: a read, or with the same key."""
         self.maybe_sent = False
-        """Whether it may have taken effect, now or in an earlier run."""
+        """True if it may have taken effect, in this run or an earlier one."""
         self.is_final = False
-        """Whether a later run could not learn or do anything more."""
+        """True if a later run could neither learn nor do anything more."""
         self.sends = 0
         self.attempts = 0
-        """How often it was sent in all these sends, or was about to be."""
-        self._is_read = is_read
+        """The number of attempts in all these sends."""
+        self._is_read = traits.is_read
         self._index = index
         self._key = key
-        self._began = time.monotonic()
+        self._clock = traits.clock
+        self._started_at = self._clock.monotonic()
 
     # Sending -------------------------------------------------------------------------------
 
-    def use(self, idempotency_key: str) -> None:
-        """Send it with this idempotency key instead of any key in the request."""
+    def use_key(self, idempotency_key: str) -> None:
+        """Use this idempotency key instead of any key in the request."""
         options = self.request.get("options") or RequestOptions()
         if not isinstance(options, RequestOptions):
             return  # the call rejects them
@@ -70,28 +88,29 @@ class RequestState(Generic[T]):
         if KEY_ARGUMENT in self.request:
             self._arguments[KEY_ARGUMENT] = idempotency_key
 
-    def arguments_of_method(self) -> Request:
-        """Return the arguments for a method of a resource, which notes when it is sent."""
-        return self._with(self._before_sending, self._arguments.get("options") or RequestOptions())
+    def method_arguments(self) -> Request:
+        """Return the arguments for a method of a resource, which reports when it sends."""
+        options = self._arguments.get("options") or RequestOptions()
+        return self._with_hook(self._before_sending, options)
 
-    def arguments_of_function(self) -> Request:
+    def function_arguments(self) -> Request:
         """Return the arguments for another function, which may take no options."""
-        return self._with(self.check, self._arguments.get("options"))
+        return self._with_hook(self.check, self._arguments.get("options"))
 
-    def _with(self, before_sending: Callable[[], None], options: Any) -> Request:
+    def _with_hook(self, before_sending: Callable[[], None], options: Any) -> Request:
         if not isinstance(options, RequestOptions):
             return self._arguments
-        own = options.before_sending
+        users_hook = options.before_sending
 
         def both() -> None:
-            if own is not None:
-                own()
+            if users_hook is not None:
+                users_hook()
             before_sending()
 
         return {**self._arguments, "options": attrs.evolve(options, before_sending=both)}
 
     def _before_sending(self) -> None:
-        """Note that it is sent now, and so may take effect; not without its claim."""
+        """Check the claim, and record that the request may take effect from now on."""
         self.check()
         self.maybe_sent = not self._is_read
 
@@ -100,7 +119,7 @@ class RequestState(Generic[T]):
     def succeeded(self, response: T) -> Outcome[T]:
         """Return the outcome of a call that returned."""
         self.attempts += getattr(response, "attempts", 1)
-        # Another function than the service's may return anything.
+        # A function that is not a method of a resource may return anything.
         facts = facts_of(response) if isinstance(response, APIResponse) else {}
         return self.outcome(SUCCEEDED, response=response, **facts)
 
@@ -118,22 +137,22 @@ class RequestState(Generic[T]):
         return self.outcome(record.status, resumed=True, **facts_of(record))
 
     def outcome(self, status: str, **facts: Any) -> Outcome[T]:
-        """Return an outcome with the facts that all outcomes have."""
+        """Return an outcome with the fields that all outcomes of this request share."""
         return Outcome(
             index=self._index,
             key=self._key,
             request=self.request,
             status=status,
             attempts=self.attempts,
-            elapsed=time.monotonic() - self._began,
+            elapsed=self._clock.monotonic() - self._started_at,
             **facts,
         )
 
 
-def proposed_key(request: Request) -> str | None:
-    """Return the idempotency key that the user chose, or a new one if they chose none.
+def choose_key(request: Request) -> str | None:
+    """Return the idempotency key in a request, or a new one if it has none.
 
-    None for keys that are not valid: the call rejects them.
+    None for a key that is not valid: the call rejects it.
     """
     options = request.get("options")
     given = given_keys(request, options if isinstance(options, RequestOptions) else None)

@@ -1,4 +1,4 @@
-"""How long a batch goes on after faults that pass and that surely changed nothing."""
+"""Retries of a batch: for a limited time, after transient failures that changed nothing."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ T = TypeVar("T")
 
 
 class RetryWindow:
-    """Makes calls again for some time: a batch can wait for longer than a single call does.
+    """Retries calls for a limited time, longer than the client's own retries.
 
-    With one call in ten throttled, some are throttled five times in a row.
+    A batch needs this: if one call in ten is throttled, some are throttled five times in a row.
     """
 
     def __init__(self, client: AsyncTikTokShop, seconds: float) -> None:
@@ -26,16 +26,16 @@ class RetryWindow:
         self._policy = ExponentialBackoff(longest=30.0, give_up_after=seconds)
 
     async def __call__(self, operation: Operation, call: Callable[[], Awaitable[T]]) -> T:
-        """Return what a call gives, or raise what it still fails with in the end."""
+        """Return the result of a call, or raise its last error when the time is over."""
         self._client.check_usable()
         clock = self._client.clock
-        began, attempt = clock.monotonic(), 0
+        started_at, attempt = clock.monotonic(), 0
         while True:
             attempt += 1
             try:
                 return await call()
             except TikTokShopError as error:
-                wait = self._wait_after(operation, error, attempt, clock.monotonic() - began)
+                wait = self._wait_after(operation, error, attempt, clock.monotonic() - started_at)
                 if wait is None:
                     raise
             await clock.sleep(wait)

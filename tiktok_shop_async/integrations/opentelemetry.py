@@ -46,14 +46,15 @@ _SCHEMA_URL = "https://opentelemetry.io/schemas/1.29.0"
 _DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 _WAIT_BUCKETS = (*_DURATION_BUCKETS, 30, 60, 120)
 _RAW = "raw"
-"""Stands for all raw calls where a name must be one of few: their paths may have ids in them."""
-_INSIDE_OF = create_key("tiktok_shop_async.inside_of")
+"""The name of all raw calls where cardinality matters: their paths may contain ids."""
+_CURRENT_SPAN = create_key("tiktok_shop_async.current_span")
 
 
 class OpenTelemetryObserver:
     """Traces and measures calls: ``AsyncTikTokShop(…, observers=[OpenTelemetryObserver()])``.
 
-    A call is a span, and each of its attempts a span in that. One observer may serve many clients.
+    Each call is a span, and each of its attempts a child span. Several clients may share one
+    observer.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class OpenTelemetryObserver:
         tracer_provider: TracerProvider | None = None,
         meter_provider: MeterProvider | None = None,
     ) -> None:
-        """Take the global providers for those that are not given."""
+        """Create the observer; by default with the global providers."""
         self._tracer = get_tracer(_SCOPE, __version__, tracer_provider, _SCHEMA_URL)
         meter = get_meter(_SCOPE, __version__, meter_provider, _SCHEMA_URL)
         self._duration = meter.create_histogram(
@@ -73,28 +74,28 @@ class OpenTelemetryObserver:
         self._waits = meter.create_histogram(
             "tiktok_shop.client.wait",
             unit="s",
-            description="Time that calls waited: for their turn, or to be sent again.",
+            description="Time that calls waited for a slot, for the limiter or for a retry.",
             explicit_bucket_boundaries_advisory=_WAIT_BUCKETS,
         )
         self._retries = meter.create_counter(
             "tiktok_shop.client.retries",
             unit="{retry}",
-            description="Attempts that are made again after a wait.",
+            description="Attempts that are retried after a wait.",
         )
         self._throttles = meter.create_counter(
             "tiktok_shop.client.throttles",
             unit="{attempt}",
-            description="Attempts refused because there were too many.",
+            description="Attempts that the service throttled.",
         )
         self._in_flight = meter.create_up_down_counter(
             "tiktok_shop.client.in_flight",
             unit="{attempt}",
-            description="Attempts that are under way.",
+            description="Attempts in flight.",
         )
         self._calls: dict[CallInfo, _OpenCall] = {}
 
     def __call__(self, event: CallEvent) -> None:
-        """Note an event."""
+        """Record an event."""
         match event:
             case CallStarted():
                 self._start_call(event.call)
@@ -103,9 +104,9 @@ class OpenTelemetryObserver:
             case AttemptFinished():
                 self._finish_attempt(self._calls[event.call], event)
             case Throttled():
-                self._note_throttle(self._calls[event.call], event)
+                self._record_throttle(self._calls[event.call], event)
             case RetryScheduled():
-                self._note_retry(self._calls[event.call], event)
+                self._record_retry(self._calls[event.call], event)
             case TokenReplaced():
                 self._calls[event.call].span.add_event(
                     "tiktok_shop.token_replaced", {"tiktok_shop.attempt": event.attempt}
@@ -115,12 +116,12 @@ class OpenTelemetryObserver:
 
     def _start_call(self, info: CallInfo) -> None:
         target = _target(info.operation, info.version, info.method, info.base_url, info.path)
-        span = self._tracer.start_span(target.operation, attributes=target.of_call)
+        span = self._tracer.start_span(target.operation, attributes=target.call_attributes)
         self._calls[info] = _OpenCall(target, _CurrentSpan(span, (info, 0)))
 
     def _start_attempt(self, call: _OpenCall, event: AttemptStarted) -> None:
         target = call.target
-        attributes = target.of_attempt | {
+        attributes = target.attempt_attributes | {
             "url.full": target.url(event.call),
             "tiktok_shop.held_back": event.held_back,
         }
@@ -128,41 +129,41 @@ class OpenTelemetryObserver:
             attributes["http.request.resend_count"] = event.attempt - 1
         span = self._tracer.start_span(target.request, kind=SpanKind.CLIENT, attributes=attributes)
         call.attempt = _CurrentSpan(span, (event.call, event.attempt))
-        self._in_flight.add(1, target.of_operation)
-        self._waits.record(event.held_back, target.of_turn)
+        self._in_flight.add(1, target.operation_attributes)
+        self._waits.record(event.held_back, target.turn_attributes)
 
     def _finish_attempt(self, call: _OpenCall, event: AttemptFinished) -> None:
         target, attempt, status = call.target, call.attempt, event.http_status
-        assert attempt is not None, "attempts begin before they end"
+        assert attempt is not None, "an attempt starts before it finishes"
         outcome: Attributes = {}
         if status is not None:
             outcome["http.response.status_code"] = status
         if event.error is not None:
-            is_refused = status is not None and status >= 400
-            outcome["error.type"] = str(status) if is_refused else _type_name(event.error)
-        # While the attempt's span is current: the measurement then names it as an example.
-        self._duration.record(event.seconds, target.of_requests | outcome)
-        self._in_flight.add(-1, target.of_operation)
+            is_http_error = status is not None and status >= 400
+            outcome["error.type"] = str(status) if is_http_error else _type_name(event.error)
+        # While the span of the attempt is current, so that it is the exemplar of the measurement.
+        self._duration.record(event.seconds, target.request_attributes | outcome)
+        self._in_flight.add(-1, target.operation_attributes)
         attempt.end(outcome, event.request_id, event.error)
         call.attempt, call.request_id = None, event.request_id
 
-    def _note_throttle(self, call: _OpenCall, event: Throttled) -> None:
+    def _record_throttle(self, call: _OpenCall, event: Throttled) -> None:
         attributes: Attributes = {"tiktok_shop.attempt": event.attempt}
         if event.retry_after is not None:
             attributes["tiktok_shop.retry_after"] = event.retry_after
         if event.request_id:
             attributes["tiktok_shop.request_id"] = event.request_id
         call.span.add_event("tiktok_shop.throttled", attributes)
-        self._throttles.add(1, call.target.of_operation)
+        self._throttles.add(1, call.target.operation_attributes)
 
-    def _note_retry(self, call: _OpenCall, event: RetryScheduled) -> None:
+    def _record_retry(self, call: _OpenCall, event: RetryScheduled) -> None:
         reason: Attributes = {"error.type": _type_name(event.error)}
         call.span.add_event(
             "tiktok_shop.retry_scheduled",
             {"tiktok_shop.attempt": event.attempt, "tiktok_shop.wait": event.seconds, **reason},
         )
-        self._retries.add(1, call.target.of_operation | reason)
-        self._waits.record(event.seconds, call.target.of_retry)
+        self._retries.add(1, call.target.operation_attributes | reason)
+        self._waits.record(event.seconds, call.target.retry_attributes)
 
     def _finish_call(self, call: _OpenCall, event: CallFinished) -> None:
         outcome: Attributes = {"tiktok_shop.attempts": event.attempts}
@@ -173,7 +174,7 @@ class OpenTelemetryObserver:
 
 @attrs.define(eq=False)
 class _OpenCall:
-    """A call between its first event and its last."""
+    """A call between its first and its last event."""
 
     target: _Target
     current: _CurrentSpan
@@ -186,20 +187,20 @@ class _OpenCall:
 
 
 class _CurrentSpan:
-    """A span, and the one that others begin in until it ends."""
+    """A span that is the current one, the parent of others, until it ends."""
 
-    __slots__ = ("_place", "_token", "span")
+    __slots__ = ("_key", "_token", "span")
 
-    def __init__(self, span: Span, place: tuple[CallInfo, int]) -> None:
+    def __init__(self, span: Span, key: tuple[CallInfo, int]) -> None:
         self.span = span
-        self._place = place
-        self._token = attach(set_value(_INSIDE_OF, place, set_span_in_context(span)))
+        self._key = key
+        self._token = attach(set_value(_CURRENT_SPAN, key, set_span_in_context(span)))
 
     def end(self, outcome: Attributes, request_id: str | None, error: BaseException | None) -> None:
-        """End the span, and return to the one that was current before, if this is the place.
+        """End the span, and make the previous one current if this span is still current.
 
-        A call that nobody awaits to its end is closed from anywhere; and where there are two
-        observers, the first one has left the place for both.
+        It may not be current: a call that is never awaited to its end is closed in any context, and
+        of two observers the first one has restored the previous span for both.
         """
         if request_id:
             outcome["tiktok_shop.request_id"] = request_id
@@ -207,32 +208,32 @@ class _CurrentSpan:
             outcome["tiktok_shop.code"] = error.code
         self.span.set_attributes(outcome)
         if error is not None:
-            # Ours are redacted. Other texts may have anything in them, and so may the errors behind
-            # ours, which `Span.record_exception` would write down with its traceback.
+            # Texts of our errors are redacted. Other texts, and those of the causes, which
+            # `Span.record_exception` would record, may contain secrets.
             text = str(error) if isinstance(error, TikTokShopError) else None
             self.span.set_status(StatusCode.ERROR, text)
         self.span.end()
-        if get_value(_INSIDE_OF) == self._place:
+        if get_value(_CURRENT_SPAN) == self._key:
             detach(self._token)
 
 
 @attrs.frozen(eq=False)
 class _Target:
-    """What calls of one operation have in common."""
+    """The names and attributes that calls of one operation share."""
 
     operation: str
     request: str
-    """Method and template: the name of an attempt's span."""
+    """The method and the path template: the name of the span of an attempt."""
     origin: str
-    of_call: Attributes
-    of_attempt: Attributes
-    of_requests: Attributes
-    of_operation: Attributes
-    of_turn: Attributes
-    of_retry: Attributes
+    call_attributes: Attributes
+    attempt_attributes: Attributes
+    request_attributes: Attributes
+    operation_attributes: Attributes
+    turn_attributes: Attributes
+    retry_attributes: Attributes
 
     def url(self, info: CallInfo) -> str:
-        """Return the URL without its query, where the signature and the cipher are."""
+        """Return the URL without its query, which contains the signature and the cipher."""
         if not info.path_arguments:
             return self.origin + quote(info.path, errors="replace")
         path = info.path
@@ -247,26 +248,29 @@ def _target(operation: str, version: str, method: str, base_url: str, path: str)
     label = _RAW if is_raw else operation
     base = urlsplit(base_url)
     host, port = base.hostname or "", base.port or (443 if base.scheme == "https" else 80)
-    netloc = base.netloc.rpartition("@")[2]  # no user, no password
+    netloc = base.netloc.rpartition("@")[2]  # without user and password
     template: Attributes = {} if is_raw else {"url.template": path}
-    of_requests: Attributes = {
+    request_attributes: Attributes = {
         "http.request.method": method,
         "server.address": host,
         "server.port": port,
         **template,
     }
-    of_call: Attributes = {"tiktok_shop.operation": operation, "tiktok_shop.version": version}
-    of_operation: Attributes = {"tiktok_shop.operation": label}
+    call_attributes: Attributes = {
+        "tiktok_shop.operation": operation,
+        "tiktok_shop.version": version,
+    }
+    operation_attributes: Attributes = {"tiktok_shop.operation": label}
     return _Target(
         operation=label,
         request=method if is_raw else f"{method} {path}",
         origin=f"{base.scheme}://{netloc}{base.path}",
-        of_call=of_call,
-        of_attempt=of_requests | of_call,
-        of_requests=of_requests,
-        of_operation=of_operation,
-        of_turn=of_operation | {"tiktok_shop.wait.reason": "turn"},
-        of_retry=of_operation | {"tiktok_shop.wait.reason": "retry"},
+        call_attributes=call_attributes,
+        attempt_attributes=request_attributes | call_attributes,
+        request_attributes=request_attributes,
+        operation_attributes=operation_attributes,
+        turn_attributes=operation_attributes | {"tiktok_shop.wait.reason": "turn"},
+        retry_attributes=operation_attributes | {"tiktok_shop.wait.reason": "retry"},
     )
 
 

@@ -1,1 +1,1 @@
-"""What all that is kept in a SQL database has in common."""
+"""SQL helpers: engines, schema versions, group commit, locks."""

@@ -1,4 +1,4 @@
-"""From a database's URL to an engine, and to a name that can be shown."""
+"""Engines for database URLs, and URLs without secrets for display."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from ..._internal.closing import drop_connections
 from ...errors import InvalidArgumentError
 
-Place: TypeAlias = str | PathLike[str] | URL
-"""Where a database is: a URL, or the path of a SQLite file."""
+Location: TypeAlias = str | PathLike[str] | URL
+"""The URL of a database, or the path of a SQLite file."""
 
 ASYNC_DRIVERS = {
     "postgres": "postgresql+asyncpg",
     "postgresql": "postgresql+asyncpg",
     "sqlite": "sqlite+aiosqlite",
 }
-"""For a URL that names no driver, as most settings have it."""
-EXTRA_OF = {"aiosqlite": "sql", "asyncpg": "postgresql"}
+"""The drivers for URLs that name none."""
+EXTRAS = {"aiosqlite": "sql", "asyncpg": "postgresql"}
 BUSY_TIMEOUT = 20
-"""Seconds that SQLite waits for another process to finish writing."""
+"""Seconds that SQLite waits while another process writes."""
 
 _FILE_OPTIONS = frozenset(
     {
@@ -41,20 +41,20 @@ _FILE_OPTIONS = frozenset(
         "cached_statements",
     }
 )
-"""Options that the URL of a SQLite file may have; SQLAlchemy ignores others."""
+"""Options that the URL of a SQLite file may have; SQLAlchemy ignores all others."""
 
 
-def new_engine(database: Place) -> AsyncEngine:
-    """Return an engine of our own."""
+def new_engine(database: Location) -> AsyncEngine:
+    """Return a new engine for a database."""
     url = _async_url(database)
     options: dict[str, Any] = {"pool_pre_ping": True}
     if url.get_backend_name() == "sqlite" and not is_in_memory(url):
-        # A file is opened in no time; what stays open would keep the process from ending.
+        # Opening a file is fast, and an open connection would keep the process from ending.
         options = {"poolclass": NullPool, "connect_args": {"timeout": BUSY_TIMEOUT}}
     try:
         return create_async_engine(url, **options)
     except ModuleNotFoundError as error:
-        extra = EXTRA_OF.get(error.name or "")
+        extra = EXTRAS.get(error.name or "")
         if extra is None:
             raise
         raise ImportError(
@@ -64,8 +64,8 @@ def new_engine(database: Place) -> AsyncEngine:
 
 
 async def dispose(engine: AsyncEngine, loop: AbstractEventLoop | None) -> None:
-    """Close an engine's connections, or drop them if the event loop that they are of has ended."""
-    # Those of SQLite have threads in place of sockets, which can be closed from any loop.
+    """Close an engine's connections, or drop them if their event loop has ended."""
+    # Connections to SQLite use threads, not sockets, and can be closed from any loop.
     if loop is None or not loop.is_closed() or engine.dialect.name == "sqlite":
         await engine.dispose()
         return
@@ -82,29 +82,29 @@ def is_in_memory(url: URL) -> bool:
 
 
 def make_private(url: URL) -> None:
-    """Create a SQLite file that only its owner may read, if there is none yet."""
+    """Create a SQLite file that only its owner can read, unless it exists."""
     assert url.database is not None, "it is a file"
     path = Path(url.database)
     if "uri" not in url.query and not path.exists():
         path.touch(mode=0o600)
 
 
-def shown(url: URL) -> str:
-    """Return where a database is, without user and password, and without its options."""
+def display_url(url: URL) -> str:
+    """Return the URL of a database without user, password and options."""
     port = f":{url.port}" if url.port else ""
     return f"{url.drivername}://{url.host or ''}{port}/{url.database or ''}"
 
 
-def _async_url(database: Place) -> URL:
+def _async_url(database: Location) -> URL:
     if isinstance(database, PathLike):
-        # Not pasted into text: in a URL a question mark would end the name.
+        # Not formatted into text: in a URL a question mark would end the name.
         path = str(Path(os.fsdecode(database)).absolute())
         return URL.create(ASYNC_DRIVERS["sqlite"], database=path)
     try:
         url = make_url(database)
     except (ArgumentError, ValueError):
         url = None
-    if url is None:  # outside of the block: the exception there may quote the password
+    if url is None:  # outside the block: the exception there may quote the password
         raise InvalidArgumentError(
             "database must be a URL that SQLAlchemy can read.",
             argument="database",
@@ -122,11 +122,11 @@ def _options(database: str | URL) -> Iterable[str]:
 
 
 def _check_options(names: Iterable[str]) -> None:
-    """Reject options that would be ignored, such as a file name's part after a question mark."""
+    """Reject options that would be ignored, such as the part of a name after a question mark."""
     unknown = set(names) - _FILE_OPTIONS
     if unknown:
         raise InvalidArgumentError(
-            f"the URL of a SQLite file has no option {', '.join(sorted(unknown))}.",
+            f"the URL of a SQLite file has unknown options: {', '.join(sorted(unknown))}.",
             argument="database",
-            hint="If the name of the file has a question mark, give it as a pathlib.Path.",
+            hint="If the name of the file contains a question mark, pass it as a pathlib.Path.",
         )

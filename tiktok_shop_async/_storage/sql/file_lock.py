@@ -14,13 +14,13 @@ from ..._internal.waiting import poll_until
 
 @asynccontextmanager
 async def locked_file(database: Path, name: str) -> AsyncIterator[None]:
-    """Hold a file's lock, which the system frees when the process ends, however it ends.
+    """Hold a lock, which the system releases whenever and however the process ends.
 
-    The file is removed afterwards: there may be one for each shop.
+    The lock file is removed afterwards, since there may be one for each shop.
     """
     folder = database.with_name(f"{database.name}.locks")
     folder.mkdir(exist_ok=True)
-    # Not in a thread: it would go on for a task that was cancelled. One attempt takes no time.
+    # Not in a thread, which would continue after a cancellation. One attempt takes no time.
     file = folder / hashlib.sha256(name.encode()).hexdigest()
     lock = AsyncFileLock(file, run_in_executor=False)
 
@@ -35,8 +35,8 @@ async def locked_file(database: Path, name: str) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        # While it is locked: whoever opened it before gets a lock of a file without a name, which
-        # filelock notices, and tries again. Windows keeps open files; filelock removes them there.
+        # While it is locked: another process that has opened it gets the lock of a removed file,
+        # which filelock detects and retries. On Windows, filelock itself removes the file.
         with suppress(OSError):
             file.unlink()
         await lock.release()

@@ -1,4 +1,4 @@
-"""One transaction for all who wait: what many tasks ask of a database at once."""
+"""Group commit: one transaction for the writes that many tasks request at the same time."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ..._internal.error_causes import reported_as
 from ..._internal.waiting import GRACE, finish_shielded
 from ...errors import TikTokShopError
-from .lost_connections import is_aborted, is_lost, is_rejected
+from ..error_wrapping import wrap_errors
+from .error_classes import is_aborted, is_lost, is_rejected
 
-MOST_IN_ONE = 500
-"""Rows of a transaction."""
-ANSWER_TIMEOUT = 30
-"""Seconds after which a database that does not answer is given up."""
+MAX_WRITES = 500
+"""Writes in one transaction."""
+RESPONSE_TIMEOUT = 30
+"""Seconds that a database has to respond."""
 RECOVERY = 30.0
-"""Seconds for which a transaction whose connection was lost is repeated on new connections."""
+"""Seconds for which a transaction is retried on new connections after its connection was lost."""
 MIN_PAUSE, MAX_PAUSE = 0.05, 2.0
 """Seconds between two such attempts; the pause doubles."""
 
@@ -31,195 +31,198 @@ V = TypeVar("V")
 
 @attrs.define(eq=False)
 class PendingWrite(Generic[V]):
-    """A row that somebody wants to have changed, and waits for."""
+    """A write that a task has requested and may be waiting for."""
 
     verb: V
     row: Mapping[str, Any]
-    """With the ``id`` by which its answer is found."""
-    answer: asyncio.Future[Any]
+    """The values, with the ``id`` by which the result is found."""
+    result: asyncio.Future[Any]
 
 
-Wishes = Mapping[V, Sequence[PendingWrite[V]]]
-Answers = dict[V, dict[str, Any]]
-Statements = Callable[[AsyncConnection, Wishes[V], bool], Awaitable[Answers[V]]]
-"""Does what is wished in a transaction, and returns the answers by verb and by the row's ``id``.
+PendingWrites = Mapping[V, Sequence[PendingWrite[V]]]
+Results = dict[V, dict[str, Any]]
+Statements = Callable[[AsyncConnection, PendingWrites[V], bool], Awaitable[Results[V]]]
+"""Carries out writes in a transaction, and returns the results by verb and by the row's ``id``.
 
-The last argument says whether it is repeated: an earlier transaction of the same wishes may have
-been committed, and its response was lost.
+The last argument is true for a retry: an earlier transaction with the same writes may have been
+committed, and its response was lost.
 """
 
 
+@attrs.frozen(kw_only=True)
+class CommitPolicy(Generic[V]):
+    """The errors of a group commit, and which of its verbs may be dropped or retried."""
+
+    error: type[TikTokShopError]
+    """The class of all errors."""
+    hint: str
+    """The hint of the error for writes that were cut off."""
+    idle_timeout: float = 10.0
+    """Seconds after which PostgreSQL ends an idle transaction, whose process may be suspended."""
+    droppable: Collection[V] = ()
+    """Verbs that are not carried out if no task waits for the result any more."""
+    retryable: Collection[V] = ()
+    """Verbs that are retried after their connection was lost; the others fail then."""
+
+
 class GroupCommit(Generic[V]):
-    """A task that carries out wishes; those that come meanwhile go into the next transaction."""
+    """A task that carries out writes; those requested meanwhile share the next transaction.
+
+    ``on_unclaimed`` is called with the verb and the result of a write for which no task waits any
+    more.
+    """
 
     def __init__(
         self,
         name: str,
         connections: AsyncEngine,
         statements: Statements[V],
-        *,
-        error: type[TikTokShopError],
-        hint: str,
-        standstill: float = 10.0,
-        droppable: Collection[V] = (),
-        repeatable: Collection[V] = (),
-        unwanted: Callable[[V, Any], object] = lambda verb, answer: None,
+        policy: CommitPolicy[V],
+        on_unclaimed: Callable[[V, Any], object],
     ) -> None:
-        """Make it; it begins with `start`.
-
-        Args:
-            name: Of whom errors tell, which are of this kind, with this ``hint`` where it was cut
-                off.
-            standstill: Seconds after which PostgreSQL ends a transaction in which nothing goes on:
-                a process that is stopped in the middle of one must not hold up all others.
-            droppable: Verbs that are not carried out if nobody waits for the answer any more.
-            repeatable: Verbs that are carried out again when the connection was lost; the others
-                fail then.
-            unwanted: Hears of an answer that nobody waited for in the end.
-        """
         self._name = name
         self._connections = connections
         self._connection: AsyncConnection | None = None
         self._statements = statements
-        self._error = error
-        self._hint = hint
-        self._no_standstill = text(
-            f"SET LOCAL idle_in_transaction_session_timeout = {int(standstill * 1000)}"
+        self._policy = policy
+        self._on_unclaimed = on_unclaimed
+        self._idle_timeout = text(
+            f"SET LOCAL idle_in_transaction_session_timeout = {int(policy.idle_timeout * 1000)}"
         )
-        self._droppable = droppable
-        self._repeatable = repeatable
-        self._unwanted = unwanted
-        self._wishes: list[PendingWrite[V]] = []
-        self._carried_out: Sequence[PendingWrite[V]] = ()
+        self._queue: list[PendingWrite[V]] = []
+        self._group: Sequence[PendingWrite[V]] = ()
         self._wake = asyncio.Event()
         self._is_closing = False
         self._task: asyncio.Task[None] | None = None
-        self.unheard: Exception | None = None
-        """What failed for somebody who did not wait for it any more."""
+        self.unreported: Exception | None = None
+        """The error of a write for which no task waited any more."""
 
     def start(self) -> None:
-        """Begin to work."""
-        self._task = asyncio.create_task(self._carry_out_all())
+        """Start the task that carries out the writes."""
+        self._task = asyncio.create_task(self._run())
 
-    def ask(self, verb: V, key: str, **row: Any) -> asyncio.Future[Any]:
-        """PendingWrite for a change of a row; it is in the database once the answer is there."""
-        wish = PendingWrite(verb, {"id": key, **row}, asyncio.get_running_loop().create_future())
-        self._wishes.append(wish)
+    def submit(self, verb: V, key: str, **row: Any) -> asyncio.Future[Any]:
+        """Request a write; the future resolves when it is committed."""
+        result: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._queue.append(PendingWrite(verb, {"id": key, **row}, result))
         self._wake.set()
         if self._task is None or self._task.done():
-            self._refuse_all()
-        return wish.answer
+            self._fail_all()
+        return result
 
-    async def answer(self, verb: V, key: str, **row: Any) -> Any:
-        """PendingWrite for a change and wait for the answer.
+    async def write(self, verb: V, key: str, **row: Any) -> Any:
+        """Request a write and return its result.
 
-        It is unwanted if the caller is cancelled, even when the answer is there already.
+        If the caller is cancelled, the result is unclaimed, even if it was there already.
         """
-        answer = self.ask(verb, key, **row)
+        result = self.submit(verb, key, **row)
         try:
-            return await answer
+            return await result
         except asyncio.CancelledError:
-            if not answer.cancelled() and answer.exception() is None:
-                self._unwanted(verb, answer.result())
+            if not result.cancelled() and result.exception() is None:
+                self._on_unclaimed(verb, result.result())
             raise
 
     async def aclose(self) -> None:
-        """Carry out what was asked, and stop."""
+        """Carry out the pending writes, and stop."""
         self._is_closing = True
         self._wake.set()
         if self._task is not None:
-            await finish_shielded(_ended(self._task))
+            await finish_shielded(_wait_for(self._task))
 
-    def _refuse_all(self) -> None:
-        """Keep nobody waiting when there is no task any more that could answer."""
-        for wish in [*self._carried_out, *self._wishes]:
-            if not wish.answer.done():
-                wish.answer.set_exception(
-                    self._error(f"{self._name} was cut off.", hint=self._hint)
+    def _fail_all(self) -> None:
+        """Fail the pending writes when no task is left that could carry them out."""
+        for write in [*self._group, *self._queue]:
+            if not write.result.done():
+                write.result.set_exception(
+                    self._policy.error(
+                        f"{self._name}: the connection was closed before a write was carried out.",
+                        hint=self._policy.hint,
+                    )
                 )
-        self._carried_out, self._wishes = (), []
+        self._group, self._queue = (), []
 
-    async def _carry_out_all(self) -> None:
+    async def _run(self) -> None:
         try:
-            while self._wishes or not self._is_closing:
-                if not self._wishes:
+            while self._queue or not self._is_closing:
+                if not self._queue:
                     self._wake.clear()
                     await self._wake.wait()
-                    await asyncio.sleep(0)  # others come in the same turn of the loop
+                    await asyncio.sleep(0)  # tasks of the same turn of the loop may add more
                     continue
-                group, self._wishes = self._wishes[:MOST_IN_ONE], self._wishes[MOST_IN_ONE:]
-                self._carried_out = [
-                    wish
-                    for wish in group
-                    if wish.verb not in self._droppable or not wish.answer.cancelled()
+                group, self._queue = self._queue[:MAX_WRITES], self._queue[MAX_WRITES:]
+                self._group = [
+                    write
+                    for write in group
+                    if write.verb not in self._policy.droppable or not write.result.cancelled()
                 ]
-                await self._carry_out(self._carried_out)
+                await self._commit(self._group)
         finally:
-            self._refuse_all()
+            self._fail_all()
             await self._disconnect()
 
-    async def _carry_out(self, group: Sequence[PendingWrite[V]], repeated: bool = False) -> None:
-        """Carry wishes out, and notify those who wait; repeat it if the connection is lost.
+    async def _commit(self, group: Sequence[PendingWrite[V]], repeated: bool = False) -> None:
+        """Carry out writes and resolve their futures; retry if the connection is lost.
 
-        If the database rejects a value, the group is halved until that wish alone fails.
+        If the database rejects a value, the group is halved until that write fails alone.
         """
-        timer = asyncio.get_running_loop().time
+        timer = asyncio.get_running_loop().time  # the loop's: connections recover in real time
         until, pause = timer() + RECOVERY, MIN_PAUSE
         while group:
             try:
-                with reported_as(self._error, self._name, "a transaction"):
-                    answers = await self._transaction(group, repeated)
+                with wrap_errors(self._policy.error, self._name, "a transaction"):
+                    results = await self._transaction(group, repeated)
             except TikTokShopError as error:
                 if len(group) > 1 and is_rejected(error.__cause__):
                     middle = len(group) // 2
-                    await self._carry_out(group[:middle], repeated)
-                    await self._carry_out(group[middle:], repeated)
+                    await self._commit(group[:middle], repeated)
+                    await self._commit(group[middle:], repeated)
                     return
                 await self._disconnect()
-                may_repeat = is_lost(error.__cause__) and timer() + pause < until
-                group = self._left_after(error, group, may_repeat)
+                may_retry = is_lost(error.__cause__) and timer() + pause < until
+                group = self._fail_or_keep(error, group, may_retry)
                 if group:
                     await asyncio.sleep(pause)
                 pause, repeated = min(2 * pause, MAX_PAUSE), True
             else:
-                self._deliver(group, answers)
+                self._deliver(group, results)
                 return
 
-    def _left_after(
-        self, error: TikTokShopError, group: Sequence[PendingWrite[V]], may_repeat: bool
+    def _fail_or_keep(
+        self, error: TikTokShopError, group: Sequence[PendingWrite[V]], may_retry: bool
     ) -> Sequence[PendingWrite[V]]:
-        """Return the wishes that are repeated after an error; the others fail with it."""
-        left = [wish for wish in group if may_repeat and wish.verb in self._repeatable]
-        for wish in group:
-            if wish in left:
+        """Return the writes to retry after an error; fail the others with it."""
+        kept = [write for write in group if may_retry and write.verb in self._policy.retryable]
+        for write in group:
+            if write in kept:
                 continue
-            if not wish.answer.done():
-                wish.answer.set_exception(error)
-            elif wish.verb not in self._droppable:
-                self.unheard = error
-        return left
+            if not write.result.done():
+                write.result.set_exception(error)
+            elif write.verb not in self._policy.droppable:
+                self.unreported = error
+        return kept
 
-    def _deliver(self, group: Sequence[PendingWrite[V]], answers: Sequence[Any]) -> None:
-        for wish, answer in zip(group, answers, strict=True):
-            if not wish.answer.done():
-                wish.answer.set_result(answer)
+    def _deliver(self, group: Sequence[PendingWrite[V]], results: Sequence[Any]) -> None:
+        for write, result in zip(group, results, strict=True):
+            if not write.result.done():
+                write.result.set_result(result)
             else:
-                self._unwanted(wish.verb, answer)
+                self._on_unclaimed(write.verb, result)
 
     async def _transaction(self, group: Sequence[PendingWrite[V]], repeated: bool) -> list[Any]:
-        wishes: dict[V, list[PendingWrite[V]]] = {}
-        for wish in group:
-            wishes.setdefault(wish.verb, []).append(wish)
+        writes: dict[V, list[PendingWrite[V]]] = {}
+        for write in group:
+            writes.setdefault(write.verb, []).append(write)
         while True:
             try:
-                async with asyncio.timeout(ANSWER_TIMEOUT):
-                    answers = await self._attempt(wishes, repeated)
-                return [answers[wish.verb].get(wish.row["id"]) for wish in group]
+                async with asyncio.timeout(RESPONSE_TIMEOUT):
+                    results = await self._attempt(writes, repeated)
+                return [results[write.verb].get(write.row["id"]) for write in group]
             except DBAPIError as error:
                 if not is_aborted(error):
                     raise
 
-    async def _attempt(self, wishes: Wishes[V], repeated: bool) -> Answers[V]:
+    async def _attempt(self, writes: PendingWrites[V], repeated: bool) -> Results[V]:
         is_sqlite = self._connections.dialect.name == "sqlite"
         connection = self._connection
         if connection is None:
@@ -228,25 +231,25 @@ class GroupCommit(Generic[V]):
                 await connection.execute(text("PRAGMA synchronous=FULL"))
         if not is_sqlite:
             async with connection.begin():
-                await connection.execute(self._no_standstill)
-                return await self._statements(connection, wishes, repeated)
+                await connection.execute(self._idle_timeout)
+                return await self._statements(connection, writes, repeated)
         await connection.execute(text("BEGIN IMMEDIATE"))
         try:
-            answers = await self._statements(connection, wishes, repeated)
+            results = await self._statements(connection, writes, repeated)
         except BaseException:
-            with suppress(DBAPIError):  # after some errors SQLite has done so already
+            with suppress(DBAPIError):  # after some errors SQLite has rolled back already
                 await connection.execute(text("ROLLBACK"))
             raise
         await connection.execute(text("COMMIT"))
-        return answers
+        return results
 
     async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(Exception):  # it was of no use any more
+            with suppress(Exception):  # the connection is not used again
                 async with asyncio.timeout(GRACE):
                     await connection.close()
 
 
-async def _ended(task: asyncio.Task[None]) -> None:
+async def _wait_for(task: asyncio.Task[None]) -> None:
     await asyncio.wait([task])

@@ -1,4 +1,4 @@
-"""A database's place as users write it."""
+"""Locations of databases as users pass them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from os import PathLike
 from pathlib import Path
 
 
-def place_of(given: str | PathLike[str]) -> str | PathLike[str]:
-    """Return a URL as it is, and other text as the path that it is."""
+def parse_location(given: str | PathLike[str]) -> str | PathLike[str]:
+    """Return a URL unchanged, and any other text as a path."""
     if isinstance(given, str):
         if given in {"", ":memory:"}:
             return "sqlite://"

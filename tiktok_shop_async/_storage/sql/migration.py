@@ -1,4 +1,4 @@
-"""How a database comes to have the tables of a release."""
+"""Creation and migration of the tables in a file or on a server."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from .engine import is_in_memory, make_private
 from .schema import Schema
 
 
-async def open_file(engine: AsyncEngine, *, is_ours: bool) -> Path | None:
-    """Return where a SQLite database is, which may be created; None if it is in memory."""
-    if is_ours and not is_in_memory(engine.url):
+async def open_file(engine: AsyncEngine, *, owns_engine: bool) -> Path | None:
+    """Create a SQLite file if needed and return its path; None for a database in memory."""
+    if owns_engine and not is_in_memory(engine.url):
         make_private(engine.url)
     async with engine.connect() as connection:
         databases = await connection.execute(text("PRAGMA database_list"))
@@ -22,10 +22,10 @@ async def open_file(engine: AsyncEngine, *, is_ours: bool) -> Path | None:
     return Path(file) if file else None
 
 
-async def migrate_file(engine: AsyncEngine, schema: Schema[Any], *, is_ours: bool) -> None:
-    """Bring a SQLite database, in autocommit, to the newest version; nobody else may do so."""
+async def migrate_file(engine: AsyncEngine, schema: Schema[Any], *, owns_engine: bool) -> None:
+    """Migrate a SQLite database, in autocommit; the caller holds the lock of the file."""
     async with engine.connect() as connection:
-        if is_ours:
+        if owns_engine:
             await connection.execute(text("PRAGMA journal_mode=WAL"))
         if await connection.run_sync(schema.is_current):
             return
@@ -35,7 +35,7 @@ async def migrate_file(engine: AsyncEngine, schema: Schema[Any], *, is_ours: boo
 
 
 async def migrate_server(engine: AsyncEngine, schema: Schema[Any], *, lock: int) -> None:
-    """Bring a server's database to the newest version; on PostgreSQL many may do so at once."""
+    """Migrate a database on a server; on PostgreSQL several processes may do so at once."""
     async with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             await connection.execute(select(func.pg_advisory_xact_lock(lock)))
@@ -43,6 +43,6 @@ async def migrate_server(engine: AsyncEngine, schema: Schema[Any], *, lock: int)
 
 
 async def check_server(engine: AsyncEngine, schema: Schema[Any]) -> None:
-    """Raise an error if a server's tables are not those of this release."""
+    """Raise an error unless the tables on a server have the version of this release."""
     async with engine.connect() as connection:
         await connection.run_sync(schema.check)

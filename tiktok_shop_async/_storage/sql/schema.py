@@ -1,4 +1,4 @@
-"""Tables with a version, and how a database comes to have the newest."""
+"""Versioned tables and their migration."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from ...errors import TikTokShopError
 
 
 class VersionedTables(Protocol):
-    """The tables as the newest version has them; ``metadata`` holds these and no others."""
+    """The tables of the newest version; ``metadata`` contains no others."""
 
     metadata: MetaData
     schema: Table
-    """Keeps the version."""
+    """The table that stores the version."""
 
     @property
     def main(self) -> Table:
@@ -37,11 +37,11 @@ class VersionedTables(Protocol):
 T = TypeVar("T", bound=VersionedTables)
 
 Step: TypeAlias = Callable[[Connection, T], None]
-"""Leads from one version to the next; a step that was released never changes."""
+"""Migrates from one version to the next; a released step never changes."""
 
 
 def version_table(name: str, metadata: MetaData) -> Table:
-    """Return the table that keeps a version, in its one row."""
+    """Return the table that stores a version in its only row."""
     return Table(
         name,
         metadata,
@@ -51,7 +51,7 @@ def version_table(name: str, metadata: MetaData) -> Table:
 
 
 def add_column(connection: Connection, column: Column[Any]) -> None:
-    """Add a nullable column to a table, unless the table was created with it."""
+    """Add a nullable column to a table unless it has the column already."""
     table = column.table.name
     if column.name not in {each["name"] for each in inspect(connection).get_columns(table)}:
         kind = column.type.compile(connection.dialect)
@@ -59,35 +59,36 @@ def add_column(connection: Connection, column: Column[Any]) -> None:
 
 
 class Schema(Generic[T]):
-    """Knows which version a database has, and brings it to the newest."""
+    """The schema of a store: its tables, and the steps that migrate a database to them."""
 
     def __init__(self, tables: T, steps: Sequence[Step[T]], error: type[TikTokShopError]) -> None:
         self.tables = tables
+        self.error = error
+        """The class of errors about the database."""
         self._steps = steps
-        self._error = error
 
     def is_current(self, connection: Connection) -> bool:
-        """Tell whether nothing is to be done; an error if the database is newer."""
+        """Return whether the database has the newest version; raise an error if it is newer."""
         return self._version(connection) == len(self._steps)
 
     def check(self, connection: Connection) -> None:
-        """Raise an error if the tables are not those of this release.
+        """Raise an error unless the tables have the version of this release.
 
-        Tables without a version were made by another tool, and are taken as they are.
+        Tables without a version were created by another tool and are used as they are.
         """
         version = self._version(connection)
         if version is None and inspect(connection).has_table(self.tables.main.name):
             return
         if version != len(self._steps):
-            raise self._error(
+            raise self.error(
                 f"the database has no table {self.tables.main.name}."
                 if version is None
-                else f"the table {self.tables.main.name} is that of an earlier release.",
-                hint="Call create_schema() once, where you deploy.",
+                else f"the table {self.tables.main.name} is from an earlier release.",
+                hint="Call create_schema() once per deployment.",
             )
 
     def migrate(self, connection: Connection) -> None:
-        """Take the steps that are missing; nobody else may do so at the same time."""
+        """Apply the missing steps; the caller makes sure that only one process does so."""
         version = self._version(connection)
         if version is None:
             self.tables.schema.create(connection, checkfirst=True)
@@ -104,9 +105,12 @@ class Schema(Generic[T]):
             return None
         version = connection.scalar(select(self.tables.schema.c.version))
         if version is not None and version > len(self._steps):
-            raise self._error(
-                f"the tables {self.tables.main.name} and so on have version {version}, "
-                f"and this release reads version {len(self._steps)}.",
-                hint="A newer release of tiktok-shop-async made them: run that one everywhere.",
+            raise self.error(
+                f"the schema of {self.tables.main.name} has version {version}, "
+                f"but this release reads version {len(self._steps)}.",
+                hint="A newer release of tiktok-shop-async created it; use that one everywhere.",
             )
         return version
+
+
+AnySchema: TypeAlias = Schema[Any]

@@ -1,4 +1,4 @@
-"""Where authorizations are kept: in memory, in a SQL database, in Redis."""
+"""Token stores: in memory, in a SQL database, in Redis, and encryption over any of them."""
 
 from .base import NEVER_WRITTEN, StoredValue, TokenStore
 from .memory import MemoryTokenStore

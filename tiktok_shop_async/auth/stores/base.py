@@ -1,4 +1,4 @@
-"""What a token store has to do: keep values by key, and let one at a time change one."""
+"""The protocol of token stores: versioned values by key, with a lock for each key."""
 
 from __future__ import annotations
 
@@ -10,37 +10,38 @@ import attrs
 from ..._internal.unpicklable import Unpicklable
 
 NEVER_WRITTEN = 0
-"""The version of a key that nothing was written to."""
+"""The version of a key that has no value."""
 
 
 @attrs.frozen(slots=False)
 class StoredValue(Unpicklable):
-    """What a store has under a key, and how often that was written."""
+    """The value of a key and its version, the number of times it was written."""
 
     value: bytes = attrs.field(repr=False)
     version: int
 
 
 class TokenStore(Protocol):
-    """Where authorizations are kept; `tiktok_shop_async.testing.check_token_store` tests one.
+    """A store for authorizations; `tiktok_shop_async.testing.check_token_store` tests one.
 
-    Whatever goes wrong below is raised as `TokenStoreError`, so that callers can tell it apart.
+    All methods raise `TokenStoreError` for errors of their driver.
     """
 
     async def get(self, key: str) -> StoredValue | None:
-        """Return what was written last, or None."""
+        """Return the value of a key, or None."""
         ...
 
     async def put(self, key: str, value: bytes, *, version: int) -> int:
-        """Write in place of ``version``, 0 if there is none yet, and return the new version.
+        """Replace ``version`` of a value, 0 if it is the first one, and return the new version.
 
-        `StaleVersionError` if another version is there: whoever was slow must not overwrite it.
+        Raises:
+            StaleVersionError: The store has another version, which must not be overwritten.
         """
         ...
 
     def lock(self, key: str) -> AbstractAsyncContextManager[object]:
-        """Keep all others, tasks and processes, out of a block with the same key.
+        """Return a lock that excludes all other tasks and processes with the same key.
 
-        A holder that dies must not keep it for ever.
+        The lock of a process that dies must be released or expire.
         """
         ...

@@ -1,4 +1,4 @@
-"""Encryption at rest, over any token store."""
+"""Encryption at rest for any token store."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ from .base import StoredValue, TokenStore
 
 
 class EncryptedTokenStore:
-    """Encrypts what another store keeps, by Fernet; the names of keys stay readable.
+    """Encrypts the values of another store with Fernet; the names of keys stay readable.
 
-    A value is bound to its key: copied to another one it is refused. To close, close that store.
+    A value is bound to its key: it is rejected if it was copied to another one. This store needs no
+    closing, but the other one does.
     """
 
     def __init__(self, store: TokenStore, keys: Sequence[str | bytes]) -> None:
-        """Put encryption over a store.
+        """Create a store that encrypts the values of another one.
 
         Args:
-            store: Keeps what is encrypted, and has the locks.
-            keys: Of ``Fernet.generate_key()``. The first one encrypts, and all of them decrypt; a
-                new key goes to the front, and an old one after `rotate` has seen all that is kept.
+            store: Stores the encrypted values and provides the locks.
+            keys: Keys of ``Fernet.generate_key()``. The first one encrypts, all of them decrypt.
+                Insert a new key at the front; remove an old one after `rotate` for all store keys.
         """
         hidden = [Secret(key) for key in ([keys] if isinstance(keys, (str, bytes)) else keys)]
         del keys  # tracebacks can show local variables
@@ -42,23 +43,23 @@ class EncryptedTokenStore:
         return f"<EncryptedTokenStore over {self._store!r}>"
 
     async def get(self, key: str) -> StoredValue | None:
-        """Return what was written last, or None."""
+        """Return the value of a key, or None."""
         stored = await self._store.get(key)
         if stored is None:
             return None
         return StoredValue(self._decrypted(key, stored.value), stored.version)
 
     async def put(self, key: str, value: bytes, *, version: int) -> int:
-        """Write in place of ``version``, and return the new one."""
+        """Replace ``version`` of a value, and return the new version."""
         encrypted = self._fernet.encrypt(_mark(key) + value)
         return await self._store.put(key, encrypted, version=version)
 
     def lock(self, key: str) -> AbstractAsyncContextManager[object]:
-        """Keep all others out, as the store below does."""
+        """Return the lock of the other store."""
         return self._store.lock(key)
 
     async def rotate(self, key: str) -> None:
-        """Encrypt what is there with the first key, if there is something."""
+        """Encrypt the value of a store key, if it has one, with the first encryption key."""
         async with self.lock(key):
             stored = await self.get(key)
             if stored is not None:
@@ -69,15 +70,15 @@ class EncryptedTokenStore:
             content = self._fernet.decrypt(encrypted)
         except InvalidToken as error:
             raise TokenStoreError(
-                f"{self}: no key opens what is stored under {key}.",
-                hint="Give the key that it was encrypted with as a further one of keys.",
+                f"{self}: none of the keys decrypts the value of {key}.",
+                hint="Add the key with which it was encrypted to keys.",
             ) from error
         mark = _mark(key)
         if not content.startswith(mark):
             del content  # tracebacks can show local variables
             raise TokenStoreError(
-                f"{self}: what is stored under {key} was written under another key.",
-                hint="Somebody copied it there; authorize the seller again.",
+                f"{self}: the value of {key} was encrypted for another key of the store.",
+                hint="It was copied there; the seller must authorize the app again.",
             )
         return content.removeprefix(mark)
 
@@ -91,9 +92,9 @@ def _fernet(keys: Sequence[Secret]) -> MultiFernet:
         return MultiFernet([Fernet(key.value) for key in keys])
     except ValueError:
         pass
-    # Outside of the block: the exception there may quote a key.
+    # Outside the block: the exception there may quote a key.
     raise InvalidArgumentError(
-        "a key is missing or no Fernet key: 32 bytes in URL-safe base64.",
+        "each of keys must be a Fernet key: 32 bytes in URL-safe base64.",
         argument="keys",
-        hint="Make one with cryptography.fernet.Fernet.generate_key(), and keep it elsewhere.",
+        hint="Create one with cryptography.fernet.Fernet.generate_key().",
     )

@@ -1,4 +1,4 @@
-"""Locks of a process by key, and waits for locks that end."""
+"""Locks by key within a process, and locking with a timeout."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from weakref import WeakValueDictionary
 
 from ...errors import TokenStoreError
-from .failures import reported
+from .errors import wrap_store_errors
 
 
 class KeyedLocks:
-    """One `asyncio.Lock` for each key, as long as somebody has it or waits for it."""
+    """One `asyncio.Lock` per key, kept while a task holds it or waits for it."""
 
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -23,18 +23,18 @@ class KeyedLocks:
 
 @asynccontextmanager
 async def hold(
-    store: object, key: str, *locks: AbstractAsyncContextManager[object], patience: float
+    store: object, key: str, *locks: AbstractAsyncContextManager[object], max_wait: float
 ) -> AsyncIterator[None]:
-    """Hold all ``locks``, taken in this order; `TokenStoreError` if that takes more seconds."""
+    """Acquire all ``locks`` in this order; raise `TokenStoreError` after ``max_wait`` seconds."""
     async with AsyncExitStack() as held:
         try:
-            async with asyncio.timeout(patience):
-                with reported(store, f"locking {key}"):
+            async with asyncio.timeout(max_wait):
+                with wrap_store_errors(store, f"locking {key}"):
                     for lock in locks:
                         await held.enter_async_context(lock)
         except TimeoutError as error:
             raise TokenStoreError(
-                f"{store}: the lock of {key} was not free within {patience:g} seconds.",
-                hint="Whoever has it may be slow; call again.",
+                f"{store}: the lock of {key} was not free within {max_wait:g} seconds.",
+                hint="Its holder may be slow; call again.",
             ) from error
         yield

@@ -1,4 +1,4 @@
-"""A token store in memory: for one process, and gone with it."""
+"""A token store in memory, for one process."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from .base import NEVER_WRITTEN, StoredValue
 
 
 class MemoryTokenStore(Unpicklable):
-    """Keeps tokens as long as the process lives; the next one has to authorize again."""
+    """A token store in memory: tokens are lost when the process ends."""
 
     def __init__(self) -> None:
         self._values: dict[str, StoredValue] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def keys(self) -> list[str]:
-        """Return all keys that something was written to."""
+        """Return all keys that have a value."""
         return list(self._values)
 
     async def get(self, key: str) -> StoredValue | None:
-        """Return what was written last, or None."""
+        """Return the value of a key, or None."""
         return self._values.get(key)
 
     async def put(self, key: str, value: bytes, *, version: int) -> int:
-        """Write in place of ``version``, and return the new one."""
+        """Replace ``version`` of a value, and return the new version."""
         stored = self._values.get(key)
         if (stored.version if stored else NEVER_WRITTEN) != version:
             raise StaleVersionError(key)
@@ -35,5 +35,5 @@ class MemoryTokenStore(Unpicklable):
         return version + 1
 
     def lock(self, key: str) -> AbstractAsyncContextManager[object]:
-        """Keep all other tasks out."""
+        """Return a lock that excludes all other tasks."""
         return self._locks[key]

@@ -1,4 +1,4 @@
-"""The tables of `SQLTokenStore`, and how a database comes to have them."""
+"""The tables of `SQLTokenStore` and their migration."""
 
 from __future__ import annotations
 
@@ -20,44 +20,44 @@ from sqlalchemy import (
 
 from ..._storage.sql.schema import version_table
 
-MOST_BYTES = 2**24 - 1
-"""Of a value; MySQL's own default would be 64 KB."""
+MAX_BYTES = 2**24 - 1
+"""The maximum size of a value; the default of MySQL is 64 KB."""
 
 
 class _Hidden(bytes):
-    """Bytes that do not show themselves: SQLAlchemy logs parameters and rows, and quotes them."""
+    """Bytes with a repr without content: SQLAlchemy logs and quotes parameters and rows."""
 
     def __repr__(self) -> str:
         return "<hidden>"
 
 
 class SecretBinary(TypeDecorator[bytes]):
-    """Bytes that stay out of logs and errors, whatever the engine is told to show."""
+    """Bytes that never appear in logs and errors, whatever the engine logs."""
 
     impl = LargeBinary
     cache_ok = True
 
     def process_bind_param(self, value: bytes | None, dialect: Dialect) -> bytes | None:
-        """Hide what is written."""
+        """Hide a value that is written."""
         return None if value is None else _Hidden(value)
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> bytes | None:
-        """Hide what is read."""
+        """Hide a value that is read."""
         return None if value is None else _Hidden(value)
 
 
 class Tables:
-    """The tables as the newest version has them; ``metadata`` holds these and no others."""
+    """The tables of the newest version; ``metadata`` contains no others."""
 
     def __init__(self, prefix: str) -> None:
         self.metadata = MetaData()
         self.tokens = Table(
             f"{prefix}tokens",
             self.metadata,
-            # Databases differ in what may be a key: how long, and whether capitals count.
+            # A digest: databases differ in the length of keys and in the meaning of case.
             Column("id", String(64), primary_key=True),
             Column("name", Text, nullable=False),
-            Column("value", SecretBinary(MOST_BYTES), nullable=False),
+            Column("value", SecretBinary(MAX_BYTES), nullable=False),
             Column("version", Integer, nullable=False),
         )
         self.locks = Table(
@@ -76,7 +76,7 @@ def _create_tables(connection: Connection, tables: Tables) -> None:
 
 
 STEPS: Sequence[Callable[[Connection, Tables], None]] = (_create_tables,)
-"""What leads from no table to the newest version; a step that was released never changes."""
+"""The steps from no tables to the newest version; a released step never changes."""
 
 
 def row_id(key: str) -> str:

@@ -1,4 +1,4 @@
-"""Cookies that tie authorizations under way to the browser that began them."""
+"""Cookies that bind a pending authorization to the browser that started it."""
 
 from __future__ import annotations
 
@@ -11,42 +11,42 @@ if TYPE_CHECKING:
 
 COOKIE = "tiktok_shop_authorization"
 MAX_PENDING = 10
-"""Authorizations that a browser can have under way: about 1 KB of cookies. Our choice."""
+"""Pending authorizations per browser: about 1 KB of cookies. Our choice."""
 
-KNOWN_AFTERWARDS = 3600.0
+KEPT_AFTER_EXPIRY = 3600.0
 """Seconds that a browser keeps the cookie of a state that has expired. Our choice."""
 
 
 class PendingCookies:
-    """The pending authorizations of the browser that sent a request: a cookie for each.
+    """The pending authorizations of the browser that sent a request, with a cookie for each.
 
-    They are named by their states, so tabs that begin or end at the same time do not overwrite
-    each other. A cookie's value is the nonce that its state was signed with.
+    The name of a cookie is derived from the state, so concurrent tabs do not overwrite each other.
+    Its value is the nonce with which the state was signed.
     """
 
     def __init__(self, request: Request) -> None:
         self._cookies = request.cookies
         self._is_secure = request.url.scheme == "https"
-        # Browsers take a cookie of this prefix from this host alone, and over HTTPS alone.
+        # Browsers accept a cookie with this prefix only from this host and only over HTTPS.
         self._prefix = f"{'__Host-' if self._is_secure else ''}{COOKIE}_"
 
     def add(self, response: Response, state: str, nonce: str, max_age: float) -> None:
         """Set the cookie of a new state, and drop the oldest beyond `MAX_PENDING`.
 
-        It outlives its state, so that a late callback is known to be late.
+        The cookie outlives its state, so that a late callback is recognized as expired.
         """
         # Browsers send the oldest cookie first.
         pending = [name for name in self._cookies if name.startswith(self._prefix)]
         for name in pending[: -(MAX_PENDING - 1)]:
             self._set(response, name, "", 0)
-        self._set(response, self._name(state), nonce, max_age + KNOWN_AFTERWARDS)
+        self._set(response, self._name(state), nonce, max_age + KEPT_AFTER_EXPIRY)
 
     def nonce(self, state: str | None) -> str | None:
-        """Return the nonce of a state; None if this browser did not begin it."""
+        """Return the nonce of a state; None if this browser did not start it."""
         return self._cookies.get(self._name(state or ""))
 
     def remove(self, response: Response, state: str) -> None:
-        """Delete the cookie of a state, which is worth nothing from then on."""
+        """Delete the cookie of a state, which is invalid from then on."""
         self._set(response, self._name(state), "", 0)
 
     def _name(self, state: str) -> str:
@@ -61,5 +61,5 @@ class PendingCookies:
             path="/",
             secure=self._is_secure,
             httponly=True,
-            samesite="lax",  # the platform's page leads here, so "strict" would lose it
+            samesite="lax",  # with "strict" the redirect from the platform's page would lack it
         )

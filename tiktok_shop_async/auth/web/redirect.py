@@ -1,4 +1,4 @@
-"""What an authorize page leads back with: a code, or a denial."""
+"""The redirect of an authorize page: a code or a denial."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ from ..._internal.unpicklable import Unpicklable
 from ...errors import AuthorizationDeniedError, AuthorizationError
 
 _DENIALS = ("auth_denied", "access_denied")
-_LONGEST_QUOTE = 60
+_MAX_QUOTE = 60
 
 
 @attrs.frozen(kw_only=True, slots=False)
 class AuthorizationResponse(Unpicklable):
-    """A user's consent: the code that `TikTokShopOAuth.exchange` takes, and what came with it."""
+    """A user's consent: the code for `TikTokShopOAuth.exchange` and the other parameters."""
 
     code: str = attrs.field(repr=False)
     state: str | None = attrs.field(default=None, repr=False)
-    """As it came back; nothing here is to be believed before `StateSigner.check`."""
+    """The state of the redirect; trust none of these values before `StateSigner.check`."""
     app_key: str = ""
     locale: str = ""
     shop_region: str = ""
 
 
 def parse_redirect(url: str) -> AuthorizationResponse:
-    """Return what the redirect brought, from its whole URL or its query.
+    """Return the parameters of a redirect, from its URL or its query.
 
-    `AuthorizationDeniedError` if the user said no; `AuthorizationError` if there is neither a code
-    nor a denial, or twice the same parameter.
+    Raises:
+        AuthorizationDeniedError: The user did not consent.
+        AuthorizationError: The redirect has neither a code nor a denial, or a parameter twice.
     """
     hidden = Secret(url)
     del url  # tracebacks can show local variables, and the code is a secret
@@ -43,16 +44,16 @@ def parse_redirect(url: str) -> AuthorizationResponse:
                 "the user did not authorize the app.", operation="oauth.redirect", state=state
             )
         raise AuthorizationError(
-            f"the authorize page reports an error: {reason[:_LONGEST_QUOTE]!a}.",
+            f"the authorize page reported an error: {reason[:_MAX_QUOTE]!a}.",
             operation="oauth.redirect",
             state=state,
         )
     if not query.get("code"):
         raise AuthorizationError(
-            "the redirect brings neither a code nor an error.",
+            "the redirect has neither a code nor an error.",
             operation="oauth.redirect",
             state=state,
-            hint="Give the URL that the browser was sent to, or all of its query.",
+            hint="Pass the URL to which the browser was redirected, or its whole query.",
         )
     return AuthorizationResponse(
         code=query.get("code") or "",
@@ -64,7 +65,7 @@ def parse_redirect(url: str) -> AuthorizationResponse:
 
 
 class _Query:
-    """The parameters of a redirect, with a repr that shows none."""
+    """The parameters of a redirect, which the repr does not show."""
 
     def __init__(self, url: Secret) -> None:
         pairs = _pairs(url.value)

@@ -1,4 +1,4 @@
-"""The two routes that an authorization needs, as an ASGI application to mount."""
+"""The two routes of an authorization, as an ASGI application to mount."""
 
 from __future__ import annotations
 
@@ -42,23 +42,23 @@ try:
     from starlette.types import Receive, Scope, Send
 except ImportError as error:
     raise ImportError(
-        "the routes need a further package: pip install 'tiktok-shop-async[oauth]'",
+        "OAuthRoutes needs a further package: pip install 'tiktok-shop-async[oauth]'",
         name=error.name,
     ) from error
 
 _HEADERS = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
-"""The URL has a code and a state in it: they stay out of caches, and of other sites' logs."""
+"""They keep the URL, with its code and state, out of caches and of other sites' logs."""
 
 
 @attrs.frozen(kw_only=True, slots=False)
 class Authorized(Unpicklable):
-    """An authorization that was just given, and is kept already."""
+    """A new authorization that is stored already."""
 
     token: Token
     auth: AuthState
-    """For `AsyncTikTokShop`: ``client.for_shop(auth=…)``."""
+    """The auth state for ``client.for_shop(auth=…)``."""
     data: Any
-    """What ``state_data`` gave when the user set out."""
+    """The value that ``state_data`` returned when the user started."""
 
 
 OnAuthorized: TypeAlias = Callable[[Request, Authorized], Awaitable[Response]]
@@ -67,11 +67,11 @@ StateData: TypeAlias = Callable[[Request], Awaitable[Any] | Any]
 
 
 class OAuthRoutes:
-    """``/start`` sends a user to the authorize page, ``/callback`` receives what comes of it.
+    """An ASGI app: ``/start`` redirects to the authorize page, ``/callback`` receives the result.
 
     Mount it in Starlette or FastAPI, ``app.mount("/tiktok", OAuthRoutes(…))``, and enter the
-    callback as the app's redirect URL in Partner Center. ``/start`` takes ``role`` and ``region``
-    in its query, as `TikTokShopOAuth.authorization_url` does.
+    callback as the app's redirect URL in Partner Center. The query of ``/start`` may contain
+    ``role`` and ``region``, as in `TikTokShopOAuth.authorization_url`.
     """
 
     def __init__(
@@ -84,15 +84,13 @@ class OAuthRoutes:
         state_data: StateData | None = None,
         max_age: float = MAX_AGE,
     ) -> None:
-        """Make the application.
+        """Create the application.
 
         Args:
-            on_authorized: Returns the answer for a user whose token is in the store by then.
-            on_error: Returns the answer where nothing came of it; a plain page by default, with a
-                status that fits.
-            state_data: Returns JSON to have back in `on_authorized`, such as the id of your user.
-                Whoever may not authorize shops for you is refused here, by an exception of
-                Starlette's.
+            on_authorized: Returns the response for a user whose token has been stored.
+            on_error: Returns the response for a failed authorization; by default a plain page.
+            state_data: Returns JSON that `on_authorized` receives, such as the id of your user.
+                Raise an exception of Starlette here to reject users who may not authorize shops.
             max_age: Seconds that the user has for the authorize page.
         """
         self._authorizations = authorizations
@@ -106,7 +104,7 @@ class OAuthRoutes:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request."""
         await self._router(scope, receive, send)
 
     async def _start(self, request: Request) -> Response:
@@ -115,7 +113,7 @@ class OAuthRoutes:
             data = await data
         role: Any = request.query_params.get("role", "seller")
         region: Any = request.query_params.get("region", "us")
-        nonce = f"{secrets.token_urlsafe(24)}.{role}.{region}"  # for `_link_to_begin_again`
+        nonce = f"{secrets.token_urlsafe(24)}.{role}.{region}"  # for `_start_link`
         try:
             state = self._signer.make(data, nonce=nonce)
             url = self._authorizations.oauth.authorization_url(role, region, state)
@@ -128,12 +126,12 @@ class OAuthRoutes:
     async def _callback(self, request: Request) -> Response:
         state = request.query_params.get("state") or ""
         try:
-            # First of all: without it, nothing in the query is to be believed.
-            data = self._checked(request, state)
+            # First: without a valid state, no parameter can be trusted.
+            data = self._check_state(request, state)
         except StateError as error:
             return _protected(await self._failed(request, error))
         try:
-            authorized = await self._authorized(request, data)
+            authorized = await self._authorize(request, data)
         except TikTokShopError as error:
             response = await self._failed(request, error)
         else:
@@ -141,45 +139,45 @@ class OAuthRoutes:
         PendingCookies(request).remove(response, state)
         return _protected(response)
 
-    def _checked(self, request: Request, state: str) -> Any:
-        """Return the data of a state that this browser was given, and has not used yet."""
+    def _check_state(self, request: Request, state: str) -> Any:
+        """Return the data of a state that was created for this browser and not used yet."""
         nonce = PendingCookies(request).nonce(state)
         if state and not nonce:
             raise StateError(
-                "the browser has no cookie of this authorization.",
+                "the browser has no cookie for this authorization.",
                 operation="oauth.check_state",
-                hint="Begin and end on the same host and scheme, within the time, and once.",
+                hint="Start and finish on the same host and scheme, in time, and only once.",
             )
         return self._signer.check(state, nonce=nonce or "", max_age=self._max_age)
 
-    async def _authorized(self, request: Request, data: Any) -> Authorized:
-        answer = parse_redirect(f"?{request.url.query}")
+    async def _authorize(self, request: Request, data: Any) -> Authorized:
+        response = parse_redirect(f"?{request.url.query}")
         oauth = self._authorizations.oauth
-        if answer.app_key and answer.app_key != oauth.app_key:
+        if response.app_key and response.app_key != oauth.app_key:
             raise AuthorizationError(
                 "the code is for another app.",
                 operation="oauth.redirect",
-                hint="Give each app a redirect URL of its own.",
+                hint="Use a separate redirect URL for each app.",
             )
-        token = await oauth.exchange(answer.code)
+        token = await oauth.exchange(response.code)
         return Authorized(token=token, auth=await self._authorizations.add(token), data=data)
 
     async def _failed(self, request: Request, error: TikTokShopError) -> Response:
-        # What anybody can bring about by a link is no warning.
-        is_expected = isinstance(error, AuthorizationError) or _is_of_link(error)
+        # Errors that anybody can cause with a link are not worth a warning.
+        is_expected = isinstance(error, AuthorizationError) or _is_about_link(error)
         level = logging.INFO if is_expected else logging.WARNING
-        logger.log(level, "an authorization came to nothing: %s", error)
+        logger.log(level, "an authorization failed: %s", error)
         return await self._on_error(request, error)
 
 
 def status_of(error: TikTokShopError) -> HTTPStatus:
-    """Return the HTTP status that fits an error of an authorization."""
+    """Return the HTTP status for an error of an authorization."""
     match error:
         case AuthorizationDeniedError():
             return HTTPStatus.FORBIDDEN
         case AuthorizationError() | ReauthorizationRequiredError():
             return HTTPStatus.BAD_REQUEST
-        case InvalidArgumentError() if _is_of_link(error):
+        case InvalidArgumentError() if _is_about_link(error):
             return HTTPStatus.BAD_REQUEST
         case RateLimitError():
             return HTTPStatus.SERVICE_UNAVAILABLE
@@ -195,47 +193,47 @@ def status_of(error: TikTokShopError) -> HTTPStatus:
 
 
 async def explain(request: Request, error: TikTokShopError) -> Response:
-    """Tell the user on a plain page what happened, with a link to begin again."""
+    """Return a plain page that explains the error, with a link to start again."""
     status = status_of(error)
     reason = {
         HTTPStatus.FORBIDDEN: "The app was not authorized.",
-        HTTPStatus.BAD_REQUEST: "This authorization is too old, or was begun elsewhere.",
+        HTTPStatus.BAD_REQUEST: "This authorization expired or was started in another browser.",
         HTTPStatus.INTERNAL_SERVER_ERROR: "The authorization could not be completed.",
-    }.get(status, "TikTok Shop gave no usable answer.")
-    if _is_of_link(error):
+    }.get(status, "TikTok Shop did not return a usable response.")
+    if _is_about_link(error):
         reason = "This link is not valid."
-    again = escape(_link_to_begin_again(request))
+    start = escape(_start_link(request))
     return HTMLResponse(
         "<!doctype html><html lang=en><meta charset=utf-8>"
         "<meta name=viewport content='width=device-width'><title>Not authorized</title>"
-        f"<h1>Not authorized</h1><p>{reason}</p><p><a href='{again}'>Begin again</a></p></html>",
+        f"<h1>Not authorized</h1><p>{reason}</p><p><a href='{start}'>Start again</a></p></html>",
         status_code=status,
         headers={**_HEADERS, "content-security-policy": "default-src 'none'"},
     )
 
 
-def _is_of_link(error: TikTokShopError) -> bool:
-    """Tell whether the error is one of the query of ``/start``."""
+def _is_about_link(error: TikTokShopError) -> bool:
+    """Return whether the error is about the query of ``/start``."""
     return isinstance(error, InvalidArgumentError) and error.argument in {"role", "region"}
 
 
-def _link_to_begin_again(request: Request) -> str:
-    """Return the path of ``/start``, with the role and region of an authorization under way."""
+def _start_link(request: Request) -> str:
+    """Return the path of ``/start`` with the role and region of the pending authorization."""
     nonce = PendingCookies(request).nonce(request.query_params.get("state")) or ""
-    _, *begun = nonce.split(".")
-    query = urlencode(dict(zip(("role", "region"), begun, strict=False)))
+    _, *choices = nonce.split(".")
+    query = urlencode(dict(zip(("role", "region"), choices, strict=False)))
     return f"{request.scope.get('root_path', '')}/start{'?' * bool(query)}{query}"
 
 
 def _protected(response: Response) -> Response:
-    """Return a response with the headers that keep its URL private, unless it has its own."""
+    """Add the headers that keep the URL private to a response, unless it has them."""
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     return response
 
 
 def _only_get(path: str, endpoint: Callable[[Request], Awaitable[Response]]) -> Route:
-    """Return a route that refuses HEAD: a link's preview must not use up a code."""
+    """Return a route that rejects HEAD: the preview of a link must not use up a code."""
     route = Route(path, endpoint, methods=["GET"])
     route.methods = {"GET"}
     return route

@@ -1,4 +1,4 @@
-"""The ``state`` of an authorization: signed, expiring, and good for one browser."""
+"""The ``state`` of an authorization: signed, expiring, and bound to one browser."""
 
 from __future__ import annotations
 
@@ -16,38 +16,38 @@ try:
     from itsdangerous import BadData, SignatureExpired, TimestampSigner, URLSafeTimedSerializer
 except ImportError as error:
     raise ImportError(
-        "states are signed by a further package: pip install 'tiktok-shop-async[oauth]'",
+        "StateSigner needs a further package: pip install 'tiktok-shop-async[oauth]'",
         name=error.name,
     ) from error
 
 MAX_AGE = 600.0
 """Seconds that a user has for the authorize page; our choice."""
 _SALT = "tiktok_shop_async.auth.state"
-_MOST = 2000
-_BEGIN_AGAIN = "Have the user begin again, at your own page that leads to the authorize page."
+_MAX_LENGTH = 2000
+_START_AGAIN = "Ask the user to start again at your page that leads to the authorize page."
 
 
 class StateSigner(Unpicklable):
-    """Makes states, and tells its own from all others.
+    """Creates and verifies signed states.
 
-    Without it, somebody could lead your user's browser to your redirect route with a code of their
-    own shop. Nothing is stored, so all processes with one secret know each other's states.
+    A state prevents that an attacker redirects your user's browser to your callback with the code
+    of another shop. Nothing is stored: all processes with the same secret accept the same states.
     """
 
     def __init__(self, secret: str, *, clock: Callable[[], float] = time.time) -> None:
-        """Make a signer.
+        """Create a signer.
 
         Args:
-            secret: Yours, at least 16 characters, alike in all processes.
+            secret: A secret of your own with at least 16 characters, the same in all processes.
             clock: Returns Unix seconds.
         """
         hidden = Secret(secret)
         del secret  # tracebacks can show local variables
         if not isinstance(hidden.value, str) or len(hidden.value) < 16:
             raise InvalidArgumentError(
-                "the secret must be text of at least 16 characters.",
+                "secret must be text of at least 16 characters.",
                 argument="secret",
-                hint="python -c 'import secrets; print(secrets.token_urlsafe())' makes one.",
+                hint="Create one with: python -c 'import secrets; print(secrets.token_urlsafe())'",
             )
 
         class Signer(TimestampSigner):
@@ -64,41 +64,43 @@ class StateSigner(Unpicklable):
         """Return a state.
 
         Args:
-            data: JSON that comes back with it, such as the id of your user. The browser can read
-                it, and cannot change it.
-            nonce: What only this browser has, in a cookie or session; it cannot be read from the
-                state. Without one, a state is good for every browser.
+            data: JSON to return with the state, such as the id of your user. The browser can read
+                it but not change it.
+            nonce: A secret of this browser, from a cookie or session; the state does not reveal it.
+                Without a nonce, a state is valid in every browser.
         """
         state = self._serializer.dumps(data, salt=_SALT + nonce)
         text = state.decode() if isinstance(state, bytes) else state
-        if len(text) > _MOST:
+        if len(text) > _MAX_LENGTH:
             raise InvalidArgumentError(
-                "the data makes the state too long for a URL.",
+                "data makes the state too long for a URL.",
                 argument="data",
-                hint="Keep it on your side, and give its id.",
+                hint="Store the data on your side, and pass its id.",
             )
         return text
 
     def check(self, state: str | None, *, nonce: str = "", max_age: float = MAX_AGE) -> Any:
-        """Return the data of a state that was made here, for the same nonce, not too long ago.
+        """Return the data of a state.
 
-        `StateExpiredError` if it is older than ``max_age`` seconds; `StateError` if it is missing,
-        forged, or made for another nonce. A state can be checked again and again: forget the nonce
-        to have it used once.
+        A state can be checked repeatedly: delete the nonce to allow it only once.
+
+        Raises:
+            StateExpiredError: The state is older than ``max_age`` seconds.
+            StateError: The state is missing, forged, or was created for another nonce.
         """
         if not state:
             raise StateError(
-                "no state came back.", operation="oauth.check_state", hint=_BEGIN_AGAIN
+                "the redirect has no state.", operation="oauth.check_state", hint=_START_AGAIN
             )
-        kind, problem = StateError, "was not made here, or for another browser"
+        kind, problem = StateError, "is not valid, or was created for another browser"
         try:
             return self._serializer.loads(
-                state[: _MOST + 1], max_age=math.floor(max_age), salt=_SALT + nonce
+                state[: _MAX_LENGTH + 1], max_age=math.floor(max_age), salt=_SALT + nonce
             )
         except SignatureExpired:
-            kind, problem = StateExpiredError, "is too old"
+            kind, problem = StateExpiredError, "has expired"
         except (BadData, UnicodeError, RecursionError):
             pass
         raise kind(
-            f"the state {problem}.", operation="oauth.check_state", state=state, hint=_BEGIN_AGAIN
+            f"the state {problem}.", operation="oauth.check_state", state=state, hint=_START_AGAIN
         )

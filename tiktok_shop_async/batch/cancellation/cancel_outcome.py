@@ -1,4 +1,4 @@
-"""What became of one order that should be cancelled."""
+"""The outcome of cancelling one order."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ UNKNOWN: Final = "unknown"
 DUPLICATE: Final = "duplicate"
 
 FINAL = frozenset({CONFIRMED, PENDING, ALREADY_CANCELLED, REFUSED})
-"""What a journal keeps: an order with one of these is not touched again."""
+"""The final statuses: a journal keeps them, and the order is not sent again."""
 
 
 @attrs.frozen(kw_only=True)
 class CancelOutcome(Outcome[APIResponse[CancelOrderResult]]):
-    """What became of one order; ``message`` says why, and ``hint`` what to do next.
+    """The outcome of cancelling one order; ``message`` explains it, ``hint`` says what to do next.
 
     ``status`` is one of
 
-    - ``"confirmed"``: cancelled, by this batch or an earlier run of it;
-    - ``"pending"``: requested, and not decided yet;
-    - ``"already_cancelled"``: was so before;
+    - ``"confirmed"``: cancelled by this batch or an earlier run of it;
+    - ``"pending"``: requested and not decided yet;
+    - ``"already_cancelled"``: cancelled before, by another request;
     - ``"refused"``: not cancelled, and sending it again would not help;
-    - ``"not_done"``: surely not cancelled; simply run it again;
-    - ``"unknown"``: it may be cancelled, and the shop could not be asked;
-    - ``"duplicate"``: came before in the input, and was left out here.
+    - ``"not_done"``: not cancelled; run it again;
+    - ``"unknown"``: it may be cancelled, and the look-up failed;
+    - ``"duplicate"``: the same order, or part, appeared before in the input.
     """
 
     order_id: str
     cancel_id: str | None = None
-    """Of the cancellation that is on record, whoever asked for it."""
+    """The id of the cancellation on record, whoever requested it."""
 
     @property
     def succeeded(self) -> bool:
-        """Whether it is surely cancelled; what is pending is not yet."""
+        """True if the order is cancelled; a pending cancellation is not yet."""
         return self.status in (CONFIRMED, ALREADY_CANCELLED)
 
     @classmethod
     def of_record(cls, record: Record, **facts: Any) -> Self:
-        """Return what a journal has of an earlier run."""
+        """Return the outcome of an earlier run from its record in the journal."""
         return cls(
             status=record.status,
             cancel_id=record.details.get("cancel_id"),
@@ -63,8 +63,8 @@ class CancelOutcome(Outcome[APIResponse[CancelOrderResult]]):
         )
 
     def as_record(self) -> Record:
-        """Return what a journal keeps of it."""
-        assert self.key is not None, "each order has one"
+        """Return the record of this outcome for a journal."""
+        assert self.key is not None, "every order has a key"
         return Record(
             key=self.key,
             status=self.status,

@@ -1,4 +1,4 @@
-"""Why orders are cancelled: from what is meant to a name that the service takes for the order."""
+"""Cancel reasons: from an intent to a name that the service accepts for the order."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
 
 class CancelReason(StrEnum):
-    """What is meant by a reason, whatever its name is for the order's status and region."""
+    """The intent of a reason, whose name depends on the order's status and region."""
 
     OUT_OF_STOCK = "out_of_stock"
     WRONG_PRICE = "wrong_price"
     BUYER_REQUESTED = "buyer_requested"
-    """Not in every region."""
+    """Not available in every region."""
     ADDRESS_NOT_DELIVERABLE = "address_not_deliverable"
-    """Of orders that are paid, and not in every region."""
+    """For paid orders; not available in every region."""
     UNPAID = "unpaid"
-    """The buyer has not paid in time; of orders that are not paid."""
+    """The buyer has not paid in time; for unpaid orders."""
     POTENTIAL_FRAUD = "potential_fraud"
-    """In Japan."""
+    """Available in Japan only."""
 
 
-_WORDS: Mapping[CancelReason, str] = {
+_COMMON_PARTS: Mapping[CancelReason, str] = {
     CancelReason.OUT_OF_STOCK: "out_of_stock",
     CancelReason.WRONG_PRICE: "wrong_price",
     CancelReason.BUYER_REQUESTED: "buyer_requested",
@@ -38,78 +38,77 @@ _WORDS: Mapping[CancelReason, str] = {
     CancelReason.UNPAID: "hasnt_paid",
     CancelReason.POTENTIAL_FRAUD: "potential_fraud",
 }
-"""What the names of a reason have in common, in all statuses and regions."""
+"""The part that the names of a reason share in all statuses and regions."""
 
-_OF_UNPAID = (
+_UNPAID_REASONS = (
     "seller_cancel_unpaid_reason_out_of_stock",
     "seller_cancel_unpaid_reason_wrong_price",
     "seller_cancel_unpaid_reason_buyer_hasnt_paid_within_time_allowed",
     "seller_cancel_unpaid_reason_buyer_requested_cancellation",
 )
-_OF_PAID = (
+_PAID_REASONS = (
     "seller_cancel_reason_out_of_stock",
     "seller_cancel_reason_wrong_price",
     "seller_cancel_paid_reason_address_not_deliver",
     "seller_cancel_paid_reason_buyer_requested_cancellation",
     "seller_cancel_order_reason_potential_fraud",
 )
-_IN_UK = tuple(f"{name}_uk" for name in _OF_PAID)
+_UK_REASONS = tuple(f"{name}_uk" for name in _PAID_REASONS)
 
 
-def checked_reason(reason: str) -> str:
-    """Return an intent or an exact name; `InvalidArgumentError` for what can be neither."""
+def parse_reason(reason: str) -> str:
+    """Return an intent or an exact name; raise `InvalidArgumentError` for anything else."""
     if not isinstance(reason, str):
-        raise InvalidArgumentError(f"reason is no text: {reason!r}.", argument="reason")
+        raise InvalidArgumentError(f"reason must be text, not {reason!r}.", argument="reason")
     if reason in _INTENTS:
         return CancelReason(reason)
     if "cancel" not in reason or "_" not in reason:
         raise InvalidArgumentError(
-            f"there is no reason {reason!r}.",
+            f"reason must be one of {', '.join(CancelReason)}, or the exact name of a reason such "
+            f"as {_PAID_REASONS[0]}, not {reason!r}.",
             argument="reason",
-            hint=f"Give one of {', '.join(CancelReason)}, or the exact name of a reason such as "
-            f"{_OF_PAID[0]}.",
         )
     return reason
 
 
 def is_exact(reason: str) -> bool:
-    """Whether a reason is the service's own name of it."""
+    """Return whether a reason is a name of the service, not an intent."""
     return reason not in _INTENTS
 
 
-def fitting(intent: str, names: Iterable[str]) -> list[str]:
-    """Return the names that mean the intent."""
-    words = _WORDS[CancelReason(intent)]
-    return [name for name in names if words in name]
+def names_of(intent: str, names: Iterable[str]) -> list[str]:
+    """Return those of the names that stand for the intent."""
+    part = _COMMON_PARTS[CancelReason(intent)]
+    return [name for name in names if part in name]
 
 
-def usual_reasons(status: str | None) -> Sequence[str]:
-    """Return the names that the service documents, for when it cannot be asked."""
+def documented_reasons(status: str | None) -> Sequence[str]:
+    """Return the names in the service's documents, in case it cannot be asked."""
     match status:
         case "UNPAID":
-            return _OF_UNPAID
+            return _UNPAID_REASONS
         case None:
-            return (*_OF_PAID, *_OF_UNPAID, *_IN_UK)
-    return (*_OF_PAID, *_IN_UK)
+            return (*_PAID_REASONS, *_UNPAID_REASONS, *_UK_REASONS)
+    return (*_PAID_REASONS, *_UK_REASONS)
 
 
-def offered_reasons(eligibility: AftersaleEligibility, wanted: OrderToCancel) -> list[str]:
-    """Return the names that fit all that is to be cancelled, in the service's order.
+def offered_reasons(eligibility: AftersaleEligibility, target: OrderToCancel) -> list[str]:
+    """Return the names that the service accepts for the whole target, in its order.
 
-    Of line items that have none in common, all that fit any are returned.
+    If the line items have no name in common, return the names that it accepts for any of them.
     """
     lines = [
         line
         for sku in eligibility.sku_eligibility
-        if not wanted.skus or sku.sku_id in wanted.skus
+        if not target.skus or sku.sku_id in target.skus
         for line in sku.line_item_eligibility
         if line.request_type == "CANCEL" and line.eligible is not False
     ]
-    if wanted.order_line_item_ids:
-        lines = [line for line in lines if _ids(line) & set(wanted.order_line_item_ids)] or lines
+    if target.order_line_item_ids:
+        lines = [line for line in lines if _ids(line) & set(target.order_line_item_ids)] or lines
     names = list(dict.fromkeys(name for line in lines for name in line.available_reason_names))
-    of_all = [name for name in names if all(name in line.available_reason_names for line in lines)]
-    return of_all or names
+    common = [name for name in names if all(name in line.available_reason_names for line in lines)]
+    return common or names
 
 
 def _ids(line: LineItemEligibility) -> set[str]:
@@ -117,49 +116,50 @@ def _ids(line: LineItemEligibility) -> set[str]:
     return listed or set(line.order_line_items_ids)
 
 
-class AsksForReasons(Protocol):
-    """Asks the service for the reasons of an order."""
+class FetchReasons(Protocol):
+    """A function that requests the reasons for an order from the service."""
 
-    async def __call__(self, wanted: OrderToCancel) -> Sequence[str]:
-        """Return their names; none if nothing of it can be cancelled."""
+    async def __call__(self, target: OrderToCancel) -> Sequence[str]:
+        """Return their names; an empty sequence if nothing can be cancelled."""
         ...
 
 
 class Reasons:
-    """The names to cancel with, asked for once for each status of an order.
+    """The reason names for orders of a shop, requested once for each status of an order.
 
-    What the service names for one order of a status fits the others of that shop, too.
+    The names for one order apply to all orders of the shop with the same status.
     """
 
-    def __init__(self, ask: AsksForReasons) -> None:
-        self._ask = ask
-        self._of_status: dict[str | None, Sequence[str]] = {}
-        self._guessed: set[str | None] = set()
-        self._asking: dict[str | None, asyncio.Lock] = {}
+    def __init__(self, fetch: FetchReasons) -> None:
+        self._fetch = fetch
+        self._by_status: dict[str | None, Sequence[str]] = {}
+        self._unconfirmed: set[str | None] = set()
+        """Statuses for which only the documented names are known."""
+        self._locks: dict[str | None, asyncio.Lock] = {}
 
-    async def name(self, intent: str, wanted: OrderToCancel, status: str | None) -> str | None:
-        """Return the name of an intent for an order of a status; None if it has none there."""
-        names = await self.of_status(wanted, status)
-        return next(iter(fitting(intent, names)), None)
+    async def name(self, intent: str, target: OrderToCancel, status: str | None) -> str | None:
+        """Return the name of an intent for orders of a status; None if there is no such name."""
+        names = await self.for_status(target, status)
+        return next(iter(names_of(intent, names)), None)
 
-    async def of_status(self, wanted: OrderToCancel, status: str | None) -> Sequence[str]:
-        """Return all names for orders of a status, as the service gave them for one of these."""
-        async with self._asking.setdefault(status, asyncio.Lock()):
-            if status not in self._of_status:
-                self._guessed.add(status)
-                self._of_status[status] = await self.of_order(wanted, status)
-        return self._of_status[status]
+    async def for_status(self, target: OrderToCancel, status: str | None) -> Sequence[str]:
+        """Return all names for orders of a status, as the service returned them for one order."""
+        async with self._locks.setdefault(status, asyncio.Lock()):
+            if status not in self._by_status:
+                self._unconfirmed.add(status)
+                self._by_status[status] = await self.for_order(target, status)
+        return self._by_status[status]
 
-    async def of_order(self, wanted: OrderToCancel, status: str | None) -> Sequence[str]:
-        """Return the names for this very order, or the usual ones if there is no answer."""
+    async def for_order(self, target: OrderToCancel, status: str | None) -> Sequence[str]:
+        """Return the names for one order, or the documented ones if the service returns none."""
         try:
-            names = await self._ask(wanted)
+            names = await self._fetch(target)
         except TikTokShopError:
             names = ()
-        if names and status in self._guessed:
-            self._guessed.discard(status)
-            self._of_status[status] = names
-        return names or usual_reasons(status)
+        if names and status in self._unconfirmed:
+            self._unconfirmed.discard(status)
+            self._by_status[status] = names
+        return names or documented_reasons(status)
 
 
 _INTENTS = frozenset(str(reason) for reason in CancelReason)

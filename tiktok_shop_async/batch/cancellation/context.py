@@ -1,4 +1,4 @@
-"""What the cancellations of one batch share."""
+"""The context that the cancellations of one batch share."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ class CancellationContext:
     ) -> None:
         self.client = client
         self.preflight = preflight
-        self.patience = RetryWindow(client, patience)
+        self.retry_window = RetryWindow(client, patience)
         self.settle = settle
         self.wait_for_pending = wait_for_pending
-        self.lookup = OrderLookup(client, options=URGENT, patience=self.patience)
+        self.lookup = OrderLookup(client, options=URGENT, retry_window=self.retry_window)
         self.reasons = Reasons(self._fetch_reasons)
-        self.taken: dict[str, set[str]] = {}
-        """By order, the line items that were chosen for its SKUs: no two parts get the same."""
+        self.chosen_line_items: dict[str, set[str]] = {}
+        """By order id, the line items chosen for its SKUs, so that no two parts share one."""
 
-    async def _fetch_reasons(self, wanted: OrderToCancel) -> Sequence[str]:
+    async def _fetch_reasons(self, target: OrderToCancel) -> Sequence[str]:
         async def fetch() -> Sequence[str]:
             response = await self.client.return_refund.get_aftersale_eligibility(
-                order_id=wanted.order_id,
+                order_id=target.order_id,
                 initiate_aftersale_user="SELLER",
                 request_types=["CANCEL"],
                 options=_WITH_REASONS,
             )
-            return offered_reasons(response.data, wanted)
+            return offered_reasons(response.data, target)
 
-        return await self.patience(GET_AFTERSALE_ELIGIBILITY, fetch)
+        return await self.retry_window(GET_AFTERSALE_ELIGIBILITY, fetch)

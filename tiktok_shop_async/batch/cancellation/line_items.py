@@ -1,4 +1,4 @@
-"""The line items of an order that are to be cancelled."""
+"""Choice of the line items of an order to cancel."""
 
 from __future__ import annotations
 
@@ -14,43 +14,44 @@ if TYPE_CHECKING:
     from ...models.order import Order
     from ...models.return_refund import Cancellation
 
-_GONE = CANCELLED_STATUSES | HANDED_OVER
+_NOT_CANCELLABLE = CANCELLED_STATUSES | HANDED_OVER
 
 
-def is_cancelled(order: Order, wanted: OrderToCancel) -> bool:
-    """Tell whether nothing is left to cancel; of SKUs that is so only if nothing is left at all."""
+def is_cancelled(order: Order, target: OrderToCancel) -> bool:
+    """Return whether the whole target is cancelled; for SKUs, whether the whole order is."""
     if order.status in CANCELLED_STATUSES:
         return True
-    lines = wanted.order_line_item_ids
+    lines = target.order_line_item_ids
     cancelled = {line.id for line in order.line_items if line.display_status in CANCELLED_STATUSES}
     return bool(lines) and cancelled.issuperset(lines)
 
 
 def with_line_items(
-    wanted: OrderToCancel, order: Order, cancellations: Iterable[Cancellation], taken: Set[str]
+    target: OrderToCancel, order: Order, cancellations: Iterable[Cancellation], chosen: Set[str]
 ) -> OrderToCancel:
-    """Return ``wanted`` with line items for its SKUs: the same ones as long as they are there.
+    """Return ``target`` with line items in place of its SKUs, chosen in a stable order.
 
-    None of those in ``taken``. If there are too few, it is left for the service to refuse.
+    Line items in ``chosen``, which another part uses, are left out. If too few remain, ``target``
+    is returned unchanged, and the service rejects it.
     """
-    gone = set(taken).union(
+    unavailable = set(chosen).union(
         *(line_ids(each) for each in cancellations if state_of(each) != "dropped")
     )
-    chosen: list[str] = []
-    for sku, count in wanted.skus.items():
-        free = _free(order, sku, gone)
-        if len(free) < count:
-            return wanted
-        chosen += free[:count]
-    return attrs.evolve(wanted, order_line_item_ids=chosen, skus=None)
+    line_items: list[str] = []
+    for sku, count in target.skus.items():
+        available = _available(order, sku, unavailable)
+        if len(available) < count:
+            return target
+        line_items += available[:count]
+    return attrs.evolve(target, order_line_item_ids=line_items, skus=None)
 
 
-def _free(order: Order, sku: str, gone: Set[str]) -> Sequence[str]:
+def _available(order: Order, sku: str, unavailable: Set[str]) -> Sequence[str]:
     return sorted(
         line.id
         for line in order.line_items
         if line.id
-        and line.id not in gone
+        and line.id not in unavailable
         and line.sku_id == sku
-        and line.display_status not in _GONE
+        and line.display_status not in _NOT_CANCELLABLE
     )

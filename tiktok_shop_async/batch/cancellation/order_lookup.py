@@ -1,4 +1,4 @@
-"""Looks many orders and their cancellations up in few calls: reads are rate-limited, too."""
+"""Look-up of many orders and their cancellations in few calls, since reads are rate-limited."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
 
 V = TypeVar("V")
 
-MOST_AT_ONCE = 50
+MAX_PER_CALL = 50
 """Orders that one call looks up."""
 
 _LINGER = 0.005
-"""Seconds in which others may join a call."""
+"""Seconds during which further requests join a call."""
 
-_PARALLEL = 2
-"""Calls of a kind under way; what is asked for meanwhile goes into the next one, together."""
+_MAX_CALLS = 2
+"""Concurrent calls of a kind; keys that are requested meanwhile share the next call."""
 
 Fetch = Callable[[Sequence[str]], Awaitable[Mapping[str, V]]]
 
 
 class OrderLookup(ClosedOnExit):
-    """Orders and their cancellations, as they are after the moment of asking.
+    """Orders and their cancellations, in the state at or after the time of the request.
 
-    Whoever asks at the same time shares a call. One asker that is cancelled leaves the others be.
+    Concurrent requests share a call. Cancelling one of them does not affect the others.
     """
 
     def __init__(
@@ -48,42 +48,42 @@ class OrderLookup(ClosedOnExit):
         client: AsyncTikTokShop,
         *,
         options: RequestOptions | None = None,
-        patience: RetryWindow | None = None,
+        retry_window: RetryWindow | None = None,
     ) -> None:
         self._client = client
         self._options = options
-        self._patience = patience
-        self._orders: _Gatherer[Order] = _Gatherer(
-            self._patiently(GET_ORDER_DETAIL, self._fetch_orders)
+        self._retry_window = retry_window
+        self._orders: _Batcher[Order] = _Batcher(
+            self._with_retries(GET_ORDER_DETAIL, self._fetch_orders)
         )
-        self._cancellations: _Gatherer[Sequence[Cancellation]] = _Gatherer(
-            self._patiently(SEARCH_CANCELLATIONS, self._fetch_cancellations)
+        self._cancellations: _Batcher[Sequence[Cancellation]] = _Batcher(
+            self._with_retries(SEARCH_CANCELLATIONS, self._fetch_cancellations)
         )
 
     async def order(self, order_id: str) -> Order | None:
-        """Return an order; None if the shop has no such order."""
+        """Return an order; None if the shop has no order with this id."""
         return await self._orders.get(order_id)
 
     async def cancellations(self, order_id: str) -> Sequence[Cancellation]:
-        """Return all cancellations of an order, whoever made them."""
+        """Return all cancellations of an order, whoever requested them."""
         return await self._cancellations.get(order_id) or ()
 
     async def both(self, order_id: str) -> tuple[Order | None, Sequence[Cancellation]]:
         """Return an order and its cancellations."""
-        # Cancellations are asked for second, so that one which the order's status shows is there.
+        # Cancellations second, so that they include one that the order's status already shows.
         order = await self.order(order_id)
         return order, await self.cancellations(order_id)
 
     async def aclose(self) -> None:
-        """Stop the calls under way; nobody should be waiting for them any more."""
+        """Cancel the running calls; tasks that still wait for them get a `ClientClosedError`."""
         await self._orders.aclose()
         await self._cancellations.aclose()
 
-    def _patiently(self, operation: Operation, fetch: Fetch[V]) -> Fetch[V]:
-        patience = self._patience
-        if patience is None:
+    def _with_retries(self, operation: Operation, fetch: Fetch[V]) -> Fetch[V]:
+        retry_window = self._retry_window
+        if retry_window is None:
             return fetch
-        return lambda order_ids: patience(operation, lambda: fetch(order_ids))
+        return lambda order_ids: retry_window(operation, lambda: fetch(order_ids))
 
     async def _fetch_orders(self, order_ids: Sequence[str]) -> Mapping[str, Order]:
         response = await self._client.order.get_order_detail(ids=order_ids, options=self._options)
@@ -94,85 +94,88 @@ class OrderLookup(ClosedOnExit):
     ) -> Mapping[str, Sequence[Cancellation]]:
         found: dict[str, list[Cancellation]] = defaultdict(list)
         async for cancellation in self._client.return_refund.search_cancellations(
-            order_ids=order_ids, page_size=MOST_AT_ONCE, options=self._options
+            order_ids=order_ids, page_size=MAX_PER_CALL, options=self._options
         ):
             if cancellation.order_id:
                 found[cancellation.order_id].append(cancellation)
         return found
 
 
-class _Gatherer(Generic[V]):
-    """Puts the keys that are asked for within a moment, or while calls are under way, together."""
+class _Batcher(Generic[V]):
+    """Collects keys that are requested within a moment or while calls run, and fetches them."""
 
     def __init__(self, fetch: Fetch[V]) -> None:
         self._fetch = fetch
-        self._asked: dict[str, list[asyncio.Future[V | None]]] = {}
+        self._pending: dict[str, list[asyncio.Future[V | None]]] = {}
         self._runners: set[asyncio.Task[None]] = set()
 
     async def get(self, key: str) -> V | None:
-        answer: asyncio.Future[V | None] = asyncio.get_running_loop().create_future()
-        self._asked.setdefault(key, []).append(answer)
-        if len(self._runners) < _PARALLEL:
+        result: asyncio.Future[V | None] = asyncio.get_running_loop().create_future()
+        self._pending.setdefault(key, []).append(result)
+        if len(self._runners) < _MAX_CALLS:
             runner = asyncio.create_task(self._run())
             self._runners.add(runner)
             runner.add_done_callback(self._runners.discard)
-        return await answer
+        return await result
 
     async def aclose(self) -> None:
         await cancelled(*self._runners)
-        _refuse(self._asked, _closed())
-        self._asked.clear()
+        _fail(self._pending, _closed())
+        self._pending.clear()
 
     async def _run(self) -> None:
         try:
             await asyncio.sleep(_LINGER)
-            while self._asked:
-                keys = list(itertools.islice(self._asked, MOST_AT_ONCE))
-                await self._answer({key: self._asked.pop(key) for key in keys})
+            while self._pending:
+                keys = list(itertools.islice(self._pending, MAX_PER_CALL))
+                await self._resolve({key: self._pending.pop(key) for key in keys})
         finally:
-            # Here, not in a callback, which comes later: who asks meanwhile needs a new runner.
+            # Here, not in the later callback: a request in between needs a new runner.
             self._runners.discard(asyncio.current_task())
-            if not self._runners:  # it was cancelled: nobody else answers those who wait
-                _refuse(self._asked, _closed())
-                self._asked.clear()
+            if not self._runners:  # it was cancelled, and no other runner serves the rest
+                _fail(self._pending, _closed())
+                self._pending.clear()
 
-    async def _answer(self, taken: Mapping[str, list[asyncio.Future[V | None]]]) -> None:
-        keys = [key for key, askers in taken.items() if not all(each.done() for each in askers)]
+    async def _resolve(self, requested: Mapping[str, list[asyncio.Future[V | None]]]) -> None:
+        """Fetch keys and resolve their futures; if one key may be at fault, halve the keys."""
+        keys = [
+            key for key, futures in requested.items() if not all(each.done() for each in futures)
+        ]
         if not keys:
             return
         try:
             found = await self._fetch(keys)
         except asyncio.CancelledError:
-            _refuse(taken, _closed())
+            _fail(requested, _closed())
             raise
         except Exception as error:
-            if not _may_be_of_one(error) or len(keys) == 1:
-                _refuse(taken, error)
+            if not _may_be_about_one_key(error) or len(keys) == 1:
+                _fail(requested, error)
                 return
         else:
-            for key, askers in taken.items():
-                for asker in askers:
-                    if not asker.done():
-                        asker.set_result(found.get(key))
+            for key, futures in requested.items():
+                for future in futures:
+                    if not future.done():
+                        future.set_result(found.get(key))
             return
         half = len(keys) // 2
         for part in (keys[:half], keys[half:]):
-            await self._answer({key: taken[key] for key in part})
+            await self._resolve({key: requested[key] for key in part})
 
 
-def _refuse(taken: Mapping[str, list[asyncio.Future[Any]]], error: Exception) -> None:
-    """Raise an error to all who still wait: to each a copy, for a traceback is its own."""
-    for asker in itertools.chain.from_iterable(taken.values()):
-        if not asker.done():
+def _fail(requested: Mapping[str, list[asyncio.Future[Any]]], error: Exception) -> None:
+    """Raise an error in all tasks that still wait; each gets a copy with its own traceback."""
+    for future in itertools.chain.from_iterable(requested.values()):
+        if not future.done():
             own = copy.copy(error)
             own.__cause__ = error
-            asker.set_exception(own)
+            future.set_exception(own)
 
 
-def _may_be_of_one(error: Exception) -> bool:
-    """Whether an error may be due to one key alone, so that the others are better asked again."""
+def _may_be_about_one_key(error: Exception) -> bool:
+    """Return whether one key may have caused an error, so that the others can be fetched alone."""
     return type(error) in (InvalidRequestError, TikTokAPIError)
 
 
 def _closed() -> ClientClosedError:
-    return ClientClosedError("the look-up of orders was closed.")
+    return ClientClosedError("the OrderLookup was closed.")

@@ -1,4 +1,4 @@
-"""Which order, or which part of it, is to be cancelled."""
+"""The order to cancel, or the part of it."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ Skus: TypeAlias = Mapping[str, int] | Iterable[Sku | Mapping[str, Any]]
 
 S = TypeVar("S", tuple[str, ...], dict[str, int])
 
-_LONGEST_PART = 100
+_MAX_PART_LENGTH = 100
 _FIELDS = ("order_id", "reason", "order_line_item_ids", "skus")
 
 
 class _NoLineItems(tuple[str, ...]):
-    """Nothing was selected: None was given, not an empty selection."""
+    """Marks that None was passed, not an empty selection."""
 
     __slots__ = ()
 
 
 class _NoSkus(dict[str, int]):
-    """Nothing was selected: None was given, not an empty selection."""
+    """Marks that None was passed, not an empty selection."""
 
 
 def _id(value: str) -> str:
-    """Return an id as text. An integer is converted, as in the arguments of operations."""
+    """Return an id as text; convert an integer, as the arguments of operations do."""
     given: Any = value
     if isinstance(given, Integral) and not isinstance(given, bool):
         return str(int(given))
@@ -45,7 +45,8 @@ def _line_item_ids(ids: Iterable[str] | None) -> tuple[str, ...]:
         return _NoLineItems()
     if isinstance(ids, str):
         raise InvalidArgumentError(
-            "order_line_item_ids is a text, not a list.", argument="order_line_item_ids"
+            "order_line_item_ids must be an iterable of ids, not one text.",
+            argument="order_line_item_ids",
         )
     return _not_empty("order_line_item_ids", tuple(dict.fromkeys(map(_id, ids))))
 
@@ -55,43 +56,44 @@ def _quantities(skus: Any) -> Mapping[str, int]:
         return _NoSkus()
     if isinstance(skus, Mapping):
         return _not_empty("skus", {_id(sku_id): quantity for sku_id, quantity in skus.items()})
-    wanted: Counter[str] = Counter()
+    quantities: Counter[str] = Counter()
     for given in skus:
         try:
             sku = given if isinstance(given, Sku) else Sku(**given)
-            wanted[_id(sku.sku_id)] += sku.quantity
+            quantities[_id(sku.sku_id)] += sku.quantity
         except TypeError as error:
             raise InvalidArgumentError(
-                "skus has something else than a sku_id and a quantity.", argument="skus"
+                "each entry of skus must have a sku_id and a quantity, and nothing else.",
+                argument="skus",
             ) from error
-    return _not_empty("skus", dict(wanted))
+    return _not_empty("skus", dict(quantities))
 
 
 def _not_empty(argument: str, selection: S) -> S:
-    """Return ``selection``; an empty one, a mistake, would cancel the whole order."""
+    """Return ``selection``; reject an empty one, which would cancel the whole order."""
     if selection:
         return selection
     raise InvalidArgumentError(
         f"{argument} must not be empty.",
         argument=argument,
-        hint="Leave it out to cancel the whole order.",
+        hint="Omit it to cancel the whole order.",
     )
 
 
 @attrs.frozen
 class OrderToCancel:
-    """An order to cancel; with line items or SKUs only that part of it.
+    """An order to cancel, or the part of it that its line items or SKUs select.
 
-    A part can be cancelled in the US and the UK, for lack of stock.
+    The service accepts parts of orders in the US and the UK, for orders that are out of stock.
     """
 
     order_id: str = attrs.field(converter=_id)
     reason: str | None = None
-    """In place of the batch's reason: an intent such as ``"out_of_stock"``, or an exact name."""
+    """Replaces the batch's reason: an intent such as ``"out_of_stock"``, or an exact name."""
     order_line_item_ids: tuple[str, ...] = attrs.field(default=None, converter=_line_item_ids)
-    """Units to cancel; each line item is one."""
+    """The units to cancel; a line item is one unit."""
     skus: Mapping[str, int] = attrs.field(default=None, converter=_quantities)
-    """How many units of which SKU to cancel, in place of line items."""
+    """The number of units to cancel by SKU, in place of line items."""
 
     def __attrs_post_init__(self) -> None:
         for name, ids in {
@@ -101,23 +103,24 @@ class OrderToCancel:
         }.items():
             if not all(isinstance(each, str) and each for each in ids):
                 raise InvalidArgumentError(
-                    f"{name}: an id must be text that is not empty, or an integer, not {ids!r}.",
+                    f"{name}: an id must be non-empty text or an integer, not {ids!r}.",
                     argument=name,
                 )
         if any(not isinstance(quantity, int) or quantity < 1 for quantity in self.skus.values()):
             raise InvalidArgumentError(
-                f"skus of order {self.order_id} has a quantity below 1.", argument="skus"
+                f"each quantity in skus of order {self.order_id} must be a positive integer.",
+                argument="skus",
             )
         if self.skus and self.order_line_item_ids:
             raise InvalidArgumentError(
-                f"order {self.order_id} is given with skus and with line items.",
+                f"order {self.order_id} has both skus and order_line_item_ids.",
                 argument="skus",
-                hint="Give one of them, or none to cancel the whole order.",
+                hint="Pass one of them, or neither to cancel the whole order.",
             )
 
     @classmethod
     def of(cls, given: str | Mapping[str, Any] | OrderToCancel) -> OrderToCancel:
-        """Return what an order id, or a mapping of these fields, stands for."""
+        """Return the order that an id or a mapping of these fields describes."""
         if isinstance(given, OrderToCancel):
             return given
         if isinstance(given, (str, Integral)):
@@ -130,25 +133,29 @@ class OrderToCancel:
             )
         unknown = given.keys() - set(_FIELDS)
         if unknown or "order_id" not in given:
-            wrong = f"has {', '.join(sorted(unknown))}" if unknown else "has no order_id"
+            problem = (
+                f"has unexpected fields: {', '.join(sorted(unknown))}"
+                if unknown
+                else "lacks the required order_id"
+            )
             raise InvalidArgumentError(
-                f"an order to cancel {wrong}.",
+                f"an order to cancel {problem}.",
                 argument="orders",
-                hint=f"It has {', '.join(_FIELDS)}.",
+                hint=f"Its fields are {', '.join(_FIELDS)}.",
             )
         return cls(**given)
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing of the order shall be left."""
+        """True if the whole order is to be cancelled."""
         return not self.order_line_item_ids and not self.skus
 
     @property
     def key(self) -> str:
-        """The order's id, and the part of it: equal for what is the same, in whatever order."""
+        """The order's id and its part; equal for the same part in any order of its entries."""
         part = ",".join(sorted(self.order_line_item_ids)) or ",".join(
             f"{sku_id}*{quantity}" for sku_id, quantity in sorted(self.skus.items())
         )
-        if len(part) > _LONGEST_PART:
+        if len(part) > _MAX_PART_LENGTH:
             part = hashlib.sha256(part.encode()).hexdigest()[:32]
         return f"{self.order_id}:{part}" if part else self.order_id

@@ -1,4 +1,4 @@
-"""What became of a cancellation whose answer was lost: the shop's own records say."""
+"""Look-up of cancellations with an unknown outcome in the records of the shop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ...client import AsyncTikTokShop
 
 SETTLE = 5.0
-"""Seconds after which a request whose answer was lost is no longer on its way."""
+"""Seconds after which a request without a response can no longer take effect."""
 
 
 async def resolve_cancellation(
@@ -28,52 +28,55 @@ async def resolve_cancellation(
     lookup: OrderLookup | None = None,
     sleep: Callable[[float], Awaitable[object]] | None = None,
 ) -> Resolution:
-    """Find out what became of a `cancel_order` whose outcome is unknown; see the errors' tree.
+    """Look up the result of a `cancel_order` call that raised `OutcomeUnknownError`.
 
-    What is found done is said at once. That nothing was done is said only after a second look, when
-    the request cannot be on its way any more.
+    A cancellation that is found is returned at once. ``"not_done"`` is returned only after a second
+    look-up, when the request can no longer take effect.
 
     Args:
-        order_line_item_ids: As they were sent; without them, and without SKUs, the whole order.
-        skus: As they were sent.
-        sent_at: Unix seconds when the request was first sent: tells it from older ones.
-        settle: Seconds from now until the second look.
-        lookup: Shared by many, so that they are looked up together.
-        sleep: Waits for the second look; by default by the client's clock.
+        order_line_item_ids: The line items that were sent; without them, and without ``skus``, the
+            whole order.
+        skus: The SKUs that were sent.
+        sent_at: Unix seconds when the request was first sent, to distinguish it from older ones.
+        settle: Seconds until the second look-up.
+        lookup: An `OrderLookup` to share, so that many orders are looked up in few calls.
+        sleep: Waits for the second look-up, in place of the client's clock.
     """
-    wanted = OrderToCancel(order_id, None, order_line_item_ids, skus)
+    target = OrderToCancel(order_id, None, order_line_item_ids, skus)
     if lookup is not None:
-        return await resolve(client, wanted, lookup, sent_at=sent_at, settle=settle, sleep=sleep)
+        return await resolve(client, target, lookup, sent_at=sent_at, settle=settle, sleep=sleep)
     async with OrderLookup(client) as own:
-        return await resolve(client, wanted, own, sent_at=sent_at, settle=settle, sleep=sleep)
+        return await resolve(client, target, own, sent_at=sent_at, settle=settle, sleep=sleep)
 
 
 async def resolve(
     client: AsyncTikTokShop,
-    wanted: OrderToCancel,
+    target: OrderToCancel,
     lookup: OrderLookup,
     *,
     sent_at: float | None,
     settle: float = SETTLE,
     sleep: Callable[[float], Awaitable[object]] | None = None,
 ) -> Resolution:
-    """Find out what became of a request to cancel ``wanted``."""
-    found = await look(wanted, lookup, sent_at=sent_at)
+    """Look up the result of a request to cancel ``target``; see `resolve_cancellation`."""
+    found = await look_up(target, lookup, sent_at=sent_at)
     if found.status != "not_done" or found.withdrawn:
         return found
     await (sleep or client.clock.sleep)(settle)
-    return await look(wanted, lookup, sent_at=sent_at)
+    return await look_up(target, lookup, sent_at=sent_at)
 
 
-async def look(wanted: OrderToCancel, lookup: OrderLookup, *, sent_at: float | None) -> Resolution:
-    """Return what the shop's records say now; a look-up that fails leaves it unknown."""
+async def look_up(
+    target: OrderToCancel, lookup: OrderLookup, *, sent_at: float | None
+) -> Resolution:
+    """Return the result according to the shop's records; unknown if the look-up fails."""
     try:
-        order, cancellations = await lookup.both(wanted.order_id)
+        order, cancellations = await lookup.both(target.order_id)
     except TikTokShopError as error:
         return Resolution(
-            order_id=wanted.order_id,
+            order_id=target.order_id,
             status="unknown",
-            evidence=f"The order could not be looked up: {error.message}",
+            evidence=f"The look-up of the order failed: {error.message}",
             error=error,
         )
-    return judge(wanted, order, cancellations, sent_at=sent_at)
+    return judge(target, order, cancellations, sent_at=sent_at)

@@ -1,1 +1,1 @@
-"""Journals of batches: each request before it is sent, and its outcome."""
+"""Journals of batches: they record each request before it is sent, and its outcome."""

@@ -1,4 +1,4 @@
-"""Where a batch notes what it is about to send, and what became of it."""
+"""The protocol of journals, which record what a batch is about to send and its outcome."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from ..outcome import Outcome
 
 @attrs.frozen(kw_only=True)
 class Claim:
-    """A request that is ours to send."""
+    """A request that this session may send."""
 
     key: str
     maybe_sent: bool
-    """Somebody had it before and did not finish: find out what happened before you send it."""
+    """True if an earlier claim was not finished: look the request up before you send it."""
     first_claimed_at: datetime
-    """Before this it was surely not sent."""
+    """The time of the first claim; the request was not sent before it."""
     idempotency_key: str | None = None
-    """Of the first claim: the one that was sent, if anything was."""
+    """The key of the first claim; if anything was sent, it was sent with this key."""
 
 
 @attrs.frozen(kw_only=True)
@@ -37,28 +37,28 @@ class Record:
     hint: str | None = None
     attempts: int = 0
     details: Mapping[str, Any] = attrs.field(factory=dict)
-    """Further facts, as JSON has them."""
+    """Further values, of the types of JSON."""
     is_own: bool = False
-    """It was written in this session."""
+    """True if it was written in this session."""
 
 
 @attrs.frozen(kw_only=True)
 class Busy:
-    """A request that somebody else is at."""
+    """A request that another task or process has claimed."""
 
     key: str
     seconds_left: float
-    """Until it can be claimed, unless its owner goes on living."""
+    """Seconds until it can be claimed, unless its owner renews the lease."""
     is_own: bool = False
-    """It was claimed in this session, by another task."""
+    """True if it was claimed in this session, by another task."""
 
 
 Claimed: TypeAlias = Claim | Record | Busy
 
 
 def record_of(outcome: Outcome[Any], **details: Any) -> Record:
-    """Return what a journal keeps of an outcome that has a key."""
-    assert outcome.key is not None, "it was claimed by its key"
+    """Return the record of an outcome that has a key."""
+    assert outcome.key is not None, "the request was claimed by its key"
     return Record(
         key=outcome.key,
         status=outcome.status,
@@ -72,38 +72,38 @@ def record_of(outcome: Outcome[Any], **details: Any) -> Record:
 
 
 class JournalSession(Protocol):
-    """A journal that is open; its claims stay ours as long as it is.
+    """An open session of a journal, which keeps its claims until it is closed.
 
-    All methods raise `JournalError`. Many tasks call them at once.
+    All methods raise `JournalError`. Many tasks call them concurrently.
     """
 
     async def claim(self, key: str, *, idempotency_key: str | None = None) -> Claimed:
-        """Claim a request for as long as this session lives; durable when it returns.
+        """Claim a request until this session is closed; the claim is durable on return.
 
-        Of all sessions, one alone gets a `Claim` at a time.
+        At any time at most one session has a `Claim` of a request.
         """
         ...
 
     def check(self, key: str) -> None:
-        """Raise `LeaseLostError` unless the claim surely holds right now; takes no time."""
+        """Raise `LeaseLostError` unless the claim certainly holds now; needs no I/O."""
         ...
 
     async def finish(self, record: Record) -> bool:
-        """Make a claimed request final; False, and nothing done, if it is ours no longer."""
+        """Store the final state of a claimed request; do nothing and return False if it is lost."""
         ...
 
     async def release(self, key: str) -> None:
-        """Take a claim back: surely nothing was sent, so whoever comes next may send it."""
+        """Release a claim: nothing was sent, so the next session may send the request."""
         ...
 
     async def abandon(self, key: str) -> None:
-        """Give a claim up: it may have been sent, and whoever comes next has to find out."""
+        """Abandon a claim: the request may have been sent, so the next session must look it up."""
         ...
 
 
 class Journal(Protocol):
-    """Keeps the state of requests by key, over restarts and for all who share it."""
+    """Stores the state of requests by key, across restarts and for several processes."""
 
     def open(self) -> AbstractAsyncContextManager[JournalSession]:
-        """Open a session; claims that it still has in the end are left to expire."""
+        """Open a session; claims that are left at its end expire."""
         ...

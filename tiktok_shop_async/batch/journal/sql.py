@@ -1,4 +1,4 @@
-"""A journal in a SQL database: a SQLite file, or PostgreSQL for many machines."""
+"""A journal in a SQL database: a SQLite file, or PostgreSQL for several machines."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ try:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from ..._storage.sql.database import Database
+    from ..._storage.sql.schema import Schema
     from .sql_session import SQLSession, record_in
     from .sql_statements import STEPS, Statements, Tables
 except ImportError as error:
@@ -22,23 +23,23 @@ except ImportError as error:
     ) from error
 
 from ..._internal.closing import ClosedOnExit
-from ..._internal.error_causes import reported_as
+from ..._storage.error_wrapping import wrap_errors
 from ...errors import InvalidArgumentError, JournalError
 from .base import Record
 
 SCHEMA_LOCK = 0x6A6F75726E616C
-"""Of PostgreSQL's advisory locks: held while the tables are made."""
-SHORTEST_LEASE = 1.0
+"""The PostgreSQL advisory lock that is held while the tables are created."""
+MIN_LEASE = 1.0
 PAGE = 1000
-"""Records that are read at once."""
+"""Records per query."""
 
 
 class SQLJournal(ClosedOnExit):
-    """Keeps a batch's state in a SQL database: one row for each key.
+    """A journal in a SQL database: one row for each key.
 
-    A SQLite file gets its tables by itself; on a server call `create_schema` at deployment. Use it
-    as an async context manager, or call `aclose` when done. Its rows hold keys, and what the
-    service said: no arguments, no tokens.
+    In a SQLite file the tables are created automatically; on a server call `create_schema` at
+    deployment. Use the journal as an async context manager, or call `aclose` when done. Its rows
+    contain keys and the results of the service, but no arguments and no tokens.
     """
 
     def __init__(
@@ -49,33 +50,33 @@ class SQLJournal(ClosedOnExit):
         batch: str = "default",
         lease: float = 30.0,
     ) -> None:
-        """Make the journal; nothing is connected before it is used.
+        """Create the journal; it connects when it is first used.
 
         Args:
             database: A URL such as ``sqlite:///batch.db`` or ``postgresql://…``, the
                 `pathlib.Path` of a SQLite file, or an engine, which is borrowed and never closed.
-            table: Name of its table; a second one, of its version, ends in ``_schema``.
-            batch: Keeps batches in one table apart; the same key may be in each.
-            lease: Seconds that a request belongs to a process that says nothing any more. All
-                processes should have the same.
+            table: The name of its table; a second table, ``<table>_schema``, stores the version.
+            batch: The name of the batch; several batches in one table may use the same keys.
+            lease: Seconds for which a process that has stopped keeps its requests. Use the same
+                value in all processes.
         """
         self._tables = Tables(table)
         self._database = Database(
             database,
-            self._tables,
-            STEPS,
-            error=JournalError,
+            Schema(self._tables, STEPS, JournalError),
             lock=SCHEMA_LOCK,
-            hint="Use a SQLite file, as in sqlite:///batch.db, or PostgreSQL; or write a journal "
-            "of your own.",
+            hint="Use a SQLite file, as in sqlite:///batch.db, or PostgreSQL, or write your own "
+            "journal.",
         )
         if not table.isidentifier():
-            raise InvalidArgumentError(f"{table!r} is no name of a table.", argument="table")
-        if lease < SHORTEST_LEASE:
             raise InvalidArgumentError(
-                f"a lease of {lease:g} seconds is too short to be renewed.",
+                f"table must be an identifier, not {table!r}.", argument="table"
+            )
+        if lease < MIN_LEASE:
+            raise InvalidArgumentError(
+                f"lease must be at least {MIN_LEASE:g} second, not {lease:g}.",
                 argument="lease",
-                hint="Give it ten seconds or more.",
+                hint="Use ten seconds or more.",
             )
         self._statements = Statements(table, self._database.dialect)
         self._batch = batch
@@ -91,19 +92,19 @@ class SQLJournal(ClosedOnExit):
         return self._tables.metadata
 
     def for_batch(self, batch: str) -> Self:
-        """Return a view of another batch over the same connections; it needs no closing."""
+        """Return a view of another batch over the same connections; it is not closed itself."""
         view = copy.copy(self)
         view._batch = batch
         view._is_view = True
         return view
 
     async def create_schema(self) -> None:
-        """Create the tables, or bring them to the newest version; many may do so at once."""
+        """Create the tables or migrate them; several processes may do so at once."""
         await self._database.create_schema(self)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[SQLSession]:
-        """Open a session for one batch; its claims are renewed as long as it is open."""
+        """Open a session for the batch; its claims are renewed until it is closed."""
         await self._database.check_schema(self)
         session = SQLSession(
             repr(self), self._database.connections, self._statements, self._batch, self._lease
@@ -115,14 +116,14 @@ class SQLJournal(ClosedOnExit):
             await session.aclose()
 
     async def records(self) -> AsyncIterator[Record]:
-        """Yield what is final, by key."""
+        """Yield the final records in the order of their keys."""
         await self._database.check_schema(self)
         after = ""
         while True:
-            values = {"batch": self._batch, "after": after, "most": PAGE}
-            with reported_as(JournalError, self, "reading"):
+            values = {"batch": self._batch, "after": after, "limit": PAGE}
+            with wrap_errors(JournalError, self, "reading"):
                 async with self._database.connections.connect() as connection:
-                    rows = list(await connection.execute(self._statements.read_on, values))
+                    rows = list(await connection.execute(self._statements.read_final, values))
             for row in rows:
                 yield record_in(row)
             if len(rows) < PAGE:
@@ -130,9 +131,9 @@ class SQLJournal(ClosedOnExit):
             after = rows[-1].key
 
     async def counts(self) -> dict[str, int]:
-        """Return how many rows there are of each state: ``"sending"`` is not final."""
+        """Return the number of rows by state; ``"sending"`` is not final."""
         await self._database.check_schema(self)
-        with reported_as(JournalError, self, "counting"):
+        with wrap_errors(JournalError, self, "counting"):
             async with self._database.connections.connect() as connection:
                 rows = await connection.execute(self._statements.count, {"batch": self._batch})
                 return {row.state: row.rows for row in rows}

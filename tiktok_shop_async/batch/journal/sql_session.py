@@ -1,4 +1,4 @@
-"""An open `SQLJournal`: claims that are renewed, and one transaction for all who wait."""
+"""An open session of a `SQLJournal`: it renews its claims and groups writes in transactions."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ..._storage.sql.group_commit import Answers, GroupCommit, Wishes
+from ..._storage.sql.group_commit import CommitPolicy, GroupCommit, PendingWrites, Results
 from ..._storage.sql.text import storable
 from ...errors import JournalError, LeaseLostError
 from .base import Busy, Claim, Claimed, Record
 from .sql_statements import SENDING, Statements, Verb
 
-SHORTEST_STANDSTILL, LONGEST_STANDSTILL = 2, 10
-"""Seconds after which PostgreSQL ends a transaction in which nothing goes on."""
+MIN_IDLE_TIMEOUT, MAX_IDLE_TIMEOUT = 2, 10
+"""Seconds after which PostgreSQL ends an idle transaction."""
 MARGIN = 0.1
-"""Part of a lease that is left when a request goes out at the latest."""
+"""The part of a lease that must be left when a request is sent."""
 _NO_LEASE_LEFT = 0.0
 MAX_INTEGER = 2**63
-"""Below which databases take integers; a damaged response may have any code."""
+"""The limit of integers in databases; a damaged response may have any code."""
 
 Rows: TypeAlias = Sequence[Mapping[str, Any]]
 
 
 class SQLSession:
-    """Claims of one owner; a task keeps them alive, another carries out what is asked."""
+    """The claims of one owner; one task renews them, another carries out the writes."""
 
     def __init__(
         self, name: str, connections: AsyncEngine, statements: Statements, batch: str, lease: float
@@ -41,44 +41,46 @@ class SQLSession:
         self._lease = lease
         self._owner = uuid4().hex
         self._held: dict[str, float] = {}
-        """Until when a claim is safely ours, by the timer of this machine."""
+        """By key, the time at which the lease ends according to `timer`."""
         self._group_commit = GroupCommit(
             name,
             connections,
-            self._statements_for,
-            error=JournalError,
-            hint="Run the batch again: it finds out.",
-            standstill=min(max(lease / 2, SHORTEST_STANDSTILL), LONGEST_STANDSTILL),
-            droppable={Verb.CLAIM},
-            repeatable=set(Verb),  # see `_statements_for`
-            unwanted=self._undo,
+            self._execute_all,
+            CommitPolicy(
+                error=JournalError,
+                hint="Run the batch again; it looks up what may have been sent.",
+                idle_timeout=min(max(lease / 2, MIN_IDLE_TIMEOUT), MAX_IDLE_TIMEOUT),
+                droppable={Verb.CLAIM},
+                retryable=set(Verb),  # see `_execute_all`
+            ),
+            on_unclaimed=self._undo,
         )
-        self._ask = self._group_commit.ask
+        self._submit = self._group_commit.submit
         self._heartbeat: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin to work."""
+        """Start the tasks."""
         self._group_commit.start()
-        self._heartbeat = asyncio.create_task(self._keep_alive())
+        self._heartbeat = asyncio.create_task(self._renew_claims())
 
     async def aclose(self) -> None:
-        """Carry out what was asked, and stop."""
+        """Carry out the pending writes, and stop."""
         if self._heartbeat is not None:
             self._heartbeat.cancel()
         await self._group_commit.aclose()
-        if self._group_commit.unheard is not None:
-            raise self._group_commit.unheard
+        if self._group_commit.unreported is not None:
+            raise self._group_commit.unreported
 
-    # What JournalSession asks for -----------------------------------------------------------------
+    # Methods of JournalSession --------------------------------------------------------------------
 
     async def claim(self, key: str, *, idempotency_key: str | None = None) -> Claimed:
-        """Claim a request; it is in the database when this returns."""
+        """Claim a request; the claim is in the database on return."""
         if key in self._held:
             return Busy(key=key, seconds_left=self._lease, is_own=True)
         self._held[key] = _NO_LEASE_LEFT
         now = timer()
         try:
-            claimed: Claimed = await self._group_commit.answer(
+            claimed: Claimed = await self._group_commit.write(
                 Verb.CLAIM, key, idempotency_key=idempotency_key
             )
         except BaseException:
@@ -91,17 +93,17 @@ class SQLSession:
         return claimed
 
     def check(self, key: str) -> None:
-        """Raise `LeaseLostError` unless nobody else can have the request."""
+        """Raise `LeaseLostError` unless the claim certainly holds now."""
         if timer() < self._held.get(key, _NO_LEASE_LEFT) - MARGIN * self._lease:
             return
         raise LeaseLostError(
             f"{key} was not sent: its lease of {self._lease:g} seconds could not be renewed.",
-            hint="Another process may be at it by now; the journal tells.",
+            hint="Another process may have it now; see the journal.",
         )
 
     async def finish(self, record: Record) -> bool:
-        """Make a request final; False if it is ours no longer."""
-        done: bool = await self._give_up(
+        """Store the final state of a request; return False if its claim is lost."""
+        is_stored: bool = await self._end_claim(
             Verb.FINISH,
             record.key,
             state=record.status,
@@ -112,83 +114,83 @@ class SQLSession:
             attempts=record.attempts,
             details=json.dumps(dict(record.details)) if record.details else None,
         )
-        return done
+        return is_stored
 
     async def release(self, key: str) -> None:
-        """Take a claim back."""
-        await self._give_up(Verb.RELEASE, key)
+        """Release a claim: nothing was sent."""
+        await self._end_claim(Verb.RELEASE, key)
 
     async def abandon(self, key: str) -> None:
-        """Give a claim up that may have been sent."""
-        await self._give_up(Verb.LET_GO, key)
+        """Abandon a claim: the request may have been sent."""
+        await self._end_claim(Verb.ABANDON, key)
 
-    # How it is done -------------------------------------------------------------------------------
+    # Implementation -------------------------------------------------------------------------------
 
-    async def _give_up(self, verb: Verb, key: str, **row: Any) -> Any:
-        """End a claim; until that is done, or if it fails, it can neither be sent nor claimed."""
+    async def _end_claim(self, verb: Verb, key: str, **row: Any) -> Any:
+        """End a claim; until that succeeds, the request can neither be sent nor claimed here."""
         self._held[key] = _NO_LEASE_LEFT
-        answer = await self._ask(verb, key, **row)
+        result = await self._submit(verb, key, **row)
         self._held.pop(key, None)
-        return answer
+        return result
 
-    def _undo(self, verb: Verb, answer: Any) -> None:
-        if isinstance(answer, Claim):  # whoever asked for it is gone
-            self._ask(Verb.LET_GO if answer.maybe_sent else Verb.RELEASE, answer.key)
+    def _undo(self, verb: Verb, result: Any) -> None:
+        if isinstance(result, Claim):  # the task that requested it was cancelled
+            self._submit(Verb.ABANDON if result.maybe_sent else Verb.RELEASE, result.key)
 
-    async def _keep_alive(self) -> None:
+    async def _renew_claims(self) -> None:
         while True:
             await asyncio.sleep(self._lease / 3)
             now, held = timer(), {key: until for key, until in self._held.items() if until}
-            with suppress(JournalError):  # the next beat may succeed, and else `check` says no
-                wishes = [self._ask(Verb.RENEW, key) for key in held]
-                answers = await asyncio.gather(*wishes)
-                for (key, until), is_ours in zip(held.items(), answers, strict=True):
-                    if self._held.get(key) == until:  # and not given up, nor claimed anew
+            with suppress(JournalError):  # the next renewal may succeed; otherwise `check` fails
+                renewals = [self._submit(Verb.RENEW, key) for key in held]
+                results = await asyncio.gather(*renewals)
+                for (key, until), is_ours in zip(held.items(), results, strict=True):
+                    if self._held.get(key) == until:  # neither ended nor claimed again meanwhile
                         self._held[key] = now + self._lease if is_ours else _NO_LEASE_LEFT
 
-    async def _statements_for(
-        self, connection: AsyncConnection, wishes: Wishes[Verb], repeated: bool
-    ) -> Answers[Verb]:
-        """Carry wishes out; a repeated one has the answer that the first attempt would have had.
+    async def _execute_all(
+        self, connection: AsyncConnection, writes: PendingWrites[Verb], repeated: bool
+    ) -> Results[Verb]:
+        """Carry out writes; a retry returns the results that the first attempt would have had.
 
-        - CLAIM: what the first attempt has claimed is found by its owner, which is this session.
-        - FINISH: so is what the first attempt has made final.
-        - RELEASE, LET_GO and RENEW change nothing when they are repeated.
+        - CLAIM: claims of the first attempt are found by their owner, which is this session.
+        - FINISH: so are the final states that the first attempt has stored.
+        - RELEASE, ABANDON and RENEW are idempotent.
         """
-        answers: Answers[Verb] = {}
+        results: Results[Verb] = {}
         for verb in Verb:
-            asked = wishes.get(verb, ())
-            if not asked:
+            requested = writes.get(verb, ())
+            if not requested:
                 continue
-            # In one order everywhere: transactions that lock the same rows must not cross.
-            rows = sorted((wish.row for wish in asked), key=lambda row: str(row["id"]))
+            # Always in the same order: transactions that lock the same rows must not deadlock.
+            rows = sorted((write.row for write in requested), key=lambda row: str(row["id"]))
             if verb is Verb.CLAIM:
-                answers[verb] = await self._claimed(connection, rows, repeated)
+                results[verb] = await self._claim_all(connection, rows, repeated)
             elif verb is Verb.FINISH:
-                answers[verb] = await self._finished(connection, rows, repeated)
+                results[verb] = await self._finish_all(connection, rows, repeated)
             else:
                 found = {row.key for row in await self._execute(connection, verb, rows)}
-                answers[verb] = {row["id"]: row["id"] in found for row in rows}
-        return answers
+                results[verb] = {row["id"]: row["id"] in found for row in rows}
+        return results
 
-    async def _claimed(
+    async def _claim_all(
         self, connection: AsyncConnection, rows: Rows, repeated: bool
     ) -> dict[str, Any]:
         claimed: dict[str, Any] = {}
         if repeated:
-            claimed |= await self._claimed_before(connection, rows)
-        for row in await self._execute(connection, Verb.CLAIM, _left(rows, claimed)):
+            claimed |= await self._claim_again(connection, rows)
+        for row in await self._execute(connection, Verb.CLAIM, _without(rows, claimed)):
             claimed[row.key] = _claim(row)
-        if repeated:  # once more: the insertion has waited for a transaction that was under way
-            claimed |= await self._claimed_before(connection, _left(rows, claimed))
-        left = _left(rows, claimed)
-        return claimed | await self._taken(connection, left) if left else claimed
+        if repeated:  # again: the insertion may have waited for the first transaction
+            claimed |= await self._claim_again(connection, _without(rows, claimed))
+        left = _without(rows, claimed)
+        return claimed | await self._read_unclaimed(connection, left) if left else claimed
 
-    async def _claimed_before(self, connection: AsyncConnection, rows: Rows) -> dict[str, Claim]:
-        """Renew, and return, the claims of this session."""
+    async def _claim_again(self, connection: AsyncConnection, rows: Rows) -> dict[str, Claim]:
+        """Renew and return those claims that this session has already."""
         return {row.key: _claim(row) for row in await self._execute(connection, Verb.RENEW, rows)}
 
-    async def _finished(
+    async def _finish_all(
         self, connection: AsyncConnection, rows: Rows, repeated: bool
     ) -> dict[str, bool]:
         done = {row.key for row in await self._execute(connection, Verb.FINISH, rows)}
@@ -201,7 +203,7 @@ class SQLSession:
         return {row["id"]: row["id"] in done for row in rows}
 
     async def _execute(self, connection: AsyncConnection, verb: Verb, rows: Rows) -> Sequence[Any]:
-        """Execute a verb's statement for rows, and return those that it returns."""
+        """Execute the statement of a verb for rows, and return its rows."""
         if not rows:
             return ()
         values = {"batch": self._batch, "owner": self._owner, "rows": json.dumps(list(rows))}
@@ -215,8 +217,8 @@ class SQLSession:
         done = await connection.execute(self._statements.read, {"batch": self._batch, "rows": keys})
         return done.all()
 
-    async def _taken(self, connection: AsyncConnection, rows: Rows) -> dict[str, Claimed]:
-        """Return what is known of requests that could not be claimed."""
+    async def _read_unclaimed(self, connection: AsyncConnection, rows: Rows) -> dict[str, Claimed]:
+        """Return the state of requests that could not be claimed."""
         known: dict[str, Claimed] = {
             row["id"]: Busy(key=row["id"], seconds_left=0.0) for row in rows
         }
@@ -230,12 +232,16 @@ class SQLSession:
         return known
 
 
-def _left(rows: Rows, answers: Mapping[str, Any]) -> Rows:
-    return [row for row in rows if row["id"] not in answers]
+def _without(rows: Rows, results: Mapping[str, Any]) -> Rows:
+    return [row for row in rows if row["id"] not in results]
 
 
 def timer() -> float:
-    """Return seconds that go on while the machine is suspended, unlike `time.monotonic`'s."""
+    """Return monotonic seconds that include the time for which the machine is suspended.
+
+    Leases need this instead of a `Clock`: the database's clock goes on while this machine is
+    suspended, and `time.monotonic` does not, so that an expired lease would seem to hold.
+    """
     return _timer()
 
 
@@ -247,7 +253,7 @@ if hasattr(time, "CLOCK_BOOTTIME"):
 
 
 def record_in(row: Any, *, is_own: bool = False) -> Record:
-    """Return the final state that a row has."""
+    """Return the record in a row."""
     return Record(
         key=row.key,
         status=row.state,

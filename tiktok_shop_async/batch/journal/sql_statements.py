@@ -1,4 +1,4 @@
-"""What `SQLJournal` says to a database: many rows at once, as one JSON array, so the texts stay."""
+"""The SQL statements of `SQLJournal`; rows are passed as one JSON array of any length."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from ..._storage.sql.schema import Step, version_table
 from ..._storage.sql.server_clock import NOW
 
 SENDING = "sending"
-"""State of a row that is not final."""
+"""The state of a row that is not final."""
 
 
 class Verb(StrEnum):
-    """What can be asked of the journal; in one transaction, in this order."""
+    """The writes of a journal, in the order of a transaction."""
 
     FINISH = "finish"
     RELEASE = "release"
-    LET_GO = "abandon"
+    ABANDON = "abandon"
     RENEW = "renew"
     CLAIM = "claim"
 
 
 class Tables:
-    """The tables as the newest version has them."""
+    """The tables of the newest version."""
 
     def __init__(self, name: str) -> None:
         self.metadata = MetaData()
         self.main = Table(
             name,
             self.metadata,
-            # The key first: SQLite would think a batch alone selective enough, and read all of it.
+            # The key first: otherwise SQLite would search by the batch alone and read all its rows.
             Column("key", Text, primary_key=True),
             Column("batch", Text, primary_key=True),
             Column("state", Text, nullable=False),
@@ -75,7 +75,7 @@ _TYPES = {"code": "bigint", "attempts": "integer"}
 
 
 class Statements:
-    """The statements for one table, in the words of SQLite or PostgreSQL."""
+    """The statements for one table, in the dialect of SQLite or PostgreSQL."""
 
     def __init__(self, table: str, dialect: str) -> None:
         self._dialect = dialect
@@ -105,8 +105,8 @@ class Statements:
                 " RETURNING key"
             ),
             Verb.RELEASE: text(f"DELETE FROM {table} WHERE {ours} AND {keys}"),
-            # Nobody's from then on: the RENEW of a late beat must not make it ours again.
-            Verb.LET_GO: text(
+            # Without an owner: a late RENEW of this session must not take the claim back.
+            Verb.ABANDON: text(
                 f"UPDATE {table} SET owner = '', lease_until = 0 WHERE {ours} AND {keys}"
             ),
             Verb.RENEW: text(
@@ -118,28 +118,29 @@ class Statements:
             f"SELECT key, state, owner, lease_until - {now} AS seconds_left, {_FACTS}"
             f" FROM {table} WHERE batch = :batch AND {keys}"
         )
-        self.read_on = text(
+        self.read_final = text(
             f"SELECT key, state, owner, {_FACTS} FROM {table}"
             f" WHERE batch = :batch AND key > :after AND state <> '{SENDING}'"
-            " ORDER BY key LIMIT :most"
+            " ORDER BY key LIMIT :limit"
         )
         self.count = text(
             f"SELECT state, count(*) AS rows FROM {table} WHERE batch = :batch GROUP BY state"
         )
 
     def _rows(self, *names: str) -> str:
-        """Return what gives the rows of ``:rows``."""
+        """Return the table expression for the rows of ``:rows``."""
         if self._dialect == "sqlite":
             return "json_each(:rows) AS given"
         columns = ", ".join(f"{name} {_TYPES.get(name, 'text')}" for name in names)
         return f"json_to_recordset(CAST(:rows AS json)) AS given({columns})"
 
     def _field(self, name: str) -> str:
-        """Return what gives a field of such a row."""
+        """Return the expression for a field of such a row."""
         if self._dialect == "sqlite":
             return f"json_extract(given.value, '$.{name}')"
         return f"given.{name}"
 
 
 def _of_journal(condition: str) -> str:
+    """Return a condition whose columns are qualified by ``journal``."""
     return " AND ".join(f"journal.{part}" for part in condition.split(" AND "))

@@ -1,4 +1,4 @@
-"""What of a batch travels through the queue, and what is refused before it does."""
+"""Serialization and validation of the orders and options that are queued."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ...batch import OrderToCancel
-from ...batch.cancellation.cancel_reasons import checked_reason
+from ...batch.cancellation.cancel_reasons import parse_reason
 from ...errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -22,27 +22,28 @@ OPTIONS: Mapping[str, Any] = {
     "wait_for_pending": (int, float),
     "drain": (int, float),
 }
-"""What `cancel_orders` takes that can travel with a task."""
+"""The options of `cancel_orders` that can be queued with a task, and their types."""
 
 
 def check_options(options: Mapping[str, Any]) -> None:
-    """Refuse here what would fail in the workers."""
+    """Reject options that would fail in the workers."""
     for name, value in options.items():
         if name not in OPTIONS:
             raise InvalidArgumentError(
-                f"{name} is no option of a queued cancellation.",
+                f"{name} is not an option of a queued cancellation.",
                 argument=name,
-                hint=f"There are {', '.join(OPTIONS)}.",
+                hint=f"The options are {', '.join(OPTIONS)}.",
             )
-        least = 1 if name == "concurrency" else 0
-        if not (isinstance(value, OPTIONS[name]) and value >= least):
-            raise InvalidArgumentError(f"{name} is {value!r}.", argument=name)
+        minimum = 1 if name == "concurrency" else 0
+        if not (isinstance(value, OPTIONS[name]) and value >= minimum):
+            accepted = "True or False" if OPTIONS[name] is bool else f"a number from {minimum}"
+            raise InvalidArgumentError(f"{name} must be {accepted}, not {value!r}.", argument=name)
 
 
 async def chunks_of(
     items: Iterable[Any] | AsyncIterable[Any], size: int
 ) -> AsyncIterator[list[Any]]:
-    """Yield the items in lists of a size, the last one shorter."""
+    """Yield the items in lists of a given size; the last list may be shorter."""
     part: list[Any] = []
     async for item in _each(items):
         part.append(item)
@@ -63,13 +64,14 @@ async def _each(orders: Iterable[Any] | AsyncIterable[Any]) -> AsyncIterator[Any
 
 
 def as_json(given: GivenOrder, reason: str | None) -> str | dict[str, Any]:
-    """Return an order as a task carries it; `InvalidArgumentError` for what no worker could do."""
-    wanted = OrderToCancel.of(given)
-    if wanted.reason is not None:
-        checked_reason(wanted.reason)
+    """Return an order as JSON for a task; raise `InvalidArgumentError` if it is not valid."""
+    target = OrderToCancel.of(given)
+    if target.reason is not None:
+        parse_reason(target.reason)
     elif reason is None:
         raise InvalidArgumentError(
-            f"order {wanted.order_id} has no reason, and neither has the batch.", argument="reason"
+            f"reason is required: neither order {target.order_id} nor the batch has one.",
+            argument="reason",
         )
-    fields = {name: value for name, value in attrs.asdict(wanted).items() if value}
-    return wanted.order_id if fields.keys() == {"order_id"} else fields
+    fields = {name: value for name, value in attrs.asdict(target).items() if value}
+    return target.order_id if fields.keys() == {"order_id"} else fields

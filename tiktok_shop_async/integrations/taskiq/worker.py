@@ -1,4 +1,4 @@
-"""What a worker process has open, and its task: to cancel a chunk of orders."""
+"""The resources of a worker process, and its task, which cancels a chunk of orders."""
 
 from __future__ import annotations
 
@@ -26,12 +26,14 @@ except ImportError as error:
         name=error.name,
     ) from error
 
-from ...batch import OrderToCancel, cancel_orders
+from ..._internal.argument_checks import check_integer
+from ...batch import cancel_orders
+from ...batch.cancellation.cancel_orders import check_orders
 from ...batch.cancellation.cancel_outcome import DUPLICATE, FINAL
-from ...batch.cancellation.cancel_reasons import checked_reason
+from ...batch.cancellation.cancel_reasons import parse_reason
 from ...batch.journal.sql import SQLJournal
 from ...client import AsyncTikTokShop
-from ...errors import InvalidArgumentError, TikTokShopError
+from ...errors import TikTokShopError
 from .queueing import as_json, check_options, chunks_of
 
 if TYPE_CHECKING:
@@ -44,26 +46,26 @@ logger = logging.getLogger("tiktok_shop_async.integrations.taskiq")
 
 CHUNK = 100
 CANCEL_ORDERS: Final = "tiktok_shop_async.cancel_orders"
-"""Name of the task."""
+"""The name of the task."""
 
 
 @attrs.frozen(kw_only=True)
 class WorkerResources:
-    """What the tasks of a worker process share."""
+    """The resources that the tasks of a worker process share."""
 
     client: AsyncTikTokShop
     journal: SQLJournal
     authorizations: Authorizations | None = None
-    """Whose a shop is, where the client itself is not for the one shop that there is."""
+    """The authorizations of the shops; None if the client itself is for the only shop."""
 
 
 class ShopWorker:
-    """Opens what the tasks of a Taskiq worker need, and closes it when the worker ends.
+    """The resources of a Taskiq worker, opened when it starts and closed when it ends.
 
-    Its `client` is a dependency for tasks of your own: ``TaskiqDepends(shop.client)``. It has one
-    task already: `cancel_orders` queues orders, and a worker cancels them chunk by chunk. What
-    became of each is in the journal. A chunk is acknowledged when all its orders are final; else
-    it is left to be given out again, which is harmless: the journal knows what was sent.
+    Its `client` is a dependency for your own tasks: ``TaskiqDepends(shop.client)``. It registers
+    one task: `cancel_orders` queues orders in chunks, and workers cancel them. The journal stores
+    the outcome of each order. A chunk is acknowledged when all its orders are final; otherwise it
+    is delivered again, which is safe, since the journal stores what was sent.
     """
 
     def __init__(
@@ -71,12 +73,13 @@ class ShopWorker:
         broker: AsyncBroker,
         resources: Callable[[], AbstractAsyncContextManager[WorkerResources]],
     ) -> None:
-        """Install it in a broker, where the workers and those who queue tasks import it from.
+        """Register the task in a broker that workers and producers import.
 
         Args:
-            broker: One that gives out again what was not acknowledged: see
+            broker: A broker that redelivers unacknowledged tasks, such as
                 `RedeliveringStreamBroker`.
-            resources: Is entered when a worker process starts, and left when it ends.
+            resources: Returns a context manager, entered when a worker process starts and exited
+                when it ends.
         """
         self._broker = broker
         self._open = resources
@@ -109,8 +112,8 @@ class ShopWorker:
         """What this process has open."""
         if self._resources is None:
             raise TikTokShopError(
-                "no worker runs in this process.",
-                hint="Only tasks have a client; whoever queues them needs none.",
+                "no worker is running in this process.",
+                hint="Only tasks in a worker can use the client.",
             )
         return self._resources
 
@@ -128,12 +131,12 @@ class ShopWorker:
         auth = await resources.authorizations.auth_of_shop(shop_id)
         if auth is None:
             raise TikTokShopError(
-                f"nobody has authorized this app for the shop {shop_id}.",
-                hint="It is known after its seller's authorization; see Authorizations.link_shop.",
+                f"no authorization for the shop {shop_id} is known.",
+                hint="Link the shop to its seller: see Authorizations.link_shop.",
             )
         return resources.client.for_shop(auth=auth, shop_id=shop_id)
 
-    # For those who queue --------------------------------------------------------------------------
+    # For producers --------------------------------------------------------------------------------
 
     async def cancel_orders(
         self,
@@ -145,31 +148,28 @@ class ShopWorker:
         chunk: int = CHUNK,
         **options: Any,
     ) -> int:
-        """Queue orders to be cancelled, and return how many chunks that made.
+        """Queue orders to cancel, and return the number of chunks.
 
-        To run it again for the same batch does no harm, and takes up what is not final. Needs a
-        broker that was started.
+        It is safe to queue a batch again: only orders that are not final are processed. The broker
+        must have been started.
 
         Args:
-            orders: As `batch.cancel_orders` takes them.
-            batch: Names the batch in the journal: an order that is final there is not sent again.
-            reason: For all orders without their own, as there.
-            shop_id: The orders' shop, where the workers serve several.
-            chunk: Orders of a task.
-            options: Further ones of `batch.cancel_orders` that are numbers or booleans, such as
-                ``concurrency``, ``preflight``, ``patience``.
+            orders: The orders, as in `batch.cancel_orders`.
+            batch: The name of the batch in the journal: an order that is final there is not sent
+                again.
+            reason: The reason for orders without their own, as in `batch.cancel_orders`.
+            shop_id: The shop of the orders, if the workers serve several.
+            chunk: The number of orders per task.
+            options: Further numbers or booleans of `batch.cancel_orders`, such as ``concurrency``,
+                ``preflight`` and ``patience``.
         """
-        if chunk < 1:
-            raise InvalidArgumentError("chunk is below 1.", argument="chunk")
-        if isinstance(orders, str | OrderToCancel | Mapping):
-            raise InvalidArgumentError(
-                "orders is a single one.", argument="orders", hint="Give a list of orders."
-            )
+        check_integer(chunk, "chunk", minimum=1)
+        check_orders(orders)
         check_options(options)
         if reason is not None:
-            reason = checked_reason(reason)
+            reason = parse_reason(reason)
         given: Any = orders
-        if isinstance(orders, Collection):  # all of them, before anything is queued
+        if isinstance(orders, Collection):  # validate all before anything is queued
             given = [as_json(each, reason) for each in orders]
         chunks = 0
         async for part in chunks_of(given, chunk):
@@ -189,11 +189,11 @@ class ShopWorker:
         self._resources = await self._stack.enter_async_context(self._open())
 
     async def _end(self, _state: object) -> None:
-        """Let go of what still runs, then close what it used."""
+        """Cancel the running chunks, then close the resources."""
         self._is_ending = True
         running = set(self._running)
         for task in running:
-            task.cancel()  # what is in flight is still waited for, see `Batch`
+            task.cancel()  # `Batch` waits for the orders in flight
         if running:
             await asyncio.wait(running)
         self._resources = None
@@ -202,9 +202,9 @@ class ShopWorker:
     @contextmanager
     def _as_running(self) -> Iterator[None]:
         task = asyncio.current_task()
-        assert task is not None, "Taskiq runs it in one"
+        assert task is not None, "Taskiq runs each task of a queue in an asyncio task"
         self._running.add(task)
-        task.add_done_callback(self._running.discard)  # that is after its acknowledgement
+        task.add_done_callback(self._running.discard)  # after its acknowledgement
         try:
             yield
         except asyncio.CancelledError:
@@ -221,7 +221,7 @@ class ShopWorker:
         shop_id: str | None,
         options: Mapping[str, Any],
     ) -> dict[str, int]:
-        """Cancel a chunk of orders; `NoResultError` unless all are final then."""
+        """Cancel a chunk of orders; raise `NoResultError` unless all of them are final."""
         counts: Counter[str] = Counter()
         try:
             client = await self.client_of(shop_id)
@@ -232,9 +232,11 @@ class ShopWorker:
                 async for outcome in outcomes:
                     counts[outcome.status] += 1
         except TikTokShopError as error:
-            logger.warning("batch %s: a chunk failed, and comes again: %s", batch, error)
+            logger.warning("batch %s: a chunk failed and will be delivered again: %s", batch, error)
             raise NoResultError from error
         if counts.keys() - _DONE:
-            logger.warning("batch %s: not all is final, a chunk comes again: %s", batch, counts)
+            logger.warning(
+                "batch %s: a chunk is not final and will be delivered again: %s", batch, counts
+            )
             raise NoResultError
         return dict(counts)

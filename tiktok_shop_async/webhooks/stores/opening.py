@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from os import PathLike
 
-from ..._storage.sql.location import place_of
+from ..._storage.sql.location import parse_location
 from .base import WebhookStore
 from .memory import MemoryWebhookStore
 
@@ -24,4 +24,4 @@ def open_store(place: WebhookStore | str | PathLike[str] | None) -> tuple[Webhoo
         return RedisWebhookStore(place), True
     from .sql import SQLWebhookStore
 
-    return SQLWebhookStore(place_of(place)), True
+    return SQLWebhookStore(parse_location(place)), True

@@ -20,9 +20,9 @@ except ImportError as error:
     ) from error
 
 from ..._internal.closing import ClosedOnExit
-from ..._internal.error_causes import reported_as
 from ..._internal.waiting import GRACE, finish_shielded
-from ..._storage.redis import binary_client, close_client, place_of
+from ..._storage.error_wrapping import wrap_errors
+from ..._storage.redis import binary_client, close_client, server_address
 from ...errors import InvalidArgumentError, WebhookStoreError, WebhookStoreFullError
 from . import redis_scripts as scripts
 from .base import (
@@ -45,7 +45,7 @@ PAGE = 1000
 EVENTS_AT_ONCE = 50
 """Events whose bodies are read at once."""
 
-reported = partial(reported_as, WebhookStoreError)
+reported = partial(wrap_errors, WebhookStoreError)
 
 
 class RedisWebhookStore(ClosedOnExit):
@@ -89,7 +89,7 @@ class RedisWebhookStore(ClosedOnExit):
         self._completions = Completions()
 
     def __repr__(self) -> str:
-        return f"<RedisWebhookStore {place_of(self._client)} {self._prefix}>"
+        return f"<RedisWebhookStore {server_address(self._client)} {self._prefix}>"
 
     async def aclose(self) -> None:
         """Close the connections, unless the client is borrowed."""

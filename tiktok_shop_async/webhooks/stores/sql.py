@@ -14,7 +14,8 @@ try:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from ..._storage.sql.database import Database
-    from ..._storage.sql.group_commit import GroupCommit
+    from ..._storage.sql.group_commit import CommitPolicy, GroupCommit
+    from ..._storage.sql.schema import Schema
     from ..._storage.sql.text import is_storable, storable
     from .sql_order import ObjectOrder
     from .sql_statements import BLOCKED, DEAD, STEPS, WAITING, Statements, Tables, Verb, as_names
@@ -78,9 +79,7 @@ class SQLWebhookStore(ClosedOnExit):
         self._tables = Tables(table_prefix)
         self._database = Database(
             database,
-            self._tables,
-            STEPS,
-            error=WebhookStoreError,
+            Schema(self._tables, STEPS, WebhookStoreError),
             lock=SCHEMA_LOCK,
             hint="Use a SQLite file, as in sqlite:///webhooks.db, or PostgreSQL; or "
             "RedisWebhookStore, or MemoryWebhookStore, which needs no server.",
@@ -277,7 +276,7 @@ class SQLWebhookStore(ClosedOnExit):
         loop = asyncio.get_running_loop()
         if self._commit is None or self._loop is not loop:
             if self._commit is not None:  # its loop has ended, as those of tests do
-                await self._database.forsake()
+                await self._database.drop_connections()
             await self._database.check_schema(self)
         if self._commit is None or self._loop is not loop:  # still, after what was awaited
             self._loop = loop
@@ -285,20 +284,22 @@ class SQLWebhookStore(ClosedOnExit):
                 repr(self),
                 self._database.connections,
                 self._transaction,
-                error=WebhookStoreError,
-                hint="What was acknowledged is kept, and will be handled.",
-                droppable={Verb.ADD, Verb.CLAIM},
-                repeatable={*Verb} - {Verb.REPLAY, Verb.RUN_ONCE},
-                unwanted=self._undo,
+                CommitPolicy(
+                    error=WebhookStoreError,
+                    hint="What was acknowledged is kept, and will be handled.",
+                    droppable={Verb.ADD, Verb.CLAIM},
+                    retryable={*Verb} - {Verb.REPLAY, Verb.RUN_ONCE},
+                ),
+                on_unclaimed=self._undo,
             )
             self._commit.start()
         # Each wish has a number: two of them may be about one event.
-        return await self._commit.answer(verb, str(next(self._numbers)), **row)
+        return await self._commit.write(verb, str(next(self._numbers)), **row)
 
     def _undo(self, verb: Verb, answer: Any) -> None:
         if verb is Verb.CLAIM and answer and self._commit is not None:  # whoever asked is gone
             for each in answer:
-                self._commit.ask(
+                self._commit.submit(
                     Verb.PUT_BACK,
                     str(next(self._numbers)),
                     event=each.key,

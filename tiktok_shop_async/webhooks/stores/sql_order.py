@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Insert, TextClause, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..._storage.sql.group_commit import PendingWrite, Wishes
+from ..._storage.sql.group_commit import PendingWrite, PendingWrites
 from ..._storage.sql.server_clock import NOW
 from .base import NewEvent
 from .sql_statements import BLOCKED, GIVEN, PAIRS, WAITING, Statements, Tables, Verb, as_names
@@ -77,7 +77,7 @@ class ObjectOrder:
             f"SELECT name, changed_at FROM {states} WHERE name IN ({given})"
         )
 
-    async def lock(self, connection: AsyncConnection, wishes: Wishes[Verb]) -> Positions:
+    async def lock(self, connection: AsyncConnection, wishes: PendingWrites[Verb]) -> Positions:
         """Lock all objects whose events are added, end, are replayed or have to begin a turn."""
         added = Counter(wish.row["new"].object_key for wish in wishes.get(Verb.ADD, ()))
         needed = added + Counter()

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..._storage.sql.group_commit import Answers, PendingWrite, Wishes
+from ..._storage.sql.group_commit import PendingWrite, PendingWrites, Results
 from ..._storage.sql.text import storable
 from .base import ClaimedEvent, NewEvent, key_of, moment
 from .sql_order import ObjectOrder, Positions
@@ -28,10 +28,10 @@ class Transaction:
         self._order = order
 
     async def __call__(
-        self, connection: AsyncConnection, wishes: Wishes[Verb], repeated: bool
-    ) -> Answers[Verb]:
+        self, connection: AsyncConnection, wishes: PendingWrites[Verb], repeated: bool
+    ) -> Results[Verb]:
         """Carry wishes out, in the order of their verbs."""
-        answers: Answers[Verb] = {verb: {} for verb in wishes}
+        answers: Results[Verb] = {verb: {} for verb in wishes}
         positions = await self._order.lock(connection, wishes)
         for verb in Verb:
             if verb is Verb.CLAIM and positions:

@@ -10,7 +10,7 @@ from ...errors import InvalidArgumentError
 from ..claims import Claims
 from ..journal.base import Record
 from .cancel_outcome import CancelOutcome
-from .cancel_reasons import checked_reason
+from .cancel_reasons import parse_reason
 from .context import CancellationContext
 from .order_cancellation import OrderCancellation
 from .order_to_cancel import OrderToCancel
@@ -22,31 +22,31 @@ class OrderCanceller:
 
     context: CancellationContext
     reason: str | None
-    """For orders without their own."""
+    """The reason for orders without their own."""
 
     def validate(self, given: Any) -> OrderToCancel:
         """Return the order that an item of the input names; reject an item that is not valid."""
-        wanted = OrderToCancel.of(given)
-        reason = wanted.reason or self.reason
+        target = OrderToCancel.of(given)
+        reason = target.reason or self.reason
         if reason is None:
             raise InvalidArgumentError(
-                f"order {wanted.order_id} has no reason, and neither has the batch.",
+                f"reason is required: neither order {target.order_id} nor the batch has one.",
                 argument="reason",
             )
-        return attrs.evolve(wanted, reason=checked_reason(reason))
+        return attrs.evolve(target, reason=parse_reason(reason))
 
     async def cancel(self, index: int, given: Any, claims: Claims) -> CancelOutcome:
-        """Cancel one order unless the journal has a final outcome of it; return the outcome."""
+        """Cancel one order unless its outcome is in the journal; return the outcome."""
         self.context.client.check_usable()
-        wanted = self.validate(given)
-        order = OrderCancellation(self.context, wanted, claims, index, given)
+        target = self.validate(given)
+        order = OrderCancellation(self.context, target, claims, index, given)
         while True:
             try:
-                claimed = await claims.claim(wanted.key)
+                claimed = await claims.claim(target.key)
             except InvalidArgumentError:
                 return order.duplicate()
             if isinstance(claimed, Record):
-                return await order.resumed(claimed)
-            outcome = await order.finished(claimed)
+                return await order.resume(claimed)
+            outcome = await order.carry_out(claimed)
             if outcome is not None:
                 return outcome

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tiktok_shop_async import InvalidArgumentError
 from tiktok_shop_async.batch import drive
-from tiktok_shop_async.batch.driver import Driver
+from tiktok_shop_async.batch.engine import Engine
 
 
 async def slowly(items: list[int], pauses: random.Random) -> AsyncIterator[int]:
@@ -58,20 +58,20 @@ def test_each_item_has_one_result(
     async def run() -> None:
         items = list(range(count))
         source: Any = slowly(items, chance) if is_async else items
-        driver = Driver(work, source, concurrency=concurrency, ordered=ordered)
+        engine: Engine[int, int] = Engine(concurrency=concurrency, ordered=ordered)
         results: list[int] = []
         try:
-            await take(driver.results(), results, lambda: chance.randrange(3))
+            await take(engine.results(work, source), results, lambda: chance.randrange(3))
         except ZeroDivisionError:
             assert failing & set(begun)
         else:
             assert not failing & set(items)
             assert sorted(results) == items
         assert begun == items[: len(begun)]
-        assert sorted([*results, *driver.unfinished]) == begun
-        assert set(driver.unfinished) == failing & set(begun)
+        assert sorted([*results, *engine.unfinished]) == begun
+        assert set(engine.unfinished) == failing & set(begun)
         assert results == sorted(results) or not ordered
-        assert driver.undelivered == []
+        assert engine.undelivered == []
         assert most <= concurrency
 
     asyncio.run(run())
@@ -138,10 +138,10 @@ async def test_what_is_cancelled_from_outside_is_an_error() -> None:
             raise asyncio.CancelledError
         return item
 
-    driver = Driver(work, [1, 2], concurrency=5)
+    engine: Engine[int, int] = Engine(concurrency=5)
     with pytest.raises(RuntimeError, match="item 1 was cancelled"):
-        assert [each async for each in driver.results()] == [1]
-    assert driver.unfinished == [2]
+        assert [each async for each in engine.results(work, [1, 2])] == [1]
+    assert engine.unfinished == [2]
 
 
 async def test_closing_drains_what_is_in_flight() -> None:
@@ -162,8 +162,8 @@ async def test_closing_drains_what_is_in_flight() -> None:
             await go.wait()
         return item
 
-    driver = Driver(work, source(), concurrency=4)
-    results = driver.results()
+    engine: Engine[int, int] = Engine(concurrency=4)
+    results = engine.results(work, source())
     assert await anext(results) == 0
     for _ in range(5):
         await asyncio.sleep(0)
@@ -174,8 +174,8 @@ async def test_closing_drains_what_is_in_flight() -> None:
     await closing
     assert closed
     assert begun == before
-    assert sorted(driver.undelivered) == before[1:]
-    assert driver.unfinished == []
+    assert sorted(engine.undelivered) == before[1:]
+    assert engine.unfinished == []
 
 
 async def test_what_does_not_finish_in_time_is_cancelled_and_counted() -> None:
@@ -184,13 +184,13 @@ async def test_what_does_not_finish_in_time_is_cancelled_and_counted() -> None:
             await asyncio.Event().wait()
         return item
 
-    driver = Driver(work, range(100), concurrency=4, drain=0)
-    async with aclosing(driver.results()) as results:
+    engine: Engine[int, int] = Engine(concurrency=4, drain=0)
+    async with aclosing(engine.results(work, range(100))) as results:
         assert await anext(results) == 0
-        in_flight = driver.in_flight
+        in_flight = engine.in_flight
     assert in_flight
-    assert len(driver.unfinished) == in_flight
-    assert driver.in_flight == 0
+    assert len(engine.unfinished) == in_flight
+    assert engine.in_flight == 0
 
 
 async def test_results_that_are_dropped_are_drained_too() -> None:
@@ -232,17 +232,14 @@ async def test_cancelled_at_any_step_nothing_is_lost(ordered: bool, drain: float
             await asyncio.sleep(0)
             return item
 
-        driver = Driver(
-            work,
-            slowly(list(range(8)), random.Random(1)),  # noqa: S311
-            concurrency=3,
-            ordered=ordered,
-            drain=drain,
-        )
+        engine: Engine[int, int] = Engine(concurrency=3, ordered=ordered, drain=drain)
         taken: list[int] = []
 
-        async def consume(driver: Driver[int, int] = driver, taken: list[int] = taken) -> None:
-            async with aclosing(driver.results()) as results:
+        async def consume(
+            engine: Engine[int, int] = engine, work: Any = work, taken: list[int] = taken
+        ) -> None:
+            source = slowly(list(range(8)), random.Random(1))  # noqa: S311
+            async with aclosing(engine.results(work, source)) as results:
                 async for result in results:
                     taken.append(result)
                     await asyncio.sleep(0)
@@ -253,11 +250,11 @@ async def test_cancelled_at_any_step_nothing_is_lost(ordered: bool, drain: float
         ended_by_itself = not consumer.cancel()
         with suppress(asyncio.CancelledError):
             await consumer
-        known = taken + driver.undelivered
-        assert sorted([*known, *driver.unfinished]) == sorted(begun)
+        known = taken + engine.undelivered
+        assert sorted([*known, *engine.unfinished]) == sorted(begun)
         assert set(known) <= set(done)
         if drain:
-            assert driver.unfinished == []
+            assert engine.unfinished == []
         assert asyncio.all_tasks() == {asyncio.current_task()}
     assert step > 10
 
@@ -267,19 +264,19 @@ async def test_who_waits_for_long_lets_another_have_the_place() -> None:
 
     async def work(index: int, item: int) -> int:
         if item == 0:
-            async with driver.release_slot():
+            async with engine.release_slot():
                 await go.wait()
         order.append(item)
         if item == 3:
             go.set()
         return item
 
-    driver = Driver(work, range(6), concurrency=1)
+    engine: Engine[int, int] = Engine(concurrency=1)
     async with asyncio.timeout(5):
-        assert sorted([each async for each in driver.results()]) == list(range(6))
+        assert sorted([each async for each in engine.results(work, range(6))]) == list(range(6))
     assert order.index(0) > order.index(3)
 
 
 def test_a_concurrency_of_nothing_is_refused() -> None:
     with pytest.raises(InvalidArgumentError, match="concurrency"):
-        Driver(identity, [], concurrency=0)
+        Engine(concurrency=0)

@@ -1,8 +1,0 @@
-"""What a driver raises, as the one error that callers of a store expect."""
-
-from functools import partial
-
-from ..._internal.error_causes import reported_as
-from ...errors import TokenStoreError
-
-reported = partial(reported_as, TokenStoreError)
