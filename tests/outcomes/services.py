@@ -88,7 +88,7 @@ class Service:
         self.may_answer = asyncio.Event()
         self.authorization = StubAuthorization()
         self.authorization.on_replace = self._replace
-        self.authorization.on_look_again = self._look_again
+        self.authorization.on_reload = self._reload
 
     @property
     def end(self) -> End:
@@ -163,7 +163,7 @@ class Service:
         if self.cell.meanwhile is Meanwhile.TOKEN_REFRESHED:
             await self.authorization.renewed()
 
-    async def _look_again(self) -> None:
+    async def _reload(self) -> None:
         await self._attempt_ended()
         if self.cell.meanwhile is Meanwhile.OTHER_TOKEN:
             await self.authorization.renewed()

@@ -30,7 +30,7 @@ class StubAuthorization:
         self.token = Token(FIRST)
         self.ready = True
         self.on_replace: Callable[[], Awaitable[None]] = self.renewed
-        self.on_look_again: Callable[[], Awaitable[None]] = self.unchanged
+        self.on_reload: Callable[[], Awaitable[None]] = self.unchanged
         self.on_prepare: Callable[[], Awaitable[None]] = self.unchanged
         self.looks = 0
 
@@ -46,9 +46,9 @@ class StubAuthorization:
     async def replace(self, _: Token) -> None:
         await self.on_replace()
 
-    async def look_again(self, _: Token) -> None:
+    async def reload(self, _: Token) -> None:
         self.looks += 1
-        await self.on_look_again()
+        await self.on_reload()
 
     async def settle(self) -> None:
         pass

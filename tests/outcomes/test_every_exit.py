@@ -175,7 +175,7 @@ async def test_a_write_that_may_have_been_processed_is_no_question_of_the_token(
 ) -> None:
     """The issue's case: the store has a newer token, and the write was sent twice."""
     authorization = StubAuthorization()
-    authorization.on_look_again = authorization.renewed
+    authorization.on_reload = authorization.renewed
     shop.answer_raw(json.dumps(envelope({}, code=code)).encode(), status).answer({})
     state = authorization.state()
     async with client_of(shop, auth=state, max_retries=max_retries) as client:
@@ -191,7 +191,7 @@ async def test_a_refusal_about_the_token_is_followed_by_one_more_attempt(
 ) -> None:
     """Another process has a new token in the store."""
     authorization = StubAuthorization()
-    authorization.on_look_again = authorization.renewed
+    authorization.on_reload = authorization.renewed
     shop.answer(code=105005, message="no scope").answer({})
     async with client_of(shop, auth=authorization.state(), max_retries=0) as client:
         assert (await call(client)).attempts == 2

@@ -83,7 +83,7 @@ def names_of(intent: str, names: Iterable[str]) -> list[str]:
 
 
 def documented_reasons(status: str | None) -> Sequence[str]:
-    """Return the names in the service's documents, in case it cannot be asked."""
+    """Return the names in the service's documents, for use if the service returns none."""
     match status:
         case "UNPAID":
             return _UNPAID_REASONS

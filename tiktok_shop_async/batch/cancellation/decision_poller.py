@@ -19,7 +19,7 @@ MIN_PAUSE, MAX_PAUSE = 2.0, 30.0
 
 
 class DecisionPoller:
-    """Looks a pending cancellation up until it is decided or ``wait_for_pending`` is over."""
+    """Polls a pending cancellation until it is decided or ``wait_for_pending`` has passed."""
 
     def __init__(
         self, context: CancellationContext, sleep: Callable[[float], Awaitable[None]]
@@ -29,7 +29,7 @@ class DecisionPoller:
         self._sleep = sleep
 
     async def wait(self, outcome: CancelOutcome, sent: OrderToCancel) -> CancelOutcome:
-        """Return the outcome of a request as it is when it is decided or the time is over."""
+        """Return the outcome of a request when it is decided or the time has passed."""
         deadline = self._clock.monotonic() + self._context.wait_for_pending
         pause = MIN_PAUSE
         if outcome.resumed and outcome.status == PENDING and self._context.wait_for_pending:

@@ -76,7 +76,7 @@ class OrderCancellation:
         self._clock = context.client.clock
         self._target = target
         self._sent_as = target
-        """The target with line items in place of SKUs: sent twice, it cancels nothing twice."""
+        """The target with line items in place of SKUs, so that a retry cancels no further units."""
         assert target.reason is not None, "the reason was validated"
         self._reason = target.reason
         self._reason_names: list[str] = []

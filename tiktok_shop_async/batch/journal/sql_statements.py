@@ -70,6 +70,9 @@ def _create_table(connection: Connection, tables: Tables) -> None:
 
 STEPS: Sequence[Step[Tables]] = (_create_table,)
 
+_OURS = f"batch = :batch AND owner = :owner AND state = '{SENDING}'"
+_LEASE = "CAST(:lease AS double precision)"
+_CLAIM = "key, claims, first_claimed_at, idempotency_key"
 _FACTS = "request_id, code, message, hint, attempts, details"
 _TYPES = {"code": "bigint", "attempts": "integer"}
 
@@ -78,45 +81,25 @@ class Statements:
     """The statements for one table, in the dialect of SQLite or PostgreSQL."""
 
     def __init__(self, table: str, dialect: str) -> None:
+        self._table = table
         self._dialect = dialect
-        now, cast = NOW[dialect], "CAST(:lease AS double precision)"
-        keys = f"key IN (SELECT {self._field('id')} FROM {self._rows('id')})"
-        ours = f"batch = :batch AND owner = :owner AND state = '{SENDING}'"
-        facts = _FACTS.split(", ")
+        self._now = NOW[dialect]
+        self._keys = f"key IN (SELECT {self._field('id')} FROM {self._rows('id')})"
+        ours = f"{_OURS} AND {self._keys}"
+        lease = f"{self._now} + {_LEASE}"
         self.of: dict[Verb, TextClause] = {
-            Verb.CLAIM: text(
-                f"INSERT INTO {table} AS journal (batch, key, state, owner, lease_until, claims,"
-                " first_claimed_at, updated_at, idempotency_key)"
-                f" SELECT :batch, {self._field('id')}, '{SENDING}', :owner, {now} + {cast}, 1,"
-                f" {now}, {now}, {self._field('idempotency_key')}"
-                f" FROM {self._rows('id', 'idempotency_key')} WHERE true"
-                " ON CONFLICT (batch, key) DO UPDATE SET owner = excluded.owner,"
-                " lease_until = excluded.lease_until, claims = journal.claims + 1,"
-                " updated_at = excluded.updated_at"
-                f" WHERE journal.state = '{SENDING}' AND journal.lease_until <= {now}"
-                " RETURNING key, claims, first_claimed_at, idempotency_key"
-            ),
-            Verb.FINISH: text(
-                f"UPDATE {table} AS journal SET state = {self._field('state')},"
-                f" {', '.join(f'{name} = {self._field(name)}' for name in facts)},"
-                f" updated_at = {now}"
-                f" FROM {self._rows('id', 'state', *facts)}"
-                f" WHERE journal.key = {self._field('id')} AND {_of_journal(ours)}"
-                " RETURNING key"
-            ),
-            Verb.RELEASE: text(f"DELETE FROM {table} WHERE {ours} AND {keys}"),
+            Verb.CLAIM: self._claim(lease),
+            Verb.FINISH: self._finish(),
+            Verb.RELEASE: text(f"DELETE FROM {table} WHERE {ours}"),
             # Without an owner: a late RENEW of this session must not take the claim back.
-            Verb.ABANDON: text(
-                f"UPDATE {table} SET owner = '', lease_until = 0 WHERE {ours} AND {keys}"
-            ),
+            Verb.ABANDON: text(f"UPDATE {table} SET owner = '', lease_until = 0 WHERE {ours}"),
             Verb.RENEW: text(
-                f"UPDATE {table} SET lease_until = {now} + {cast} WHERE {ours} AND {keys}"
-                " RETURNING key, claims, first_claimed_at, idempotency_key"
+                f"UPDATE {table} SET lease_until = {lease} WHERE {ours} RETURNING {_CLAIM}"
             ),
         }
         self.read = text(
-            f"SELECT key, state, owner, lease_until - {now} AS seconds_left, {_FACTS}"
-            f" FROM {table} WHERE batch = :batch AND {keys}"
+            f"SELECT key, state, owner, lease_until - {self._now} AS seconds_left, {_FACTS}"
+            f" FROM {table} WHERE batch = :batch AND {self._keys}"
         )
         self.read_final = text(
             f"SELECT key, state, owner, {_FACTS} FROM {table}"
@@ -125,6 +108,31 @@ class Statements:
         )
         self.count = text(
             f"SELECT state, count(*) AS rows FROM {table} WHERE batch = :batch GROUP BY state"
+        )
+
+    def _claim(self, lease: str) -> TextClause:
+        return text(
+            f"INSERT INTO {self._table} AS journal (batch, key, state, owner, lease_until, claims,"
+            " first_claimed_at, updated_at, idempotency_key)"
+            f" SELECT :batch, {self._field('id')}, '{SENDING}', :owner, {lease}, 1,"
+            f" {self._now}, {self._now}, {self._field('idempotency_key')}"
+            f" FROM {self._rows('id', 'idempotency_key')} WHERE true"
+            " ON CONFLICT (batch, key) DO UPDATE SET owner = excluded.owner,"
+            " lease_until = excluded.lease_until, claims = journal.claims + 1,"
+            " updated_at = excluded.updated_at"
+            f" WHERE journal.state = '{SENDING}' AND journal.lease_until <= {self._now}"
+            f" RETURNING {_CLAIM}"
+        )
+
+    def _finish(self) -> TextClause:
+        facts = _FACTS.split(", ")
+        return text(
+            f"UPDATE {self._table} AS journal SET state = {self._field('state')},"
+            f" {', '.join(f'{name} = {self._field(name)}' for name in facts)},"
+            f" updated_at = {self._now}"
+            f" FROM {self._rows('id', 'state', *facts)}"
+            f" WHERE journal.key = {self._field('id')} AND {_of_journal(_OURS)}"
+            " RETURNING key"
         )
 
     def _rows(self, *names: str) -> str:

@@ -67,7 +67,7 @@ class RedeliveringStreamBroker(RedisStreamBroker):
             redeliver_after: Seconds after a worker's last heartbeat until its tasks are delivered
                 again. Use the same value in all workers.
             max_deliveries: The maximum number of deliveries of a task. After that it is
-                dead-lettered to the stream ``<queue_name>:dead``, as is an entry that is no task.
+                dead-lettered to the stream ``<queue_name>:dead``, like an entry without a task.
             connection_options: Options for the connections of redis-py.
         """
         if connection_options.get("decode_responses"):
@@ -192,18 +192,8 @@ class RedeliveringStreamBroker(RedisStreamBroker):
             wait = self._wait_after(deliveries)
             if pending["time_since_delivered"] < wait:
                 continue
-            # Only one worker claims it: for the others it is not idle any more.
-            claimed: list[Delivery] = await redis.xclaim(
-                self.queue_name,
-                self.consumer_group_name,
-                self.consumer_name,
-                min_idle_time=wait,
-                message_ids=[pending["message_id"]],
-            )
-            if not claimed:
-                continue
-            if not claimed[0][1]:  # deleted, but still listed by Redis before version 7
-                await redis.xack(self.queue_name, self.consumer_group_name, pending["message_id"])
+            delivery = await self._claim(redis, pending["message_id"], wait)
+            if delivery is None:
                 continue
             if deliveries < self.max_deliveries:
                 logger.warning(
@@ -211,10 +201,27 @@ class RedeliveringStreamBroker(RedisStreamBroker):
                     self.queue_name,
                     deliveries + 1,
                 )
-                return claimed[0]
-            await self._dead_letter(redis, *claimed[0], f"was delivered {deliveries} times")
+                return delivery
+            await self._dead_letter(redis, *delivery, f"was delivered {deliveries} times")
         self._next_check = now + self.redeliver_after / 4
         return None
+
+    async def _claim(self, redis: Any, entry_id: bytes, wait: int) -> Delivery | None:
+        """Claim a task that is idle; None if another worker was faster or the entry is deleted."""
+        # Only one worker claims it: for the others it is not idle any more.
+        claimed: list[Delivery] = await redis.xclaim(
+            self.queue_name,
+            self.consumer_group_name,
+            self.consumer_name,
+            min_idle_time=wait,
+            message_ids=[entry_id],
+        )
+        if not claimed:
+            return None
+        if not claimed[0][1]:  # deleted, but still listed by Redis before version 7
+            await redis.xack(self.queue_name, self.consumer_group_name, entry_id)
+            return None
+        return claimed[0]
 
     async def _pending(self, redis: Any) -> AsyncGenerator[dict[str, Any], None]:
         """Yield the unacknowledged tasks that have been idle, starting with the oldest."""
