@@ -71,7 +71,7 @@ def judge(
 ) -> Resolution:
     """Return the result of a request, decided from an order and all its cancellations."""
     records = _Records(target, order, cancellations, sent_at)
-    ours = records.ours()
+    ours = records.find_ours()
     if order is not None and order.status in CANCELLED_STATUSES:
         return records.order_cancelled(ours)
     if ours is not None and state_of(ours) != "dropped":
@@ -80,7 +80,7 @@ def judge(
         covered = records.cancelled_by_others()
         if covered is not None:
             return covered
-    unlisted = records.unlisted()
+    unlisted = records.find_unlisted()
     if unlisted is not None:
         return records.resolution(
             "unknown",
@@ -139,12 +139,12 @@ class _Records:
         cancellations: Sequence[Cancellation],
         sent_at: float | None,
     ) -> None:
-        self._wanted = target
+        self._target = target
         self._order = order
         self._cancellations = cancellations
         self._since = None if sent_at is None else int(sent_at - CLOCK_ALLOWANCE)
 
-    def ours(self) -> Cancellation | None:
+    def find_ours(self) -> Cancellation | None:
         """Return the cancellation that the request seems to have created, the most advanced one."""
         return self._most_advanced(
             each for each in self._cancellations if self._may_be_ours(each) and self._covers(each)
@@ -195,7 +195,7 @@ class _Records:
         status: ResolutionStatus = "confirmed" if completed else "pending"
         return self.resolution(status, evidence, by, is_ours=is_ours)
 
-    def unlisted(self) -> Cancellation | None:
+    def find_unlisted(self) -> Cancellation | None:
         """Return a cancellation that may be that of the request but lists no line items."""
         return next(
             (
@@ -242,7 +242,7 @@ class _Records:
         elif is_ours is not None:
             evidence = evidence.rstrip(".") + f", which {_WHOSE[is_ours]} this request's."
         return Resolution(
-            order_id=self._wanted.order_id,
+            order_id=self._target.order_id,
             status=status,
             evidence=evidence,
             cancel_id=cancellation.cancel_id if cancellation else None,
@@ -262,12 +262,12 @@ class _Records:
 
     def _covers(self, cancellation: Cancellation) -> bool:
         """Return whether a cancellation covers the whole target."""
-        if self._wanted.skus:
+        if self._target.skus:
             # Exactly these units: among equal units, any other number belongs to another request.
             units = Counter(line.sku_id for line in cancellation.cancel_line_items)
-            return units == self._wanted.skus
+            return units == self._target.skus
         covered = line_ids(cancellation)
-        if self._since is None or not self._wanted.is_whole:
+        if self._since is None or not self._target.is_whole:
             return bool(covered) and covered.issuperset(self._target_lines())
         # It was requested for everything that was left; without a list it counts as that.
         in_other_cancellations = [
@@ -282,8 +282,8 @@ class _Records:
         return {line.id for line in lines if line.display_status in PACKED}
 
     def _target_lines(self) -> set[str]:
-        if self._wanted.order_line_item_ids:
-            return set(self._wanted.order_line_item_ids)
+        if self._target.order_line_item_ids:
+            return set(self._target.order_line_item_ids)
         return {line.id for line in (self._order.line_items if self._order else ()) if line.id}
 
     @staticmethod
@@ -299,7 +299,7 @@ _WHOSE = {True: "seems to be", False: "is not"}
 
 
 def _was_live(other: Cancellation, cancellation: Cancellation) -> bool:
-    """Return whether another cancellation held its line items when one was created."""
+    """Return whether ``other`` held its line items when ``cancellation`` was created."""
     if other is cancellation:
         return False
     dropped_at, created = other.update_time, cancellation.create_time
