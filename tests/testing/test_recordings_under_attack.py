@@ -204,3 +204,19 @@ async def test_headers_that_a_response_repeats_stay_apart(path: Path) -> None:
     ):
         response = await client.get(ORDERS)
     assert response.headers.get_list("set-cookie") == ["a=1", "b=2"]
+
+
+async def test_long_personal_text_is_found_in_any_case(path: Path) -> None:
+    """Carriers write names in capitals, and mail servers write addresses in small letters."""
+    data = {
+        "full_name": "Zoë Quill",
+        "email": "Zoe.Q@Mail.example",
+        "city": "Bath",
+        "label": "TO: ZOË QUILL (zoe.q@mail.example)",
+        "title": "bath towel",
+        "İİ zoë quill": 1,
+    }
+    found = await data_recorded(path, data)
+    assert found["label"] == f"TO: {found['full_name']} ({found['email']})"
+    assert found["title"] == "bath towel"
+    assert "quill" not in path.read_text().lower()
