@@ -270,6 +270,13 @@ async def test_an_unknown_argument_fails_with_the_closest_one(
         assert said in str(caught.value)
 
 
+async def test_options_may_be_none(mock: MockTikTokShop, client: AsyncTikTokShop) -> None:
+    """All methods take ``options=None``, as wrappers pass it."""
+    mocked = mock.return_refund.cancel_order.respond()
+    await client.return_refund.cancel_order(**cancelling(), options=None)
+    mocked.assert_called_once_with(**cancelling(), options=None)
+
+
 async def test_null_is_equal_to_none(mock: MockTikTokShop, client: AsyncTikTokShop) -> None:
     """A raw call or ``extra_body`` can send it; None is equal to a missing argument too."""
     mocked = mock.return_refund.cancel_order.respond()

@@ -63,6 +63,7 @@ def sent_arguments(operation: Operation, arguments: Mapping[str, Any]) -> dict[s
     return {
         name: None if value is None else _sent(operation, name, value)
         for name, value in arguments.items()
+        if (name, value) != ("options", None)  # which all methods take
     }
 
 
