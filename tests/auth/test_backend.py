@@ -302,5 +302,5 @@ async def test_a_worker_that_is_killed_in_a_refresh_leaves_the_best_there_is(wor
             await asking
         for answer in await world.ask_all():
             assert answer.status_code == status, answer.text
-    assert "A refresh was begun at" in answer.json()["error"]
+    assert "A refresh was started at" in answer.json()["error"]
     assert "its response was lost" in answer.json()["error"]

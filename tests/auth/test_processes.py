@@ -74,7 +74,7 @@ async def test_where_the_service_knows_no_grace_every_process_is_told_what_the_k
         signal_to(signal.SIGKILL, crew.pids[0])
         for result in await crew.work_of(*crew.pids[1:]):
             assert result["failed"] == {"ReauthorizationRequiredError": FEW}
-            assert "A refresh was begun at" in result["reason"]
+            assert "A refresh was started at" in result["reason"]
             assert "its response was lost" in result["reason"]
         assert app.asked == 2
         assert (await app.stored()).ended
