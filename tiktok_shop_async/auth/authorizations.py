@@ -17,7 +17,7 @@ from .authorization import Authorization
 from .events import EventEmitter, EventHandler
 from .oauth import TikTokShopOAuth
 from .policy import REFRESH_MARGIN, RefreshPolicy
-from .shop_index import ShopIndex
+from .shops import ShopIndex
 from .state import AuthState
 from .stores.base import TokenStore
 from .token import Token, UserType

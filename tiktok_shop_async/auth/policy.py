@@ -11,7 +11,7 @@ import attrs
 from .._internal.clock import Clock
 from .._internal.unpicklable import Unpicklable
 from .events import EventEmitter
-from .shop_index import ShopIndex
+from .shops import ShopIndex
 from .stores.base import TokenStore
 from .token import Token
 

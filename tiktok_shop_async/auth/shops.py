@@ -1,4 +1,4 @@
-"""The shops of an authorization: their ciphers by id or code."""
+"""The shops of authorizations: their ciphers by id or code, and their authorizations."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from .._internal.secret import problem_of
 from ..errors import InvalidArgumentError, ResponseDecodeError
 from .record import AuthorizedShop
 from .single_flight import SingleFlight
+from .stores.base import NEVER_WRITTEN, TokenStore
 
 Shops = Sequence[AuthorizedShop]
 Fetch = Callable[[], Awaitable[Shops]]
@@ -111,3 +112,28 @@ def usable_shops(found: Sequence[Any]) -> list[AuthorizedShop]:
         )
         for shop in usable
     ]
+
+
+class ShopIndex:
+    """Maps a shop's id to the open id of its authorization: webhooks name only the shop."""
+
+    def __init__(self, store: TokenStore, app_key: str) -> None:
+        self._store = store
+        self._app_key = app_key
+
+    async def find(self, shop_id: str) -> str | None:
+        """Return the open id for a shop; None if the shop was never linked."""
+        stored = await self._store.get(self._key(shop_id))
+        return None if stored is None else stored.value.decode()
+
+    async def link(self, shop_id: str, open_id: str) -> None:
+        """Store the open id of a shop."""
+        key = self._key(shop_id)
+        async with self._store.lock(key):
+            stored = await self._store.get(key)
+            if stored is None or stored.value != open_id.encode():
+                version = NEVER_WRITTEN if stored is None else stored.version
+                await self._store.put(key, open_id.encode(), version=version)
+
+    def _key(self, shop_id: str) -> str:
+        return f"{self._app_key}/shop/{shop_id}"
