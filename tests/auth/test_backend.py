@@ -262,7 +262,7 @@ async def test_four_workers_share_one_refresh_and_one_withdrawal(world: World) -
     sandbox.market.revoke(token)
     await sandbox.webhooks.drain()
     assert sandbox.webhooks.deliveries[-1].state == "delivered"
-    await backend.logged("Sandbox Goods must authorize again")  # it was handled, which the answer is not
+    await backend.logged("Sandbox Goods must authorize again")  # handled, not only kept
     for _ in range(2):
         for answer in await world.ask_all():
             assert answer.status_code == 409, answer.text
