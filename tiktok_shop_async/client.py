@@ -1,4 +1,4 @@
-"""The client: lifetime, shared connections, and a view for each shop."""
+"""The client: its lifetime, its shared connections, and views for single shops."""
 
 from __future__ import annotations
 
@@ -15,6 +15,15 @@ from ._internal.closing import ClosedOnExit, warn_unclosed
 from ._internal.secret import Secret
 from ._internal.threads import in_thread
 from ._internal.unpicklable import Unpicklable
+from .client_arguments import (
+    HiddenArguments,
+    check_auth,
+    check_parts,
+    check_versions,
+    checked_observers,
+    checked_shop_name,
+    reject_combinations,
+)
 from .client_options import (
     DEFAULT_BASE_URL,
     DEFAULT_MAX_RESPONSE_BYTES,
@@ -22,20 +31,11 @@ from .client_options import (
     ClientOptions,
     from_environment,
 )
-from .client_parts import (
-    HiddenArguments,
-    check_auth,
-    check_parts,
-    check_versions,
-    checked_observers,
-    checked_shop_name,
-    refuse_together,
-)
 from .errors import InvalidArgumentError
 from .pipeline.session import Session
 from .resources._groups import ResourceGroups
-from .transport.connection_stack import ConnectionStackTransport
-from .transport.environment import check_certificate_files, check_network_settings
+from .transport.connection_stack import new_transport
+from .transport.environment import check_network_settings
 
 if TYPE_CHECKING:
     from .auth import AuthState
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 
 class AsyncTikTokShop(ClosedOnExit, Unpicklable, ResourceGroups):
-    """TikTok Shop's Open API: one client for all operations, all shops and all tasks of a loop.
+    """A client for TikTok Shop's Open API, for all operations, shops and tasks of an event loop.
 
     The groups of operations are attributes: ``await client.order.get_order_detail(ids=[…])``.
     Use it as an async context manager, or call `aclose` when done.
@@ -81,29 +81,28 @@ class AsyncTikTokShop(ClosedOnExit, Unpicklable, ResourceGroups):
         clock: TimeSource = time.time,
         sleep: Callable[[float], Awaitable[object]] | None = None,
     ) -> None:
-        """Make a client; nothing is connected before the first call.
+        """Create a client; it connects with the first call.
 
         Args:
-            access_token: Starts the auth state, as the two ciphers do; not together with ``auth``.
+            access_token: Initial value of the auth state, like the two ciphers; not with ``auth``.
             auth: An auth state to share with other clients.
-            http_client: Borrowed, and never closed. Its own limits, proxies and hooks apply. httpx
-                keeps bytes that follow a response, and takes them for the response to the next
-                request on that connection; ours do not. ``httpx.Limits`` with
-                ``max_keepalive_connections=0`` avoids it.
-            transport: Sends in place of our connections; closed with the client.
+            http_client: Borrowed and never closed; its own limits, proxies and hooks apply. Unlike
+                our connections, httpx keeps bytes that follow a response and reads them as the
+                response to the next request on that connection. To prevent that, create it with
+                ``httpx.Limits(max_keepalive_connections=0)``.
+            transport: Sends requests in place of our connections; closed with the client.
             timeout: Seconds for each of connecting, sending and waiting for bytes; None waits
                 without limit. A borrowed ``http_client`` keeps its own timeout unless one is given.
-            deadline: Seconds that a whole call may take, with all its attempts and waits.
-            max_retries: Retries of a call at most, where they are safe; 0 disables them.
+            deadline: Seconds that a whole call may take, including all attempts and waits.
+            max_retries: The most retries of one call, where a retry is safe; 0 disables them.
             retry_policy: Decides when to retry; `ExponentialBackoff` by default.
-            limiter: Rate limiter, such as a `LearningLimiter`; can be shared by clients.
-            max_in_flight: Calls that run at once; the rest wait before any work is done.
-            max_response_bytes: Larger responses are an error and not read to the end; counted
-                before and after decompression.
+            limiter: A rate limiter such as `LearningLimiter`; clients can share one.
+            max_in_flight: The most calls that run at once; the rest queue before any work is done.
+            max_response_bytes: The largest accepted response, before and after decompression.
             api_versions: Version by operation, ``{"return_refund.cancel_order": "202309"}``.
-            proxy: A proxy as httpx takes it; the environment's proxies by default.
-            verify: False switches certificate checks off.
-            trust_env: Whether proxies and certificates from the environment count.
+            proxy: A proxy as httpx accepts it; the environment's proxies by default.
+            verify: False disables certificate checks.
+            trust_env: Whether to use proxies and certificates from the environment.
             observers: Called with call, attempt and wait events; see `events`.
             clock: A `Clock`, or a function that returns Unix seconds.
             sleep: Waits before a retry in place of the clock; tests can pass one that does not.
@@ -115,10 +114,10 @@ class AsyncTikTokShop(ClosedOnExit, Unpicklable, ResourceGroups):
             "category_asset_cipher": Secret(category_asset_cipher),
         }
         del app_secret, access_token, shop_cipher, category_asset_cipher  # tracebacks show locals
-        is_given = any(each.is_given for each in credentials.values())
-        refuse_together("auth", auth, is_given or None)
-        refuse_together("http_client", http_client, transport, proxy)
-        refuse_together("transport", transport, proxy)
+        given = [name for name, each in credentials.items() if each.is_given]
+        reject_combinations("auth", auth, **dict.fromkeys(given, True))
+        reject_combinations("http_client", http_client, transport=transport, proxy=proxy)
+        reject_combinations("transport", transport, proxy=proxy)
         check_parts(
             http_client=http_client,
             transport=transport,
@@ -150,10 +149,8 @@ class AsyncTikTokShop(ClosedOnExit, Unpicklable, ResourceGroups):
         self._owns_http_client = http_client is None
         if http_client is None:
             if transport is None:
-                if options.base_url.startswith("https:"):
-                    check_certificate_files(verify, trust_env)
-                transport = ConnectionStackTransport(
-                    proxy=proxy, verify=verify, trust_env=trust_env
+                transport = new_transport(
+                    options.base_url, proxy=proxy, verify=verify, trust_env=trust_env
                 )
             http_client = httpx.AsyncClient(transport=transport)
         self._is_view = False
@@ -168,10 +165,10 @@ class AsyncTikTokShop(ClosedOnExit, Unpicklable, ResourceGroups):
 
     @classmethod
     def from_env(cls, **arguments: Any) -> Self:
-        """Make a client from ``TIKTOK_APP_KEY``, ``TIKTOK_APP_SECRET`` and the like.
+        """Create a client from ``TIKTOK_APP_KEY``, ``TIKTOK_APP_SECRET`` and other variables.
 
         Also read: ``TIKTOK_ACCESS_TOKEN`` (or ``TIKTOK_APP_ACCESS_KEY``), ``TIKTOK_SHOP_CIPHER``,
-        ``TIKTOK_BASE_URL``. Arguments given here win.
+        ``TIKTOK_BASE_URL``. Arguments passed here take precedence.
         """
         names, given = frozenset(arguments), HiddenArguments(arguments)
         del arguments  # tracebacks can show local variables
@@ -179,7 +176,7 @@ class AsyncTikTokShop(ClosedOnExit, Unpicklable, ResourceGroups):
 
     @cached_property
     def _auth(self) -> AuthState:
-        # Importing attrs takes longer than all else here, and a program may start without it.
+        # Importing attrs takes longer than the rest, and a program may start without it.
         from .auth import AuthState
 
         given = self._given_auth
@@ -187,7 +184,7 @@ class AsyncTikTokShop(ClosedOnExit, Unpicklable, ResourceGroups):
 
     @property
     def auth(self) -> AuthState:
-        """The credentials in force; set its attributes at any time."""
+        """The auth state in use; its attributes can be set at any time."""
         return self._auth
 
     @property
@@ -220,33 +217,34 @@ class AsyncTikTokShop(ClosedOnExit, Unpicklable, ResourceGroups):
     ) -> Self:
         """Return a view with its own auth state, over the same connections.
 
-        Without a token or state of its own the view follows this client's access token. A view
-        needs no closing, and does not work once its client is closed.
+        Without a token or state of its own, the view uses this client's access token. A view
+        needs no closing, and stops working when its client is closed.
 
         Args:
-            shop_cipher: The shop, as `authorization.get_authorized_shops` names it.
-            shop_id: The shop by its id. Its cipher is looked up when a call needs it, and kept: in
-                the store of the authorization, if it has one.
-            shop_code: The shop by the code that its seller knows; looked up like an id.
-            access_token: Another authorization's.
-            auth: Another authorization's state; with ``shop_id`` or ``shop_code``, for its shop.
+            shop_cipher: The cipher that `authorization.get_authorized_shops` returns for the shop.
+            shop_id: The id of the shop. Its cipher is looked up with the first call that needs it,
+                and kept in the store of the authorization if there is one.
+            shop_code: The code by which the seller knows the shop; looked up like an id.
+            access_token: The token of another authorization.
+            auth: The state of another authorization; can be combined with ``shop_id`` or
+                ``shop_code``.
         """
         cipher, token = Secret(shop_cipher), Secret(access_token)
         del shop_cipher, access_token  # tracebacks can show local variables
         has_cipher, has_token = cipher.is_given or None, token.is_given or None
-        refuse_together("auth", auth, has_cipher, has_token)
-        refuse_together("shop_id", shop_id, has_cipher, shop_code)
-        refuse_together("shop_code", shop_code, has_cipher)
+        reject_combinations("auth", auth, shop_cipher=has_cipher, access_token=has_token)
+        reject_combinations("shop_id", shop_id, shop_cipher=has_cipher, shop_code=shop_code)
+        reject_combinations("shop_code", shop_code, shop_cipher=has_cipher)
         if all(each is None for each in (auth, has_cipher, shop_id, shop_code, has_token)):
             raise InvalidArgumentError(
-                "for_shop needs a shop, an access_token or an auth state.", argument="shop_id"
+                "for_shop requires a shop, an access_token or an auth state.", argument="shop_id"
             )
         check_auth(auth)
         view = self._new_view()
         if has_token:
             from .auth import AuthState
 
-            # Another token is another authorization: the ciphers here are not its own.
+            # Another token belongs to another authorization, which has other ciphers.
             auth = AuthState(
                 access_token=token.optional("access_token"),
                 shop_cipher=cipher.optional("shop_cipher"),
@@ -265,9 +263,9 @@ class AsyncTikTokShop(ClosedOnExit, Unpicklable, ResourceGroups):
         return view
 
     def _new_view(self) -> Self:
-        """Return a copy without an auth state, and without what was cached for this client.
+        """Return a copy without an auth state and without cached properties.
 
-        A subclass may have attributes that its ``__init__`` sets, and arguments of its own.
+        It is not created by ``__init__``: a subclass may have other arguments and attributes.
         """
         kind = type(self)
         view = object.__new__(kind)
@@ -282,7 +280,7 @@ class AsyncTikTokShop(ClosedOnExit, Unpicklable, ResourceGroups):
         return view
 
     def _named_shop(self, auth: AuthState, field: Literal["id", "code"], value: str) -> AuthState:
-        """Return the state of a shop whose cipher is looked up when it is needed."""
+        """Return the state of a shop whose cipher is looked up with the first call."""
         from .auth.record import AuthorizedShop
         from .auth.shops import ShopReference, usable_shops
 
@@ -306,13 +304,14 @@ class AsyncTikTokShop(ClosedOnExit, Unpicklable, ResourceGroups):
         cipher: Literal["auto", "shop_cipher", "category_asset_cipher", "none"] = "auto",
         options: RequestOptions | None = None,
     ) -> APIResponse[Any]:
-        """Call any path, signed like the others; ``data`` is what the JSON has.
+        """Send a signed request to any path; ``data`` of the response is plain JSON values.
 
         Args:
-            path: With its version, not encoded: ``/return_refund/202309/cancellations``.
-            files: Makes the body a form, with ``body`` as its other fields.
-            cipher: Which one to send. ``"auto"`` asks the catalogue; for a path that it lacks, the
-                shop's cipher is sent if there is one.
+            path: The path with its version, not percent-encoded:
+                ``/return_refund/202309/cancellations``.
+            files: Sent as a multipart form, with ``body`` as its other fields.
+            cipher: The cipher to send. ``"auto"`` sends the one that the catalogue names; for a
+                path that is not in the catalogue, the shop's cipher if there is one.
         """
         from attrs import evolve
 
@@ -332,7 +331,7 @@ class AsyncTikTokShop(ClosedOnExit, Unpicklable, ResourceGroups):
             has_shop=self._auth.names_shop,
         )
         options = RequestOptions() if options is None else checked_options(options)
-        # What is written out here is sent as it is, an explicit None as null.
+        # Arguments of a raw call are sent as given: an explicit None becomes null.
         extra = {**(body or {}), **(options.extra_body or {})}
         call = Call(
             operation=operation,

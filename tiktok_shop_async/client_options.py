@@ -1,4 +1,4 @@
-"""What a caller may set once per client, as arguments or in the environment."""
+"""The settings of a client, from arguments or from the environment."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DEFAULT_MAX_RESPONSE_BYTES = 100_000_000
 
 
 class DefaultTimeout(float):
-    """The default of ``timeout``, which is distinct from the same number given by a caller.
+    """The default of ``timeout``, distinct from the same number given by a caller.
 
     A borrowed ``http_client`` keeps its own timeout unless one is given.
     """
@@ -37,7 +37,7 @@ DEFAULT_TIMEOUT = DefaultTimeout(30.0)
 
 
 class ClientOptions:
-    """Settings that all calls of a client share, and all its views.
+    """Settings that all calls of a client and its views share.
 
     Not attrs: a program may make its client long before it needs attrs, or anything slow to import.
     """
@@ -67,7 +67,7 @@ class ClientOptions:
         self.base_url = checked_base_url(base_url)
         self.timeout = timeout
         self.follows_http_client = is_borrowed and isinstance(timeout, DefaultTimeout)
-        """Whether the timeout is that of the borrowed ``http_client``."""
+        """Whether calls use the timeout of the borrowed ``http_client``."""
         self.deadline = deadline
         self.max_retries = max_retries
         self.max_in_flight = max_in_flight
@@ -126,13 +126,13 @@ ENVIRONMENT = MappingProxyType(
         "base_url": ("TIKTOK_BASE_URL",),
     }
 )
-"""Arguments of the client -> the variables they are read from, the first that is set."""
+"""Arguments of the client and the variables that set them; the first one set is used."""
 
 REQUIRED_IN_ENVIRONMENT = ("app_key", "app_secret")
 
 
 def from_environment(*, skip: Collection[str] = ()) -> dict[str, str]:
-    """Return the client's arguments that the environment sets; empty variables count as unset.
+    """Return the arguments that environment variables set; empty variables count as unset.
 
     Arguments in ``skip`` are given by the caller and not read. An invalid value is rejected here,
     where the variable's name is known.
@@ -148,7 +148,7 @@ def from_environment(*, skip: Collection[str] = ()) -> dict[str, str]:
             raise InvalidArgumentError(
                 f"the environment variable {candidates[0]} is not set.",
                 argument=argument,
-                hint="Its value stands in Partner Center, on the page of your app.",
+                hint="Partner Center shows its value on the page of your app.",
             )
     for argument, variable in variables.items():
         source = f"the environment variable {variable}"

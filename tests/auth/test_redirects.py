@@ -161,12 +161,13 @@ def test_a_weak_secret_and_a_long_state_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "missing"), [("state_signer", "itsdangerous"), ("web", "starlette.routing")]
+    ("module", "missing"), [("state_signer", "itsdangerous"), ("routes", "starlette.routing")]
 )
 def test_what_is_not_installed_is_named(
     module: str, missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
-    monkeypatch.delitem(sys.modules, f"tiktok_shop_async.auth.{module}", raising=False)
+    for name in ("web", f"web.{module}"):
+        monkeypatch.delitem(sys.modules, f"tiktok_shop_async.auth.{name}", raising=False)
     with pytest.raises(ImportError, match=r"tiktok-shop-async\[oauth\]"):
-        importlib.import_module(f"tiktok_shop_async.auth.{module}")
+        importlib.import_module(f"tiktok_shop_async.auth.web.{module}")

@@ -18,7 +18,7 @@ from tiktok_shop_async import InvalidArgumentError, JournalError, LeaseLostError
 from tiktok_shop_async._storage.sql.engine import new_engine
 from tiktok_shop_async._storage.sql.group_commit import GroupCommit
 from tiktok_shop_async.batch import Busy, Claim, Record, SQLJournal, run_batch
-from tiktok_shop_async.batch.journal.base import sql_session
+from tiktok_shop_async.batch.journal import sql_session
 from tiktok_shop_async.batch.journal.sql_session import SQLSession
 
 Sessions = Callable[[], SQLSession]

@@ -461,7 +461,7 @@ def test_webhooks_export_each_event_beside_what_is_written_by_hand(
     assert "    from .events import ParcelList, ThingMoved\n" in text
     for name in ("ParcelList", "ThingMoved", "WebhookReceiver", "ensure_webhooks"):
         assert f'        "{name}",\n' in text
-    assert '    "WebhookReceiver": "receiver",\n' in text
+    assert '    "WebhookReceiver": "receiving.receiver",\n' in text
     monkeypatch.setattr("sys.argv", ["codegen", "--check"])
     assert generator.main() == 0
     package.write_text(text.replace('"WebhookReceiver",', '"Receiver",'))

@@ -169,7 +169,7 @@ async def test_every_kind_of_fault_is_added_and_removed(wire: Wire, console: Con
         ({"probability": "1e400"}, "Probability"),
         ({"kind": "slow_body", "seconds": "inf"}, "Delay"),
         ({"kind": "slow_body", "seconds": "0"}, "Seconds must be a number from 0.001"),
-        ({"retry_after_as": "never"}, "retry_after_as"),
+        ({"retry_after_as": "never"}, "Retry_after_as must be one of seconds, date"),
     ],
 )
 async def test_a_wrong_fault_is_refused_with_what_was_entered(

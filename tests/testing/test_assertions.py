@@ -245,6 +245,51 @@ async def test_options_are_no_arguments(mock: MockTikTokShop, client: AsyncTikTo
     assert "secret-of" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"sku": ["5"]}, "return_refund.cancel_order has no argument 'sku'. Did you mean skus?"),
+        ({"sku": None}, "return_refund.cancel_order has no argument 'sku'. Did you mean skus?"),
+        ({"order_idd": "1"}, "has no argument 'order_idd'. Did you mean order_id?"),
+        ({"api_version": "202602"}, "has no argument 'api_version'."),
+    ],
+)
+async def test_an_unknown_argument_fails_with_the_closest_one(
+    given: dict[str, Any], said: str, mock: MockTikTokShop, client: AsyncTikTokShop
+) -> None:
+    """Even if it is expected to be None: a misspelt one would never have been sent."""
+    mocked = mock.return_refund.cancel_order.respond()
+    await client.return_refund.cancel_order(**cancelling())
+    for check in (
+        mocked.assert_called_with,
+        mocked.assert_called_once_with,
+        mocked.assert_any_call,
+    ):
+        with pytest.raises(AssertionError) as caught:
+            check(**cancelling(**given))
+        assert said in str(caught.value)
+
+
+async def test_options_may_be_none(mock: MockTikTokShop, client: AsyncTikTokShop) -> None:
+    """All methods take ``options=None``, as wrappers pass it."""
+    mocked = mock.return_refund.cancel_order.respond()
+    await client.return_refund.cancel_order(**cancelling(), options=None)
+    mocked.assert_called_once_with(**cancelling(), options=None)
+
+
+async def test_null_is_equal_to_none(mock: MockTikTokShop, client: AsyncTikTokShop) -> None:
+    """A raw call or ``extra_body`` can send it; None is equal to a missing argument too."""
+    mocked = mock.return_refund.cancel_order.respond()
+    body = {**cancelling(), "skus": None, "new": None}
+    await client.request("POST", "/return_refund/202602/cancellations", body=body)
+    mocked.assert_called_with(**cancelling(skus=None, new=None, order_line_item_ids=None))
+    mocked.assert_any_call(**cancelling(skus=None, new=None))
+    with pytest.raises(AssertionError, match="new: sent None, not expected"):
+        mocked.assert_called_with(**cancelling(skus=None))
+    with pytest.raises(AssertionError, match="order_id: sent '1', expected None"):
+        mocked.assert_called_with(**cancelling(order_id=None, skus=None, new=None))
+
+
 # Requests that the service could not read.
 
 

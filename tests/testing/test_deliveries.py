@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -46,3 +48,15 @@ def test_what_a_part_of_an_event_does_not_have_is_rejected_unless_it_is_meant() 
         signed_webhook(PackageUpdate, data, **APP)
     webhook = signed_webhook(PackageUpdate, data, **APP, unknown_fields=True)
     assert json.loads(webhook.body)["data"]["package_list"] == data["package_list"]
+
+
+def test_data_may_hold_what_a_response_of_the_mock_may_hold() -> None:
+    moment = datetime(2026, 11, 24, tzinfo=UTC)
+    webhook = signed_webhook(OrderStatusChange, {"update_time": moment}, **APP)
+    assert json.loads(webhook.body)["data"]["update_time"] == 1795478400
+
+
+@pytest.mark.parametrize("kind", ["ORDER_STATUS_CHANGE", 1, None, dict])
+def test_what_is_not_the_class_of_an_event_is_rejected(kind: Any) -> None:
+    with pytest.raises(TypeError, match="class of an event such as OrderStatusChange, not"):
+        signed_webhook(kind, **APP)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import gzip
+import json
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
+from unittest.mock import AsyncMock, MagicMock
 
 import httpx
 import pytest
@@ -102,7 +106,7 @@ async def test_side_effects_are_taken_in_turn(
     response = await cancel(client)  # without a connection nothing was sent: it is repeated
     assert (response.data.cancel_id, response.attempts) == ("4", 2)
     assert (await cancel(client)).data.cancel_id == "cancel-1"
-    with pytest.raises(UnexpectedRequestError, match="called 6 times, and has 5 answers"):
+    with pytest.raises(UnexpectedRequestError, match="all of its responses were used: 5"):
         await cancel(client)
 
 
@@ -252,7 +256,7 @@ async def test_what_the_code_under_test_keeps_to_itself_fails_the_block() -> Non
 
     with pytest.raises(UnexpectedRequestError, match="is not mocked"):
         await block()
-    with pytest.raises(UnexpectedRequestError, match="called 2 times, and has 1 answers"):
+    with pytest.raises(UnexpectedRequestError, match="all of its responses were used: 1"):
         await block(CANCELLED)
     await block(CANCELLED, CANCELLED)
 
@@ -460,3 +464,121 @@ async def test_arguments_are_compared_as_they_are_sent(
     mock.return_refund.approve_return.assert_called_with(return_id=7, decision="APPROVE_REFUND")
     with pytest.raises(AssertionError, match="not with"):
         mock.return_refund.approve_return.assert_called_with(return_id=8, decision="x")
+
+
+# Whole responses and functions as stubs.
+
+
+def compressed() -> httpx.Response:
+    body = gzip.compress(json.dumps({"code": 0, "message": "", "data": CANCELLED}).encode())
+    return httpx.Response(200, headers={"content-encoding": "gzip"}, content=body)
+
+
+def streamed() -> httpx.Response:
+    return httpx.Response(200, content=iter([b'{"code": 0, "message": "", ', b'"data": {}}']))
+
+
+@pytest.mark.parametrize("make_response", [compressed, streamed])
+async def test_a_whole_response_may_be_compressed_or_streamed(
+    make_response: Any, mock: MockTikTokShop, client: AsyncTikTokShop
+) -> None:
+    """And serve any number of calls."""
+    response = make_response()
+    mock.return_refund.cancel_order.side_effect = response
+    for _ in range(2):
+        assert (await cancel(client)).json() == response.json()
+
+
+async def test_a_whole_response_may_be_an_asynchronous_stream(
+    mock: MockTikTokShop, client: AsyncTikTokShop
+) -> None:
+    async def body() -> AsyncIterator[bytes]:
+        yield b'{"code": 0, "message": "", "data": {"cancel_id": "4"}}'
+
+    mock.return_refund.cancel_order.side_effect = httpx.Response(200, content=body())
+    for _ in range(2):
+        assert (await cancel(client)).data.cancel_id == "4"
+
+
+@pytest.mark.parametrize("kind", [AsyncMock, MagicMock])
+async def test_a_mock_of_unittest_is_a_function_of_the_call(
+    kind: Any, mock: MockTikTokShop, client: AsyncTikTokShop
+) -> None:
+    """Although one can iterate over it."""
+    answer = kind(return_value=CANCELLED)
+    mock.return_refund.cancel_order.side_effect = answer
+    assert (await cancel(client)).data.cancel_id == "4"
+    answer.assert_called_once_with(mock.return_refund.cancel_order.calls[0])
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [(datetime(2026, 11, 24), "must be an aware datetime"), (object(), "cannot be")],
+)
+async def test_data_that_cannot_be_json_is_a_mistake_of_the_test(
+    value: object, problem: str, mock: MockTikTokShop, client: AsyncTikTokShop
+) -> None:
+    """And no error of the SDK, which the code under test may handle."""
+    data = {"orders": [{"create_time": value}]}
+    mocked = mock.order.get_order_detail
+    said = rf"order\.get_order_detail.*orders\[0\]\.create_time {problem}"
+    with pytest.raises(TypeError, match=said):
+        mocked.respond(data)
+    for stub in (data, lambda _: data):
+        mocked.side_effect = stub
+        with pytest.raises(TypeError, match=said):
+            await client.order.get_order_detail(ids=["1"])
+
+
+async def test_the_error_of_a_list_that_is_used_up_counts_its_responses(
+    mock: MockTikTokShop, client: AsyncTikTokShop
+) -> None:
+    """Not the calls before the list was set, nor those that a generator answered by an error."""
+
+    def responses() -> Iterator[Any]:
+        yield CANCELLED
+        raise ValueError("of the test")
+
+    mocked = mock.return_refund.cancel_order.respond()
+    for _ in range(3):
+        await cancel(client)
+    mocked.side_effect = [CANCELLED]
+    await cancel(client)
+    with pytest.raises(UnexpectedRequestError, match=r"cancel_order .* responses were used: 1\."):
+        await cancel(client)
+    mocked.side_effect = []
+    with pytest.raises(UnexpectedRequestError, match=r"cancel_order .* responses were used: 0\."):
+        await cancel(client)
+    mocked.side_effect = responses()
+    await cancel(client)
+    with pytest.raises(ValueError, match="of the test"):
+        await cancel(client)
+    with pytest.raises(UnexpectedRequestError, match=r"cancel_order .* responses were used: 1\."):
+        await cancel(client)
+
+
+@pytest.mark.parametrize("secret", [None, "", 5, " secret"])
+def test_an_app_secret_that_no_client_can_have_is_rejected(secret: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match="app_secret"):
+        MockTikTokShop(app_secret=secret)
+    mock = MockTikTokShop()
+    with pytest.raises(InvalidArgumentError, match="app_secret"):
+        mock.app_secret = secret
+    assert mock.app_secret == MockTikTokShop().app_secret
+
+
+def test_only_functions_can_be_decorated() -> None:
+    """The tests of a class would vanish; a block around a generator ends before it runs."""
+
+    class TestOrders:
+        pass
+
+    def fixture(mock: MockTikTokShop) -> Iterator[MockTikTokShop]:
+        yield mock
+
+    async def async_fixture(mock: MockTikTokShop) -> AsyncIterator[MockTikTokShop]:
+        yield mock
+
+    for decorated in (TestOrders, fixture, async_fixture, "test", None):
+        with pytest.raises(TypeError, match="with MockTikTokShop"):
+            MockTikTokShop()(decorated)  # type: ignore[arg-type]

@@ -378,6 +378,29 @@ async def test_a_client_of_the_sdk_reaches_the_shop_at_any_address() -> None:
         assert await cancel_id(base_url="http://localhost:8000") == "4"
 
 
+@pytest.mark.parametrize("base_url", ["https://proxy.example/tts", "https://a.example/order/b/"])
+@pytest.mark.parametrize("patched", [True, False], ids=["block", "transport"])
+async def test_a_client_of_the_sdk_reaches_the_shop_below_any_path(
+    base_url: str, patched: bool
+) -> None:
+    with mocked_shop(patch_httpx=patched) as kit:
+        transport = {} if patched else {"transport": kit.transport}
+        kit.return_refund.cancel_order.respond({"cancel_id": "4"})
+        kit.order.get_order_detail.respond({"orders": []})
+        assert await cancel_id(base_url=base_url, **transport) == "4"
+        async with shop(base_url=base_url, **transport) as client:
+            await client.order.get_order_detail(ids=["1"])
+        kit.order.get_order_detail.assert_called_once_with(ids=["1"])
+        assert kit.order.get_order_detail.calls[0].version == "202507"
+
+
+def test_only_clients_of_the_sdk_have_a_base_path() -> None:
+    kit = mocked_shop()
+    kit.order.get_order_detail.respond()
+    with pytest.raises(UnexpectedRequestError, match="no operation"), kit:
+        httpx.get(f"{SERVICE}/tts/order/202507/orders?ids=1")
+
+
 # Synchronous httpx.
 
 

@@ -22,16 +22,18 @@ LOOKS_PERSONAL = re.compile(
         |description|detail|details|dob|doc|document|email|emails|face|fax|feedback|file|full|gender
         |geo|handle|house|identity|image|images|imei|ip|keyword|lat|latitude|license|licence|link
         |links|lon|longitude|mail|memo|merchant|message|messages|mobile|msg|name|names|nation
-        |nationality|nick|nickname|note|notes|operator|owner|passport|patient|payer|person|personal
+        |national|nationality|nick|nickname|note|notes|operator|owner|passport|patient|payer|person|personal
         |phone|photo|picture|plaintext|postal|postcode|prescription|profile|proof|province|query
-        |receiver|recipient|remark|review|reviewer|seller|sender|sign|signature|ssn|state|street
+        |receiver|recipient|registry|remark|review|reviewer|seller|sender|sign|signature|ssn|state|street
         |suburb|tax|taxpayer|tel|telephone|text|tin|title|town|tracking|uri|uris|url|urls|user
         |username|vat|video|voice|waybill|wechat|whatsapp|zip|zipcode
     ) (?:_|\d|$)"""
 )
 """Words of names that call for a look at the field."""
-LOOKS_LIKE_A_PERSONS = re.compile(r"@\w|\*{3}|\+\d{6}|^\d{3}[-.]\d{3}|(?i:\b(?:street|avenue)\b)")
-"""What e-mail addresses, telephone numbers and the like look like in an example."""
+LOOKS_LIKE_A_PERSONS = re.compile(
+    r"@\w|\*{3}|\+\d{6}|^\d{3}[-.]\d{3}|^\d\d\.\d{3}\.\d{3}/|(?i:\b(?:street|avenue)\b)"
+)
+"""What e-mail addresses, telephone and tax numbers and the like look like in an example."""
 IS_A_SUM = re.compile(
     r"(?x) (?:^|_) (?: amount|bonus|charge|commission|cost|count|deduction|discount|fee|gmv|num"
     r"|percent|percentage|price|rate|subsidy|tax|total|vat|withheld ) (?:_(?!number|info)|\d|$)"
@@ -51,10 +53,10 @@ class Field:
 
     @property
     def looks_personal(self) -> bool:
-        if stays(self.name) or IS_A_SUM.search(self.name):
-            return False
-        example = str(self.node.get("example", ""))
-        return bool(LOOKS_PERSONAL.search(self.name) or LOOKS_LIKE_A_PERSONS.search(example))
+        if LOOKS_LIKE_A_PERSONS.search(str(self.node.get("example", ""))):
+            return True
+        is_plain = stays(self.name) or IS_A_SUM.search(self.name)
+        return not is_plain and LOOKS_PERSONAL.search(self.name) is not None
 
 
 def messages() -> Iterator[tuple[str, dict[str, Node]]]:

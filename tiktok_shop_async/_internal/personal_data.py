@@ -36,7 +36,8 @@ PERSONAL_FIELDS = names_of(
     "creator_username linked_tiktok_video profile_tt_uri redirect_schema",
     "top_creators.creator_profile top_shoppable_video_links",
     # businesses, which may be one person's: their names, numbers and accounts
-    "bank_account branch_number business_name company_name license_number manufacturer_name",
+    "bank_account branch_number business_name channel_entity_national_registry_id company_name",
+    "license_number manufacturer_name",
     "practice_license_number registered_trade_name rp_name tax_info tax_number tax_numbers",
     # places
     "address address_detail address_line1 address_line2 address_line3 address_line4",

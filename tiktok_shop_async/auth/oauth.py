@@ -28,8 +28,8 @@ from ..errors import (
 )
 from ..pipeline.lifetime import Lifetime
 from ..protocol.envelope import Decoded, ErrorContext, decode
-from ..transport.connection_stack import ConnectionStackTransport
-from ..transport.environment import check_certificate_files, check_network_settings
+from ..transport.connection_stack import new_transport
+from ..transport.environment import check_network_settings
 from ..transport.error_boundary import ErrorBoundary
 from ..transport.receiving import receive
 from ..transport.sending import connect_errors_are_presend
@@ -95,7 +95,7 @@ class TikTokShopOAuth(ClosedOnExit, Unpicklable):
         del app_secret  # tracebacks can show local variables
         if transport is not None and proxy is not None:
             raise InvalidArgumentError(
-                "transport is given together with a proxy, which it replaces.", argument="transport"
+                "transport cannot be combined with proxy.", argument="transport"
             )
         check_transport(transport)
         check_clock(clock)
@@ -109,9 +109,9 @@ class TikTokShopOAuth(ClosedOnExit, Unpicklable):
         self._timeout = timeout
         self._clock = clock_of(clock)
         if transport is None:
-            if self._base_url.startswith("https:"):
-                check_certificate_files(verify, trust_env)
-            transport = ConnectionStackTransport(proxy=proxy, verify=verify, trust_env=trust_env)
+            transport = new_transport(
+                self._base_url, proxy=proxy, verify=verify, trust_env=trust_env
+            )
         self._transport = transport
         http_client = httpx.AsyncClient(transport=self._transport)
         self._faithful = connect_errors_are_presend(http_client)

@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 
+from ..pipeline.arguments.values import plain
 from ..spec.examples import Examples
 from ..spec.shapes import webhook_shape
 from ..webhooks import WebhookEvent, Webhooks
@@ -46,6 +47,10 @@ def signed_webhook(
         timestamp: When it was sent, in Unix seconds; now unless given.
         unknown_fields: Whether ``data`` may have fields that the catalogue lacks.
     """
+    if not (isinstance(kind, type) and issubclass(kind, WebhookEvent)):
+        raise TypeError(
+            f"kind must be the class of an event such as OrderStatusChange, not {kind!r}."
+        )
     if kind.TYPE is None:
         raise TypeError(f"{kind.__name__} stands for no kind of event.")
     shape = webhook_shape(kind.TYPE)
@@ -63,7 +68,7 @@ def signed_webhook(
         "tts_notification_id": notification_id,
         "shop_id": shop_id,
         "timestamp": int(time.time()) if timestamp is None else timestamp,
-        "data": Examples(seed=shape["name"]).of_fields(shape["data"]) | given,
+        "data": plain(Examples(seed=shape["name"]).of_fields(shape["data"]) | given, "data"),
     }
     body = json.dumps(envelope, separators=(",", ":")).encode()
     headers = {

@@ -25,6 +25,7 @@ from .._internal.threads import shared_in_thread
 from .delivery import delivery_of, traced
 from .environment import (
     ProxyConnectError,
+    check_certificate_files,
     checked_proxy,
     environment_proxies,
     is_about_certificates,
@@ -141,6 +142,19 @@ class ConnectionStackTransport(httpx.AsyncBaseTransport):
         for idle in self._idle.values():
             while idle:
                 await idle.pop()[0].aclose()
+
+
+def new_transport(
+    base_url: str,
+    *,
+    proxy: str | httpx.Proxy | None,
+    verify: ssl.SSLContext | bool,
+    trust_env: bool,
+) -> ConnectionStackTransport:
+    """Return the default transport; reject unusable certificates before anything connects."""
+    if base_url.startswith("https:"):
+        check_certificate_files(verify, trust_env)
+    return ConnectionStackTransport(proxy=proxy, verify=verify, trust_env=trust_env)
 
 
 class Connection(Protocol):

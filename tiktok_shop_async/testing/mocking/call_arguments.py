@@ -61,9 +61,19 @@ def sent_arguments(operation: Operation, arguments: Mapping[str, Any]) -> dict[s
     Raise `InvalidArgumentError` for a value that cannot be sent.
     """
     return {
-        name: _sent(operation, name, value)
+        name: None if value is None else _sent(operation, name, value)
         for name, value in arguments.items()
-        if value is not None  # the same as not given
+        if (name, value) != ("options", None)  # which all methods take
+    }
+
+
+def argument_names(operation: Operation) -> set[str]:
+    """Return the Python names of an operation's arguments."""
+    shape = operation_shape(operation.id)
+    return {
+        node.get("python_name", name)
+        for place in ("path", "query", "body")
+        for name, node in shape[place].items()
     }
 
 

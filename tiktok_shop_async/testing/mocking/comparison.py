@@ -7,11 +7,34 @@ from itertools import islice
 from typing import Any
 
 from ..._internal.personal_data import SECRET_FIELDS
+from ...pipeline.operation import Operation
+from ...registry import did_you_mean
+from .call_arguments import argument_names
 
 _MAX_DIFFERENCES = 20
 _MAX_LENGTH = 300
 _MASK = "***"
 _MISSING: Any = object()
+
+
+def argument_differences(
+    operation: Operation, sent: Mapping[str, Any], expected: Mapping[str, Any]
+) -> str:
+    """Return a line for each argument of a call that differs or does not exist; empty if none does.
+
+    An idempotency key that is not expected is one that the client made.
+    """
+    if expected.get("idempotency_key") is None:
+        sent = {name: value for name, value in sent.items() if name != "idempotency_key"}
+    # None is the same as not given, unless a raw call sent it.
+    given = {name: value for name, value in expected.items() if value is not None or name in sent}
+    known = argument_names(operation)
+    misspelt = "".join(
+        f"\n  {operation.id} has no argument {name!r}.{did_you_mean(name, known)}"
+        for name in expected
+        if name not in known and name not in sent
+    )
+    return differences(sent, given) + misspelt
 
 
 def differences(sent: Mapping[str, Any], expected: Mapping[str, Any]) -> str:

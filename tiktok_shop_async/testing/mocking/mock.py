@@ -11,6 +11,7 @@ from typing import Any, Self, cast
 import httpx
 
 from ..._internal.argument_checks import check_bool
+from ..._internal.secret import Secret
 from ...client import AsyncTikTokShop
 from ...client_options import checked_base_url
 from ...errors import InvalidArgumentError
@@ -89,7 +90,7 @@ class MockTikTokShop:
         self._base_url = None if base_url is None else checked_base_url(base_url)
         self._groups: dict[str, _MockGroup] = {}
         self._server = OperationServer(
-            app_secret=app_secret,
+            app_secret=Secret(app_secret).required("app_secret"),
             base_url=None if self._base_url is None else httpx.URL(self._base_url),
             check_requests=check_requests,
             check_responses=check_responses,
@@ -108,7 +109,7 @@ class MockTikTokShop:
 
     @app_secret.setter
     def app_secret(self, value: str) -> None:
-        self._server.app_secret = value
+        self._server.app_secret = Secret(value).required("app_secret")
 
     def __getattr__(self, name: str) -> _MockGroup:
         if name not in GROUPS:
@@ -192,6 +193,11 @@ class MockTikTokShop:
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Run ``function`` in this shop, which it gets as ``mock`` if it has such a parameter."""
+        if not _is_decoratable(function):
+            raise TypeError(
+                f"MockTikTokShop decorates functions and coroutine functions, not {function!r}: "
+                "write a block, `with MockTikTokShop() as mock:`, inside of it."
+            )
         signature = inspect.signature(function)
         wanted = "mock" in signature.parameters
 
@@ -217,6 +223,19 @@ class MockTikTokShop:
 
 async def _at_once(_: float) -> None:
     """Wait no time."""
+
+
+def _is_decoratable(function: object) -> bool:
+    """Whether a block around the call of a function lasts as long as the function runs.
+
+    A generator runs later; a decorated class would be a function, whose tests pytest ignores.
+    """
+    return (
+        callable(function)
+        and not inspect.isclass(function)
+        and not inspect.isgeneratorfunction(function)
+        and not inspect.isasyncgenfunction(function)
+    )
 
 
 class _MockGroup:

@@ -16,8 +16,8 @@ from ...pipeline.operation import Operation
 from ..examples import example_response
 from ..response_fields import check_fields
 from .call_arguments import sent_arguments
-from .comparison import differences, shown
-from .stub import EXHAUSTED, REQUEST_ID, Stub, check_status, envelope, is_integer
+from .comparison import argument_differences, shown
+from .stub import EXHAUSTED, REQUEST_ID, Stub, check_status, copied, envelope, is_integer
 
 
 class UnexpectedRequestError(AssertionError):
@@ -129,12 +129,27 @@ class MockOperation:
         check_status(http_status)
 
         def answer(data: Any) -> httpx.Response:
-            return envelope(0, "Success", data, request_id, http_status, headers)
+            return self._success(data, request_id, http_status, headers)
 
         if data is None:
             return self._set(Stub(lambda call: answer(self._example(call.version))))
         self._check_data(data, unknown_fields=unknown_fields)
         return self._set(Stub(answer(data)))
+
+    def _success(
+        self,
+        data: Any,
+        request_id: str = REQUEST_ID,
+        http_status: int = 200,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        try:
+            return envelope(0, "Success", data, request_id, http_status, headers)
+        except InvalidArgumentError as error:
+            # A mistake of the test: code under test may handle errors of the SDK.
+            raise TypeError(
+                f"{self._operation.id} cannot respond with the data: {error}"
+            ) from error
 
     def _example(self, version: str) -> dict[str, Any]:
         data: dict[str, Any] = example_response(self._operation.id, version=version)["data"]
@@ -166,7 +181,8 @@ class MockOperation:
 
     @side_effect.setter
     def side_effect(self, answer: Answer | Iterable[Answer]) -> None:
-        if isinstance(answer, Iterable) and not isinstance(answer, (Mapping, str, bytes)):
+        is_one = callable(answer) or isinstance(answer, (Mapping, str, bytes))
+        if isinstance(answer, Iterable) and not is_one:  # one can iterate over a MagicMock
             if not isinstance(answer, Iterator):
                 for each in answer:
                     self._check_answer(each)
@@ -187,8 +203,8 @@ class MockOperation:
         answer = self._stub.next()
         if answer is EXHAUSTED:
             raise UnexpectedRequestError(
-                f"{self._operation.id} was called {len(self.calls)} times, "
-                f"and has {len(self.calls) - 1} answers."
+                f"{self._operation.id} was called again after "
+                f"all of its responses were used: {self._stub.used}."
             )
         return answer(call) if callable(answer) and not isinstance(answer, type) else answer
 
@@ -205,12 +221,9 @@ class MockOperation:
         if isinstance(answer, BaseException):
             raise answer
         if isinstance(answer, httpx.Response):
-            # A response can be read once; the next call gets one of its own.
-            return httpx.Response(
-                answer.status_code, headers=answer.headers, content=answer.content
-            )
+            return copied(answer)
         self._check_data(answer)
-        return envelope(0, "Success", answer, REQUEST_ID, 200, None)
+        return self._success(answer)
 
     def _check_answer(self, answer: Any) -> None:
         if not (callable(answer) or isinstance(answer, (httpx.Response, BaseException))):
@@ -257,7 +270,9 @@ class MockOperation:
         """Fail unless the last call had just these arguments."""
         if not self.calls:
             raise AssertionError(f"{self._operation.id} was not called.")
-        found = _differences(self.calls[-1], self._sent(arguments))
+        found = argument_differences(
+            self._operation, self.calls[-1].arguments, self._sent(arguments)
+        )
         if found:
             raise AssertionError(
                 f"the last call of {self._operation.id} was not with the expected arguments:{found}"
@@ -266,7 +281,9 @@ class MockOperation:
     def assert_any_call(self, **arguments: Any) -> None:
         """Fail unless some call had just these arguments."""
         expected = self._sent(arguments)
-        found = [_differences(call, expected) for call in self.calls]
+        found = [
+            argument_differences(self._operation, call.arguments, expected) for call in self.calls
+        ]
         if "" not in found:
             latest = list(enumerate(found, 1))[-_MAX_CALLS_SHOWN:]
             details = "".join(f"\ncall {number}:{lines}" for number, lines in latest)
@@ -294,10 +311,3 @@ class MockOperation:
 _UNKNOWN_FIELDS = (
     "If it is meant, pass unknown_fields=True to respond(), or check_responses=False to the mock."
 )
-
-
-def _differences(call: MockCall, expected: Mapping[str, Any]) -> str:
-    """Return how a call differs from the expected arguments, but for a key the client made."""
-    made = {"idempotency_key"} - expected.keys()
-    sent = {name: value for name, value in call.arguments.items() if name not in made}
-    return differences(sent, expected)

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
+from functools import lru_cache
 
 import attrs
 import httpx
@@ -115,6 +116,8 @@ class OperationServer:
             answer = mocked.next_answer(call)
             if inspect.isawaitable(answer):
                 answer = await answer
+            if isinstance(answer, httpx.Response) and _is_async_stream(answer):
+                await answer.aread()
             return mocked.response_of(answer)
 
     @contextmanager
@@ -172,9 +175,11 @@ class OperationServer:
         return operation_at(request.method, self._path(request))
 
     def _path(self, request: httpx.Request) -> str:
-        """Return the path below the base URL."""
+        """Return the path below the base URL, which clients of this SDK can have set."""
         path = request.url.path
-        return path if self.base_url is None else path.removeprefix(self.base_url.path.rstrip("/"))
+        if self.base_url is not None:
+            return path.removeprefix(self.base_url.path.rstrip("/"))
+        return _path_of_operation(request.method, path) if DELIVERY in request.extensions else path
 
     def _is_address_of(self, request: httpx.Request) -> bool:
         if self.base_url is None:
@@ -186,6 +191,17 @@ class OperationServer:
 
 
 _DEFAULT_HOST = httpx.URL(DEFAULT_BASE_URL).host
+
+
+def _is_async_stream(response: httpx.Response) -> bool:
+    return isinstance(response.stream, httpx.AsyncByteStream)
+
+
+@lru_cache(maxsize=256)
+def _path_of_operation(method: str, path: str) -> str:
+    """Return the end of ``path`` that is of an operation; all of it if no end is."""
+    ends = (path[at:] for at, character in enumerate(path) if character == "/")
+    return next((end for end in ends if operation_at(method, end)), path)
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:

@@ -22,6 +22,8 @@ class Stub:
 
     answer: Any
     answers: Iterable[Any] | None = None
+    used: int = attrs.field(init=False, default=0)
+    """How many responses of the iterable were given."""
     _left: Iterator[Any] | None = attrs.field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
@@ -30,10 +32,16 @@ class Stub:
     def restart(self) -> None:
         """Begin with the first response again; a generator goes on where it was."""
         self._left = None if self.answers is None else iter(self.answers)
+        if self._left is not self.answers:
+            self.used = 0
 
     def next(self) -> Any:
         """Return the response to the next call."""
-        return self.answer if self._left is None else next(self._left, EXHAUSTED)
+        if self._left is None:
+            return self.answer
+        answer = next(self._left, EXHAUSTED)
+        self.used += answer is not EXHAUSTED
+        return answer
 
 
 def is_integer(value: object) -> bool:
@@ -45,6 +53,15 @@ def check_status(http_status: object) -> None:
     """Reject what is not the status of an HTTP response."""
     if not (is_integer(http_status) and http_status in range(100, 600)):
         raise TypeError(f"http_status must be an integer from 100 to 599, not {http_status!r}.")
+
+
+def copied(response: httpx.Response) -> httpx.Response:
+    """Return a response to one more call, since a response can be read once."""
+    headers = response.headers.copy()
+    if "content-encoding" in headers:  # of the bytes, which are decoded now
+        del headers["content-encoding"]
+        headers.pop("content-length", None)
+    return httpx.Response(response.status_code, headers=headers, content=response.read())
 
 
 def envelope(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from email.message import Message
 from email.parser import BytesParser
 from email.policy import HTTP
@@ -38,7 +38,7 @@ def described_body(content: bytes, content_type: str) -> Described:
     if text is None:
         return withheld(content, "its bytes are neither text nor a picture")
     if media_type == "application/x-www-form-urlencoded":
-        return {"form": dict(parse_qsl(text, keep_blank_values=True))}
+        return {"form": by_name(parse_qsl(text, keep_blank_values=True))}
     try:
         return {"json": parse_json(text)}
     except UnreadableJSONError as error:
@@ -49,6 +49,14 @@ def described_body(content: bytes, content_type: str) -> Described:
     if media_type not in _READABLE and not media_type.endswith("+json"):
         return withheld(content, f"a document of type {media_type} cannot be masked")
     return {"text": text}
+
+
+def by_name(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the fields of a query or form; of a name that is repeated, the list of its values."""
+    fields: dict[str, list[Any]] = {}
+    for name, value in pairs:
+        fields.setdefault(name, []).append(value)
+    return {name: values if values[1:] else values[0] for name, values in fields.items()}
 
 
 def withheld(content: bytes, reason: str) -> Described:
@@ -82,15 +90,15 @@ def _media_type(content_type: str) -> tuple[str, str | None]:
 def _described_form(content: bytes, content_type: str) -> Described:
     """Return a form's fields: texts as they are, of files only what tells them apart."""
     head = f"content-type: {content_type}\r\n\r\n".encode()
-    fields: dict[str, Any] = {}
+    fields: list[tuple[str, Any]] = []
     for part in BytesParser(policy=HTTP).parsebytes(head + content).iter_parts():
         name = str(part.get_param("name", "", "content-disposition"))
         payload = part.get_payload(decode=True)
         if not isinstance(payload, bytes):
             return withheld(content, "it is not a valid form")
         if part.get_filename() is None and (text := decoded_text(payload)) is not None:
-            fields[name] = text
+            fields.append((name, text))
         else:
             digest = hashlib.sha256(payload).hexdigest()
-            fields[name] = {"bytes": len(payload), "sha256": digest}
-    return {"form": fields} if fields else withheld(content, "it is not a valid form")
+            fields.append((name, {"bytes": len(payload), "sha256": digest}))
+    return {"form": by_name(fields)} if fields else withheld(content, "it is not a valid form")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -10,7 +11,7 @@ import attrs
 import httpx
 
 from ...registry import operation_at
-from .bodies import described_body
+from .bodies import by_name, described_body
 from .masking import Masking, names_of
 
 _NOT_ARGUMENTS = names_of(
@@ -18,6 +19,8 @@ _NOT_ARGUMENTS = names_of(
     "sign timestamp",
 )
 """Query parameters that say who asks and when, and not for what."""
+_SIGNS_A_LINK = re.compile(r"(?i)(?:^|-)(?:credential|security-token|signature)$|accesskeyid$")
+"""Names of parameters that grant whoever has the link what it leads to."""
 _TOKEN_HEADER = "x-tts-access-token"  # noqa: S105  the header's name
 
 
@@ -54,11 +57,12 @@ class Exchange:
         if "json" in response:
             response["json"] = masking.masked_response(response["json"], self.operation)
         return {
-            "request": self._masked_request(masking),
+            "request": self.masked_request(masking),
             "response": _masked_text(response, masking),
         }
 
-    def _masked_request(self, masking: Masking) -> dict[str, Any]:
+    def masked_request(self, masking: Masking) -> dict[str, Any]:
+        """Return the request as it is written."""
         request = _masked_text(self.request, masking)
         for part in ("query", "form", "json"):
             if part in request:
@@ -75,16 +79,13 @@ class Exchange:
 def describe(request: httpx.Request) -> dict[str, Any]:
     """Return what is asked for, without who asks and when."""
     path = request.url.path
+    pairs = parse_qsl(request.url.query.decode("ascii"), keep_blank_values=True)
     operation = operation_at(request.method, path)
     described = {
         "operation": operation.id if operation else f"{request.method} {path}",
         "method": request.method,
         "path": path,
-        "query": {
-            name: value
-            for name, value in parse_qsl(request.url.query.decode("ascii"), keep_blank_values=True)
-            if name not in _NOT_ARGUMENTS
-        },
+        "query": by_name(pair for pair in pairs if pair[0] not in _NOT_ARGUMENTS),
     }
     if request.content:
         content_type = request.headers.get("content-type", "")
@@ -96,7 +97,7 @@ def credentials_in(request: httpx.Request) -> set[str]:
     """Return the secrets that a request carries."""
     pairs = parse_qsl(request.url.query.decode("ascii"))
     known = _NOT_ARGUMENTS - {"app_key", "timestamp"}
-    found = {value for name, value in pairs if name in known}
+    found = {value for name, value in pairs if name in known or _SIGNS_A_LINK.search(name)}
     return found | {request.headers.get(_TOKEN_HEADER, "")} - {""}
 
 

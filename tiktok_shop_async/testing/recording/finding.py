@@ -21,6 +21,8 @@ _BEGINNING_OF_A_WORD = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]|[^A-Za-z0-9]")
 _IDENTIFIER = re.compile(r"\w+", re.ASCII)
 _LETTERS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 _MAX_TIMES_ENCODED = 4
+_SHORTEST_IN_ANY_CASE = 8
+"""Shorter names are also words: Bath and bath, Green and green."""
 
 Span = tuple[int, int]
 
@@ -40,7 +42,7 @@ class Finder:
             return
         if plain not in self._texts:
             self._texts[plain] = text
-            alike = self._by_beginning.setdefault(plain[:2], [])
+            alike = self._by_beginning.setdefault(_lowered(plain[:2]), [])
             alike.append(plain)
             alike.sort(key=len, reverse=True)
         if inside_words:
@@ -65,12 +67,13 @@ class Finder:
         if not self._texts:
             return text
         plain, spans = _decoded(text)
+        lowered = _lowered(plain)
         parts: list[str] = []
         done = end = 0
         anywhere = any(inside in plain for inside in self._inside_words)
         for beginning in (_ANY_CHARACTER if anywhere else _BEGINNING_OF_A_WORD).finditer(plain):
             at = beginning.start()
-            alike = self._by_beginning.get(plain[at : at + 2]) if at >= end else None
+            alike = self._by_beginning.get(lowered[at : at + 2]) if at >= end else None
             found = self._found_among(alike, plain, at, accepts) if alike else None
             if found is None:
                 continue
@@ -84,13 +87,25 @@ class Finder:
         self, candidates: list[str], plain: str, at: int, accepts: Callable[[str], bool]
     ) -> str | None:
         for candidate in candidates:
-            if (
-                plain.startswith(candidate, at)
-                and (candidate in self._inside_words or _stands_alone(plain, at, candidate))
-                and accepts(self._texts[candidate])
-            ):
+            if self._is_at(plain, at, candidate) and accepts(self._texts[candidate]):
                 return candidate
         return None
+
+    def _is_at(self, plain: str, at: int, text: str) -> bool:
+        """Whether ``text`` is at that place; the case of long text does not matter."""
+        if text in self._inside_words:
+            return plain.startswith(text, at)
+        if len(text) < _SHORTEST_IN_ANY_CASE:
+            return plain.startswith(text, at) and _stands_alone(plain, at, text)
+        found = plain[at : at + len(text)]
+        return _lowered(found) == _lowered(text) and _stands_alone(plain, at, found)
+
+
+def _lowered(text: str) -> str:
+    """Return ``text`` in lower case, where that has as many characters."""
+    if text.isascii():
+        return text.lower()
+    return "".join(low if len(low := each.lower()) == 1 else each for each in text)
 
 
 def _stands_alone(plain: str, at: int, text: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Collection, Iterator
+from copy import copy
 from functools import partial
 from typing import Any
 
@@ -27,6 +28,15 @@ _KEPT = names_of(
     "height id ids iso_code locale phone_number_region region region_code role status type width",
 )
 _KEPT_ENDINGS = ("_at", "_count", "_id", "_id_list", "_ids", "_status", "_time", "_type")
+_IDENTITY = re.compile(
+    r"(?:^|_)(?:identity|national|passport|registry|ssn|tax|vat)_.*ids?(?:_list)?$"
+)
+"""Names of ids that an authority gave to a person or a business."""
+_IS_MEASURED = re.compile(
+    r"(?x) (?:^|_) (?: amount|currency|date|fee|language|price|subtotal|tax|time_?zone|total )"
+    r" (?: _(?!id|info|number) | $ )"
+)
+"""Names of sums and dates, which code under test reads as such, and of what they are given in."""
 MASK = re.compile(
     r"(?:https://example\.invalid/)?masked-\d+(?:@example\.invalid)?|bWFza2VkL[\w+/]{2,}=*"
 )
@@ -47,7 +57,14 @@ class Masking:
         self._secrets: set[str] = set()
         # No digests: those of a phone number are soon guessed.
         self._numbers: dict[str, int] = {}
+        self._are_numbered = True
         self._replaced: dict[tuple[str, bool], str] = {}
+
+    def without_numbers(self) -> Masking:
+        """Return one whose masks are all the same, so that it tells apart what is not masked."""
+        other = copy(self)
+        other._are_numbered, other._replaced = False, {}
+        return other
 
     def add_secrets(self, secrets: Collection[str]) -> None:
         """Take in text that is secret wherever it stands."""
@@ -102,7 +119,7 @@ class Masking:
 
     def without_known(self, text: str, name: str = "") -> str:
         """Return ``text`` with masks for what is secret or personal in other fields."""
-        known = (text, stays(name))
+        known = (text, stays(name) or _IS_MEASURED.search(name) is not None)
         if known not in self._replaced:
             self._replaced[known] = self._finder.replace(
                 text, self._mask, partial(self._may_be_in, *known)
@@ -138,7 +155,7 @@ class Masking:
         return dump_json(masked) if text.lstrip().startswith('"') else masked
 
     def _is_personal(self, name: str, own: Collection[str], inherited: bool) -> bool:
-        return name in own or (inherited and not stays(name))
+        return name in own or name in self._secret_fields or (inherited and not stays(name))
 
     def _leaves(
         self, value: Any, name: str, *, personal: bool = False
@@ -151,7 +168,7 @@ class Masking:
             own = personal_among(value, name, self._personal_fields)
             for key, child in value.items():
                 yield from self._leaves(child, key, personal=self._is_personal(key, own, personal))
-        elif isinstance(value, str) and (nested := json_in(value)) is not None:
+        elif name not in self._secret_fields and (nested := _nested(value)) is not None:
             yield from self._leaves(nested, name, personal=personal)
         elif value not in ("", None) and not isinstance(value, bool):
             yield name, _written(value), personal
@@ -162,7 +179,7 @@ class Masking:
             return True
         if text in words_of_the_api():
             return False
-        # Ids and times are not changed by chance.
+        # Ids, times, sums and dates are not changed by chance.
         is_long = len(known) >= _SHORTEST_SENTENCE and any(map(str.isalpha, known))
         return is_long or not is_kept
 
@@ -177,7 +194,7 @@ class Masking:
         return number if isinstance(value, int) else float(number)
 
     def _number(self, text: str) -> int:
-        return self._numbers.setdefault(text, len(self._numbers) + 1)
+        return self._numbers.setdefault(text, len(self._numbers) + 1) if self._are_numbered else 0
 
 
 def _written(value: Any) -> str:
@@ -185,12 +202,16 @@ def _written(value: Any) -> str:
     return value.text if isinstance(value, NumberAsWritten) else str(value)
 
 
+def _nested(value: Any) -> Any:
+    return json_in(value) if isinstance(value, str) else None
+
+
 def stays(name: str) -> bool:
     """Whether a field stays readable in an object that is personal as a whole.
 
     Ids, regions, kinds, states and times make a recording of use.
     """
-    return name in _KEPT or name.endswith(_KEPT_ENDINGS)
+    return name in _KEPT or (name.endswith(_KEPT_ENDINGS) and _IDENTITY.search(name) is None)
 
 
 def _is_found_elsewhere(text: str, name: str) -> bool:

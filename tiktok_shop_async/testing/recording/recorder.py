@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from os import PathLike
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from secrets import token_hex
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,7 +19,7 @@ from .bodies import body_of, described_body
 from .exchanges import Exchange, credentials_in, describe
 from .json_text import dump_json
 from .masking import PERSONAL_FIELDS, SECRET_FIELDS, Masking, stays
-from .matching import is_recorded
+from .matching import Matcher
 
 _KEPT_HEADERS = ("content-type", "retry-after", "x-tts-logid", "x-tt-logid", "x-request-id")
 
@@ -86,7 +85,9 @@ class RecordingTransport(httpx.AsyncBaseTransport):
             body = await response.aread()
         finally:
             await response.aclose()
-        headers = {name: value for name, value in response.headers.items() if _travels(name)}
+        headers = httpx.Headers(
+            [each for each in response.headers.multi_items() if _travels(*each)]
+        )
         exchange.response = {
             "status": response.status_code,
             "headers": {name: headers[name] for name in _KEPT_HEADERS if name in headers},
@@ -118,12 +119,16 @@ class RecordingTransport(httpx.AsyncBaseTransport):
 
     def _write(self) -> None:
         done = [exchange for exchange in self._exchanges if exchange.response is not None]
-        done.sort(key=lambda exchange: json.dumps(exchange.request, sort_keys=True))
         masking = Masking(*self._names)
         for exchange in done:
             exchange.find(masking)
-        calls = [exchange.masked(masking) for exchange in done]
-        _write(self._path, dump_json({"calls": calls}, indent=2) + "\n")
+        # Those that a replay cannot tell apart stay in the order of asking.
+        unnumbered = masking.without_numbers()
+        done.sort(key=lambda exchange: dump_json(exchange.masked_request(unnumbered), indent=2))
+        document: dict[str, Any] = {"calls": [exchange.masked(masking) for exchange in done]}
+        if more := self._names[0].union(self._names[1]) - PERSONAL_FIELDS - SECRET_FIELDS:
+            document["masked_fields"] = sorted(more)
+        _write(self._path, dump_json(document, indent=2) + "\n")
 
 
 class ReplayTransport(httpx.AsyncBaseTransport):
@@ -131,11 +136,11 @@ class ReplayTransport(httpx.AsyncBaseTransport):
 
     def __init__(self, path: Path, *, all_used: bool, ignore: frozenset[str]) -> None:
         self._path = path
-        self._calls: list[dict[str, Any]] = load_document(path.read_bytes())["calls"]
+        self._calls, masked_fields = _read(path)
+        self._matcher = Matcher(ignore, masked_fields)
         self._used: set[int] = set()
         self._refused: NotRecordedError | None = None
         self._all_used = all_used
-        self._ignore = ignore
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer ``request``, or raise `NotRecordedError`."""
@@ -144,7 +149,7 @@ class ReplayTransport(httpx.AsyncBaseTransport):
         fitting = [
             at
             for at, call in enumerate(self._calls)
-            if is_recorded(call["request"], sent, self._ignore)
+            if self._matcher.is_recorded(call["request"], sent)
         ]
         # A mask that an earlier response had goes to its own request before it fits any other.
         for at in sorted(fitting, key=lambda at: self._calls[at]["request"] != sent):
@@ -192,7 +197,7 @@ def _response(recorded: Mapping[str, Any]) -> httpx.Response:
     return httpx.Response(recorded["status"], headers=recorded["headers"], content=content)
 
 
-def _travels(header: str) -> bool:
+def _travels(header: str, _: str) -> bool:
     """Whether a header is still true of a body that was read and decoded."""
     return header not in ("content-encoding", "content-length", "transfer-encoding")
 
@@ -211,15 +216,26 @@ def _in_words(request: Mapping[str, Any]) -> str:
     return f"{request['operation']} at {request['path']} with ({shown})"
 
 
+def _read(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the calls of a recording, and the fields that were masked on request."""
+    try:
+        document = load_document(path.read_bytes())
+        calls: list[dict[str, Any]] = document["calls"]
+        for call in calls:
+            request, response = call["request"], call["response"]
+            _ = request["operation"], request["method"], request["path"].split("/")
+            _ = response["status"], response["headers"].items()
+        return calls, document.get("masked_fields", [])
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is not a recording: {error!r}.") from error
+
+
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(
-        "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
-    ) as part:
-        try:
-            part.write(text)
-            part.close()
-            Path(part.name).replace(path)
-        except BaseException:
-            Path(part.name).unlink()
-            raise
+    part = path.with_name(f".{path.name}.{token_hex(8)}")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise

@@ -1,4 +1,4 @@
-"""Checks of the arguments of clients and of their views."""
+"""Validation of the arguments of clients and their views."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .errors import InvalidArgumentError
 
 
 class HiddenArguments:
-    """Keyword arguments to pass on, secrets among them, with a repr that shows none."""
+    """Keyword arguments that may include secrets, with a repr that hides them."""
 
     def __init__(self, arguments: Mapping[str, Any]) -> None:
         self._arguments = arguments
 
     def keys(self) -> KeysView[str]:
-        """Return the names."""
+        """Return the names of the arguments."""
         return self._arguments.keys()
 
     def __getitem__(self, name: str) -> Any:
@@ -34,7 +34,7 @@ def check_parts(
     clock: object,
     sleep: object,
 ) -> None:
-    """Reject parts of a client that lack a method it calls."""
+    """Reject parts of a client that lack a method that the client calls."""
     _check_http_client(http_client)
     check_transport(transport)
     _check_limiter(limiter)
@@ -112,9 +112,12 @@ def check_versions(api_versions: Mapping[str, str]) -> None:
         find_operation(operation_id).check_version(version)
 
 
-def refuse_together(name: str, value: object, *others: object) -> None:
-    """Reject a value that is given with another one that it replaces."""
-    if value is not None and any(other is not None for other in others):
+def reject_combinations(name: str, value: object, **others: object) -> None:
+    """Reject an argument that is given together with others that it replaces."""
+    given = [other for other, its_value in others.items() if its_value is not None]
+    if value is not None and given:
         raise InvalidArgumentError(
-            f"{name} is given together with an argument that it replaces.", argument=name
+            f"{name} cannot be combined with {' and '.join(given)}.",
+            argument=name,
+            hint="Pass only one of them.",
         )
