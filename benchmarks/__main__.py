@@ -25,8 +25,10 @@ CASES = (
 PAGE = Path("docs/benchmarks.md")
 HEAD = """# Benchmarks
 
-Written by `scripts/bench`: medians of interleaved rounds in one run, on {machine}.
-Trust the ratios, not the figures. The smaller the better.
+After reading this page you know what a call costs, compared with other clients.
+
+`scripts/bench` writes this page: medians of interleaved rounds in one run, on {machine}.
+Compare the ratios, not the absolute figures. Smaller is better.
 """
 
 

@@ -38,7 +38,7 @@ async def measure() -> list[Table]:
     memory = {f"{count:,} requests": _memory(count) for count in (FEW, MANY)}
     few, many = memory
     return [
-        Table("A batch, each call doing nothing", "µs per request", figures, notes=notes),
+        Table("A batch of calls that do nothing", "µs per request", figures, notes=notes),
         Table("Memory of a batch", "MB at most", memory, [Goal(many, few, 1.2)]),
     ]
 

@@ -30,7 +30,10 @@ async def measure() -> list[Table]:
     gc.freeze()  # what earlier cases left behind is no part of this one
     return [
         await _table("Typed decoding of 650 KB of orders", order_list(SIZE)),
-        await _table("The same, with null for lists", order_list(SIZE, null_lists=True)),
+        await _table(
+            "Typed decoding of the same orders, with null for lists",
+            order_list(SIZE, null_lists=True),
+        ),
     ]
 
 

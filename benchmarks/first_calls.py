@@ -83,7 +83,7 @@ async def measure() -> list[Table]:
     worst = max(figures.values())
     figures[f"{PEER}: orders.get_order_list"] = await longest_hold(PEER_SETUP)
     verdict = "met" if worst < MOST_MILLISECONDS else "**missed**"
-    note = f"the worst of ours is {worst:.0f} ms (goal: below {MOST_MILLISECONDS} ms): {verdict}"
+    note = f"our slowest call: {worst:.0f} ms (goal: below {MOST_MILLISECONDS} ms): {verdict}"
     return [Table("First call", "ms that the event loop is held", figures, notes=[note])]
 
 

@@ -51,4 +51,4 @@ async def measure() -> list[Table]:
     figures = await medians({name: partial(milliseconds, name) for name in PROGRAMS}, ROUNDS)
     note = "Modules loaded: " + ", ".join(f"{name} {count}" for name, count in modules.items())
     goals = [Goal(OURS, HTTPX, 1.25)]
-    return [Table("Import, and a client", "ms", figures, goals, [f"{note}."])]
+    return [Table("Import and client creation", "ms", figures, goals, [f"{note}."])]

@@ -39,7 +39,11 @@ async def measure() -> list[Table]:
                     faster(OURS, PEER, TIMES_THE_PEER[in_flight]),
                     faster(OURS, NODE, TIMES_NODE),
                 ]
-                notes = [] if in_node else ["The TypeScript SDK was left out: no Node here."]
+                notes = (
+                    []
+                    if in_node
+                    else ["The TypeScript SDK was left out, because Node is not installed."]
+                )
                 title = f"Over HTTP on loopback, {in_flight} in flight"
                 tables.append(Table(title, "µs per call", figures, goals, notes))
     return tables

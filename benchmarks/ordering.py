@@ -54,7 +54,7 @@ async def measure() -> list[Table]:
                 )
             await clean_up(kind, place)
             title = f"Webhook events in order, {NAMES[kind]}"
-            tables.append(Table(title, "µs per event, kept and handled", figures))
+            tables.append(Table(title, "µs per event, stored and handled", figures))
     return tables
 
 

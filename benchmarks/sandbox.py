@@ -63,7 +63,7 @@ async def measure() -> list[Table]:
 
             cancellations = {
                 CANCELLATION: signed_before,
-                "cancel_order by our client": by_the_client,
+                "cancel_order by tiktok_shop_async": by_the_client,
             }
             for warm_up in cancellations.values():
                 await warm_up()
@@ -78,8 +78,8 @@ async def measure() -> list[Table]:
     verdict = "met" if a_second >= LEAST_A_SECOND else "**missed**"
     notes = [
         f"{a_second:,.0f} cancellations a second (goal: {LEAST_A_SECOND:,}): {verdict}",
-        f"{ORDERS:,} orders are there after {seconds:.1f} seconds",
-        f"Server and client have a core each; our client has {IN_FLIGHT} calls in flight.",
+        f"{ORDERS:,} orders are created in {seconds:.1f} seconds",
+        f"Server and client have one core each; the client has {IN_FLIGHT} calls in flight.",
         (
             "The first row's requests are signed beforehand and sent over "
             f"{CONNECTIONS} connections: it is the server's part of a call."

@@ -1,7 +1,7 @@
 """A backend that many sellers authorize: FastAPI, several workers, tokens in one database.
 
-python backend.py                      creates the tables, at each deploy
-uvicorn backend:app --workers 4        serves
+python backend.py                      create the tables, at each deployment
+uvicorn backend:app --workers 4        serve requests
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ PUBLIC_URL = os.environ["PUBLIC_URL"]  # https://your.host
 logger = logging.getLogger("backend")
 
 
-def page_to_authorize_again(token: Token) -> str:
-    """Return our own page: the platform's alone would lead back without this browser's cookie."""
+def authorization_page(token: Token) -> str:
+    """Return our own start page: the platform's page alone would return without a cookie."""
     region = "us" if token.seller_base_region == "US" else "row"
     return f"{PUBLIC_URL}/tiktok/start?region={region}"
 
 
 async def on_event(event: AuthEvent) -> None:
     if isinstance(event, (ReauthorizationRequired, AuthorizationExpiring)):
-        # A mail to whoever looks after this seller goes here.
-        logger.error("%s has to visit %s", event.seller_name, event.authorization_url)
+        # Send a mail to this seller's contact here.
+        logger.error("%s must authorize again: %s", event.seller_name, event.authorization_url)
 
 
 database = SQLTokenStore(os.environ["TOKEN_STORE_URL"])
@@ -60,12 +60,12 @@ oauth = TikTokShopOAuth(
     APP_KEY,
     APP_SECRET,
     service_id=os.environ["TIKTOK_SERVICE_ID"],
-    base_url=os.environ.get("TIKTOK_BASE_URL"),  # a sandbox; without it, the platform
+    base_url=os.environ.get("TIKTOK_BASE_URL"),  # a sandbox; by default the platform
 )
 authorizations = Authorizations(
-    oauth, store, on_event=on_event, authorization_url=page_to_authorize_again
+    oauth, store, on_event=on_event, authorization_url=authorization_page
 )
-events = SQLWebhookStore(os.environ["TOKEN_STORE_URL"])  # what waits there survives a crash
+events = SQLWebhookStore(os.environ["TOKEN_STORE_URL"])  # waiting events survive a crash
 receiver = WebhookReceiver(
     Webhooks(APP_KEY, APP_SECRET), store=events, authorizations=authorizations
 )
@@ -73,7 +73,7 @@ receiver = WebhookReceiver(
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, AsyncTikTokShop]]:
-    # Closed in reverse: a refresh that is under way still has what it needs.
+    # Closed in reverse order, so that a refresh in progress can still use the store.
     async with (
         database,
         events,
@@ -95,12 +95,12 @@ async def welcome(request: Request, authorized: Authorized) -> HTMLResponse:
 
 app = FastAPI(lifespan=lifespan)
 app.mount("/tiktok", OAuthRoutes(authorizations, StateSigner(os.environ["STATE_SECRET"]), welcome))
-app.mount("/webhooks", receiver)  # the address to subscribe with ends in /webhooks/
+app.mount("/webhooks", receiver)  # subscribe with an address that ends in /webhooks/
 
 
 @app.get("/shops/{shop_id}/orders")
 async def orders(shop_id: str, request: Request) -> dict[str, str | None]:
-    # Whether your user may see this shop is yours to check.
+    # Check here whether your user may see this shop.
     auth = await authorizations.auth_of_shop(shop_id)
     if auth is None:
         raise HTTPException(404, f"Shop {shop_id} is not connected.")

@@ -1,9 +1,9 @@
-"""Cancel many orders, and prove what became of each.
+"""Cancel many orders, and check the outcome of each.
 
-Without order ids: start a local shop as a process of its own, where answers get lost, connections
-break and calls are throttled; cancel its orders, and check each outcome against the shop's record.
-With order ids: cancel those in the shop that TIKTOK_APP_KEY, TIKTOK_APP_SECRET, TIKTOK_ACCESS_TOKEN
-and TIKTOK_SHOP_CIPHER name; without --yes nothing changes.
+Without order ids: start a sandbox in a separate process, with lost responses, broken connections
+and throttled calls; cancel its orders, and check each outcome against the shop's record.
+With order ids: cancel these orders in the shop of TIKTOK_APP_KEY, TIKTOK_APP_SECRET,
+TIKTOK_ACCESS_TOKEN and TIKTOK_SHOP_CIPHER; without --yes nothing changes.
 """
 
 from __future__ import annotations
@@ -35,42 +35,46 @@ FAULTS = (
     {"kind": "reset_before", "probability": 0.03},
     {"kind": "internal_error", "probability": 0.01, "after_processing": True},
 )
-"""What befalls the calls that cancel an order in the local shop..."""
+"""Faults that the sandbox injects into calls of cancel_order."""
 LIMITS = {"rates": {"write": {"per_second": 80, "burst": 5}}}
-"""...beside the throttling of those that come too fast."""
-OVER = ("IN_TRANSIT", "DELIVERED", "COMPLETED", "CANCELLED")
+"""Rates above which the sandbox throttles calls."""
+NOT_CANCELLABLE = ("IN_TRANSIT", "DELIVERED", "COMPLETED", "CANCELLED")
 ORDERS_PER_DETAIL_CALL = 50
 CANCELLATIONS_PER_PAGE = 50
-LOCAL_AT_ONCE, REAL_AT_ONCE = 50, 2
+SANDBOX_CONCURRENCY, SHOP_CONCURRENCY = 50, 2
 """A real shop allows a few writes a second."""
-PATIENCE = 15.0
-"""Seconds to wait until the local shop has decided about what it left pending."""
+MAX_PENDING_SECONDS = 15.0
+"""Maximum seconds to wait until the sandbox has decided its pending cancellations."""
 STYLES = {"confirmed": "green", "pending": "yellow", "refused": "red", "unknown": "bold red"}
 
 console = Console()
 
 
 async def cancel_all(
-    client: AsyncTikTokShop, order_ids: Sequence[str], options: argparse.Namespace, *, at_once: int
+    client: AsyncTikTokShop,
+    order_ids: Sequence[str],
+    options: argparse.Namespace,
+    *,
+    concurrency: int,
 ) -> list[CancelOutcome]:
-    """Cancel orders, and return what became of each."""
+    """Cancel orders, and return the outcome of each."""
     with RichProgress("Cancelling", console=console) as progress:
         async with cancel_orders(
             client,
             order_ids,
             reason=options.reason,
-            concurrency=at_once,
+            concurrency=concurrency,
             journal=options.journal,
             progress=progress,
         ) as outcomes:
             return [outcome async for outcome in outcomes]
 
 
-def show(outcomes: Iterable[CancelOutcome]) -> None:
+def show_outcomes(outcomes: Iterable[CancelOutcome]) -> None:
     kinds: defaultdict[tuple[str, str], list[CancelOutcome]] = defaultdict(list)
     for outcome in outcomes:
-        kinds[outcome.status, why(outcome)].append(outcome)
-    table = Table("Outcome", "Why", "Orders", "Sent", "Example request id")
+        kinds[outcome.status, reason_of(outcome)].append(outcome)
+    table = Table("Outcome", "Reason", "Orders", "Sent", "Example request id")
     table.columns[1].overflow = "fold"
     table.columns[2].justify = table.columns[3].justify = "right"
     for (status, reason), found in sorted(kinds.items(), key=lambda kind: -len(kind[1])):
@@ -82,18 +86,18 @@ def show(outcomes: Iterable[CancelOutcome]) -> None:
     console.print(table)
 
 
-def why(outcome: CancelOutcome) -> str:
+def reason_of(outcome: CancelOutcome) -> str:
     if outcome.status in ("confirmed", "pending", "already_cancelled"):
         return ""
     return f"{outcome.code}: {outcome.message}" if outcome.code else outcome.message
 
 
-# The local shop -----------------------------------------------------------------------------------
+# The sandbox --------------------------------------------------------------------------------------
 
 
 @contextmanager
-def local_shop(orders: int, seed: int) -> Iterator[Mapping[str, str]]:
-    """Run a sandbox in a process of its own; give the variables that say how to reach it."""
+def sandbox(orders: int, seed: int) -> Iterator[Mapping[str, str]]:
+    """Run a sandbox in a separate process; yield the environment variables of its address."""
     command = [sys.executable, "-m", "tiktok_shop_async.sandbox", "--port", "0"]
     command += ["--orders", str(orders), "--seed", str(seed)]
     command += ["--limits", json.dumps(LIMITS)]
@@ -102,12 +106,12 @@ def local_shop(orders: int, seed: int) -> Iterator[Mapping[str, str]]:
         command += ["--fault", json.dumps(rule)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         try:
-            yield dict(_announced(process))
+            yield dict(_printed_settings(process))
         finally:
             process.terminate()
 
 
-def _announced(process: subprocess.Popen[str]) -> Iterator[tuple[str, str]]:
+def _printed_settings(process: subprocess.Popen[str]) -> Iterator[tuple[str, str]]:
     assert process.stdout is not None
     for line in process.stdout:
         command, *settings = shlex.split(line, comments=True) or ("",)
@@ -115,13 +119,13 @@ def _announced(process: subprocess.Popen[str]) -> Iterator[tuple[str, str]]:
             return
         name, _, value = settings[0].partition("=")
         yield name, value
-    raise SystemExit("The local shop did not start; what it said stands above.")
+    raise SystemExit("The sandbox did not start; see its output above.")
 
 
-async def cancel_in_local_shop(
+async def cancel_in_sandbox(
     environment: Mapping[str, str], options: argparse.Namespace
 ) -> Sequence[str]:
-    """Cancel the local shop's orders; return what is off."""
+    """Cancel the sandbox's orders, and return the problems found."""
     client = AsyncTikTokShop(
         environment["TIKTOK_APP_KEY"],
         environment["TIKTOK_APP_SECRET"],
@@ -133,11 +137,11 @@ async def cancel_in_local_shop(
     async with client:
         before = await all_orders(client)
         statuses = Counter(order.status or "" for order in before.values())
-        console.print(f"{len(before)} orders: {in_words(statuses)}")
+        console.print(f"{len(before)} orders: {counts_as_text(statuses)}")
         began = time.perf_counter()
-        outcomes = await cancel_all(client, list(before), options, at_once=LOCAL_AT_ONCE)
+        outcomes = await cancel_all(client, list(before), options, concurrency=SANDBOX_CONCURRENCY)
         seconds = time.perf_counter() - began
-        show(outcomes)
+        show_outcomes(outcomes)
         sent = sum(outcome.attempts for outcome in outcomes)
         console.print(f"{len(outcomes)} outcomes of {sent} requests to cancel in {seconds:.1f} s")
         record = await settled_record(client, before)
@@ -162,8 +166,8 @@ async def all_orders(client: AsyncTikTokShop) -> dict[str, Order]:
 async def settled_record(
     client: AsyncTikTokShop, order_ids: Iterable[str]
 ) -> dict[str, list[Cancellation]]:
-    """Return the shop's cancellations of the orders, once none of them is pending any more."""
-    deadline = time.monotonic() + PATIENCE
+    """Wait until no cancellation is pending, and return the cancellations of each order."""
+    deadline = time.monotonic() + MAX_PENDING_SECONDS
     while True:
         record: dict[str, list[Cancellation]] = defaultdict(list)
         async for cancellation in client.return_refund.search_cancellations(
@@ -182,7 +186,7 @@ def check_outcomes(
     after: Mapping[str, Order],
     record: Mapping[str, Sequence[Cancellation]],
 ) -> Iterator[str]:
-    """Yield where the shop's record does not bear out what we were told."""
+    """Yield each outcome that the shop's record contradicts."""
     for outcome in outcomes:
         order_id = outcome.order_id
         was, is_now = before[order_id].status, after[order_id].status
@@ -204,7 +208,7 @@ def check_outcomes(
 
 
 def check_record(record: Mapping[str, Sequence[Cancellation]]) -> Iterator[str]:
-    """Yield the line items that were cancelled more than once."""
+    """Yield each line item that was cancelled more than once."""
     times = Counter(
         line.order_line_item_id
         for cancellations in record.values()
@@ -222,7 +226,7 @@ def check_record(record: Mapping[str, Sequence[Cancellation]]) -> Iterator[str]:
 async def cancel_in_real_shop(
     order_ids: Sequence[str], options: argparse.Namespace
 ) -> Sequence[str]:
-    """Cancel orders of the shop that the environment names; return what is off."""
+    """Cancel orders of the shop in the environment variables, and return the problems found."""
     async with AsyncTikTokShop.from_env(limiter=LearningLimiter()) as client:
         before = await details(client, order_ids)
         missing = [order_id for order_id in order_ids if order_id not in before]
@@ -230,16 +234,18 @@ async def cancel_in_real_shop(
         if not options.yes:
             show_plan(before)
             return problems
-        to_cancel = [order_id for order_id, order in before.items() if order.status not in OVER]
-        outcomes = await cancel_all(client, to_cancel, options, at_once=REAL_AT_ONCE)
-        show(outcomes)
+        to_cancel = [
+            order_id for order_id, order in before.items() if order.status not in NOT_CANCELLABLE
+        ]
+        outcomes = await cancel_all(client, to_cancel, options, concurrency=SHOP_CONCURRENCY)
+        show_outcomes(outcomes)
         after = await details(client, to_cancel)
     for outcome in outcomes:
         status = after[outcome.order_id].status if outcome.order_id in after else "not found"
         console.print(f"{outcome.order_id}: {outcome.status}, now {status}", highlight=False)
         if outcome.status not in ("confirmed", "pending", "already_cancelled"):
             problems.append(
-                f"order {outcome.order_id}: {outcome.status}, {why(outcome)} "
+                f"order {outcome.order_id}: {outcome.status}, {reason_of(outcome)} "
                 f"(request id {outcome.request_id}) {outcome.hint or ''}"
             )
     return problems
@@ -257,16 +263,16 @@ async def details(client: AsyncTikTokShop, order_ids: Sequence[str]) -> dict[str
 def show_plan(orders: Mapping[str, Order]) -> None:
     table = Table("Order", "Status", "Line items", "Would be cancelled")
     for order_id, order in orders.items():
-        plan = "no: left alone" if order.status in OVER else "yes"
+        plan = "no: too late" if order.status in NOT_CANCELLABLE else "yes"
         table.add_row(order_id, order.status, str(len(order.line_items)), plan)
     console.print(table)
-    console.print("Nothing was changed. Repeat with --yes to cancel these orders.")
+    console.print("Nothing was changed. Run again with --yes to cancel these orders.")
 
 
 # The command --------------------------------------------------------------------------------------
 
 
-def in_words(counts: Mapping[str, int]) -> str:
+def counts_as_text(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
 
 
@@ -274,14 +280,18 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("order_ids", nargs="*", metavar="ORDER_ID", help="order of a real shop")
-    parser.add_argument("--yes", action="store_true", help="really cancel the orders given")
     parser.add_argument(
-        "--reason", default="out_of_stock", help="intent or exact name, for all (%(default)s)"
+        "order_ids", nargs="*", metavar="ORDER_ID", help="id of an order of your shop"
     )
-    parser.add_argument("--journal", metavar="FILE", help="go on where an earlier run ended")
-    parser.add_argument("--orders", type=int, default=400, help="orders of the local shop")
-    parser.add_argument("--seed", type=int, default=1, help="which orders those are")
+    parser.add_argument("--yes", action="store_true", help="cancel the orders")
+    parser.add_argument(
+        "--reason",
+        default="out_of_stock",
+        help="intent or exact reason, for all orders (%(default)s)",
+    )
+    parser.add_argument("--journal", metavar="FILE", help="resume an earlier run")
+    parser.add_argument("--orders", type=int, default=400, help="number of orders in the sandbox")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the sandbox's orders")
     return parser
 
 
@@ -289,16 +299,16 @@ def run(options: argparse.Namespace) -> Sequence[str]:
     if options.order_ids:
         order_ids = list(dict.fromkeys(options.order_ids))
         return asyncio.run(cancel_in_real_shop(order_ids, options))
-    with local_shop(options.orders, options.seed) as environment:
-        console.print(f"A local shop at {environment['TIKTOK_BASE_URL']}")
-        return asyncio.run(cancel_in_local_shop(environment, options))
+    with sandbox(options.orders, options.seed) as environment:
+        console.print(f"Sandbox at {environment['TIKTOK_BASE_URL']}")
+        return asyncio.run(cancel_in_sandbox(environment, options))
 
 
 def main() -> int:
     options = parser().parse_args()
     unset = [name for name in ENVIRONMENT if not os.environ.get(name)]
     if options.order_ids and unset:
-        console.print(f"Not set: {', '.join(unset)}. They say whose orders these are.")
+        console.print(f"Set {', '.join(unset)} to the credentials of your shop.")
         return 2
     try:
         problems = run(options)

@@ -1,8 +1,8 @@
-"""Cancel orders by workers, on any number of machines, and show what became of each.
+"""Cancel orders with workers on any number of machines, and show the outcome of each.
 
-python taskiq_cancel.py                     a local shop, four workers on this machine, all in one
+python taskiq_cancel.py                     run a sandbox and four workers on this machine
 
-On each machine, until there is no more work:
+On each machine, while there is work:
 taskiq worker taskiq_cancel:broker --workers 4 --max-async-tasks 2 --shutdown-timeout 40
 
 From anywhere:
@@ -10,7 +10,7 @@ python taskiq_cancel.py queue friday --reason out_of_stock < order_ids.txt
 python taskiq_cancel.py table friday
 
 TIKTOK_APP_KEY, TIKTOK_APP_SECRET, TIKTOK_ACCESS_TOKEN and TIKTOK_SHOP_CIPHER name the shop,
-REDIS_URL the queue, JOURNAL_URL a database that all machines reach, as in postgresql://host/orders.
+REDIS_URL the queue, JOURNAL_URL a database that all machines can reach (postgresql://host/orders).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from cancel_orders import local_shop
+from cancel_orders import sandbox
 from redis.asyncio import Redis
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -52,18 +52,18 @@ DEMO_BATCH = "demo"
 DEMO_WORKERS = 4
 WORKER = ("--max-async-tasks", "2", "--shutdown-timeout", "40", "--log-level", "WARNING")
 ROWS = 20
-"""Orders that the table shows."""
+"""Maximum number of orders in the table."""
 
 console = Console()
 
-# What the workers do ------------------------------------------------------------------------------
+# The workers -------------------------------------------------------------------------------------
 
 broker = RedeliveringStreamBroker(REDIS_URL, queue_name=QUEUE)
 
 
 @asynccontextmanager
 async def resources() -> AsyncIterator[WorkerResources]:
-    # Entered once in each worker process; left in reverse order when it is told to end.
+    # Entered once in each worker process; left in reverse order when the process ends.
     async with (
         RedisLimiter(REDIS_URL, prefix=f"{QUEUE}:") as limiter,
         AsyncTikTokShop.from_env(limiter=limiter) as client,
@@ -74,11 +74,11 @@ async def resources() -> AsyncIterator[WorkerResources]:
 
 shop = ShopWorker(broker, resources)
 
-# What a producer does -----------------------------------------------------------------------------
+# The producer ------------------------------------------------------------------------------------
 
 
 async def queue(order_ids: Sequence[str], batch: str, reason: str, *, chunk: int = 100) -> int:
-    """Queue orders, and return how many tasks that made."""
+    """Queue orders, and return the number of tasks."""
     async with SQLJournal(JOURNAL_URL) as journal:
         await journal.create_schema()
     await broker.startup()
@@ -88,11 +88,11 @@ async def queue(order_ids: Sequence[str], batch: str, reason: str, *, chunk: int
         await broker.shutdown()
 
 
-# What one sees ------------------------------------------------------------------------------------
+# The result table ---------------------------------------------------------------------------------
 
 
 async def show_table(batch: str) -> Counter[str]:
-    """Show what became of the orders, and return how many there are of each status."""
+    """Show the outcome of each order, and return the number of orders by status."""
     async with SQLJournal(JOURNAL_URL, batch=batch) as journal:
         table = Table("Order", "Status", "Cancellation", "Attempts", "Request id", "Message")
         counts: Counter[str] = Counter()
@@ -108,12 +108,12 @@ async def show_table(batch: str) -> Counter[str]:
         console.print(f"… and {counts.total() - ROWS} more")
     console.print(", ".join(f"{rows} {status}" for status, rows in counts.most_common()))
     if under_way:
-        console.print(f"{under_way} are under way")
+        console.print(f"{under_way} in progress")
     return counts
 
 
 async def watch(batch: str, total: int) -> None:
-    """Show how far it is, until the queue is empty."""
+    """Show the progress until the queue is empty."""
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=console
     )
@@ -127,14 +127,14 @@ async def watch(batch: str, total: int) -> None:
             bar.update(orders, completed=total)
 
 
-# All in one ---------------------------------------------------------------------------------------
+# Everything on one machine ------------------------------------------------------------------------
 
 
 @contextmanager
-def everything_here(orders: int) -> Iterator[Mapping[str, str]]:
-    """Give the environment of a local shop, a queue and a journal that are gone afterwards."""
+def local_environment(orders: int) -> Iterator[Mapping[str, str]]:
+    """Yield the environment of a temporary sandbox, queue and journal."""
     name = f"tiktok-shop-demo-{uuid.uuid4().hex}"
-    with tempfile.TemporaryDirectory() as folder, local_shop(orders, seed=1) as environment:
+    with tempfile.TemporaryDirectory() as folder, sandbox(orders, seed=1) as environment:
         try:
             yield {
                 **os.environ,
@@ -144,17 +144,17 @@ def everything_here(orders: int) -> Iterator[Mapping[str, str]]:
                 "JOURNAL_URL": str(URL.create("sqlite", database=str(Path(folder, "journal.db")))),
             }
         finally:
-            asyncio.run(forget(name))
+            asyncio.run(delete_queue(name))
 
 
-async def forget(queue_name: str) -> None:
+async def delete_queue(queue_name: str) -> None:
     async with Redis.from_url(REDIS_URL) as redis:
         async for key in redis.scan_iter(match=f"{queue_name}*"):
             await redis.delete(key)
 
 
 @contextmanager
-def workers_here(environment: Mapping[str, str], workers: int) -> Iterator[None]:
+def local_workers(environment: Mapping[str, str], workers: int) -> Iterator[None]:
     command = [sys.executable, "-m", "taskiq", "worker", "taskiq_cancel:broker"]
     command += ["--app-dir", str(Path(__file__).parent), "--workers", str(workers), *WORKER]
     with subprocess.Popen(  # noqa: S603
@@ -163,15 +163,15 @@ def workers_here(environment: Mapping[str, str], workers: int) -> Iterator[None]
         try:
             yield
         finally:
-            process.terminate()  # they finish what they are at
+            process.terminate()  # they finish their tasks
             try:
                 process.wait(timeout=15)
-            except subprocess.TimeoutExpired:  # the command does not always hear of it
+            except subprocess.TimeoutExpired:  # the command does not always exit
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-async def cancel_all_here() -> Sequence[str]:
-    """Queue all orders of the shop, wait until all are final, and return what is off."""
+async def cancel_all() -> Sequence[str]:
+    """Queue all orders of the shop, wait until all are final, and return the problems found."""
     async with AsyncTikTokShop.from_env() as client:
         pager = client.order.get_order_list(page_size=100)
         order_ids = [order.id async for order in pager if order.id]
@@ -203,13 +203,15 @@ def parser() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.set_defaults(command=None, orders=400)
-    parser.add_argument("--orders", type=int, help="orders of the local shop")
+    parser.add_argument("--orders", type=int, help="number of orders in the sandbox")
     commands = parser.add_subparsers(dest="command")
-    queueing = commands.add_parser("queue", help="queue the orders whose ids come in, one a line")
+    queueing = commands.add_parser(
+        "queue", help="queue the order ids read from standard input, one a line"
+    )
     queueing.add_argument("batch", help="name of the batch in the journal")
     queueing.add_argument("--reason", default="out_of_stock")
-    commands.add_parser("table", help="show what became of them").add_argument("batch")
-    commands.add_parser("here")  # what runs in the environment of the local shop
+    commands.add_parser("table", help="show the outcome of each order").add_argument("batch")
+    commands.add_parser("here")  # runs in the environment of the sandbox
     return parser
 
 
@@ -219,16 +221,16 @@ def main() -> int:
     match options.command:
         case "queue":
             chunks = asyncio.run(queue(sys.stdin.read().split(), options.batch, options.reason))
-            console.print(f"{chunks} tasks are queued")
+            console.print(f"{chunks} tasks queued")
         case "table":
             asyncio.run(show_table(options.batch))
         case "here":
-            problems = asyncio.run(cancel_all_here())
+            problems = asyncio.run(cancel_all())
         case _:
             here = [sys.executable, __file__, "here"]
             with (
-                everything_here(options.orders) as environment,
-                workers_here(environment, DEMO_WORKERS),
+                local_environment(options.orders) as environment,
+                local_workers(environment, DEMO_WORKERS),
             ):
                 return subprocess.call(here, env=environment)  # noqa: S603
     for problem in problems:

@@ -28,7 +28,7 @@ _NEVER_AT_IMPORT = (
     "tiktok_shop_async.spec.shapes",
 )
 _ALLOWED_AT_IMPORT = {"tiktok_shop_async.resources._groups"}
-_MOST_MODULES_BEYOND_HTTPX = 20
+_MAX_MODULES_BEYOND_HTTPX = 24
 
 
 def loaded_by(module: str, more: str = "") -> set[str]:
@@ -50,8 +50,8 @@ def main() -> int:
     ]
     if unwanted:
         print("Loaded by the import, and must not be:", *unwanted, sep="\n  ")
-    if len(beyond) > _MOST_MODULES_BEYOND_HTTPX:
-        print(f"{len(beyond)} modules beyond httpx, {_MOST_MODULES_BEYOND_HTTPX} are allowed:")
+    if len(beyond) > _MAX_MODULES_BEYOND_HTTPX:
+        print(f"{len(beyond)} modules beyond httpx, {_MAX_MODULES_BEYOND_HTTPX} are allowed:")
         print(*beyond, sep="\n  ")
         return 1
     print(f"{len(beyond)} modules beyond httpx")

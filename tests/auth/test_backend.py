@@ -262,13 +262,13 @@ async def test_four_workers_share_one_refresh_and_one_withdrawal(world: World) -
     sandbox.market.revoke(token)
     await sandbox.webhooks.drain()
     assert sandbox.webhooks.deliveries[-1].state == "delivered"
-    await backend.logged("Sandbox Goods has to visit")  # it was handled, which the answer is not
+    await backend.logged("Sandbox Goods must authorize again")  # handled, not only kept
     for _ in range(2):
         for answer in await world.ask_all():
             assert answer.status_code == 409, answer.text
             assert "The seller withdrew the authorization." in answer.json()["error"]
             assert answer.json()["authorize_at"] == f"{PUBLIC_URL}/tiktok/start?region=us"
-    assert len(await backend.logged("Sandbox Goods has to visit")) == 1
+    assert len(await backend.logged("Sandbox Goods must authorize again")) == 1
 
     # And all go on when the seller has come back, through any of them.
     await connect(sandbox, workers[2], workers[3])

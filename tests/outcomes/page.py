@@ -1,4 +1,4 @@
-"""Prints the table of outcomes as ``docs/outcomes.md``.
+"""A generator of ``docs/outcomes.md``, from the table of outcomes.
 
 Run ``PYTHONPATH=tests:tests/transport python -m outcomes.page`` in the root of the repository.
 """
@@ -16,8 +16,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "outcomes.md"
 HEAD = """\
 # Outcomes
 
-After reading this page you know what a call can report, whether it was sent again, and what the
-journal of a [batch](batches.md) holds afterwards.
+After reading this page you know, for each way in which an attempt can end,
+what the call returns or raises, whether it is retried,
+and what the journal of a [batch](batches.md) holds afterwards.
 
 ```python
 from tiktok_shop_async import AsyncTikTokShop, OutcomeUnknownError, TikTokShopError
@@ -35,28 +36,30 @@ async def cancel(client: AsyncTikTokShop, order_id: str) -> str:
 
 The table follows from one rule:
 if any attempt of a write may have been processed, the call raises `OutcomeUnknownError`,
-whatever ended it: a refused retry, a failed refresh, a closed client, a deadline, a bug in your own
-callback. The error that ended it is `error.__cause__`.
-Only a cancellation stays an `asyncio.CancelledError`:
-treat the outcome of a cancelled write as unknown; the journal of a batch records more.
-The same holds where your own `asyncio.timeout` cancels the call; `deadline` reports more.
+whatever ended the call:
+a rejected retry, a failed refresh, a closed client, a deadline, or a bug in your own callback.
+The error that ended it is `error.__cause__`.
+Only a cancellation stays an `asyncio.CancelledError`.
+Treat the outcome of a cancelled write as unknown; the journal of a batch records more.
+The same holds if your own `asyncio.timeout` cancels the call; `deadline` reports more.
 
 ## The table
 
 - *Operation*: reads, writes, and writes with an idempotency key (`keyed write`).
-- *Earlier attempt*: there was none, it was refused (and so not processed), or it was lost (and may
-  have been processed).
-- *Sent again*: whether one more attempt follows. In the table it succeeds.
-- *Journal*: `succeeded`, `failed` and `unknown` are final. `maybe sent` keeps the claim: a later
-  run finds out, or sends it again with the same idempotency key. After `nothing`, a later run sends
-  it like a new request.
+- *Earlier attempt*: none, refused (not processed), or lost (may have been processed).
+- *Reports*: what the call returns or raises.
+- *Retried*: whether one more attempt follows. In the table it succeeds.
+- *Journal*: `succeeded`, `failed` and `unknown` are final.
+  `maybe sent` keeps the claim: a later run resolves it,
+  or sends the request again with the same idempotency key.
+  After `nothing`, a later run sends the request like a new one.
 
 """
 
 TAIL = """\
 
-"What was raised" is the error of the refresh, of your retry policy, or `LeaseLostError`.
-Calls with a transport of your own: see [errors](errors.md#when-is-a-write-unknown).
+"The other error" is the error of the refresh or of your retry policy, or `LeaseLostError`.
+For calls with your own transport, see [errors](errors.md#when-is-a-write-unknown).
 
 ## Combinations that do not occur
 
@@ -65,20 +68,20 @@ Calls with a transport of your own: see [errors](errors.md#when-is-a-write-unkno
 FOOT = """\
 
 This page is generated from `tests/outcomes/table.py`,
-which the tests walk over real sockets and in process, by single calls and by batches.
+and the tests check each row over real sockets and in process, with single calls and with batches.
 """
 
 
 def page() -> str:
     """Return the page."""
-    head = "Attempt ends | Meanwhile | Operation | Earlier attempt | Reports | Sent again | Journal"
+    head = "Attempt ends | Meanwhile | Operation | Earlier attempt | Reports | Retried | Journal"
     lines = [f"| {head} |", f"|{' --- |' * 7}", *(map(line, TABLE))]
-    reasons = "".join(f"- {reason}\n" for reason in pruning_reasons())
+    reasons = "".join(f"- {sentence(reason)}\n" for reason in pruning_reasons())
     return HEAD + "\n".join(lines) + "\n" + TAIL + reasons + FOOT
 
 
 def line(row: Row) -> str:
-    """Return the line of a row: what it stands for, without what is pruned."""
+    """Return the line of a row, without the combinations that are pruned."""
     found = cells(row)
     facts = (
         joined(dict.fromkeys(cell.end for cell in found)),
@@ -98,6 +101,10 @@ def joined(values: Iterable[str]) -> str:
 
 def any_of(kind: type[Kind] | type[Earlier], found: list[Kind] | list[Earlier]) -> str:
     return "any" if set(found) == set(kind) else joined(each for each in kind if each in found)
+
+
+def sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def pruning_reasons() -> list[str]:

@@ -1,7 +1,7 @@
-"""The table of outcomes: how a call can end, as data.
+"""The table of outcomes, as data.
 
 Each row stands for all its combinations. `cells` yields them, without those that `pruned` excludes.
-``python -m outcomes.page`` (in ``tests/``) prints it as ``docs/outcomes.md``.
+``python -m outcomes.page`` (in ``tests/``) writes it to ``docs/outcomes.md``.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class End(StrEnum):
     EXPIRED = "token expired (105002)"
     THROTTLED = "throttled (36009002)"
     QUOTA = "quota used up (36009037)"
-    ODD = "code 0, odd data"
+    ODD = "code 0, malformed data"
     SUCCEEDED = "code 0"
 
 
@@ -77,7 +77,7 @@ class Report(StrEnum):
     RESPONSE = "the response"
     OWN = "the attempt's error"
     UNKNOWN = "`OutcomeUnknownError`"
-    RAISED = "what was raised"
+    RAISED = "the other error"
     TIMEOUT = "`RequestTimeoutError`"
     CLOSED = "`ClientClosedError`"
     CANCELLED = "`CancelledError`"
@@ -253,18 +253,22 @@ def pruned(cell: Cell) -> str | None:
     is_retried = end in UNPROCESSED or (end in LOST and cell.kind is not Kind.WRITE)
     waits_for_token = end is End.EXPIRED and meanwhile in (M.DEADLINE, M.CANCELLED, M.CLOSED)
     if cell.kind is Kind.WRITE and cell.earlier is Earlier.LOST:
-        return "a write without a key is not sent again after a lost attempt"
+        return "a write without a key is not retried after a lost attempt"
     if end is End.PARTLY and cell.kind is Kind.READ:
         return "the request of a read is too small to be written in parts"
     if end in UNDER_WAY:
         wanted = (M.DEADLINE, M.CANCELLED) + ((M.CLOSED,) if end is End.HANGING else ())
-        return None if meanwhile in wanted else "the attempt goes on, and ends as one of the others"
+        return (
+            None
+            if meanwhile in wanted
+            else "the attempt continues, and ends in one of the other ways"
+        )
     if meanwhile in IN_THE_WAIT and not is_retried and not waits_for_token:
         return "the call has ended with the attempt"
     if meanwhile in (M.TOKEN_REFRESHED, M.REFRESH_FAILED) and end is not End.EXPIRED:
         return "only an expired token is refreshed"
     if meanwhile is M.OTHER_TOKEN and end not in (End.FORBIDDEN, End.GATEWAY_401):
-        return "only HTTP 401 and 403 raise the question of another token"
+        return "the store is read for another token only after HTTP 401 and 403"
     return None
 
 

@@ -64,7 +64,7 @@ async def test_a_given_shop_is_changed_only_with_yes() -> None:
         paid, over = by_status["AWAITING_SHIPMENT"], by_status["COMPLETED"]
         plan = await run_against(sandbox, paid.id, over.id)
         assert (plan.returncode, paid.status) == (0, "AWAITING_SHIPMENT")
-        assert "left alone" in plan.stdout
+        assert "no: too late" in plan.stdout
         done = await run_against(sandbox, paid.id, over.id, "--yes")
         assert (done.returncode, paid.status, over.status) == (0, "CANCELLED", "COMPLETED")
         assert f"{paid.id}: confirmed, now CANCELLED" in done.stdout
