@@ -66,7 +66,9 @@ EventHandler: TypeAlias = Callable[[AuthEvent], Awaitable[object] | object]
 
 
 class EventEmitter:
-    """Logs events and calls the application's handler, whose exceptions are only logged.
+    """An emitter that logs events and calls the application's handler.
+
+    Exceptions of the handler are only logged.
 
     A coroutine function as handler runs as a task: it may make calls, which may wait for the same
     refresh.

@@ -61,7 +61,7 @@ class _Replacement:
 
 
 class Refresher(Unpicklable):
-    """Refreshes one authorization; the caller holds the lock of its repository.
+    """The refresher of one authorization; its caller holds the lock of the repository.
 
     A new token is in force before it is stored, since the service may reject the old one from then
     on.

@@ -17,7 +17,7 @@ Change: TypeAlias = Callable[[AuthorizationRecord], AuthorizationRecord]
 
 
 class AuthorizationRepository(Unpicklable):
-    """Reads and writes the record of one authorization; writers hold its lock.
+    """The repository of one authorization's record; writers hold its lock.
 
     An exception that a store raises against its protocol becomes a `TokenStoreError`.
     """

@@ -19,7 +19,7 @@ Fetch = Callable[[], Awaitable[Shops]]
 
 
 class ShopStore(Protocol):
-    """Stores the shops of an authorization; `Authorization` is one."""
+    """A store for the shops of an authorization; `Authorization` is one."""
 
     async def shops(self) -> Shops:
         """Return the stored shops."""
@@ -115,7 +115,7 @@ def usable_shops(found: Sequence[Any]) -> list[AuthorizedShop]:
 
 
 class ShopIndex:
-    """Maps a shop's id to the open id of its authorization: webhooks name only the shop."""
+    """An index from the id of a shop, which is all that webhooks name, to its open id."""
 
     def __init__(self, store: TokenStore, app_key: str) -> None:
         self._store = store

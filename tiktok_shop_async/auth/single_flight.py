@@ -14,7 +14,7 @@ Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 
 
 class SingleFlight:
-    """Runs one task at a time; concurrent callers wait for the same task.
+    """A runner of one task at a time, for which concurrent callers wait.
 
     Cancelling a caller does not stop the task. Each caller gets its own copy of an error.
     """

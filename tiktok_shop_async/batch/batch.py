@@ -147,7 +147,7 @@ class Batch(ClosedOnExit, Generic[O]):
 
 
 class _BatchRunner(Generic[O]):
-    """Runs the work of a batch in an engine, with its journal, tally and stop condition."""
+    """The runner of a batch's work in an engine, with its journal, tally and stop condition."""
 
     def __init__(
         self, work: Work[O], settings: BatchSettings[O], engine: Engine[Any, O], tally: Tally

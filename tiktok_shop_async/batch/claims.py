@@ -21,7 +21,7 @@ MIN_PAUSE, MAX_PAUSE = 0.05, 1.0
 
 
 class Claims:
-    """Claims requests for a batch, and waits for requests that another process has claimed."""
+    """The claims of a batch, which wait for requests that another process has claimed."""
 
     def __init__(self, session: JournalSession, engine: Engine[Any, Any], tally: Tally) -> None:
         self._session = session

@@ -47,7 +47,7 @@ def drive(
 
 
 class Engine(Generic[Item, R]):
-    """Runs work for the items of a source with bounded concurrency while results are consumed.
+    """An engine that runs work for items with bounded concurrency while results are consumed.
 
     It reads an item when there is room for it: at most ``concurrency`` items are in flight, and at
     most twice as many are in flight or have a result that was not consumed yet. After an error of

@@ -49,7 +49,7 @@ OnProgress: TypeAlias = Callable[[Progress], object]
 
 
 class Tally:
-    """Counts outcomes and notifies of progress at a limited rate."""
+    """A counter of outcomes that notifies of progress at a limited rate."""
 
     def __init__(
         self,

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class RetryWindow:
-    """Retries calls for a limited time, longer than the client's own retries.
+    """A time window in which calls are retried, longer than the client's own retries.
 
     A batch needs this: if one call in ten is throttled, some are throttled five times in a row.
     """

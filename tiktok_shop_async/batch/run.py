@@ -117,7 +117,7 @@ def _no_check() -> None:
 
 
 class _RequestProcessor(Generic[T]):
-    """Turns the requests of a batch into outcomes."""
+    """The work of `run_batch`, which turns a request into its outcome."""
 
     def __init__(
         self,

@@ -51,7 +51,7 @@ _CURRENT_SPAN = create_key("tiktok_shop_async.current_span")
 
 
 class OpenTelemetryObserver:
-    """Traces and measures calls: ``AsyncTikTokShop(…, observers=[OpenTelemetryObserver()])``.
+    """An observer of spans and metrics for ``AsyncTikTokShop(…, observers=[…])``.
 
     Each call is a span, and each of its attempts a child span. Several clients may share one
     observer.

@@ -20,7 +20,9 @@ from .base import StoredValue, TokenStore
 
 
 class EncryptedTokenStore:
-    """Encrypts the values of another store with Fernet; the names of keys stay readable.
+    """A token store that encrypts the values of another one with Fernet.
+
+    The names of keys stay readable.
 
     A value is bound to its key: it is rejected if it was copied to another one. This store needs no
     closing, but the other one does.

@@ -28,7 +28,7 @@ _START_AGAIN = "Ask the user to start again at your page that leads to the autho
 
 
 class StateSigner(Unpicklable):
-    """Creates and verifies signed states.
+    """A signer and verifier of states.
 
     A state prevents that an attacker redirects your user's browser to your callback with the code
     of another shop. Nothing is stored: all processes with the same secret accept the same states.

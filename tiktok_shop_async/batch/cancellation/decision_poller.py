@@ -19,7 +19,7 @@ MIN_PAUSE, MAX_PAUSE = 2.0, 30.0
 
 
 class DecisionPoller:
-    """Polls a pending cancellation until it is decided or ``wait_for_pending`` has passed."""
+    """A poller of a pending cancellation, until it is decided or the time has passed."""
 
     def __init__(
         self, context: CancellationContext, sleep: Callable[[float], Awaitable[None]]

@@ -18,7 +18,7 @@ from .order_to_cancel import OrderToCancel
 
 @attrs.frozen
 class OrderCanceller:
-    """Cancels the orders of one batch."""
+    """The work of a batch of cancellations, one call for each order."""
 
     context: CancellationContext
     reason: str | None

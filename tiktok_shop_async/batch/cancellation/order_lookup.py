@@ -102,7 +102,7 @@ class OrderLookup(ClosedOnExit):
 
 
 class _Batcher(Generic[V]):
-    """Collects keys that are requested within a moment or while calls run, and fetches them."""
+    """A collector of keys that are requested within a moment, or while calls run."""
 
     def __init__(self, fetch: Fetch[V]) -> None:
         self._fetch = fetch

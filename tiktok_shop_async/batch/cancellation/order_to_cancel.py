@@ -23,13 +23,13 @@ _FIELDS = ("order_id", "reason", "order_line_item_ids", "skus")
 
 
 class _NoLineItems(tuple[str, ...]):
-    """Marks that None was passed, not an empty selection."""
+    """A marker: None was passed, not an empty selection."""
 
     __slots__ = ()
 
 
 class _NoSkus(dict[str, int]):
-    """Marks that None was passed, not an empty selection."""
+    """A marker: None was passed, not an empty selection."""
 
 
 def _id(value: str) -> str:

@@ -102,7 +102,7 @@ class JournalSession(Protocol):
 
 
 class Journal(Protocol):
-    """Stores the state of requests by key, across restarts and for several processes."""
+    """A store for the state of requests by key, across restarts and for several processes."""
 
     def open(self) -> AbstractAsyncContextManager[JournalSession]:
         """Open a session; claims that are left at its end expire."""

@@ -339,7 +339,7 @@ class RedeliveringStreamBroker(RedisStreamBroker):
 
 
 class _EndHook(TaskiqMiddleware):
-    """Calls a function when a task has ended, with or without an error."""
+    """A middleware that calls a function when a task has ended, with or without an error."""
 
     def __init__(self, ended: Callable[[str], None]) -> None:
         super().__init__()
