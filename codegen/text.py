@@ -1,4 +1,4 @@
-"""Names and prose: wire names to Python's, and lines that fit."""
+"""Conversion of names, and wrapping of docstrings."""
 
 from __future__ import annotations
 
@@ -11,10 +11,25 @@ WIDTH = 100
 _RESERVED = {"self"}
 _SAME_IN_PLURAL = {"address", "details", "goods", "news", "sales", "series", "sms", "status"}
 _IRREGULAR = {"batchs": "batch", "children": "child", "skus": "sku", "spus": "spu", "taxes": "tax"}
+_WITHOUT_ARTICLE = {
+    "content", "data", "details", "evidence", "feedback", "goods", "info", "information",
+    "inventory", "logistics", "media", "news", "performance", "sales", "traffic",
+}  # fmt: skip
+"""Uncountable nouns, and plurals that `singular` leaves as they are."""
+_ACRONYMS = {
+    word.lower(): word
+    for word in (
+        "AHT", "AI", "API", "BMSM", "BXGY", "CAP", "COD", "CTR", "DSAT", "EPR", "FBT", "GMV",
+        "GPA", "GPM", "GTIN", "HS", "ID", "IM", "JIT", "MCF", "MSDS", "NBFR", "NRR", "OTDR", "PCR",
+        "PDF", "POD", "QR", "RMA", "RP", "SEO", "SFCR", "SIOC", "SKC", "SKPP", "SKU", "SPS", "SPU",
+        "TAP", "TTS", "UPC", "URI", "URL", "USD", "VAT",
+    )
+} | {"ids": "IDs", "info": "information", "skus": "SKUs", "tiktok": "TikTok"}  # fmt: skip
+_READ_AS_WORDS = {"SIOC", "SKU"}
 
 
 def identifier(wire: str) -> str:
-    """Return a clean Python name for a wire name: ``24h_live_gmv`` is ``live_gmv_24h``."""
+    """Return a valid Python name for a wire name: ``24h_live_gmv`` becomes ``live_gmv_24h``."""
     name = re.sub(r"\W", "_", wire).lower()
     leading = re.match(r"(\d\w*?)_(.+)", name)
     if leading:
@@ -33,7 +48,7 @@ def snake(name: str) -> str:
 
 
 def singular(name: str) -> str:
-    """Return the name of one of ``name``: ``line_items`` holds a ``line_item``."""
+    """Return the singular of a field name: ``line_items`` becomes ``line_item``."""
     head, _, last = name.rpartition("_")
     if last == "list" and head:
         return singular(head)
@@ -57,27 +72,54 @@ def words(name: str) -> str:
     return snake(name).replace("_", " ")
 
 
+def noun_phrase(noun: str) -> str:
+    """Return ``noun`` capitalised, with its article and acronyms: ``sku price``, ``A SKU price``.
+
+    Plural and uncountable nouns have no article.
+    """
+    phrase = " ".join(_ACRONYMS.get(part, part) for part in noun.split())
+    article = article_of(noun)
+    phrase = f"{article} {phrase}" if article else phrase
+    return phrase[:1].upper() + phrase[1:]
+
+
+def article_of(noun: str) -> str:
+    """Return the indefinite article of ``noun``, or "" for a plural or uncountable noun."""
+    first, last = noun.split(maxsplit=1)[0], noun.rsplit(maxsplit=1)[-1]
+    if last in _WITHOUT_ARTICLE or _singular_word(last) != last:
+        return ""
+    return "an" if _starts_with_vowel_sound(_ACRONYMS.get(first, first)) else "a"
+
+
+def _starts_with_vowel_sound(word: str) -> bool:
+    if word.isupper():
+        return word not in _READ_AS_WORDS and word[0] in "AEFHILMNORSX"
+    return word[0] in "aeio" or (word[0] == "u" and not re.match(r"u(ni|s|rl|ti)", word))
+
+
 def docstring(text: str, indent: int) -> list[str]:
-    """Return the lines of a docstring; paragraphs and list items are wrapped, and kept apart."""
+    """Return the lines of a docstring with each paragraph and section entry wrapped."""
     margin = " " * indent
     one_line = f'{margin}"""{text}"""'
     if "\n" not in text and len(one_line) <= WIDTH:
         return [one_line]
     lines: list[str] = []
+    section = ""
     for paragraph in f'"""{text}'.split("\n"):
-        lines += _wrapped(paragraph, indent) or [""]
+        if paragraph.endswith(":") and not paragraph.startswith(" "):
+            section = paragraph
+        named_entry = paragraph.startswith(" ") and section in ("Args:", "Raises:")
+        lines += _wrapped(paragraph, indent, hanging=4 if named_entry else 0) or [""]
     return [*lines, f'{margin}"""']
 
 
-def _wrapped(paragraph: str, indent: int) -> list[str]:
+def _wrapped(paragraph: str, indent: int, *, hanging: int) -> list[str]:
     inner = len(paragraph) - len(paragraph.lstrip())
-    # An Args entry continues indented below its name.
-    hanging = " " * (indent + inner + (4 if inner else 0))
     return textwrap.wrap(
         paragraph.strip(),
         WIDTH,
         initial_indent=" " * (indent + inner),
-        subsequent_indent=hanging,
+        subsequent_indent=" " * (indent + inner + hanging),
         break_long_words=False,
         break_on_hyphens=False,
     )
