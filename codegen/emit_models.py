@@ -11,7 +11,7 @@ from .catalogue import EVENTS, Node
 from .classes import GroupClasses, ModelClass
 from .docstrings import field_facts, model_docstring
 from .modules import Layout
-from .text import docstring
+from .text import WIDTH, docstring
 from .types import input_type, is_used, literal_of, output_type
 from .wording import Wording
 
@@ -84,14 +84,18 @@ def _module(
 def _title(group: str, module: str, classes: list[ModelClass]) -> str:
     operations = {one.operation.name for model in classes for one in model.occurrences}
     if operations == {module}:
-        return f"The response data of ``{group}.{module}``."
+        return _fitting_title("The response data of", f"``{group}.{module}``.")
     if operations == {module.removesuffix("_input")}:
-        return f"The input models of ``{group}.{module.removesuffix('_input')}``."
+        return _fitting_title("The input models of", f"``{group}.{operations.pop()}``.")
     if len(operations) == 1:
-        name = operations.pop()
-        return f"The model ``{classes[0].name}`` in requests and responses of ``{group}.{name}``."
+        return f"The model ``{classes[0].name}`` of ``{group}.{operations.pop()}``."
     users = "events" if group == EVENTS else "operations"
     return f"The model ``{classes[0].name}``, shared by several {users}."
+
+
+def _fitting_title(start: str, operation: str) -> str:
+    title = f"{start} {operation}"
+    return title if len(title) + 6 <= WIDTH else f"Models of {operation}"
 
 
 def _imports(text: str, module: str, classes: list[ModelClass], layout: Layout) -> list[str]:

@@ -227,7 +227,7 @@ class ResourceGroups:
 
     @cached_property
     def product(self) -> ProductResource:
-        """Create, list, price and stock products; look up categories, brands and rules."""
+        """Products: listing, prices, stock, categories, brands and rules."""
         from .product import ProductResource
 
         return ProductResource(self._pipeline, self.auth)

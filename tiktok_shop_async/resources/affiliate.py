@@ -182,8 +182,8 @@ class AffiliateResource(Resource):
         """Put products on the list of a creator's live room.
 
         Returns:
-            The products that could not be added, each with its reason; a successful answer may
-            still list some. `get_live_products` shows the list.
+            The products that could not be added, each with its reason. A successful response can
+            still contain failures. `get_live_products` shows the list.
 
         Source: https://partner.tiktokshop.com/docv2/page/add-live-products-202309
         """
@@ -205,8 +205,9 @@ class AffiliateResource(Resource):
         """Put products into a creator's showcase, by id.
 
         Returns:
-            The products that could not be added, each with its reason; a successful answer may
-            still list some. The newer `affiliate_creator.add_showcase_products` also takes a link.
+            The products that could not be added, each with its reason. A successful response can
+            still contain failures. The newer `affiliate_creator.add_showcase_products` also takes a
+            link.
 
         Source: https://partner.tiktokshop.com/docv2/page/add-showcase-productsold-202309
         """
@@ -383,12 +384,13 @@ class AffiliateResource(Resource):
     ) -> APIResponse[NoData]:
         """Put one product of the live room forward for viewers.
 
+        `get_live_products` names the pinned product, and `unpin_live_product` takes the pin off.
+
         Args:
             product_id: A product of the live room, as listed by `get_live_products`.
 
         Returns:
-            Nothing beyond success; `get_live_products` names the pinned product, and
-            `unpin_live_product` takes the pin off.
+            An `APIResponse` whose data has no fields.
 
         Source: https://partner.tiktokshop.com/docv2/page/pin-live-product-202309
         """
@@ -404,12 +406,14 @@ class AffiliateResource(Resource):
     ) -> APIResponse[NoData]:
         """Take products off the list of a creator's live room.
 
+        `get_live_products` returns what is left.
+
         Args:
             product_ids: Products of the live room, as listed by `get_live_products`. An empty list
                 is rejected.
 
         Returns:
-            Nothing beyond success; `get_live_products` shows what is left.
+            An `APIResponse` whose data has no fields.
 
         Source: https://partner.tiktokshop.com/docv2/page/remove-live-products-202309
         """
@@ -425,13 +429,15 @@ class AffiliateResource(Resource):
     ) -> APIResponse[NoData]:
         """Take products out of a creator's showcase.
 
+        `get_showcase_products` returns what is left. `affiliate_creator.remove_showcase_products`
+        is the newer form.
+
         Args:
             product_ids: Products of the showcase, as listed by `get_showcase_products`. An empty
                 list is rejected.
 
         Returns:
-            Nothing beyond success; `get_showcase_products` shows what is left.
-            `affiliate_creator.remove_showcase_products` is the newer form.
+            An `APIResponse` whose data has no fields.
 
         Source: https://partner.tiktokshop.com/docv2/page/remove-showcase-productsold-202309
         """
@@ -447,11 +453,13 @@ class AffiliateResource(Resource):
     ) -> APIResponse[NoData]:
         """Move products to the head of the live room's list.
 
+        `get_live_products` returns the new order.
+
         Args:
             product_ids: Products of the live room, as listed by `get_live_products`.
 
         Returns:
-            Nothing beyond success; `get_live_products` shows the new order.
+            An `APIResponse` whose data has no fields.
 
         Source: https://partner.tiktokshop.com/docv2/page/top-live-products-202309
         """
@@ -467,12 +475,14 @@ class AffiliateResource(Resource):
     ) -> APIResponse[NoData]:
         """Move products to the head of a creator's showcase.
 
+        `get_showcase_products` returns the new order.
+        `affiliate_creator.move_showcase_products_to_the_top` is the newer form.
+
         Args:
             product_ids: Products of the showcase, as listed by `get_showcase_products`.
 
         Returns:
-            Nothing beyond success; `get_showcase_products` shows the new order.
-            `affiliate_creator.move_showcase_products_to_the_top` is the newer form.
+            An `APIResponse` whose data has no fields.
 
         Source: https://partner.tiktokshop.com/docv2/page/top-showcase-productsold-202309
         """
@@ -488,11 +498,13 @@ class AffiliateResource(Resource):
     ) -> APIResponse[NoData]:
         """Take the pin off a product of the live room; the product stays on the list.
 
+        `remove_live_products` takes a product off the list.
+
         Args:
             product_id: The pinned product, as named by `get_live_products`.
 
         Returns:
-            Nothing beyond success; `remove_live_products` takes a product off the list.
+            An `APIResponse` whose data has no fields.
 
         Source: https://partner.tiktokshop.com/docv2/page/unpin-live-product-202309
         """

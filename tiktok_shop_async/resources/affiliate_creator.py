@@ -521,8 +521,8 @@ class AffiliateCreatorResource(Resource):
             product_link: Link of the one product to add.
 
         Returns:
-            The products that could not be added, each with its reason; a successful answer may
-            still list some.
+            The products that could not be added, each with its reason. A successful response can
+            still contain failures.
 
         Source: https://partner.tiktokshop.com/docv2/page/add-showcase-products-202405
         """
@@ -541,7 +541,7 @@ class AffiliateCreatorResource(Resource):
         product_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[CheckCreatorSampleEligibilityResult]:
-        """Tell whether the creator can ask for a sample of a product, and of which SKUs.
+        """Check whether the creator can ask for a sample of a product, and of which SKUs.
 
         Returns:
             Whether a request is possible and how far an earlier one has come; each SKU that is
@@ -605,8 +605,9 @@ class AffiliateCreatorResource(Resource):
             tags: Your own labels, which tell the links apart afterwards.
 
         Returns:
-            The links with their tags, and in `errors` the tags that failed; a successful answer may
-            still list some. `search_creator_affiliate_orders` gives the tag with each SKU sold.
+            The links with their tags, and in `errors` the tags that failed. A successful response
+            can still contain failures. `search_creator_affiliate_orders` gives the tag with each
+            SKU sold.
 
         Versions: 202407, 202501 (default).
 
@@ -636,9 +637,9 @@ class AffiliateCreatorResource(Resource):
             link_type: TOKO is the only value on record.
 
         Returns:
-            Links by material, and in `failed_materials` what got none and why; a successful answer
-            may still list some. `generate_publisher_sharing_links_in_batch` makes links for one
-            publisher.
+            Links by material, and in `failed_materials` what got none and why. A successful
+            response can still contain failures. `generate_publisher_sharing_links_in_batch` makes
+            links for one publisher.
 
         Source: https://partner.tiktokshop.com/docv2/page/creator-generate-general-link-202505
         """
@@ -668,9 +669,9 @@ class AffiliateCreatorResource(Resource):
             link_type: TOKO is the only value on record.
 
         Returns:
-            Links by material, and in `failed_materials` what got none and why; a successful answer
-            may still list some. `generate_general_sharing_links` makes links for no publisher in
-            particular.
+            Links by material, and in `failed_materials` what got none and why. A successful
+            response can still contain failures. `generate_general_sharing_links` makes links for no
+            publisher in particular.
 
         Source: https://partner.tiktokshop.com/docv2/page/creator-generate-publisher-link-202504
         """
@@ -718,7 +719,7 @@ class AffiliateCreatorResource(Resource):
             application_type: The `sample_application_type` that
                 `search_sample_application_fulfillments` gives for the request.
             product_id: The product that the sample is of.
-            application_id: As found by `search_creator_sample_applications`.
+            application_id: A sample application from `search_creator_sample_applications`.
             main_order_id: The order that brings the sample, as `search_creator_sample_applications`
                 gives it.
 
@@ -853,7 +854,7 @@ class AffiliateCreatorResource(Resource):
         """Tell what the check of a video found before it was posted.
 
         Args:
-            task_id: As returned by `create_video_precheck_task`.
+            task_id: A task from `create_video_precheck_task`.
 
         Returns:
             One verdict on violations and one on quality, each with its issues and what to do about
@@ -878,10 +879,10 @@ class AffiliateCreatorResource(Resource):
         video_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[ShoppableVideoStatus]:
-        """Tell whether a video sent for posting is online yet.
+        """Check whether a video sent for posting is online yet.
 
         Args:
-            video_id: As returned by `post_shoppable_video`.
+            video_id: A video from `post_shoppable_video`.
 
         Returns:
             The video with its status, PROCESSING until SUCCESS or FAIL, and the time of posting.
@@ -913,7 +914,7 @@ class AffiliateCreatorResource(Resource):
 
         Returns:
             Products with price, stock, review, commission and the collaboration behind it; `source`
-            tells whether a product comes from the creator's shop, from affiliate sale or from a
+            returns whether a product comes from the creator's shop, from affiliate sale or from a
             third party.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-showcase-products-202405
@@ -990,11 +991,10 @@ class AffiliateCreatorResource(Resource):
     ) -> APIResponse[RemoveShowcaseProductsResult]:
         """Move products to the head of the creator's showcase.
 
+        `get_showcase_products` returns the new order.
+
         Args:
             product_ids: Products of the showcase, as listed by `get_showcase_products`.
-
-        Returns:
-            Nothing of use beyond success; `get_showcase_products` shows the new order.
 
         Source: https://partner.tiktokshop.com/docv2/page/top-showcase-products-202409
         """
@@ -1023,13 +1023,12 @@ class AffiliateCreatorResource(Resource):
             photos_info: The photos of the post; `photo_file_uris` takes a `photo_uri` from
                 `upload_shoppable_photo_file`.
             link_info: Where the post leads, as `post_type` says: `links` name products and the
-                titles of their links, `shop_info` names a shop. `get_creator_profile` tells which
+                titles of their links, `shop_info` names a shop. `get_creator_profile` returns which
                 of the two the account may use.
             is_ai_generated: True declares the content as made by AI.
 
         Returns:
-            The post's id and the `quota`, as text. There is no idempotency key: a repeat after a
-            lost answer may post twice.
+            The post's id and the `quota`, as text.
 
         Source: https://partner.tiktokshop.com/docv2/page/post-shoppable-photos-202610
         """
@@ -1064,8 +1063,7 @@ class AffiliateCreatorResource(Resource):
 
         Returns:
             The video's id; posting goes on afterwards, so follow it with
-            `get_shoppable_video_status`. There is no idempotency key: a repeat after a lost answer
-            may post twice.
+            `get_shoppable_video_status`.
 
         Versions: 202505, 202603 (default).
 
@@ -1088,11 +1086,10 @@ class AffiliateCreatorResource(Resource):
     ) -> APIResponse[RemoveShowcaseProductsResult]:
         """Take products out of the creator's showcase.
 
+        `get_showcase_products` returns what is left.
+
         Args:
             product_ids: Products of the showcase, as listed by `get_showcase_products`.
-
-        Returns:
-            Nothing of use beyond success; `get_showcase_products` shows what is left.
 
         Source: https://partner.tiktokshop.com/docv2/page/remove-showcase-products-202409
         """
@@ -1156,8 +1153,10 @@ class AffiliateCreatorResource(Resource):
 
         Args:
             page_size: From 1 to 100. The service's default is 20.
-            create_time_ge: Placed at this time or later. Unix seconds. Only in version 202410.
-            create_time_lt: Placed before this time. Unix seconds. Only in version 202410.
+            create_time_ge: Start of the order time range (inclusive). Unix seconds. Only in version
+                202410.
+            create_time_lt: End of the order time range (exclusive). Unix seconds. Only in version
+                202410.
 
         Returns:
             Orders with rates, estimated and actual commission and taxes per SKU, plus the content

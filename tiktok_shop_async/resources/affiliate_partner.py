@@ -391,6 +391,9 @@ class AffiliatePartnerResource(Resource):
     ) -> APIResponse[NoData]:
         """Change some of a campaign's terms, times or texts.
 
+        `get_affiliate_partner_campaign_detail` returns the campaign as it now stands. Only what
+        changes needs to be given, as in `create_affiliate_partner_campaign`.
+
         Args:
             campaign_id: A campaign from `get_affiliate_partner_campaign_list`.
             campaign_end_time: Unix seconds.
@@ -401,9 +404,7 @@ class AffiliatePartnerResource(Resource):
             target_shop_codes: Single shops the campaign is meant for, by shop code rather than id.
 
         Returns:
-            Nothing beyond success; `get_affiliate_partner_campaign_detail` shows the campaign as it
-            now stands. Only what changes needs to be given, as in
-            `create_affiliate_partner_campaign`.
+            An `APIResponse` whose data has no fields.
 
         Source: https://partner.tiktokshop.com/docv2/page/edit-affiliate-partner-campaign-202405
         """
@@ -773,12 +774,13 @@ class AffiliatePartnerResource(Resource):
     ) -> APIResponse[NoData]:
         """Publish a campaign, so that the sellers it is meant for can see it.
 
+        `get_affiliate_partner_campaign_detail` returns the campaign's status.
+
         Args:
             campaign_id: A campaign made by `create_affiliate_partner_campaign`.
 
         Returns:
-            Nothing beyond success; `get_affiliate_partner_campaign_detail` shows the campaign's
-            status.
+            An `APIResponse` whose data has no fields.
 
         Source: https://partner.tiktokshop.com/docv2/page/publish-affiliate-partner-campaign-202405
         """
@@ -809,6 +811,8 @@ class AffiliatePartnerResource(Resource):
     ) -> APIResponse[NoData]:
         """Accept or turn down a product that a seller registered for a campaign.
 
+        `get_affiliate_partner_campaign_product_list` returns the new `review_status`.
+
         Args:
             campaign_id: A campaign from `get_affiliate_partner_campaign_list`.
             product_id: A product whose `review_status` is PENDING in
@@ -817,8 +821,7 @@ class AffiliatePartnerResource(Resource):
             reject_reasons: Why it is turned down; not with APPROVE.
 
         Returns:
-            Nothing beyond success; `get_affiliate_partner_campaign_product_list` shows the new
-            `review_status`.
+            An `APIResponse` whose data has no fields.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/review-affiliate-partner-campaign-product-202405
@@ -850,8 +853,8 @@ class AffiliatePartnerResource(Resource):
             page_size: The service's default is 20.
             settle_status: A number here, though the orders found have it as text. Only in version
                 202603.
-            create_time_ge: Created at this time or later. Unix seconds.
-            create_time_lt: Created before this time. Unix seconds.
+            create_time_ge: Start of the creation time range (inclusive). Unix seconds.
+            create_time_lt: End of the creation time range (exclusive). Unix seconds.
             order_status: Only in version 202504.
 
         Returns:
@@ -894,8 +897,8 @@ class AffiliatePartnerResource(Resource):
 
         Args:
             page_size: The service's default is 20.
-            create_time_ge: Created at this time or later. Unix seconds.
-            create_time_lt: Created before this time. Unix seconds.
+            create_time_ge: Start of the creation time range (inclusive). Unix seconds.
+            create_time_lt: End of the creation time range (exclusive). Unix seconds.
             campaign_id: Only orders of this campaign, as found by
                 `get_affiliate_partner_campaign_list`.
 

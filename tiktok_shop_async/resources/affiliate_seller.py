@@ -1068,11 +1068,11 @@ class AffiliateSellerResource(Resource):
                 `search_creators_in_creator_marketplace`. Only in version 202508.
             message: Text of the invitation.
             preferred_content_type: Only in version 202508.
-            creator_user_ids: Creators to invite, in the older form; later `creator_user_open_ids`.
-                Only in version 202405.
+            creator_user_ids: Creators to invite, for older versions; newer ones take
+                `creator_user_open_ids`. Only in version 202405.
 
         Returns:
-            The collaboration's id, and what is in the way: a successful answer may still list
+            The collaboration's id, and what is in the way: A successful response can still list
             creators and products that conflict with another collaboration (see
             `check_target_collaboration_conflicts`) and ids that are not valid.
 
@@ -1137,6 +1137,8 @@ class AffiliateSellerResource(Resource):
     ) -> APIResponse[NoData]:
         """Set how many free samples of a product creators may ask for, when, and which creators.
 
+        `get_open_collaboration_sample_rules` returns the rule.
+
         Args:
             product_id: A product in an open collaboration.
             sample_rule: `activate_status` turns the rule on, as ACTIVATE does, or off. `start_time`
@@ -1144,7 +1146,7 @@ class AffiliateSellerResource(Resource):
                 creator must reach.
 
         Returns:
-            Nothing beyond success; `get_open_collaboration_sample_rules` shows the rule.
+            An `APIResponse` whose data has no fields.
 
         Source: https://partner.tiktokshop.com/docv2/page/edit-open-collaboration-sample-rule-202410
         """
@@ -1163,11 +1165,13 @@ class AffiliateSellerResource(Resource):
     ) -> APIResponse[NoData]:
         """Set whether products join open collaborations by themselves, and at which commission.
 
+        `get_open_collaboration_settings` returns the settings.
+
         Args:
             auto_add_product: The commission rate is asked for even where `enable` is false.
 
         Returns:
-            Nothing beyond success; `get_open_collaboration_settings` shows the settings.
+            An `APIResponse` whose data has no fields.
 
         Source: https://partner.tiktokshop.com/docv2/page/edit-open-collaboration-settings-202405
         """
@@ -1211,7 +1215,7 @@ class AffiliateSellerResource(Resource):
         """Make a link to a target collaboration, to be passed on to creators.
 
         Args:
-            target_collaboration_id: As given by `create_target_collaboration` or
+            target_collaboration_id: A target collaboration from `create_target_collaboration` or
                 `search_target_collaborations`.
 
         Returns:
@@ -1300,7 +1304,7 @@ class AffiliateSellerResource(Resource):
         """Read the messages of one conversation with a creator.
 
         Args:
-            conversation_id: As given by `get_conversation_list` or
+            conversation_id: A conversation from `get_conversation_list` or
                 `get_or_create_creator_conversation`.
 
         Returns:
@@ -1488,7 +1492,7 @@ class AffiliateSellerResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[OpenCollaborationSettings]:
-        """Tell whether products join open collaborations by themselves, at which commission.
+        """Check whether products join open collaborations by themselves, at which commission.
 
         Returns:
             The settings that `edit_open_collaboration_settings` changes.
@@ -1512,17 +1516,17 @@ class AffiliateSellerResource(Resource):
         """Open the conversation with a creator, starting one if there is none yet.
 
         Args:
-            creator_open_id: As given by `search_creators_in_creator_marketplace`;
-                `check_creator_outreach_eligibility` tells whether the shop may contact this
+            creator_open_id: A creator from `search_creators_in_creator_marketplace`;
+                `check_creator_outreach_eligibility` returns whether the shop may contact this
                 creator. Only in version 202508.
             only_need_conversation_id: True asks for the id alone, without the creator's name and
                 picture.
-            creator_id: The creator in the older form; later `creator_open_id`. Only in version
-                202412.
+            creator_id: The creator, for older versions; newer ones take `creator_open_id`. Only in
+                version 202412.
 
         Returns:
-            The conversation's id for `send_im_message`; `is_new` tells whether it was started just
-            now.
+            The conversation's id for `send_im_message`; `is_new` returns whether it was started
+            just now.
 
         Versions: 202412, 202508 (default).
 
@@ -1636,10 +1640,12 @@ class AffiliateSellerResource(Resource):
         """Mark conversations with creators as read.
 
         Args:
-            conversation_ids: As given by `get_conversation_list` or `get_latest_unread_messages`.
+            conversation_ids: Conversations from `get_conversation_list` or
+                `get_latest_unread_messages`.
 
         Returns:
-            The conversations that could not be marked; a successful answer may still list some.
+            The conversations that could not be marked. A successful response can still contain
+            failures.
 
         Source: https://partner.tiktokshop.com/docv2/page/mark-conversation-read-202412
         """
@@ -1704,7 +1710,7 @@ class AffiliateSellerResource(Resource):
         """Fetch a target collaboration with its products, creators, commissions and sample rule.
 
         Args:
-            target_collaboration_id: As given by `create_target_collaboration` or
+            target_collaboration_id: A target collaboration from `create_target_collaboration` or
                 `search_target_collaborations`.
 
         Returns:
@@ -1736,17 +1742,19 @@ class AffiliateSellerResource(Resource):
     ) -> APIResponse[NoData]:
         """End one creator's promotion of a product in open collaboration.
 
+        `get_open_collaboration_creator_content_details` returns whether the promotion is
+        TERMINATING, and until when.
+
         Args:
-            open_collaboration_id: As given by `search_open_collaborations`.
+            open_collaboration_id: An open collaboration from `search_open_collaborations`.
             product_id: The product of that collaboration.
             creator_user_open_id: The `creator_open_id` from
                 `get_open_collaboration_creator_content_details`. Only in version 202508.
-            creator_user_id: The creator in the older form; later `creator_user_open_id`. Only in
-                version 202405.
+            creator_user_id: The creator, for older versions; newer ones take
+                `creator_user_open_id`. Only in version 202405.
 
         Returns:
-            Nothing beyond success; `get_open_collaboration_creator_content_details` shows whether
-            the promotion is TERMINATING, and until when.
+            An `APIResponse` whose data has no fields.
 
         Versions: 202405, 202508 (default).
 
@@ -1799,11 +1807,13 @@ class AffiliateSellerResource(Resource):
     ) -> APIResponse[NoData]:
         """End a target collaboration for all of its creators and products.
 
+        `search_target_collaborations` returns what became of it.
+
         Args:
-            target_collaboration_id: As given by `search_target_collaborations`.
+            target_collaboration_id: A target collaboration from `search_target_collaborations`.
 
         Returns:
-            Nothing beyond success; `search_target_collaborations` shows what became of it.
+            An `APIResponse` whose data has no fields.
 
         Source: https://partner.tiktokshop.com/docv2/page/remove-target-collaboration-202409
         """
@@ -1827,7 +1837,7 @@ class AffiliateSellerResource(Resource):
                 `check_target_collaboration_conflicts`; products are not named here.
 
         Returns:
-            Which conflicts were cleared and which were not; a successful answer may still list
+            Which conflicts were cleared and which were not; A successful response can still list
             failures, without a reason. After it `create_target_collaboration` can be tried again.
 
         Source:
@@ -1852,13 +1862,15 @@ class AffiliateSellerResource(Resource):
     ) -> APIResponse[NoData]:
         """Approve or reject a creator's request for a free sample.
 
+        `search_sample_applications` returns the new status.
+
         Args:
             application_id: A PENDING request from `search_sample_applications`, where
-                `is_approvable` tells whether it can be approved.
+                `is_approvable` returns whether it can be approved.
             reject_reason: Only with `review_result` REJECT.
 
         Returns:
-            Nothing beyond success; `search_sample_applications` shows the new status.
+            An `APIResponse` whose data has no fields.
 
         Versions: 202409, 202507 (default).
 
@@ -2057,7 +2069,7 @@ class AffiliateSellerResource(Resource):
         """List the videos and live sessions that a creator made for a free sample.
 
         Args:
-            application_id: As given by `search_sample_applications`.
+            application_id: A sample application from `search_sample_applications`.
             content_format: Only videos, or only live sessions.
 
         Returns:
@@ -2236,7 +2248,7 @@ class AffiliateSellerResource(Resource):
         """Send a creator a text, an image or a card in a conversation.
 
         Args:
-            conversation_id: As given by `get_conversation_list` or
+            conversation_id: A conversation from `get_conversation_list` or
                 `get_or_create_creator_conversation`.
             content: JSON text in the shape that `msg_type` asks for, such as `{"content": "Hello"}`
                 for TEXT. Images are uploaded first, with `upload_message_image` or
@@ -2267,12 +2279,13 @@ class AffiliateSellerResource(Resource):
     ) -> APIResponse[NoData]:
         """Change the status of a conversation with a creator.
 
+        `get_inbox_category_counts` returns how many conversations each category now holds.
+
         Args:
-            conversation_id: As given by `get_conversation_list`.
+            conversation_id: A conversation from `get_conversation_list`.
 
         Returns:
-            Nothing beyond success; `get_inbox_category_counts` shows how many conversations each
-            category now holds.
+            An `APIResponse` whose data has no fields.
 
         Source: https://partner.tiktokshop.com/docv2/page/update-conversation-status-202608
         """
@@ -2300,23 +2313,23 @@ class AffiliateSellerResource(Resource):
         """Change a target collaboration's creators, products, commissions, end or contact.
 
         Args:
-            target_collaboration_id: As given by `search_target_collaborations`.
-            end_time: Needed even where it stays the same. Unix seconds.
-            free_sample_rule: Needed even where it stays the same; read as in
+            target_collaboration_id: A target collaboration from `search_target_collaborations`.
+            end_time: Required even if it does not change. Unix seconds.
+            free_sample_rule: Required even if it does not change; read as in
                 `create_target_collaboration`.
-            name: Needed even where it stays the same.
+            name: Required even if it does not change.
             products: All products that it shall have; those left out count as removed. The rates
                 are named otherwise than in `create_target_collaboration`: `commission_rate`, and
                 `target_ad_commission_rate` for sales through shop ads. At most 100 entries.
-            seller_contact_info: Needed even where it stays the same, with its `email`.
+            seller_contact_info: Required even if it does not change, with its `email`.
             creator_user_open_ids: All creators that it shall have, by `creator_open_id`; whoever is
                 left out counts as removed. At most 50 entries. Only in version 202508.
-            creator_user_ids: All creators that it shall have, in the older form; later
+            creator_user_ids: All creators that it shall have, for older versions; newer ones take
                 `creator_user_open_ids`. At most 50 entries. Only in version 202409.
 
         Returns:
             What did not work: conflicts with other collaborations, and in `update_failed` each
-            change that was refused. A successful answer may still list some;
+            change that was refused. A successful response can still list some;
             `query_target_collaboration_detail` shows what holds now.
 
         Versions: 202409, 202508 (default).

@@ -998,9 +998,9 @@ class AnalyticsResource(Resource):
 
         Args:
             start_date_ge: A date such as ``2026-11-24``.
-            end_date_lt: The day after the last one to count. A date such as ``2026-11-24``.
-            account_type: Whose sessions count: the shop's own accounts or those of affiliates. The
-                service's default is ALL.
+            end_date_lt: Day after the last day of the period. A date such as ``2026-11-24``.
+            account_type: Accounts whose sessions are included: the shop's own or those of
+                affiliates. The service's default is ALL.
             page_size: The service's default is 10.
             sort_field: The service's default is gmv.
             sort_order: The service's default is DESC.
@@ -1008,8 +1008,8 @@ class AnalyticsResource(Resource):
 
         Returns:
             One entry per session; for all sessions together see
-            `get_shop_live_performance_overview`. Later days than `latest_available_date` are not
-            counted yet.
+            `get_shop_live_performance_overview`. Days after `latest_available_date` have no data
+            yet.
 
         Versions: 202508, 202509, 202609 (default).
 
@@ -1057,20 +1057,19 @@ class AnalyticsResource(Resource):
 
         Args:
             start_date_ge: A date such as ``2026-11-24``.
-            end_date_lt: The day after the last one to count. A date such as ``2026-11-24``.
-            today: Whether figures of the running day are wanted. Only in versions 202509, 202609.
-            granularity: `1D` gives one interval per day, `ALL` a single one. The service's default
-                is ALL.
+            end_date_lt: Day after the last day of the period. A date such as ``2026-11-24``.
+            today: Whether to include figures of the current day. Only in versions 202509, 202609.
+            granularity: `1D` returns one interval per day, `ALL` a single interval. The service's
+                default is ALL.
             currency: The service's default is LOCAL.
-            account_type: Whose sessions count: the shop's own accounts or those of affiliates. The
-                service's default is ALL.
-            with_comparison: True also fills `comparison_intervals`. The service's default is false.
+            account_type: Accounts whose sessions are included: the shop's own or those of
+                affiliates. The service's default is ALL.
+            with_comparison: True includes `comparison_intervals`. The service's default is false.
                 Only in version 202508.
 
         Returns:
             One interval for the whole period or one per day; single sessions are in
-            `get_shop_live_performance_list`. Later days than `latest_available_date` are not
-            counted yet.
+            `get_shop_live_performance_list`. Days after `latest_available_date` have no data yet.
 
         Versions: 202508, 202509, 202609 (default).
 
@@ -1136,17 +1135,16 @@ class AnalyticsResource(Resource):
 
         Args:
             start_date_ge: A date such as ``2026-11-24``.
-            end_date_lt: The day after the last one to count. A date such as ``2026-11-24``.
-            granularity: `1D` gives one interval per day, `ALL` a single one. The service's default
-                is ALL.
+            end_date_lt: Day after the last day of the period. A date such as ``2026-11-24``.
+            granularity: `1D` returns one interval per day, `ALL` a single interval. The service's
+                default is ALL.
             currency: The service's default is LOCAL.
-            with_comparison: True also fills `comparison_intervals`. The service's default is false.
+            with_comparison: True includes `comparison_intervals`. The service's default is false.
                 Only in version 202405.
 
         Returns:
             One interval for the whole period or one per day; hours are in
-            `get_shop_performance_per_hour`. Later days than `latest_available_date` are not counted
-            yet.
+            `get_shop_performance_per_hour`. Days after `latest_available_date` have no data yet.
 
         Versions: 202405, 202509, 202609 (default).
 
@@ -1211,16 +1209,16 @@ class AnalyticsResource(Resource):
 
         Args:
             start_date_ge: A date such as ``2026-11-24``.
-            end_date_lt: The day after the last one to count. A date such as ``2026-11-24``.
-            granularity: `1D` gives one interval per day, `ALL` a single one. The service's default
-                is ALL.
+            end_date_lt: Day after the last day of the period. A date such as ``2026-11-24``.
+            granularity: `1D` returns one interval per day, `ALL` a single interval. The service's
+                default is ALL.
             currency: The service's default is LOCAL.
-            with_comparison: True also fills `comparison_intervals`. The service's default is false.
+            with_comparison: True includes `comparison_intervals`. The service's default is false.
                 Only in version 202405.
 
         Returns:
             One interval for the whole period or one per day, split by live, video and product card.
-            Later days than `latest_available_date` are not counted yet.
+            Days after `latest_available_date` have no data yet.
 
         Versions: 202405, 202509 (default).
 
@@ -1260,7 +1258,7 @@ class AnalyticsResource(Resource):
 
         Args:
             start_date_ge: A date such as ``2026-11-24``.
-            end_date_lt: The day after the last one to count. A date such as ``2026-11-24``.
+            end_date_lt: Day after the last day of the period. A date such as ``2026-11-24``.
             page_size: The service's default is 10.
             sort_field: The service's default is gmv.
             sort_order: The service's default is DESC.
@@ -1269,8 +1267,8 @@ class AnalyticsResource(Resource):
             product_status_filter: Only in versions 202509, 202605.
 
         Returns:
-            One entry per product; `get_shop_product_performance_detail` shows one day by day. Later
-            days than `latest_available_date` are not counted yet.
+            One entry per product; `get_shop_product_performance_detail` shows one day by day. Days
+            after `latest_available_date` have no data yet.
 
         Versions: 202405, 202509, 202605 (default).
 
@@ -1310,15 +1308,15 @@ class AnalyticsResource(Resource):
 
         Args:
             start_date_ge: A date such as ``2026-11-24``.
-            end_date_lt: The day after the last one to count. A date such as ``2026-11-24``.
-            granularity: `1D` gives one interval per day, `ALL` a single one. The service's default
-                is ALL.
-            with_comparison: True also fills `comparison_intervals`. The service's default is false.
+            end_date_lt: Day after the last day of the period. A date such as ``2026-11-24``.
+            granularity: `1D` returns one interval per day, `ALL` a single interval. The service's
+                default is ALL.
+            with_comparison: True includes `comparison_intervals`. The service's default is false.
                 Only in version 202406.
 
         Returns:
             One interval for the whole period or one per day, split by live, video and product card.
-            Later days than `latest_available_date` are not counted yet.
+            Days after `latest_available_date` have no data yet.
 
         Versions: 202406, 202509 (default).
 
@@ -1360,15 +1358,15 @@ class AnalyticsResource(Resource):
 
         Args:
             start_date_ge: A date such as ``2026-11-24``.
-            end_date_lt: The day after the last one to count. A date such as ``2026-11-24``.
+            end_date_lt: Day after the last day of the period. A date such as ``2026-11-24``.
             category_filter: Category ids. Only in version 202509.
             product_status_filter: Only in version 202509.
             product_ids: Only the SKUs of these products. Only in version 202509.
             product_id: Only the SKUs of this product. Only in version 202406.
 
         Returns:
-            One entry per SKU; `get_shop_sku_performance_detail` shows one day by day. Later days
-            than `latest_available_date` are not counted yet.
+            One entry per SKU; `get_shop_sku_performance_detail` shows one day by day. Days after
+            `latest_available_date` have no data yet.
 
         Versions: 202406, 202509 (default).
 
@@ -1409,13 +1407,13 @@ class AnalyticsResource(Resource):
         """Return one video's sales, traffic and audience in a period.
 
         Args:
-            video_id: As found by `get_shop_video_performance_list`.
+            video_id: A video from `get_shop_video_performance_list`.
             start_date_ge: A date such as ``2026-11-24``.
-            end_date_lt: The day after the last one to count. A date such as ``2026-11-24``.
-            granularity: `1D` gives one interval per day, `ALL` a single one. The service's default
-                is ALL.
+            end_date_lt: Day after the last day of the period. A date such as ``2026-11-24``.
+            granularity: `1D` returns one interval per day, `ALL` a single interval. The service's
+                default is ALL.
             currency: The service's default is LOCAL.
-            with_comparison: True also fills `comparison_intervals`. The service's default is false.
+            with_comparison: True includes `comparison_intervals`. The service's default is false.
                 Only in version 202409.
 
         Returns:
@@ -1468,17 +1466,17 @@ class AnalyticsResource(Resource):
 
         Args:
             start_date_ge: A date such as ``2026-11-24``.
-            end_date_lt: The day after the last one to count. A date such as ``2026-11-24``.
+            end_date_lt: Day after the last day of the period. A date such as ``2026-11-24``.
             page_size: The service's default is 10.
             sort_field: The service's default is gmv.
             sort_order: The service's default is DESC.
             currency: The service's default is LOCAL.
-            account_type: Whose videos count: the shop's own accounts or those of affiliates. The
-                service's default is ALL.
+            account_type: Accounts whose videos are included: the shop's own or those of affiliates.
+                The service's default is ALL.
 
         Returns:
             One entry per video; for all videos together see `get_shop_video_performance_overview`.
-            Later days than `latest_available_date` are not counted yet.
+            Days after `latest_available_date` have no data yet.
 
         Versions: 202409, 202509, 202605 (default).
 
@@ -1527,20 +1525,19 @@ class AnalyticsResource(Resource):
 
         Args:
             start_date_ge: A date such as ``2026-11-24``.
-            end_date_lt: The day after the last one to count. A date such as ``2026-11-24``.
-            today: Whether figures of the running day are wanted. Only in versions 202509, 202609.
-            granularity: `1D` gives one interval per day, `ALL` a single one. The service's default
-                is ALL.
+            end_date_lt: Day after the last day of the period. A date such as ``2026-11-24``.
+            today: Whether to include figures of the current day. Only in versions 202509, 202609.
+            granularity: `1D` returns one interval per day, `ALL` a single interval. The service's
+                default is ALL.
             currency: The service's default is LOCAL.
-            account_type: Whose videos count: the shop's own accounts or those of affiliates. The
-                service's default is ALL.
-            with_comparison: True also fills `comparison_intervals`. The service's default is false.
+            account_type: Accounts whose videos are included: the shop's own or those of affiliates.
+                The service's default is ALL.
+            with_comparison: True includes `comparison_intervals`. The service's default is false.
                 Only in version 202409.
 
         Returns:
             One interval for the whole period or one per day; single videos are in
-            `get_shop_video_performance_list`. Later days than `latest_available_date` are not
-            counted yet.
+            `get_shop_video_performance_list`. Days after `latest_available_date` have no data yet.
 
         Versions: 202409, 202509, 202609 (default).
 
@@ -1579,8 +1576,8 @@ class AnalyticsResource(Resource):
         """List the products that one video sold in a period, with figures for each.
 
         Args:
-            video_id: As found by `get_shop_video_performance_list`.
-            end_date_lt: The day after the last one to count. A date such as ``2026-11-24``.
+            video_id: A video from `get_shop_video_performance_list`.
+            end_date_lt: Day after the last day of the period. A date such as ``2026-11-24``.
             start_date_ge: A date such as ``2026-11-24``.
             page_size: The service's default is 10.
             sort_field: The service's default is gmv.
@@ -1588,7 +1585,7 @@ class AnalyticsResource(Resource):
             currency: The service's default is LOCAL.
 
         Returns:
-            One entry per product. Later days than `latest_available_date` are not counted yet.
+            One entry per product. Days after `latest_available_date` have no data yet.
 
         Versions: 202409, 202509 (default).
 
@@ -1626,14 +1623,14 @@ class AnalyticsResource(Resource):
         """Return sales, traffic and audience in a period for several videos at once.
 
         Args:
-            video_ids: As found by `get_shop_video_performance_list`.
+            video_ids: Videos from `get_shop_video_performance_list`.
             start_date_ge: A date such as ``2026-11-24``.
-            end_date_lt: The day after the last one to count. A date such as ``2026-11-24``.
-            granularity: `1D` gives one interval per day, `ALL` a single one.
+            end_date_lt: Day after the last day of the period. A date such as ``2026-11-24``.
+            granularity: `1D` returns one interval per day, `ALL` a single interval.
 
         Returns:
-            One entry per video, holding its figures or its own `error`; a successful answer may
-            hold both. For one video there is `get_shop_video_performance_details`.
+            One entry per video, holding its figures or its own `error`. A successful response can
+            contain both. For one video there is `get_shop_video_performance_details`.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-shop-videos-performance-details-202609
         """
@@ -1665,7 +1662,7 @@ class AnalyticsResource(Resource):
         Args:
             metric_code: One of the codes that `get_sps_metrics` returns: NRR, NBFR, SFCR, OTDR,
                 AHT, IM_DSAT.
-            locale: Language of the texts in the answer.
+            locale: Language of the texts in the response.
             trend_duration_days: How many days `trend` covers.
 
         Returns:
@@ -1706,7 +1703,7 @@ class AnalyticsResource(Resource):
         Args:
             metric_code: One of the codes that `get_sps_metrics` returns: NRR, NBFR, SFCR, OTDR,
                 AHT, IM_DSAT.
-            locale: Language of the texts in the answer.
+            locale: Language of the texts in the response.
 
         Returns:
             The cases in the list named after the metric, such as `nrr_problem_order_items`.
@@ -1735,7 +1732,7 @@ class AnalyticsResource(Resource):
         Args:
             metric_code: As `get_sps_metrics` returns it; the answer knows lists for NRR, NBFR, OTDR
                 and AHT alone.
-            locale: Language of the texts in the answer.
+            locale: Language of the texts in the response.
 
         Returns:
             Products or, for OTDR, carriers, in the list named after the metric; single orders are
@@ -1762,7 +1759,7 @@ class AnalyticsResource(Resource):
         """Return every metric of the shop performance score with value and benchmarks.
 
         Args:
-            locale: Language of the texts in the answer.
+            locale: Language of the texts in the response.
 
         Returns:
             One entry per metric; `get_sps_metric_diagnosis` explains one of them.
@@ -1784,7 +1781,7 @@ class AnalyticsResource(Resource):
         """Return the shop performance score with its tier, parts, benefits and top issues.
 
         Args:
-            locale: Language of the texts in the answer.
+            locale: Language of the texts in the response.
 
         Returns:
             The score as a whole; its metrics come from `get_sps_metrics`.
@@ -1848,7 +1845,7 @@ class AnalyticsResource(Resource):
 
         Args:
             start_date_ge: A date such as ``2026-11-24``.
-            end_date_lt: The day after the last one to count. A date such as ``2026-11-24``.
+            end_date_lt: Day after the last day of the period. A date such as ``2026-11-24``.
             page_size: The service's default is 10.
             sort_field: The service's default is gmv.
             sort_order: The service's default is DESC.
@@ -1898,10 +1895,10 @@ class AnalyticsResource(Resource):
 
         Args:
             start_date_ge: A date such as ``2026-11-24``.
-            end_date_lt: The day after the last one to count. A date such as ``2026-11-24``.
-            with_comparison: True also fills `comparison_intervals`. The service's default is false.
-            granularity: `1D` gives one interval per day, `ALL` a single one. The service's default
-                is ALL.
+            end_date_lt: Day after the last day of the period. A date such as ``2026-11-24``.
+            with_comparison: True includes `comparison_intervals`. The service's default is false.
+            granularity: `1D` returns one interval per day, `ALL` a single interval. The service's
+                default is ALL.
             currency: The service's default is LOCAL.
             account_type: The service's default is ALL.
 

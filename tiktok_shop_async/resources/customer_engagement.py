@@ -152,8 +152,7 @@ class CustomerEngagementResource(Resource):
         """Create a message campaign with a text of your own, not yet sent to anyone.
 
         Args:
-            idempotency_key: Your own key for this one task, kept the same when the call is
-                repeated.
+            idempotency_key: Unique key of this task: reuse it when you retry the call.
             channel: Only TIKTOK_IM is known, the buyer's inbox for chats with shops.
             end_time: From then on the task can no longer send messages. Unix seconds.
             coupon_ids: Coupons to show as cards, from `promotion.search_coupons`. At most 1 entry.
@@ -202,8 +201,7 @@ class CustomerEngagementResource(Resource):
         """Create a message campaign from one of the platform's templates, not yet sent.
 
         Args:
-            idempotency_key: Your own key for this one task, kept the same when the call is
-                repeated.
+            idempotency_key: Unique key of this task: reuse it when you retry the call.
             channel: Only TIKTOK_IM is known, the buyer's inbox for chats with shops.
             end_time: From then on the task can no longer send messages. Unix seconds.
             template_id: From `get_message_templates`, which also says how many products and which
@@ -243,7 +241,7 @@ class CustomerEngagementResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[CustomerTabVisibility]:
-        """Tell whether the shop shows its customer tab.
+        """Check whether the shop shows its customer tab.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-customer-tab-visibility-202501
         """
@@ -328,8 +326,7 @@ class CustomerEngagementResource(Resource):
             task_id: A task that has not ended yet.
 
         Returns:
-            The buyers who could not be reached, each with its reason. There is no idempotency key:
-            a repeated call may send the message twice.
+            The buyers who could not be reached, each with its reason.
 
         Source: https://partner.tiktokshop.com/docv2/page/send-engagement-message-202412
         """

@@ -102,8 +102,9 @@ class DataReconciliationResource(Resource):
                 system (`channel_order_id`), the states there, and its packages.
 
         Returns:
-            The orders that were not taken, each with its reasons; a successful answer may still
-            list some. For one shop; `sync_order_statuses` is the earlier call without a shop.
+            The orders that were not taken, each with its reasons. A successful response can still
+            contain failures. For one shop; `sync_order_statuses` is the earlier call without a
+            shop.
 
         Versions: 202310, 202401 (default).
 
@@ -132,8 +133,8 @@ class DataReconciliationResource(Resource):
                 system (`channel_order_id`), the states there, and its packages.
 
         Returns:
-            The orders that were not taken, each with its reasons; a successful answer may still
-            list some. `import_quality_factory_orders` is the later call, made for one shop.
+            The orders that were not taken, each with its reasons. A successful response can still
+            contain failures. `import_quality_factory_orders` is the later call, made for one shop.
 
         Source: https://partner.tiktokshop.com/docv2/page/order-status-data-exchange-202309
         """

@@ -157,8 +157,8 @@ class EpharmacyResource(Resource):
                 20 entries.
 
         Returns:
-            The pharmacies that were not changed, each with its reason; a successful answer may
-            still list some.
+            The pharmacies that were not changed, each with its reason. A successful response can
+            still contain failures.
 
         Source: https://partner.tiktokshop.com/docv2/page/update-pharmacies-202504
         """

@@ -596,7 +596,7 @@ class FbtResource(Resource):
         """Cancel a multi-channel order, or some of its shipments.
 
         Args:
-            mcf_order_id: As returned by `create_fbt_mcf_order`.
+            mcf_order_id: A multi-channel order from `create_fbt_mcf_order`.
             consign_orders: The shipments to cancel, as `get_fbt_mcf_order_status` lists them. An
                 empty list is rejected.
 
@@ -650,7 +650,7 @@ class FbtResource(Resource):
         """Accept an offered way of bringing in a plan's goods, and create its inbound orders.
 
         Args:
-            plan_id: As returned by `create_or_update_inbound_plan`.
+            plan_id: A plan from `create_or_update_inbound_plan`.
             placement_option_id: From `get_inbound_method_detail`, before it expires.
             inbound_method: D2FC goes directly to fulfilment centres, ONE_HUB to a single hub.
             estimate_arrival_time: The window for which the option was computed.
@@ -688,8 +688,8 @@ class FbtResource(Resource):
                 shelf life, and what happens to returned units.
 
         Returns:
-            A result per SKU, with the id of its goods or the reason of failure; a successful answer
-            may hold both.
+            A result per SKU, with the id of its goods or the reason of failure. A successful
+            response can contain both.
 
         Source: https://partner.tiktokshop.com/docv2/page/create-fbt-goods-202607
         """
@@ -816,7 +816,7 @@ class FbtResource(Resource):
         """Follow a multi-channel order and its shipments.
 
         Args:
-            mcf_order_id: As returned by `create_fbt_mcf_order`.
+            mcf_order_id: A multi-channel order from `create_fbt_mcf_order`.
 
         Returns:
             One entry per shipment, with its goods, carrier, tracking number and state.
@@ -837,7 +837,7 @@ class FbtResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[FbtMerchantMcfStatus]:
-        """Tell whether the merchant may use multi-channel fulfilment.
+        """Check whether the merchant may use multi-channel fulfilment.
 
         Source: https://partner.tiktokshop.com/docv2/page/getfbtmerchantmcfstatus-202601
         """
@@ -868,7 +868,8 @@ class FbtResource(Resource):
         """List the fulfilment warehouses with addresses and logistics services.
 
         Returns:
-            The warehouses; `subscribed` tells which of them, and which services, the merchant uses.
+            The warehouses; `subscribed` returns which of them, and which services, the merchant
+            uses.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-fbt-warehouse-list-202408
         """
@@ -887,7 +888,7 @@ class FbtResource(Resource):
         """Compute where a plan's goods would go, and at what fee, for one inbound method.
 
         Args:
-            plan_id: As returned by `create_or_update_inbound_plan`.
+            plan_id: A plan from `create_or_update_inbound_plan`.
             inbound_method: D2FC goes directly to fulfilment centres, ONE_HUB to a single hub.
             estimate_arrival_time: A window from `list_available_inbound_methods`.
 
@@ -919,7 +920,7 @@ class FbtResource(Resource):
         """List the ways a plan's goods may be brought in, with windows, sites and fees.
 
         Args:
-            plan_id: As returned by `create_or_update_inbound_plan`.
+            plan_id: A plan from `create_or_update_inbound_plan`.
 
         Returns:
             The methods that can be chosen; `get_inbound_method_detail` computes one of them in
@@ -1048,7 +1049,7 @@ class FbtResource(Resource):
 
         Args:
             page_size: From 1 to 100.
-            create_time_ge: Changed at this time or later. Unix seconds.
+            create_time_ge: Start of the update time range (inclusive). Unix seconds.
             create_time_le: Changed at this time or earlier; unlike `_lt` elsewhere, this end
                 counts. Unix seconds.
             fbt_warehouse_ids: At most 100 entries.
@@ -1215,7 +1216,7 @@ class FbtResource(Resource):
                 to unbind.
 
         Returns:
-            A result per pair of goods and SKU; a successful answer may hold failures.
+            A result per pair of goods and SKU. A successful response can still contain failures.
 
         Source: https://partner.tiktokshop.com/docv2/page/update-goods-sku-relations-202603
         """

@@ -634,8 +634,7 @@ class GsFullServiceCommodityResource(Resource):
         """Submit a product (SPU) with its colours and SKUs for review (beta).
 
         Args:
-            idempotent_key: Your own key for this one product, kept the same when the call is
-                repeated.
+            idempotent_key: Unique key of this product: reuse it when you retry the call.
             spu: The product. Ids come from the beta lookups of this group, files from
                 `beta_upload_image`, `beta_upload_video` and `beta_upload_certification_file`;
                 `calculate_product_audit_info` checks it beforehand.
@@ -666,7 +665,7 @@ class GsFullServiceCommodityResource(Resource):
         """List the attributes of a category, with rules by region and condition (beta).
 
         Args:
-            category_id: From `beta_search_categories`.
+            category_id: A category from `beta_search_categories`.
 
         Returns:
             Attributes for all regions, and those that single regions add; each with its values and
@@ -707,7 +706,7 @@ class GsFullServiceCommodityResource(Resource):
         """Return a category: its place in the tree, key attributes and JIT support (beta).
 
         Args:
-            category_id: From `beta_search_categories`.
+            category_id: A category from `beta_search_categories`.
 
         Returns:
             The key attributes are the ones that tell colours and SKUs of a product apart.
@@ -733,7 +732,7 @@ class GsFullServiceCommodityResource(Resource):
         """List the certificates that a category needs, by region (beta).
 
         Args:
-            category_id: From `beta_search_categories`.
+            category_id: A category from `beta_search_categories`.
 
         Returns:
             Each certificate with the documents it takes, how many files, of which kinds, and when
@@ -779,7 +778,7 @@ class GsFullServiceCommodityResource(Resource):
         """Tell which pictures products of a category need, how many and how large (beta).
 
         Args:
-            category_id: From `beta_search_categories`.
+            category_id: A category from `beta_search_categories`.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/gs-productimageuploadrequirementsquery-202405
@@ -1087,7 +1086,7 @@ class GsFullServiceCommodityResource(Resource):
         """Submit a supplier's product (SPU) with its SKUs for review (preview).
 
         Args:
-            supplier_id: The supplier, by the platform's id; the beta operation does without.
+            supplier_id: Platform id of the supplier. Beta and newer operations do not take it.
             spu: The product. It has no description, regional attributes or reference price yet;
                 those came with later versions of the beta.
 
@@ -1116,7 +1115,7 @@ class GsFullServiceCommodityResource(Resource):
         """List the attributes of a category, without rules by region (preview).
 
         Args:
-            category_id: From `preview_search_categories`.
+            category_id: A category from `preview_search_categories`.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/gs-full-service-preview-getattributes-202404
@@ -1139,7 +1138,7 @@ class GsFullServiceCommodityResource(Resource):
         """List brands with their approval status for a supplier (preview).
 
         Args:
-            supplier_id: The supplier, by the platform's id; the beta operation does without.
+            supplier_id: Platform id of the supplier. Beta and newer operations do not take it.
 
         Source: https://partner.tiktokshop.com/docv2/page/gs-full-service-preview-get-brands-202404
         """
@@ -1161,7 +1160,7 @@ class GsFullServiceCommodityResource(Resource):
         """Return a category: its place in the tree, key attributes and JIT support (preview).
 
         Args:
-            category_id: From `preview_search_categories`.
+            category_id: A category from `preview_search_categories`.
 
         Returns:
             The key attributes are the ones that tell colours and SKUs of a product apart.
@@ -1187,7 +1186,7 @@ class GsFullServiceCommodityResource(Resource):
         """List the templates by which a supplier's sizes are graded (preview).
 
         Args:
-            supplier_id: The supplier, by the platform's id; the beta operation does without.
+            supplier_id: Platform id of the supplier. Beta and newer operations do not take it.
 
         Returns:
             Ids for `grading_template_id` of a product.
@@ -1212,7 +1211,7 @@ class GsFullServiceCommodityResource(Resource):
         """List the size groups of a category (preview).
 
         Args:
-            category_id: From `preview_search_categories`.
+            category_id: A category from `preview_search_categories`.
 
         Returns:
             The groups, and whether the category requires size grading.
@@ -1270,7 +1269,7 @@ class GsFullServiceCommodityResource(Resource):
         """Search a supplier's products by code, time or status (preview).
 
         Args:
-            supplier_id: The supplier, by the platform's id; the beta operation does without.
+            supplier_id: Platform id of the supplier. Beta and newer operations do not take it.
             external_sku_codes: Codes of your own system.
             platform_sku_codes: Codes that the platform gave to SKUs.
             platform_spu_codes: Codes that the platform gave to products, from
@@ -1313,7 +1312,7 @@ class GsFullServiceCommodityResource(Resource):
         """Upload a picture for a supplier's product (preview).
 
         Args:
-            supplier_id: The supplier, by the platform's id; the beta operation does without.
+            supplier_id: Platform id of the supplier. Beta and newer operations do not take it.
 
         Returns:
             The URI to put among the product's pictures. The size comes as `height` and `width`.

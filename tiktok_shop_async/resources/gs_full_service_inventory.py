@@ -111,7 +111,8 @@ class GsFullServiceInventoryResource(Resource):
             skus: SKU and warehouse by their codes, with the quantity to set.
 
         Returns:
-            The SKUs that failed, each with its reason; a successful answer may still list some.
+            The SKUs that failed, each with its reason. A successful response can still contain
+            failures.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/gs-full-service-update-virtual-inventory-202405
@@ -136,7 +137,7 @@ class GsFullServiceInventoryResource(Resource):
 
         Args:
             skus: SKU codes.
-            supplier_id: The supplier, by the platform's id; the beta operation does without.
+            supplier_id: Platform id of the supplier. Beta and newer operations do not take it.
 
         Returns:
             Total and occupied quantity for each SKU and warehouse.
@@ -164,10 +165,11 @@ class GsFullServiceInventoryResource(Resource):
 
         Args:
             skus: SKU and warehouse by their codes, with the quantity to set.
-            supplier_id: The supplier, by the platform's id; the beta operation does without.
+            supplier_id: Platform id of the supplier. Beta and newer operations do not take it.
 
         Returns:
-            The SKUs that failed, each with its reason; a successful answer may still list some.
+            The SKUs that failed, each with its reason. A successful response can still contain
+            failures.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/set-global-selling-virtual-inventory-202404

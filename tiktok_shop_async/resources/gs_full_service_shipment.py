@@ -960,28 +960,25 @@ class GsFullServiceShipmentResource(Resource):
         """Search deliveries to the warehouse by code, time, kind or warehouse (beta).
 
         Args:
-            arrived_time_ge: Arrival at the warehouse at this time or later, in Unix seconds. Unix
-                seconds.
-            arrived_time_lt: Arrival at the warehouse before this time, in Unix seconds. Unix
-                seconds.
+            arrived_time_ge: Start of the arrival time range (inclusive). Unix seconds.
+            arrived_time_lt: End of the arrival time range (exclusive). Unix seconds.
             delivery_batch_codes: Codes that `beta_reserve_shipment` returned.
             emergency_levels: URGENT from the start, EXPEDITED while under way, GENERAL otherwise.
             external_skc_codes: Your own codes of colours or styles (SKC).
             external_sku_codes: Your own SKU codes.
             is_sample_included: Whether a sample travels with the goods.
-            latest_status_update_ge: Last change of status at this time or later, in Unix seconds.
-                Unix seconds.
-            latest_status_update_lt: Last change of status before this time, in Unix seconds. Unix
+            latest_status_update_ge: Start of the status update time range (inclusive). Unix
                 seconds.
+            latest_status_update_lt: End of the status update time range (exclusive). Unix seconds.
             order_types: JIT is stocked as it sells, NORMAL in advance.
             platform_spu_codes: The platform's product codes.
             relative_codes: Codes of what deliveries belong to: stock-up or abnormal orders.
-            require_arrived_time_ge: Arrival that the platform asks for at this time or later, in
-                Unix seconds. Unix seconds.
-            require_arrived_time_lt: Arrival that the platform asks for before this time, in Unix
-                seconds. Unix seconds.
-            ship_time_ge: Dispatch at this time or later, in Unix seconds. Unix seconds.
-            ship_time_lt: Dispatch before this time, in Unix seconds. Unix seconds.
+            require_arrived_time_ge: Start of the required arrival time range (inclusive). Unix
+                seconds.
+            require_arrived_time_lt: End of the required arrival time range (exclusive). Unix
+                seconds.
+            ship_time_ge: Start of the dispatch time range (inclusive). Unix seconds.
+            ship_time_lt: End of the dispatch time range (exclusive). Unix seconds.
 
         Returns:
             Delivery orders with parcels, quantities sent, received and passed, and the state of the
@@ -1097,23 +1094,21 @@ class GsFullServiceShipmentResource(Resource):
             emergency_levels: URGENT from the start, EXPEDITED while under way, GENERAL otherwise.
             external_skc_codes: Your own codes of colours or styles (SKC).
             external_sku_codes: Your own SKU codes.
-            latest_status_update_ge: Last change of status at this time or later, in Unix seconds.
-                Unix seconds.
-            latest_status_update_lt: Last change of status before this time, in Unix seconds. Unix
+            latest_status_update_ge: Start of the status update time range (inclusive). Unix
                 seconds.
-            order_create_time_ge: Creation at this time or later, in Unix seconds. Unix seconds.
-            order_create_time_lt: Creation before this time, in Unix seconds. Unix seconds.
+            latest_status_update_lt: End of the status update time range (exclusive). Unix seconds.
+            order_create_time_ge: Start of the creation time range (inclusive). Unix seconds.
+            order_create_time_lt: End of the creation time range (exclusive). Unix seconds.
             order_types: JIT is stocked as it sells, NORMAL in advance.
             platform_sku_codes: The platform's SKU codes.
             platform_spu_codes: The platform's product codes.
-            require_arrived_time_ge: Arrival that the platform asks for at this time or later, in
-                Unix seconds. Unix seconds.
-            require_arrived_time_lt: Arrival that the platform asks for before this time, in Unix
-                seconds. Unix seconds.
-            require_ship_time_ge: Dispatch that the platform asks for at this time or later, in Unix
-                seconds. Unix seconds.
-            require_ship_time_lt: Dispatch that the platform asks for before this time, in Unix
-                seconds. Unix seconds.
+            require_arrived_time_ge: Start of the required arrival time range (inclusive). Unix
+                seconds.
+            require_arrived_time_lt: End of the required arrival time range (exclusive). Unix
+                seconds.
+            require_ship_time_ge: Start of the required dispatch time range (inclusive). Unix
+                seconds.
+            require_ship_time_lt: End of the required dispatch time range (exclusive). Unix seconds.
 
         Returns:
             Stock-up orders with deadlines and the quantities asked for, sent, received and
@@ -1317,7 +1312,7 @@ class GsFullServiceShipmentResource(Resource):
         """Confirm that a delivery order is complete (preview).
 
         Args:
-            supplier_id: The supplier, by the platform's id; beta and later operations do without.
+            supplier_id: Platform id of the supplier. Beta and newer operations do not take it.
 
         Returns:
             An `APIResponse` whose data has no fields.
@@ -1342,7 +1337,7 @@ class GsFullServiceShipmentResource(Resource):
         """Plan a delivery, parcel by parcel, for a stock-up order (preview).
 
         Args:
-            supplier_id: The supplier, by the platform's id; beta and later operations do without.
+            supplier_id: Platform id of the supplier. Beta and newer operations do not take it.
             delivery_order: Each parcel lists its SKUs and quantities; `stockup_order_code` names
                 the stock-up order they fulfil.
 
@@ -1372,7 +1367,7 @@ class GsFullServiceShipmentResource(Resource):
         """Return reserved shipments with carrier, pick-up and tracking (preview).
 
         Args:
-            supplier_id: The supplier, by the platform's id; beta and later operations do without.
+            supplier_id: Platform id of the supplier. Beta and newer operations do not take it.
             delivery_batch_codes: Codes that `preview_reserve_shipment` returned.
 
         Source: https://partner.tiktokshop.com/docv2/page/query-delivery-batchs-202405
@@ -1396,7 +1391,7 @@ class GsFullServiceShipmentResource(Resource):
         """Return a printable document for delivery orders (preview).
 
         Args:
-            supplier_id: The supplier, by the platform's id; beta and later operations do without.
+            supplier_id: Platform id of the supplier. Beta and newer operations do not take it.
 
         Returns:
             A URL of the document.
@@ -1422,7 +1417,7 @@ class GsFullServiceShipmentResource(Resource):
         """Return printable waybills for logistics orders (preview).
 
         Args:
-            supplier_id: The supplier, by the platform's id; beta and later operations do without.
+            supplier_id: Platform id of the supplier. Beta and newer operations do not take it.
             logistics_codes: Codes of the logistics orders inside a delivery batch, from
                 `preview_get_delivery_batches`.
 
@@ -1457,7 +1452,7 @@ class GsFullServiceShipmentResource(Resource):
         """Book transport to the warehouse for delivery orders (preview).
 
         Args:
-            supplier_id: The supplier, by the platform's id; beta and later operations do without.
+            supplier_id: Platform id of the supplier. Beta and newer operations do not take it.
             delivery_mode: SELF_DELIVERY by the supplier, PLATFORM_DELIVERY by a carrier of the
                 platform.
             logistics: Carrier and speed, from `preview_search_shipping_providers`. The documented
@@ -1518,11 +1513,9 @@ class GsFullServiceShipmentResource(Resource):
         """Search deliveries to the warehouse by code, time, kind or warehouse (preview).
 
         Args:
-            supplier_id: The supplier, by the platform's id; beta and later operations do without.
-            arrived_time_ge: Arrival at the warehouse at this time or later, in Unix seconds. Unix
-                seconds.
-            arrived_time_lt: Arrival at the warehouse before this time, in Unix seconds. Unix
-                seconds.
+            supplier_id: Platform id of the supplier. Beta and newer operations do not take it.
+            arrived_time_ge: Start of the arrival time range (inclusive). Unix seconds.
+            arrived_time_lt: End of the arrival time range (exclusive). Unix seconds.
             delivery_batch_codes: Codes that `preview_reserve_shipment` returned.
             emergency_levels: URGENT from the start, EXPEDITED while under way, GENERAL otherwise.
             external_skc_codes: Your own codes of colours or styles (SKC).
@@ -1531,12 +1524,12 @@ class GsFullServiceShipmentResource(Resource):
             order_types: JIT is stocked as it sells, NORMAL in advance.
             platform_spu_codes: The platform's product codes.
             relative_codes: Codes of what deliveries belong to: stock-up or abnormal orders.
-            require_arrived_time_ge: Arrival that the platform asks for at this time or later, in
-                Unix seconds. Unix seconds.
-            require_arrived_time_lt: Arrival that the platform asks for before this time, in Unix
-                seconds. Unix seconds.
-            ship_time_ge: Dispatch at this time or later, in Unix seconds. Unix seconds.
-            ship_time_lt: Dispatch before this time, in Unix seconds. Unix seconds.
+            require_arrived_time_ge: Start of the required arrival time range (inclusive). Unix
+                seconds.
+            require_arrived_time_lt: End of the required arrival time range (exclusive). Unix
+                seconds.
+            ship_time_ge: Start of the dispatch time range (inclusive). Unix seconds.
+            ship_time_lt: End of the dispatch time range (exclusive). Unix seconds.
 
         Returns:
             Delivery orders with parcels, quantities sent, received and passed, and the state of the
@@ -1589,7 +1582,7 @@ class GsFullServiceShipmentResource(Resource):
         """List carriers, prices and free slots for delivery orders (preview).
 
         Args:
-            supplier_id: The supplier, by the platform's id; beta and later operations do without.
+            supplier_id: Platform id of the supplier. Beta and newer operations do not take it.
             delivery_mode: SELF_DELIVERY by the supplier, PLATFORM_DELIVERY by a carrier of the
                 platform.
             sender_contact: Whom and where the carrier collects from.
@@ -1648,24 +1641,23 @@ class GsFullServiceShipmentResource(Resource):
         """Search the orders by which the platform asks for stock (preview).
 
         Args:
-            supplier_id: The supplier, by the platform's id; beta and later operations do without.
+            supplier_id: Platform id of the supplier. Beta and newer operations do not take it.
             can_deliver: Whether delivery may start; it waits, for one, for approved photographs.
             emergency_levels: URGENT from the start, EXPEDITED while under way, GENERAL otherwise.
             external_skc_codes: Your own codes of colours or styles (SKC).
             external_sku_codes: Your own SKU codes.
-            order_create_time_ge: Creation at this time or later, in Unix seconds. Unix seconds.
-            order_create_time_lt: Creation before this time, in Unix seconds. Unix seconds.
+            order_create_time_ge: Start of the creation time range (inclusive). Unix seconds.
+            order_create_time_lt: End of the creation time range (exclusive). Unix seconds.
             order_types: JIT is stocked as it sells, NORMAL in advance.
             platform_sku_codes: The platform's SKU codes.
             platform_spu_codes: The platform's product codes.
-            require_arrived_time_ge: Arrival that the platform asks for at this time or later, in
-                Unix seconds. Unix seconds.
-            require_arrived_time_lt: Arrival that the platform asks for before this time, in Unix
-                seconds. Unix seconds.
-            require_ship_time_ge: Dispatch that the platform asks for at this time or later, in Unix
-                seconds. Unix seconds.
-            require_ship_time_lt: Dispatch that the platform asks for before this time, in Unix
-                seconds. Unix seconds.
+            require_arrived_time_ge: Start of the required arrival time range (inclusive). Unix
+                seconds.
+            require_arrived_time_lt: End of the required arrival time range (exclusive). Unix
+                seconds.
+            require_ship_time_ge: Start of the required dispatch time range (inclusive). Unix
+                seconds.
+            require_ship_time_lt: End of the required dispatch time range (exclusive). Unix seconds.
 
         Returns:
             Stock-up orders with deadlines and the quantities asked for, sent, received and
@@ -1781,10 +1773,10 @@ class GsFullServiceShipmentResource(Resource):
         Args:
             external_skc_codes: Your own codes of colours or styles (SKC).
             external_sku_codes: Your own SKU codes.
-            latest_update_time_ge: Last change at this time or later. Unix seconds.
-            latest_update_time_lt: Last change before this time. Unix seconds.
-            order_create_time_ge: Creation at this time or later. Unix seconds.
-            order_create_time_lt: Creation before this time. Unix seconds.
+            latest_update_time_ge: Start of the update time range (inclusive). Unix seconds.
+            latest_update_time_lt: End of the update time range (exclusive). Unix seconds.
+            order_create_time_ge: Start of the creation time range (inclusive). Unix seconds.
+            order_create_time_lt: End of the creation time range (exclusive). Unix seconds.
             platform_sku_codes: The platform's SKU codes.
             platform_spu_codes: The platform's product codes.
 
@@ -1849,28 +1841,25 @@ class GsFullServiceShipmentResource(Resource):
         """Search deliveries to the warehouse by code, time, kind or warehouse.
 
         Args:
-            arrived_time_ge: Arrival at the warehouse at this time or later, in Unix seconds. Unix
-                seconds.
-            arrived_time_lt: Arrival at the warehouse before this time, in Unix seconds. Unix
-                seconds.
+            arrived_time_ge: Start of the arrival time range (inclusive). Unix seconds.
+            arrived_time_lt: End of the arrival time range (exclusive). Unix seconds.
             emergency_levels: URGENT from the start, EXPEDITED while under way, GENERAL otherwise.
             external_skc_codes: Your own codes of colours or styles (SKC).
             external_sku_codes: Your own SKU codes.
             is_sample_included: Whether a sample travels with the goods.
-            latest_status_update_ge: Last change of status at this time or later, in Unix seconds.
-                Unix seconds.
-            latest_status_update_lt: Last change of status before this time, in Unix seconds. Unix
+            latest_status_update_ge: Start of the status update time range (inclusive). Unix
                 seconds.
+            latest_status_update_lt: End of the status update time range (exclusive). Unix seconds.
             logistics_orders: Codes that `reserve_shipment` returned.
             order_types: JIT is stocked as it sells, NORMAL in advance.
             platform_spu_codes: The platform's product codes.
             relative_codes: Codes of what deliveries belong to: stock-up or abnormal orders.
-            require_arrived_time_ge: Arrival that the platform asks for at this time or later, in
-                Unix seconds. Unix seconds.
-            require_arrived_time_lt: Arrival that the platform asks for before this time, in Unix
-                seconds. Unix seconds.
-            ship_time_ge: Dispatch at this time or later, in Unix seconds. Unix seconds.
-            ship_time_lt: Dispatch before this time, in Unix seconds. Unix seconds.
+            require_arrived_time_ge: Start of the required arrival time range (inclusive). Unix
+                seconds.
+            require_arrived_time_lt: End of the required arrival time range (exclusive). Unix
+                seconds.
+            ship_time_ge: Start of the dispatch time range (inclusive). Unix seconds.
+            ship_time_lt: End of the dispatch time range (exclusive). Unix seconds.
 
         Returns:
             Delivery orders with parcels, quantities sent, received and passed per SKU, and the
@@ -1933,8 +1922,8 @@ class GsFullServiceShipmentResource(Resource):
         Args:
             external_skc_codes: Your own codes of colours or styles (SKC).
             external_sku_codes: Your own SKU codes.
-            order_create_time_ge: Creation at this time or later, in Unix seconds. Unix seconds.
-            order_create_time_lt: Creation before this time, in Unix seconds. Unix seconds.
+            order_create_time_ge: Start of the creation time range (inclusive). Unix seconds.
+            order_create_time_lt: End of the creation time range (exclusive). Unix seconds.
             platform_sku_codes: The platform's SKU codes.
             platform_spu_codes: The platform's product codes.
             return_source: Who started the return.
@@ -2050,23 +2039,21 @@ class GsFullServiceShipmentResource(Resource):
             emergency_levels: URGENT from the start, EXPEDITED while under way, GENERAL otherwise.
             external_skc_codes: Your own codes of colours or styles (SKC).
             external_sku_codes: Your own SKU codes.
-            latest_status_update_ge: Last change of status at this time or later, in Unix seconds.
-                Unix seconds.
-            latest_status_update_lt: Last change of status before this time, in Unix seconds. Unix
+            latest_status_update_ge: Start of the status update time range (inclusive). Unix
                 seconds.
-            order_create_time_ge: Creation at this time or later, in Unix seconds. Unix seconds.
-            order_create_time_lt: Creation before this time, in Unix seconds. Unix seconds.
+            latest_status_update_lt: End of the status update time range (exclusive). Unix seconds.
+            order_create_time_ge: Start of the creation time range (inclusive). Unix seconds.
+            order_create_time_lt: End of the creation time range (exclusive). Unix seconds.
             order_types: JIT is stocked as it sells, NORMAL in advance.
             platform_sku_codes: The platform's SKU codes.
             platform_spu_codes: The platform's product codes.
-            require_arrived_time_ge: Arrival that the platform asks for at this time or later, in
-                Unix seconds. Unix seconds.
-            require_arrived_time_lt: Arrival that the platform asks for before this time, in Unix
-                seconds. Unix seconds.
-            require_ship_time_ge: Dispatch that the platform asks for at this time or later, in Unix
-                seconds. Unix seconds.
-            require_ship_time_lt: Dispatch that the platform asks for before this time, in Unix
-                seconds. Unix seconds.
+            require_arrived_time_ge: Start of the required arrival time range (inclusive). Unix
+                seconds.
+            require_arrived_time_lt: End of the required arrival time range (exclusive). Unix
+                seconds.
+            require_ship_time_ge: Start of the required dispatch time range (inclusive). Unix
+                seconds.
+            require_ship_time_lt: End of the required dispatch time range (exclusive). Unix seconds.
 
         Returns:
             Stock-up orders with deadlines, pictures and the quantities asked for, sent, received

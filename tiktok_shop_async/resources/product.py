@@ -2331,7 +2331,7 @@ UPLOAD_PRODUCT_IMAGE = Operation(
 
 
 class ProductResource(Resource):
-    """Create, list, price and stock products; look up categories, brands and rules.
+    """Products: listing, prices, stock, categories, brands and rules.
 
     A write that may have been processed raises `OutcomeUnknownError`: check its effect before you
     retry it.
@@ -2346,16 +2346,17 @@ class ProductResource(Resource):
         listing_platforms: Sequence[Literal["TIKTOK_SHOP", "TOKOPEDIA"] | str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[ActivateProductsResult]:
-        """Put deactivated products back on sale.
+        """Activate deactivated products.
 
         Args:
             product_ids: Products from `search_products`, such as those with the status
                 SELLER_DEACTIVATED. At most 20 entries.
-            listing_platforms: Where to put them on sale. An empty list is rejected.
+            listing_platforms: Platforms on which to activate the products. If omitted, all
+                platforms. An empty list is rejected.
 
         Returns:
-            The products that could not be activated, each with its reasons; a successful answer may
-            still list some.
+            The products that could not be activated, each with its reasons. A successful response
+            can still contain failures.
 
         Source: https://partner.tiktokshop.com/docv2/page/activate-product-202309
         """
@@ -2375,13 +2376,13 @@ class ProductResource(Resource):
         opportunity_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[ApplyOpportunitiesResult]:
-        """Enter a product for opportunities: goods that the platform looks for.
+        """Apply for opportunities, which are goods that the platform wants, with a product.
 
         Args:
-            opportunity_ids: As found by `search_opportunities`.
+            opportunity_ids: Opportunities from `search_opportunities`.
 
         Returns:
-            One application for each opportunity; REVIEWING is not yet a decision.
+            One application for each opportunity. REVIEWING means that the decision is pending.
 
         Source: https://partner.tiktokshop.com/docv2/page/apply-opportunities-202409
         """
@@ -2402,17 +2403,17 @@ class ProductResource(Resource):
         local_products: Sequence[LocalProduct | Mapping[str, Any]] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[BindLocalProductsResult]:
-        """Tie products that shops already sell to a global product.
+        """Link the local products of shops to a global product.
 
         Args:
-            global_product_id: As found by `search_global_products`.
-            local_products: `id` is the shop's product; its `skus` pair each local SKU (`id`) and
-                its sales attributes with their global counterparts (`global_sku_id`, `global_id`,
+            global_product_id: A global product from `search_global_products`.
+            local_products: `id` is the local product. Its `skus` map each local SKU (`id`) and its
+                sales attributes to the global ones (`global_sku_id`, `global_id`,
                 `global_value_id`).
 
         Returns:
-            One result for each local product; a successful answer may still list some that FAILED,
-            with reasons. `get_global_product` shows what is tied.
+            One result for each local product. A successful response can still contain FAILED
+            results, with reasons. `get_global_product` lists the linked products.
 
         Source: https://partner.tiktokshop.com/docv2/page/bind-local-products-202503
         """
@@ -2444,21 +2445,21 @@ class ProductResource(Resource):
         video: VideoInput | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CheckGlobalProductListingResult]:
-        """Check the data of a global product without creating it.
+        """Validate the data of a global product without creating it.
 
         Args:
-            brand_id: From `get_brands`.
+            brand_id: A brand from `get_brands`.
             category_id: A leaf category from `get_global_categories`.
-            certifications: As for `create_global_product`.
-            main_images: `uri` is the one that `upload_product_image` returned.
+            certifications: The same form as in `create_global_product`.
+            main_images: Each `uri` comes from `upload_product_image`.
             product_attributes: Attributes and values from `get_global_attributes`.
-            size_chart: An `image`, or a `template` from `search_size_charts`.
-            skus: As for `create_global_product`.
+            size_chart: An `image` or a `template` from `search_size_charts`.
+            skus: The same form as in `create_global_product`.
             title: At most 255 characters.
-            video: `id` is the one that `upload_product_file` returned.
+            video: Its `id` comes from `upload_product_file`.
 
         Returns:
-            The verdict, and what is wrong with the data where it does not pass.
+            The result of the check, with the errors in the data if it does not pass.
 
         Source: https://partner.tiktokshop.com/docv2/page/check-global-product-listing-202404
         """
@@ -2490,11 +2491,11 @@ class ProductResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[CheckListingPrerequisitesResult]:
-        """Tell whether the shop is set up to sell, and what is still missing.
+        """Check whether the shop is set up to sell, and list the missing steps.
 
         Returns:
-            One entry for each check, from tax to warehouses; those with `is_failed` carry the
-            reasons. `check_product_listing` checks a single product.
+            One entry for each check, from tax to warehouses. Entries with `is_failed` have reasons.
+            `check_product_listing` checks a single product.
 
         Versions: 202309, 202312 (default).
 
@@ -2545,34 +2546,34 @@ class ProductResource(Resource):
         is_live_quick: bool | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CheckProductListingResult]:
-        """Check the data of a product without creating it.
+        """Validate the data of a product without creating it.
 
         Args:
-            category_id: A leaf category from `get_categories`, or one that `recommend_category`
-                suggests.
-            main_images: `uri` is the one that `upload_product_image` returned. At most 9 entries.
-            skus: As for `create_product`.
+            category_id: A leaf category from `get_categories` or `recommend_category`.
+            main_images: Each `uri` comes from `upload_product_image`. At most 9 entries.
+            skus: The same form as in `create_product`.
             is_diagnosis_required: The service's default is true. Deprecated.
-            brand_id: From `get_brands`.
-            certifications: As for `create_product`. At most 10 entries.
-            delivery_option_ids: From `logistics.get_warehouse_delivery_options`.
+            brand_id: A brand from `get_brands`.
+            certifications: The same form as in `create_product`. At most 10 entries.
+            delivery_option_ids: Delivery options from `logistics.get_warehouse_delivery_options`.
             external_product_id: The product's id in another system. At most 999 characters.
-            manufacturer_ids: From `search_manufacturers`.
+            manufacturer_ids: Manufacturers from `search_manufacturers`.
             minimum_order_quantity: From 1 to 20.
-            product_attributes: As for `create_product`.
-            responsible_person_ids: From `search_responsible_persons`.
+            product_attributes: The same form as in `create_product`.
+            responsible_person_ids: Responsible persons from `search_responsible_persons`.
             shipping_insurance_requirement: The service's default is OPTIONAL.
-            shipping_template_id: From `logistics.get_shipping_template_availability`.
-            size_chart: An `image`, or a `template` from `search_size_charts`.
-            video: `id` is the one that `upload_product_file` returned.
+            shipping_template_id: A shipping template from
+                `logistics.get_shipping_template_availability`.
+            size_chart: An `image` or a `template` from `search_size_charts`.
+            video: Its `id` comes from `upload_product_file`.
             search_terms: At most 250 characters.
             locale: BCP 47 language tag.
             is_live_quick: The service's default is false.
 
         Returns:
-            The verdict, with `fail_reasons` where the data does not pass; `pre_check_results` and
-            `warnings` are further hints. `diagnose_and_optimize_product` judges the quality of the
-            listing.
+            The result of the check, with `fail_reasons` if the data does not pass.
+            `pre_check_results` and `warnings` are additional hints. `diagnose_and_optimize_product`
+            rates the quality of the listing.
 
         Source: https://partner.tiktokshop.com/docv2/page/check-product-listing-202309
         """
@@ -2624,12 +2625,12 @@ class ProductResource(Resource):
         external_product: ExternalProduct | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Ask which attributes suit a product, going by its data in another system.
+        """Request attribute recommendations for a product of another system.
 
         Args:
-            external_product: The product as the other system (`external_product_id`, `vendor_name`)
-                has it. `tts_category_id` is its category in TikTok Shop, and each `uri` comes from
-                `upload_product_image`.
+            external_product: The product in the other system (`external_product_id`,
+                `vendor_name`). `tts_category_id` is its category in TikTok Shop, and each `uri`
+                comes from `upload_product_image`.
 
         Returns:
             An `APIResponse` whose data has no fields.
@@ -2651,9 +2652,10 @@ class ProductResource(Resource):
     ) -> APIResponse[NoData]:
         """Start a task that moves the shop's products to the newer category tree.
 
+        The event `product_category_change` reports each product whose category changes.
+
         Returns:
-            Nothing beyond success. The webhook `product_category_change` names each product whose
-            category changes.
+            An `APIResponse` whose data has no fields.
 
         Source: https://partner.tiktokshop.com/docv2/page/create-category-upgrade-task-202407
         """
@@ -2665,10 +2667,11 @@ class ProductResource(Resource):
         name: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreateCustomBrandsResult]:
-        """Add a brand of your own, for products whose brand is not listed.
+        """Create a custom brand for products whose brand is not listed.
 
         Returns:
-            The new brand's id, to be used as `brand_id`. `get_brands` finds those that exist.
+            The id of the new brand, for use as `brand_id`. `get_brands` returns the existing
+            brands.
 
         Source: https://partner.tiktokshop.com/docv2/page/create-custom-brands-202309
         """
@@ -2701,37 +2704,38 @@ class ProductResource(Resource):
         video: VideoInput | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreateGlobalProductResult]:
-        """Create a global product, from which shops in several regions can be supplied.
+        """Create a global product, from which products in several regions can be published.
+
+        The product is not on sale until `publish_global_product` publishes it to regions.
 
         Args:
-            category_id: A leaf category from `get_global_categories`, or one that
-                `recommend_global_categories` suggests.
-            main_images: `uri` is the one that `upload_product_image` returned. At most 9 entries.
-            skus: One for each variant, told apart by `sales_attributes` (attributes of type
+            category_id: A leaf category from `get_global_categories` or
+                `recommend_global_categories`.
+            main_images: Each `uri` comes from `upload_product_image`. At most 9 entries.
+            skus: One SKU for each variant, distinguished by `sales_attributes` (attributes of type
                 SALES_PROPERTY). `global_warehouse_id` comes from
                 `logistics.get_global_seller_warehouses`.
-            brand_id: From `get_brands`.
+            brand_id: A brand from `get_brands`.
             category_version: The category tree that `category_id` belongs to.
-            certifications: `id` is a certification from `get_global_category_rules`; its `images`
+            certifications: `id` is a certification from `get_global_category_rules`. Its `images`
                 come from `upload_product_image`, its `files` from `upload_product_file`. At most 10
                 entries.
             external_global_product_id: The product's id in another system. At most 999 characters.
             manufacturer: Deprecated.
-            manufacturer_ids: From `search_manufacturers`; `get_global_category_rules` tells which
-                regions need one.
+            manufacturer_ids: Manufacturers from `search_manufacturers`. `get_global_category_rules`
+                lists the regions that require one.
             product_attributes: Attributes of type PRODUCT_PROPERTY from `get_global_attributes`. A
-                value is one of those listed (`id`), or your own (`name`) where the attribute is
-                customisable.
-            responsible_person_ids: From `search_responsible_persons`; `get_global_category_rules`
-                tells which regions need one.
-            size_chart: An `image`, or a `template` from `search_size_charts`.
-            source_locale: Language the texts are written in. BCP 47 language tag. The service's
-                default is en-US.
-            video: `id` is the one that `upload_product_file` returned.
+                value is a listed one (`id`) or, if the attribute is customisable, your own
+                (`name`).
+            responsible_person_ids: Responsible persons from `search_responsible_persons`.
+                `get_global_category_rules` lists the regions that require one.
+            size_chart: An `image` or a `template` from `search_size_charts`.
+            source_locale: Language of the texts. BCP 47 language tag. The service's default is
+                en-US.
+            video: Its `id` comes from `upload_product_file`.
 
         Returns:
-            The ids of the global product and its SKUs. It is on sale nowhere yet:
-            `publish_global_product` brings it to the regions.
+            The ids of the global product and its SKUs.
 
         Source: https://partner.tiktokshop.com/docv2/page/create-global-product-202309
         """
@@ -2783,13 +2787,13 @@ class ProductResource(Resource):
         images: Sequence[ImageToTranslate | Mapping[str, Any]],
         options: RequestOptions | None = None,
     ) -> APIResponse[CreateImageTranslationTasksResult]:
-        """Have the text in product images translated into other languages.
+        """Create tasks that translate the text in product images.
 
         Args:
-            images: `image_uri` is the one that `upload_product_image` returned.
+            images: Each `image_uri` comes from `upload_product_image`.
 
         Returns:
-            One task for each image and language; `get_image_translation_tasks` fetches the results.
+            One task for each image and language. `get_image_translation_tasks` returns the results.
 
         Source: https://partner.tiktokshop.com/docv2/page/create-image-translation-tasks-202505
         """
@@ -2813,19 +2817,19 @@ class ProductResource(Resource):
         registered_trade_name: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreateManufacturerResult]:
-        """Add a manufacturer that products can name for product safety rules.
+        """Create a manufacturer, which products reference for product safety rules.
 
         Args:
             address: At most 500 characters.
             name: At most 255 characters.
-            phone_number: `availability` UNAVAILABLE says that there is no number.
-            locale: Language of this profile; `partial_edit_manufacturer` also takes one. BCP 47
-                language tag.
+            phone_number: `availability` UNAVAILABLE means that there is no number.
+            locale: Language of this profile. `partial_edit_manufacturer` adds and changes other
+                languages. BCP 47 language tag.
             registered_trade_name: At most 200 characters.
 
         Returns:
-            The id to name in the `manufacturer_ids` of a product; `search_manufacturers` finds it
-            again.
+            The id for the `manufacturer_ids` of a product. `search_manufacturers` returns the
+            existing manufacturers.
 
         Source: https://partner.tiktokshop.com/docv2/page/create-manufacturer-202409
         """
@@ -2889,57 +2893,57 @@ class ProductResource(Resource):
         is_blind_box: bool | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreateProductResult]:
-        """Create a product, either to be listed at once or as a draft.
+        """Create a product, either for immediate listing or as a draft.
 
         Args:
-            category_id: A leaf category from `get_categories`, or one that `recommend_category`
-                suggests.
-            main_images: `uri` is the one that `upload_product_image` returned. At most 9 entries.
-            skus: One for each variant, told apart by `sales_attributes` (attributes of type
-                SALES_PROPERTY). `warehouse_id` comes from `logistics.get_warehouse_list`;
-                `combined_skus` are the parts of a combined product, and how many of each.
-            brand_id: From `get_brands`; `recommend_brand` and `suggest_brands` help to choose.
+            category_id: A leaf category from `get_categories` or `recommend_category`.
+            main_images: Each `uri` comes from `upload_product_image`. At most 9 entries.
+            skus: One SKU for each variant, distinguished by `sales_attributes` (attributes of type
+                SALES_PROPERTY). `warehouse_id` comes from `logistics.get_warehouse_list`.
+                `combined_skus` are the parts of a combined product, with quantities.
+            brand_id: A brand from `get_brands`, `recommend_brand` or `suggest_brands`.
             category_version: The category tree that `category_id` belongs to.
-            certifications: `id` is a certification from `get_category_rules`; its `images` come
+            certifications: `id` is a certification from `get_category_rules`. Its `images` come
                 from `upload_product_image`, its `files` from `upload_product_file`. At most 10
                 entries.
-            delivery_option_ids: From `logistics.get_warehouse_delivery_options`.
+            delivery_option_ids: Delivery options from `logistics.get_warehouse_delivery_options`.
             external_product_id: The product's id in another system. At most 999 characters.
-            idempotency_key: Your own key for this one product: the same key on a repeated call
-                prevents a second one. At most 128 characters.
-            is_cod_allowed: Whether buyers may pay on delivery; `get_category_rules` tells whether
-                the category supports it.
-            manufacturer_ids: From `search_manufacturers`; `get_category_rules` tells whether the
-                category needs one.
+            idempotency_key: Unique key of this product: a retry with the same key does not create a
+                second one. If omitted, the client generates one. At most 128 characters.
+            is_cod_allowed: Whether buyers can pay on delivery, if the category supports it (see
+                `get_category_rules`).
+            manufacturer_ids: Manufacturers from `search_manufacturers`, if the category requires
+                one (see `get_category_rules`).
             minimum_order_quantity: From 1 to 20.
-            package_dimensions: `get_category_rules` tells whether the category needs it.
-            primary_combined_product_id: The main product of a combined product, whose parts stand
-                in `combined_skus` of the SKUs.
+            package_dimensions: Required by some categories (see `get_category_rules`).
+            primary_combined_product_id: The main product of a combined product, whose parts are
+                listed in `combined_skus` of the SKUs.
             product_attributes: Attributes of type PRODUCT_PROPERTY from `get_category_attributes`.
-                A value is one of those listed (`id`), or your own (`name`) where the attribute is
-                customisable.
-            responsible_person_ids: From `search_responsible_persons`; `get_category_rules` tells
-                whether the category needs one.
-            save_mode: AS_DRAFT keeps the product back, LISTING hands it in for sale. The service's
-                default is LISTING.
+                A value is a listed one (`id`) or, if the attribute is customisable, your own
+                (`name`).
+            responsible_person_ids: Responsible persons from `search_responsible_persons`, if the
+                category requires one (see `get_category_rules`).
+            save_mode: AS_DRAFT saves the product as a draft, LISTING submits it for listing. The
+                service's default is LISTING.
             shipping_insurance_requirement: The service's default is OPTIONAL.
-            shipping_template_id: From `logistics.get_shipping_template_availability`.
-            size_chart: An `image`, or a `template` from `search_size_charts`; `get_category_rules`
-                tells whether the category needs one.
-            video: `id` is the one that `upload_product_file` returned.
-            scheduled_sale: Sets a later time at which the sale starts.
-            locale: Language the texts are written in. BCP 47 language tag.
+            shipping_template_id: A shipping template from
+                `logistics.get_shipping_template_availability`.
+            size_chart: An `image` or a `template` from `search_size_charts`, if the category
+                requires one (see `get_category_rules`).
+            video: Its `id` comes from `upload_product_file`.
+            scheduled_sale: A later start time of the sale.
+            locale: Language of the texts. BCP 47 language tag.
             auto_translate_enabled: Whether the platform translates the product's texts.
             search_terms: At most 250 characters.
-            purchase_order_quantity_limit: The most that a buyer may order at once, and over all
-                orders.
-            selling_format: FIXED_PRICE_AND_LIVE_AUCTION also allows live auctions, which start from
-                the SKU's `starting_bid_price`.
+            purchase_order_quantity_limit: Maximum quantity that a buyer can purchase in one order
+                and in all orders.
+            selling_format: FIXED_PRICE_AND_LIVE_AUCTION also allows live auctions, which start at
+                the `starting_bid_price` of the SKU.
             is_live_quick: The service's default is false.
 
         Returns:
-            The ids of the product and its SKUs; `warnings` do not keep it from being created.
-            `get_product` shows its status and how far the platform's review has come.
+            The ids of the product and its SKUs. The product is created even if there are
+            `warnings`. `get_product` returns its status and the state of the platform's review.
 
         Raises:
             OutcomeUnknownError: The write may have been processed. Retry it with the
@@ -3004,16 +3008,16 @@ class ProductResource(Resource):
         locale: Literal["de-DE", "en-IE", "es-ES", "fr-FR", "it-IT"] | str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreateResponsiblePersonResult]:
-        """Add a responsible person that products can name for product safety rules.
+        """Create a responsible person, whom products reference for product safety rules.
 
         Args:
             name: At most 200 characters.
-            locale: Language of this profile; `partial_edit_responsible_person` also takes one. BCP
-                47 language tag.
+            locale: Language of this profile. `partial_edit_responsible_person` adds and changes
+                other languages. BCP 47 language tag.
 
         Returns:
-            The id to name in the `responsible_person_ids` of a product;
-            `search_responsible_persons` finds it again.
+            The id for the `responsible_person_ids` of a product. `search_responsible_persons`
+            returns the existing persons.
 
         Source: https://partner.tiktokshop.com/docv2/page/create-responsible-person-202409
         """
@@ -3041,17 +3045,18 @@ class ProductResource(Resource):
         template_name: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreateSizeChartV2Result]:
-        """Create a size chart as a table, for one product or for use in many.
+        """Create a size chart as a table, for one product or as a reusable template.
 
         Args:
-            category_id: A category whose `get_category_rules` support size charts.
+            category_id: A category that supports size charts (see `get_category_rules`).
             size_chart_data: Measurement types, size types and the ids of the `headers` come from
                 `get_category_rules`. The `cells` of each row follow the order of the `headers`.
-            size_chart_mode: PRODUCT_SCOPED serves a single product, REUSABLE_TEMPLATE any number.
-            template_name: Name by which sellers recognise the chart.
+            size_chart_mode: PRODUCT_SCOPED for one product, REUSABLE_TEMPLATE for any number of
+                products.
+            template_name: Name of the chart that sellers see.
 
         Returns:
-            The size chart's id; `search_size_charts` lists the charts that exist.
+            The id of the size chart. `search_size_charts` lists the existing charts.
 
         Source: https://partner.tiktokshop.com/docv2/page/create-size-chart-v2-202610
         """
@@ -3076,15 +3081,16 @@ class ProductResource(Resource):
         listing_platforms: Sequence[Literal["TIKTOK_SHOP", "TOKOPEDIA"] | str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[DeactivateProductsResult]:
-        """Take products off sale without deleting them.
+        """Deactivate products without deleting them.
 
         Args:
             product_ids: Products from `search_products`. At most 20 entries.
-            listing_platforms: Where to take them off sale. An empty list is rejected.
+            listing_platforms: Platforms on which to deactivate the products. If omitted, all
+                platforms. An empty list is rejected.
 
         Returns:
-            The products that could not be deactivated; a successful answer may still list some.
-            `activate_products` puts products back on sale.
+            The products that could not be deactivated. A successful response can still contain
+            failures. `activate_products` activates products again.
 
         Source: https://partner.tiktokshop.com/docv2/page/deactivate-products-202309
         """
@@ -3103,14 +3109,14 @@ class ProductResource(Resource):
         global_product_ids: Sequence[str],
         options: RequestOptions | None = None,
     ) -> APIResponse[DeleteGlobalProductsResult]:
-        """Delete global products, by id.
+        """Delete global products by id.
 
         Args:
-            global_product_ids: As found by `search_global_products`. At most 20 entries.
+            global_product_ids: Global products from `search_global_products`. At most 20 entries.
 
         Returns:
-            The global products that could not be deleted, each with its reason; a successful answer
-            may still list some.
+            The global products that could not be deleted, each with its reason. A successful
+            response can still contain failures.
 
         Source: https://partner.tiktokshop.com/docv2/page/delete-global-products-202309
         """
@@ -3129,14 +3135,14 @@ class ProductResource(Resource):
         product_ids: Sequence[str],
         options: RequestOptions | None = None,
     ) -> APIResponse[DeleteProductsResult]:
-        """Delete products from the shop; `recover_products` takes it back.
+        """Delete products from the shop; `recover_products` restores them.
 
         Args:
             product_ids: Products from `search_products`. At most 20 entries.
 
         Returns:
-            The products that could not be deleted, each with its reason; a successful answer may
-            still list some.
+            The products that could not be deleted, each with its reason. A successful response can
+            still contain failures.
 
         Source: https://partner.tiktokshop.com/docv2/page/delete-products-202309
         """
@@ -3164,20 +3170,20 @@ class ProductResource(Resource):
         title: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[DiagnoseAndOptimizeProductResult]:
-        """Judge the quality of a listing, and suggest better titles, texts and images.
+        """Rate the quality of a listing, and suggest better titles, texts and images.
 
         Args:
             category_id: A leaf category from `get_categories`.
-            main_images: `uri` is the one that `upload_product_image` returned. At most 9 entries.
-            optimization_fields: What to make suggestions for.
+            main_images: Each `uri` comes from `upload_product_image`. At most 9 entries.
+            optimization_fields: Fields to make suggestions for.
             product_attributes: Attributes and values from `get_category_attributes`.
-            product_id: An existing product that the data belongs to.
-            size_chart: An `image`, or a `template` from `search_size_charts`.
+            product_id: The existing product that the data belongs to.
+            size_chart: An `image` or a `template` from `search_size_charts`.
 
         Returns:
-            What to improve, field by field, with ready suggestions, and the tier that the listing
-            is in now. Nothing is changed: take over what fits with `partial_edit_product`.
-            `get_product_diagnoses` judges many existing products at once.
+            The problems of each field, with suggestions, and the current quality tier of the
+            listing. Nothing is changed: apply suggestions with `partial_edit_product`.
+            `get_product_diagnoses` rates many existing products at once.
 
         Source: https://partner.tiktokshop.com/docv2/page/diagnoseand-optimize-product-202411
         """
@@ -3223,30 +3229,31 @@ class ProductResource(Resource):
         video: VideoInput | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[EditGlobalProductResult]:
-        """Change a global product by sending all of its data anew.
+        """Replace all data of a global product.
+
+        `partial_edit_global_product` changes only the given data.
 
         Args:
-            global_product_id: As found by `search_global_products`.
+            global_product_id: A global product from `search_global_products`.
             category_id: A leaf category from `get_global_categories`.
-            main_images: `uri` is the one that `upload_product_image` returned, or one that
-                `get_global_product` gives. At most 9 entries.
-            skus: Existing SKUs carry their `id`; `sale_prices` sets the price in single regions.
-                Otherwise as for `create_global_product`.
-            brand_id: From `get_brands`.
+            main_images: Each `uri` comes from `upload_product_image` or `get_global_product`. At
+                most 9 entries.
+            skus: Existing SKUs require their `id`. `sale_prices` sets the price for individual
+                regions. All other fields are as in `create_global_product`.
+            brand_id: A brand from `get_brands`.
             category_version: The category tree that `category_id` belongs to.
-            certifications: As for `create_global_product`. At most 10 entries.
+            certifications: The same form as in `create_global_product`. At most 10 entries.
             external_global_product_id: The product's id in another system. At most 999 characters.
             manufacturer: Deprecated.
-            manufacturer_ids: From `search_manufacturers`.
-            product_attributes: As for `create_global_product`.
-            responsible_person_ids: From `search_responsible_persons`.
-            size_chart: An `image`, or a `template` from `search_size_charts`.
-            video: `id` is the one that `upload_product_file` returned.
+            manufacturer_ids: Manufacturers from `search_manufacturers`.
+            product_attributes: The same form as in `create_global_product`.
+            responsible_person_ids: Responsible persons from `search_responsible_persons`.
+            size_chart: An `image` or a `template` from `search_size_charts`.
+            video: Its `id` comes from `upload_product_file`.
 
         Returns:
-            The SKUs with their ids, and for each region whether the change got through; a
-            successful answer may still list regions that FAILED. `partial_edit_global_product`
-            takes changes alone.
+            The ids of the SKUs, and the result for each region. A successful response can still
+            contain FAILED regions.
 
         Source: https://partner.tiktokshop.com/docv2/page/edit-global-product-202309
         """
@@ -3323,52 +3330,55 @@ class ProductResource(Resource):
         is_blind_box: bool | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[EditProductResult]:
-        """Change a product by sending all of its data anew.
+        """Replace all data of a product.
+
+        `partial_edit_product` changes only the given data. For price and stock use `update_price`
+        and `update_inventory`.
 
         Args:
             category_id: A leaf category from `get_categories`.
-            main_images: `uri` is the one that `upload_product_image` returned, or one that
-                `get_product` gives. At most 9 entries.
-            skus: Existing SKUs carry their `id`. Otherwise as for `create_product`.
-            brand_id: From `get_brands`.
+            main_images: Each `uri` comes from `upload_product_image` or `get_product`. At most 9
+                entries.
+            skus: Existing SKUs require their `id`. All other fields are as in `create_product`.
+            brand_id: A brand from `get_brands`.
             category_version: The category tree that `category_id` belongs to.
-            certifications: As for `create_product`. At most 10 entries.
-            delivery_option_ids: From `logistics.get_warehouse_delivery_options`.
+            certifications: The same form as in `create_product`. At most 10 entries.
+            delivery_option_ids: Delivery options from `logistics.get_warehouse_delivery_options`.
             external_product_id: The product's id in another system. At most 999 characters.
-            is_cod_allowed: Whether buyers may pay on delivery.
-            manufacturer_ids: From `search_manufacturers`.
+            is_cod_allowed: Whether buyers can pay on delivery.
+            manufacturer_ids: Manufacturers from `search_manufacturers`.
             minimum_order_quantity: From 1 to 20.
-            product_attributes: As for `create_product`.
-            replicated_products: Price and stock of the product's copies in other regions, as listed
-                by `get_global_replicated_products`.
-            responsible_person_ids: From `search_responsible_persons`.
-            save_mode: AS_DRAFT keeps the change back, LISTING hands it in for sale. The service's
-                default is LISTING.
+            product_attributes: The same form as in `create_product`.
+            replicated_products: Price and stock of the product's copies in other regions, from
+                `get_global_replicated_products`.
+            responsible_person_ids: Responsible persons from `search_responsible_persons`.
+            save_mode: AS_DRAFT saves the change as a draft, LISTING submits it for listing. The
+                service's default is LISTING.
             shipping_insurance_requirement: The service's default is OPTIONAL.
-            shipping_template_id: From `logistics.get_shipping_template_availability`.
-            size_chart: An `image`, or a `template` from `search_size_charts`.
-            subscribe_info_edit: Whether buyers can subscribe to the product, and the discount of
-                each kind of order under it.
-            video: `id` is the one that `upload_product_file` returned.
-            scheduled_sale: Sets a later time at which the sale starts. Only in version 202509.
-            locale: Language the texts are written in. BCP 47 language tag. Only in version 202509.
+            shipping_template_id: A shipping template from
+                `logistics.get_shipping_template_availability`.
+            size_chart: An `image` or a `template` from `search_size_charts`.
+            subscribe_info_edit: Whether buyers can subscribe to the product, and the discount for
+                each type of subscription order.
+            video: Its `id` comes from `upload_product_file`.
+            scheduled_sale: A later start time of the sale. Only in version 202509.
+            locale: Language of the texts. BCP 47 language tag. Only in version 202509.
             auto_translate_enabled: Whether the platform translates the product's texts. Only in
                 version 202509.
             search_terms: At most 250 characters. Only in version 202509.
             key_product_features: Only in version 202509.
-            inventory_mode: Whether the product shares its stock with its copies in other regions or
-                has its own. Only in version 202509.
+            inventory_mode: Whether the product shares its stock with its copies in other regions.
+                Only in version 202509.
             product_tag_operations: Only in version 202509.
-            purchase_order_quantity_limit: The most that a buyer may order at once, and over all
-                orders. Only in version 202509.
-            selling_format: FIXED_PRICE_AND_LIVE_AUCTION also allows live auctions, which start from
-                the SKU's `starting_bid_price`. Only in version 202509.
+            purchase_order_quantity_limit: Maximum quantity that a buyer can purchase in one order
+                and in all orders. Only in version 202509.
+            selling_format: FIXED_PRICE_AND_LIVE_AUCTION also allows live auctions, which start at
+                the `starting_bid_price` of the SKU. Only in version 202509.
             is_live_quick: The service's default is false. Only in version 202509.
             is_blind_box: Only in version 202509.
 
         Returns:
-            The SKUs with their ids, and where the platform's review stands. `partial_edit_product`
-            takes changes alone; `update_price` and `update_inventory` serve price and stock.
+            The ids of the SKUs, and the state of the platform's review.
 
         Versions: 202309, 202509 (default).
 
@@ -3433,11 +3443,11 @@ class ProductResource(Resource):
         """Change the table or the name of a size chart.
 
         Args:
-            size_chart_data: The whole table, as for `create_size_chart_v2`.
-            size_chart_id: As returned by `create_size_chart_v2`.
+            size_chart_data: The whole table, in the form of `create_size_chart_v2`.
+            size_chart_id: A size chart from `create_size_chart_v2`.
 
         Returns:
-            The size chart's id; `search_size_charts` shows the table.
+            The id of the size chart. `search_size_charts` returns the table.
 
         Source: https://partner.tiktokshop.com/docv2/page/edit-size-chart-v2-202610
         """
@@ -3462,18 +3472,17 @@ class ProductResource(Resource):
         skus: Sequence[SkuInput | Mapping[str, Any]] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[EnableStrikethroughPricesResult]:
-        """Show a struck-through former price, backed by prices of the product elsewhere.
+        """Show a former price crossed out, based on prices of the product in other shops.
 
         Args:
-            external_product_id: The product's id where it is sold elsewhere. At most 999
-                characters.
-            skus: For each SKU (`id`) its counterpart elsewhere: `external_retail_price` is the
-                price asked there, `external_transaction_price` one that was paid, with its time and
-                an image as evidence. An empty list is rejected.
+            external_product_id: The product's id in the other shop. At most 999 characters.
+            skus: For each SKU (`id`), its prices in the other shop: `external_retail_price` is the
+                asking price, and `external_transaction_price` is a paid price with its time and an
+                image as evidence. An empty list is rejected.
 
         Returns:
-            The SKUs for which it failed, each with its reason; a successful answer may still list
-            some.
+            The SKUs that failed, each with its reason. A successful response can still contain
+            failures.
 
         Source: https://partner.tiktokshop.com/docv2/page/enable-strikethrough-prices-202502
         """
@@ -3498,18 +3507,18 @@ class ProductResource(Resource):
         category_version: Literal["v2", "v1"] | str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[BrandPage, Brand]:
-        """Find brands by name or category, and tell which the shop may use.
+        """Search brands by name or category, and list which of them the shop can use.
 
         Args:
             page_size: From 1 to 100.
             category_id: Only brands that can be used in this category.
-            is_authorized: True leaves only brands that the shop is authorised for.
+            is_authorized: True returns only brands that the shop is authorized to use.
             category_version: The category tree that `category_id` belongs to.
 
         Returns:
-            Ids for `brand_id`, with what is known of the authorisation; one that lacks it is
-            documented as UNAUTHORIEZD, so spelled. `create_custom_brands` adds a brand that is
-            missing.
+            Brands, whose ids are used as `brand_id`, with their authorization status. A missing
+            authorization is documented as UNAUTHORIEZD (the service's spelling).
+            `create_custom_brands` creates a missing brand.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-brands-202309
         """
@@ -3540,22 +3549,21 @@ class ProductResource(Resource):
         is_live_quick: bool | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[Categories]:
-        """List the categories that the shop's products can belong to.
+        """List the categories for the shop's products.
 
         Args:
             locale: BCP 47 language tag.
-            keyword: Only categories that match this word.
-            category_version: The category tree to list; name the same one wherever its ids are
-                used.
-            listing_platform: The platform on which the product is to be sold. The service's default
+            keyword: Only categories that match this keyword.
+            category_version: The category tree to list. Pass the same version wherever you use its
+                ids.
+            listing_platform: The platform on which the product will be sold. The service's default
                 is TIKTOK_SHOP.
-            include_prohibited_categories: True also lists categories in which the shop may not
-                sell.
+            include_prohibited_categories: True includes categories in which the shop cannot sell.
 
         Returns:
-            The tree as a flat list, tied by `parent_id`; a product takes one with `is_leaf`, and
-            `permission_statuses` tells whether the shop may sell in it. Go on with
-            `get_category_rules` and `get_category_attributes`.
+            The category tree as a flat list, linked by `parent_id`. Products require a category
+            with `is_leaf`. `permission_statuses` shows whether the shop can sell in it.
+            `get_category_rules` and `get_category_attributes` return the details of a category.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-categories-202309
         """
@@ -3584,7 +3592,7 @@ class ProductResource(Resource):
         is_live_quick: bool | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CategoryAttributes]:
-        """List the attributes that products of a category have, with their values.
+        """List the attributes of a category, with their values.
 
         Args:
             category_id: A leaf category from `get_categories`.
@@ -3592,9 +3600,10 @@ class ProductResource(Resource):
             category_version: The category tree that `category_id` belongs to.
 
         Returns:
-            PRODUCT_PROPERTY describes the whole product, SALES_PROPERTY tells SKUs apart.
-            `is_requried`, so spelled, marks those needed always, `requirement_conditions` those
-            needed only together with a certain value of another attribute.
+            The attributes. Type PRODUCT_PROPERTY describes the whole product, SALES_PROPERTY
+            distinguishes SKUs. `is_requried` (the service's spelling) marks attributes that are
+            always required; `requirement_conditions` lists the values of other attributes that make
+            an attribute required.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-attributes-202309
         """
@@ -3620,7 +3629,7 @@ class ProductResource(Resource):
         locale: Locale | str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CategoryRules]:
-        """Tell what a category demands or supports, such as certifications or a size chart.
+        """Return the requirements of a category, such as certifications or a size chart.
 
         Args:
             category_id: A leaf category from `get_categories`.
@@ -3628,9 +3637,9 @@ class ProductResource(Resource):
             locale: BCP 47 language tag. The service's default is en-US.
 
         Returns:
-            For each subject whether it is required or supported: certifications, size chart,
-            package size, manufacturer, responsible person, fees, payment on delivery (`cod`). The
-            attributes are in `get_category_attributes`.
+            For each of these, whether it is required or supported: certifications, size chart,
+            package size, manufacturer, responsible person, fees and payment on delivery (`cod`).
+            `get_category_attributes` returns the attributes.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-category-rules-202309
         """
@@ -3652,7 +3661,7 @@ class ProductResource(Resource):
         category_version: Literal["v2", "v1"] | str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[GlobalAttributes]:
-        """List the attributes that global products of a category have, with their values.
+        """List the attributes of a category for global products, with their values.
 
         Args:
             category_id: A leaf category from `get_global_categories`.
@@ -3660,10 +3669,10 @@ class ProductResource(Resource):
             category_version: The category tree that `category_id` belongs to.
 
         Returns:
-            PRODUCT_PROPERTY describes the whole product, SALES_PROPERTY tells SKUs apart.
-            `required_regions` and `optional_regions` tell where each applies,
-            `requirement_conditions` where it is needed only together with a certain value of
-            another attribute.
+            The attributes. Type PRODUCT_PROPERTY describes the whole product, SALES_PROPERTY
+            distinguishes SKUs. `required_regions` and `optional_regions` list the regions of an
+            attribute; `requirement_conditions` lists the values of other attributes that make it
+            required.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-global-attributes-202309
         """
@@ -3685,17 +3694,18 @@ class ProductResource(Resource):
         category_version: Literal["v2", "v1"] | str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[GlobalCategories]:
-        """List the categories that global products can belong to.
+        """List the categories for global products.
 
         Args:
             locale: BCP 47 language tag. The service's default is en-US.
-            keyword: Only categories that match this word.
-            category_version: The category tree to list; name the same one wherever its ids are
-                used.
+            keyword: Only categories that match this keyword.
+            category_version: The category tree to list. Pass the same version wherever you use its
+                ids.
 
         Returns:
-            The tree as a flat list, tied by `parent_id`; a product takes one with `is_leaf`. Go on
-            with `get_global_category_rules` and `get_global_attributes`.
+            The category tree as a flat list, linked by `parent_id`. Products require a category
+            with `is_leaf`. `get_global_category_rules` and `get_global_attributes` return the
+            details of a category.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-global-categories-202309
         """
@@ -3716,7 +3726,7 @@ class ProductResource(Resource):
         locale: Locale | str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[GlobalCategoryRules]:
-        """Tell what a category demands of global products, region by region.
+        """Return the requirements of a category for global products, by region.
 
         Args:
             category_id: A leaf category from `get_global_categories`.
@@ -3724,8 +3734,8 @@ class ProductResource(Resource):
             locale: BCP 47 language tag. The service's default is en-US.
 
         Returns:
-            For certifications, size chart, manufacturer and responsible person whether they are
-            required; `required_regions` and `optional_regions` tell where.
+            Whether certifications, a size chart, a manufacturer and a responsible person are
+            required. `required_regions` and `optional_regions` list the regions.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-global-category-rules-202309
         """
@@ -3744,12 +3754,12 @@ class ProductResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[GlobalListingRules]:
-        """Tell in which ways a seller can list across regions, and how stock is shared.
+        """Return the listing methods across regions, and the rules for shared stock.
 
         Returns:
-            GLOBAL_PUBLISHING means `create_global_product` and `publish_global_product`,
-            LOCAL_REPLICATION means `replicate_product`. `inventory_rules` ties each local warehouse
-            to those in other regions.
+            The listing methods: GLOBAL_PUBLISHING for `create_global_product` and
+            `publish_global_product`, LOCAL_REPLICATION for `replicate_product`. `inventory_rules`
+            maps each local warehouse to those in other regions.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-global-listing-rules-202507
         """
@@ -3763,14 +3773,14 @@ class ProductResource(Resource):
         global_product_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[GlobalProduct]:
-        """Fetch one global product with its SKUs and the local products made from it.
+        """Fetch one global product with its SKUs and the local products created from it.
 
         Args:
-            global_product_id: As found by `search_global_products`.
+            global_product_id: A global product from `search_global_products`.
 
         Returns:
-            The whole product; `products` maps its SKUs and attributes to the shop's product in each
-            region.
+            The product in full. `products` maps its SKUs and attributes to the local product of
+            each region.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-global-product-202309
         """
@@ -3795,7 +3805,7 @@ class ProductResource(Resource):
             product_id: The product that was copied.
 
         Returns:
-            Shop, product id and status of each copy that `replicate_product` made.
+            The shop, product id and status of each copy that `replicate_product` created.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-global-replicated-products-202507
         """
@@ -3814,15 +3824,14 @@ class ProductResource(Resource):
         translation_task_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[ImageTranslationTasks]:
-        """Fetch the state and the results of image translations.
+        """Fetch the status and results of image translation tasks.
 
         Args:
-            translation_task_ids: As returned by `create_image_translation_tasks`. At most 20
-                entries.
+            translation_task_ids: Tasks from `create_image_translation_tasks`. At most 20 entries.
 
         Returns:
-            A COMPLETED task has its `translated_image`, a FAILED one its `fail_reason`; ask again
-            for those still PROCESSING.
+            A COMPLETED task has a `translated_image`, a FAILED one a `fail_reason`. Poll tasks that
+            are PROCESSING.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-image-translation-tasks-202506
         """
@@ -3843,7 +3852,7 @@ class ProductResource(Resource):
         category_version: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[ListingSchemas]:
-        """List the input fields of products in given categories, with options and rules.
+        """List the product fields of given categories, with options and rules.
 
         Args:
             category_ids: Leaf categories from `get_categories`.
@@ -3851,8 +3860,8 @@ class ProductResource(Resource):
             category_version: The category tree that `category_ids` belong to.
 
         Returns:
-            One schema for each category. A successful answer may still list categories that failed
-            in `errors`, such as those that are not a leaf.
+            One schema for each category. A successful response can still list categories that
+            failed in `errors`, such as non-leaf categories.
 
         Versions: 202401, 202407 (default).
 
@@ -3878,15 +3887,15 @@ class ProductResource(Resource):
         locale: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[OpportunityDetailResult]:
-        """Fetch one opportunity: what should be listed, under which criteria, and its market.
+        """Fetch one opportunity with its listing criteria and market data.
 
         Args:
-            opportunity_id: As found by `list_opportunities`.
+            opportunity_id: An opportunity from `list_opportunities`.
 
         Returns:
-            The opportunity in four parts: what it is (`basic_info`), what a product has to meet
-            (`listing_criteria`), and figures on the market and on videos (`market_data`,
-            `content_data`). `submit_product_via_opportunity` enters a product for it.
+            The opportunity (`basic_info`), the requirements for products (`listing_criteria`), and
+            market and video data (`market_data`, `content_data`). `submit_product_via_opportunity`
+            submits a product for it.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-opportunity-detail-202604
         """
@@ -3909,19 +3918,19 @@ class ProductResource(Resource):
         locale: Locale | str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[Product]:
-        """Fetch one product in full: texts, images, SKUs with price and stock, and its review.
+        """Fetch one product in full, with texts, images, SKUs, prices, stock and review.
 
         Args:
-            product_id: As found by `search_products`.
-            return_under_review_version: True returns the version that is under review. The
-                service's default is false.
-            return_draft_version: True returns the draft. The service's default is false.
+            product_id: A product from `search_products`.
+            return_under_review_version: True returns the version under review. The service's
+                default is false.
+            return_draft_version: True returns the draft version. The service's default is false.
             locale: Language of the texts.
 
         Returns:
-            The whole product. `status` tells whether it is on sale, `audit` how far the platform's
-            review has come, and `audit_failed_reasons` what was found wrong; `has_draft` marks one
-            whose draft can be asked for.
+            The product. `status` shows whether it is on sale, `audit` the state of the platform's
+            review, and `audit_failed_reasons` the problems found. `has_draft` shows whether a draft
+            exists.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-product-202309
         """
@@ -3945,14 +3954,14 @@ class ProductResource(Resource):
         product_ids: Sequence[str],
         options: RequestOptions | None = None,
     ) -> APIResponse[ProductDiagnosesResult]:
-        """Tell what weakens the listings of existing products, and how to improve them.
+        """List the problems of existing listings, with suggestions.
 
         Args:
-            product_ids: As found by `search_products`. At most 200 entries.
+            product_ids: Products from `search_products`. At most 200 entries.
 
         Returns:
-            For each product its quality tier and, field by field, what is wrong and how to solve
-            it, with ready words, texts and images. Nothing is changed: take over what fits with
+            For each product, its quality tier and, field by field, the problems, solutions and
+            suggested words, texts and images. Nothing is changed: apply suggestions with
             `partial_edit_product`.
 
         Source: https://partner.tiktokshop.com/docv2/page/product-information-issue-diagnosis-202405
@@ -3974,15 +3983,15 @@ class ProductResource(Resource):
         product_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[PackageRecommendationPage, PackageRecommendation]:
-        """Find products whose package weight or size looks wrong, and what would fit.
+        """List products whose package weight or size looks wrong, with recommended values.
 
         Args:
             product_ids: Only these products.
 
         Returns:
-            For each product what looks wrong (`abnormality_types`), and from what to what its
-            weight and sides should be; `partial_edit_product` sets them. The webhook
-            `product_package_recommended` brings the same.
+            For each product, the problems (`abnormality_types`), and the current and recommended
+            weight and size. `partial_edit_product` sets them. The event
+            `product_package_recommended` has the same data.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-product-package-recommendations-202602
         """
@@ -4003,14 +4012,14 @@ class ProductResource(Resource):
         locale: GetProductSkppDetailLocale | str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[ProductSkppDetail]:
-        """Show how one product stands in the SKPP programme: score, tasks and rewards.
+        """Return the score, tasks and rewards of one product in the SKPP programme.
 
         Args:
-            product_id: As found by `list_product_skpp_statuses`.
+            product_id: A product from `list_product_skpp_statuses`.
 
         Returns:
-            The score and its target, each task with what has been reached and how much more its
-            suggestions would score, and each reward with the conditions of its claim.
+            The score and its target, each task with its progress and suggested improvements, and
+            each reward with its conditions.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-product-skpp-detail-202606
         """
@@ -4030,13 +4039,13 @@ class ProductResource(Resource):
         product_ids: Sequence[str],
         options: RequestOptions | None = None,
     ) -> APIResponse[ProductsSeoWords]:
-        """Suggest search words that the listings of existing products should contain.
+        """Suggest search keywords for the listings of existing products.
 
         Args:
-            product_ids: As found by `search_products`.
+            product_ids: Products from `search_products`.
 
         Returns:
-            The words, product by product. `get_product_diagnoses` gives some among its suggestions.
+            The keywords of each product. `get_product_diagnoses` includes some of them.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-products-seo-words-202405
         """
@@ -4058,11 +4067,11 @@ class ProductResource(Resource):
         """Suggest better titles and descriptions for existing products.
 
         Args:
-            product_ids: As found by `search_products`.
+            product_ids: Products from `search_products`.
 
         Returns:
-            For each product the texts to choose from, for TITLE and DESCRIPTION apart. Nothing is
-            changed: `partial_edit_product` puts one into effect.
+            The suggested texts of each product, for TITLE and DESCRIPTION separately. Nothing is
+            changed: apply a suggestion with `partial_edit_product`.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/get-recommended-product-title-and-description-202405
@@ -4081,11 +4090,11 @@ class ProductResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[ShopSkppSummary]:
-        """Sum up the shop's part in the SKPP programme: products that take part, and gains.
+        """Return a summary of the shop's participation in the SKPP programme.
 
         Returns:
-            How many products are qualified and how many eligible, and the ad credit and visibility
-            gained; `list_product_skpp_statuses` names the products.
+            The number of qualified and eligible products, and the ad credit and visibility gained.
+            `list_product_skpp_statuses` lists the products.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-shop-skpp-summary-202606
         """
@@ -4105,17 +4114,17 @@ class ProductResource(Resource):
         page_token: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[SubmissionPage, Submission]:
-        """List the products that were entered for opportunities, and what became of them.
+        """List the products that were submitted for opportunities, with their results.
 
         Args:
-            opportunity_id: Only submissions for this one, as found by `list_opportunities`.
+            opportunity_id: Only submissions for this opportunity from `list_opportunities`.
             product_id: Only submissions of this product.
-            submit_time_ge: Entered at this time or later. Unix seconds.
-            submit_time_lt: Entered before this time. Unix seconds.
+            submit_time_ge: Start of the submission time range (inclusive). Unix seconds.
+            submit_time_lt: End of the submission time range (exclusive). Unix seconds.
 
         Returns:
-            One record for each submission, with its status, the reason where it was rejected, and
-            the product's orders and views.
+            One record for each submission, with its status, the reason for a rejection, and the
+            orders and views of the product.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-submission-records-202604
         """
@@ -4142,14 +4151,13 @@ class ProductResource(Resource):
         images: Sequence[SizeChartPicture | Mapping[str, Any]] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[IdentifySizeChartsResult]:
-        """Tell which of some images show a size chart.
+        """Check which images show a size chart.
 
         Args:
-            images: Each by its `url`, such as the one that `upload_product_image` returned beside
-                the `uri`.
+            images: Images by `url`, such as the one that `upload_product_image` returned.
 
         Returns:
-            Yes or no for each image, in `is_size_chart`.
+            The flag `is_size_chart` for each image.
 
         Source: https://partner.tiktokshop.com/docv2/page/recommend-sizechart-202309
         """
@@ -4165,14 +4173,14 @@ class ProductResource(Resource):
         data: FileInput | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[ImportExternalProductInfoResult]:
-        """Import product data from another system, as a file.
+        """Import product data from another system as a file.
 
         Args:
             data: The file with the product data.
 
         Returns:
-            A `code` and `message` of the import itself, such as a type of file that is not
-            accepted; look at them even where the call succeeded.
+            The `code` and `message` of the import. Check them even if the call succeeds: they
+            report errors such as an unsupported file type.
 
         Source: https://partner.tiktokshop.com/docv2/page/import-external-product-info-202508
         """
@@ -4198,20 +4206,20 @@ class ProductResource(Resource):
         tag_codes: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[ListedOpportunities, ListedOpportunity]:
-        """List opportunities of one kind: goods that the platform wants to see listed.
+        """List opportunities, which are goods that the platform wants, of one type.
 
         Args:
-            opportunity_type: What the platform names: a PRODUCT, the word that buyers search for
-                (KEYWORD), or a CATEGORY.
+            opportunity_type: Type of the target: PRODUCT, KEYWORD (a search word of buyers) or
+                CATEGORY.
             locale: Language of the texts.
-            category_ids: Only opportunities in these categories, which `get_categories` lists.
-            create_time_ge: Created at this time or later. Unix seconds.
-            create_time_lt: Created before this time. Unix seconds.
-            tag_codes: Only opportunities with these tags, as found in `tag_codes` of the answer.
+            category_ids: Only opportunities in these categories from `get_categories`.
+            create_time_ge: Start of the creation time range (inclusive). Unix seconds.
+            create_time_lt: End of the creation time range (exclusive). Unix seconds.
+            tag_codes: Only opportunities with these tags, as in `tag_codes` of the response.
 
         Returns:
-            The opportunities with market figures and reward; `get_opportunity_detail` adds the
-            criteria, and `submit_product_via_opportunity` enters a product.
+            The opportunities with market data and rewards. `get_opportunity_detail` adds the
+            criteria, and `submit_product_via_opportunity` submits a product.
 
         Source: https://partner.tiktokshop.com/docv2/page/list-opportunities-202604
         """
@@ -4246,11 +4254,11 @@ class ProductResource(Resource):
         Args:
             product_ids: Only these products.
             page_size: The service's default is 50.
-            page_no: Which page to return. The service's default is 1.
+            page_no: Number of the page. The service's default is 1.
 
         Returns:
-            The products and `total_count`. There is no page token: raise `page_no` until that many
-            have come. `get_product_skpp_detail` adds the tasks that raise a score.
+            The products and `total_count`. There is no page token: increment `page_no` until you
+            have all products. `get_product_skpp_detail` adds the tasks that improve a score.
 
         Source: https://partner.tiktokshop.com/docv2/page/list-product-skpp-statuses-202606
         """
@@ -4275,15 +4283,16 @@ class ProductResource(Resource):
         images: Sequence[ImageToOptimize | Mapping[str, Any]] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[OptimizeImagesResult]:
-        """Have uploaded product images improved, for instance given a white background.
+        """Improve uploaded product images, for example with a white background.
 
         Args:
-            images: `uri` is the one that `upload_product_image` returned; `optimization_mode` says
-                what to do with it. At most 200 entries.
+            images: Each `uri` comes from `upload_product_image`; `optimization_mode` selects the
+                operation. At most 200 entries.
 
         Returns:
-            For each image the original and the improved one, whose `optimized_uri` a product takes
-            in place of the old `uri`. Look at each `optimize_status`: PROCESSING is not finished.
+            The original and the optimised version of each image. Use the `optimized_uri` in place
+            of the old `uri`. Check each `optimize_status`: PROCESSING means that the image is not
+            finished.
 
         Source: https://partner.tiktokshop.com/docv2/page/optimized-images-202404
         """
@@ -4299,16 +4308,16 @@ class ProductResource(Resource):
         candidate_products: Sequence[CandidateProductInput | Mapping[str, Any]] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[PartialEditCandidateProductsResult]:
-        """Change some data of candidate products, which are matched with opportunities.
+        """Change some data of candidate products, which the platform matches with opportunities.
 
         Args:
-            candidate_products: Each with the `external_product_id` it was uploaded under
-                (`upload_candidate_products`), and what changes. Each `uri` comes from
+            candidate_products: Each entry has the `external_product_id` from
+                `upload_candidate_products`, and the changed data. Each `uri` comes from
                 `upload_product_image`.
 
         Returns:
-            The products that could not be changed, each with its reason; a successful answer may
-            still list some.
+            The products that could not be changed, each with its reason. A successful response can
+            still contain failures.
 
         Source: https://partner.tiktokshop.com/docv2/page/partial-edit-candidate-products-202409
         """
@@ -4344,30 +4353,31 @@ class ProductResource(Resource):
         video: VideoInput | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[PartialEditGlobalProductResult]:
-        """Change only those data of a global product that are sent.
+        """Change the given data of a global product and keep the rest.
+
+        `edit_global_product` replaces all data.
 
         Args:
-            global_product_id: As found by `search_global_products`.
-            brand_id: From `get_brands`.
+            global_product_id: A global product from `search_global_products`.
+            brand_id: A brand from `get_brands`.
             category_id: A leaf category from `get_global_categories`.
             category_version: The category tree that `category_id` belongs to.
-            certifications: As for `create_global_product`. At most 10 entries.
+            certifications: The same form as in `create_global_product`. At most 10 entries.
             external_global_product_id: The product's id in another system. At most 999 characters.
-            main_images: `uri` is the one that `upload_product_image` returned, or one that
-                `get_global_product` gives. At most 9 entries.
+            main_images: Each `uri` comes from `upload_product_image` or `get_global_product`. At
+                most 9 entries.
             manufacturer: Deprecated.
-            manufacturer_ids: From `search_manufacturers`.
-            product_attributes: As for `create_global_product`.
-            responsible_person_ids: From `search_responsible_persons`.
-            size_chart: An `image`, or a `template` from `search_size_charts`.
-            skus: Existing SKUs carry their `id`; `sale_prices` sets the price in single regions.
-                Otherwise as for `create_global_product`.
-            video: `id` is the one that `upload_product_file` returned.
+            manufacturer_ids: Manufacturers from `search_manufacturers`.
+            product_attributes: The same form as in `create_global_product`.
+            responsible_person_ids: Responsible persons from `search_responsible_persons`.
+            size_chart: An `image` or a `template` from `search_size_charts`.
+            skus: Existing SKUs require their `id`. `sale_prices` sets the price for individual
+                regions. All other fields are as in `create_global_product`.
+            video: Its `id` comes from `upload_product_file`.
 
         Returns:
-            The SKUs with their ids, and for each region whether the change got through; a
-            successful answer may still list regions that FAILED. `edit_global_product` takes all
-            data anew.
+            The ids of the SKUs, and the result for each region. A successful response can still
+            contain FAILED regions.
 
         Source: https://partner.tiktokshop.com/docv2/page/partial-edit-global-product-202509
         """
@@ -4411,19 +4421,21 @@ class ProductResource(Resource):
         registered_trade_name: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Change only those data of a manufacturer that are sent.
+        """Change the given data of a manufacturer and keep the rest.
+
+        `search_manufacturers` returns the new data.
 
         Args:
-            manufacturer_id: As found by `search_manufacturers`.
+            manufacturer_id: A manufacturer from `search_manufacturers`.
             address: At most 500 characters.
-            locale: Language of the profile to change; a manufacturer has one for each. BCP 47
-                language tag.
+            locale: Language of the profile to change. A manufacturer has one profile for each
+                language. BCP 47 language tag.
             name: At most 255 characters.
-            phone_number: `availability` UNAVAILABLE says that there is no number.
+            phone_number: `availability` UNAVAILABLE means that there is no number.
             registered_trade_name: At most 200 characters.
 
         Returns:
-            Nothing beyond success; `search_manufacturers` shows the new data.
+            An `APIResponse` whose data has no fields.
 
         Source: https://partner.tiktokshop.com/docv2/page/partial-edit-manufacturer-202409
         """
@@ -4476,46 +4488,47 @@ class ProductResource(Resource):
         is_blind_box: bool | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[PartialEditProductResult]:
-        """Change only those data of a product that are sent.
+        """Change the given data of a product and keep the rest.
+
+        Data without an argument, such as the category, can be changed with `edit_product`. For
+        price and stock use `update_price` and `update_inventory`.
 
         Args:
-            product_id: As found by `search_products`.
-            brand_id: From `get_brands`.
-            certifications: As for `create_product`. At most 10 entries.
+            product_id: A product from `search_products`.
+            brand_id: A brand from `get_brands`.
+            certifications: The same form as in `create_product`. At most 10 entries.
             external_product_id: The product's id in another system. At most 999 characters.
-            is_cod_allowed: Whether buyers may pay on delivery.
-            main_images: `uri` is the one that `upload_product_image` returned, or one that
-                `get_product` gives. At most 9 entries.
-            manufacturer_ids: From `search_manufacturers`.
-            product_attributes: As for `create_product`.
-            replicated_products: Price and stock of the product's copies in other regions, as listed
-                by `get_global_replicated_products`.
-            responsible_person_ids: From `search_responsible_persons`.
-            save_mode: AS_DRAFT keeps the change back, LISTING hands it in for sale. The service's
-                default is LISTING.
-            size_chart: An `image`, or a `template` from `search_size_charts`.
-            skus: Existing SKUs carry their `id`. Otherwise as for `create_product`.
-            subscribe_info_edit: Whether buyers can subscribe to the product, and the discount of
-                each kind of order under it.
-            video: `id` is the one that `upload_product_file` returned.
+            is_cod_allowed: Whether buyers can pay on delivery.
+            main_images: Each `uri` comes from `upload_product_image` or `get_product`. At most 9
+                entries.
+            manufacturer_ids: Manufacturers from `search_manufacturers`.
+            product_attributes: The same form as in `create_product`.
+            replicated_products: Price and stock of the product's copies in other regions, from
+                `get_global_replicated_products`.
+            responsible_person_ids: Responsible persons from `search_responsible_persons`.
+            save_mode: AS_DRAFT saves the change as a draft, LISTING submits it for listing. The
+                service's default is LISTING.
+            size_chart: An `image` or a `template` from `search_size_charts`.
+            skus: Existing SKUs require their `id`. All other fields are as in `create_product`.
+            subscribe_info_edit: Whether buyers can subscribe to the product, and the discount for
+                each type of subscription order.
+            video: Its `id` comes from `upload_product_file`.
             auto_translate_enabled: Whether the platform translates the product's texts. Only in
                 version 202509.
             category_version: The category tree that the product's category belongs to. Only in
                 version 202509.
-            inventory_mode: Whether the product shares its stock with its copies in other regions or
-                has its own. Only in version 202509.
+            inventory_mode: Whether the product shares its stock with its copies in other regions.
+                Only in version 202509.
             key_product_features: Only in version 202509.
-            locale: Language the texts are written in. BCP 47 language tag. Only in version 202509.
+            locale: Language of the texts. BCP 47 language tag. Only in version 202509.
             pod_info: Only in version 202509.
-            scheduled_sale: Sets a later time at which the sale starts. Only in version 202509.
+            scheduled_sale: A later start time of the sale. Only in version 202509.
             search_terms: At most 250 characters. Only in version 202509.
             is_blind_box: Only in version 202509.
 
         Returns:
-            The SKUs with their ids, and where the platform's review stands; AUDITING is not yet
-            approved, and the webhook `product_audit_status_change` tells how it goes on. What has
-            no argument here, such as the category, takes `edit_product`; `update_price` and
-            `update_inventory` serve price and stock.
+            The ids of the SKUs, and the state of the platform's review. AUDITING means that the
+            review is pending; the event `product_audit_status_change` reports its progress.
 
         Versions: 202309, 202509 (default).
 
@@ -4571,16 +4584,18 @@ class ProductResource(Resource):
         phone_number: PhoneNumber | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Change only those data of a responsible person that are sent.
+        """Change the given data of a responsible person and keep the rest.
+
+        `search_responsible_persons` returns the new data.
 
         Args:
-            responsible_person_id: As found by `search_responsible_persons`.
-            locale: Language of the profile to change; a person has one for each. BCP 47 language
-                tag.
+            responsible_person_id: A responsible person from `search_responsible_persons`.
+            locale: Language of the profile to change. A responsible person has one profile for each
+                language. BCP 47 language tag.
             name: At most 200 characters.
 
         Returns:
-            Nothing beyond success; `search_responsible_persons` shows the new data.
+            An `APIResponse` whose data has no fields.
 
         Source: https://partner.tiktokshop.com/docv2/page/partial-edit-responsible-person-202409
         """
@@ -4604,14 +4619,14 @@ class ProductResource(Resource):
         category_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[PredictedPackage]:
-        """Estimate package size and weight of products of a category.
+        """Estimate the package size and weight of products in a category.
 
         Args:
             category_id: A leaf category from `get_categories`.
 
         Returns:
-            Size and weight, each with its unit. The category is all that the estimate knows;
-            `get_product_package_recommendations` looks at existing products.
+            Size and weight, each with its unit. The estimate depends only on the category;
+            `get_product_package_recommendations` examines existing products.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/predict-product-package-dimensions-and-weight-202609
@@ -4632,18 +4647,18 @@ class ProductResource(Resource):
         publish_target: Sequence[PublishTarget | Mapping[str, Any]],
         options: RequestOptions | None = None,
     ) -> APIResponse[PublishGlobalProductResult]:
-        """Put a global product on sale in the shops of given regions.
+        """Publish a global product to the shops of given regions.
 
         Args:
-            global_product_id: As found by `search_global_products`.
+            global_product_id: A global product from `search_global_products`.
             publish_target: One entry for each region, with the price and stock of its SKUs.
                 `related_global_sku_id` is a SKU of the global product, `warehouse_id` comes from
-                `logistics.get_warehouse_list`. `get_global_category_rules` tells which regions need
-                a manufacturer or a responsible person.
+                `logistics.get_warehouse_list`. `get_global_category_rules` lists the regions that
+                require a manufacturer or a responsible person.
 
         Returns:
-            The product made in each region's shop, with its SKU ids. A successful answer may still
-            list regions that FAILED or got only a DRAFT: look at each entry of `publish_result`.
+            The product in each region's shop, with its SKU ids. A successful response can still
+            contain regions that are FAILED or only a DRAFT: check each entry of `publish_result`.
 
         Source: https://partner.tiktokshop.com/docv2/page/publish-global-product-202309
         """
@@ -4664,14 +4679,14 @@ class ProductResource(Resource):
         product_title: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[RecommendBrandResult]:
-        """Suggest the brand that goes with a product's title.
+        """Suggest a brand for a product title.
 
         Args:
             language: Language of the title. BCP 47 language tag.
 
         Returns:
-            One brand, whose id serves as `brand_id`. `suggest_brands` names several, and says which
-            the shop may use.
+            One brand, whose id is used as `brand_id`. `suggest_brands` returns several, and whether
+            the shop can use them.
 
         Source: https://partner.tiktokshop.com/docv2/page/recommend-brand-202309
         """
@@ -4707,21 +4722,21 @@ class ProductResource(Resource):
         """Suggest a category for a product from its title, description and images.
 
         Args:
-            category_version: The category tree to choose from; name the same one wherever the id is
-                used.
-            images: `uri` is the one that `upload_product_image` returned.
-            include_prohibited_categories: True also suggests categories in which the shop may not
-                sell. The service's default is false.
-            listing_platform: The platform on which the product is to be sold. The service's default
+            category_version: The category tree to choose from. Pass the same version wherever you
+                use the id.
+            images: Each `uri` comes from `upload_product_image`.
+            include_prohibited_categories: True includes categories in which the shop cannot sell.
+                The service's default is false.
+            listing_platform: The platform on which the product will be sold. The service's default
                 is TIKTOK_SHOP.
             locale: Language of the texts. BCP 47 language tag.
-            origin_platform_category: The product's category in the system it comes from; the other
-                `origin_platform_` arguments likewise.
+            origin_platform_category: The product's category in its original system. The other
+                `origin_platform_` arguments describe that system too.
             is_live_quick: The service's default is false.
 
         Returns:
-            `leaf_category_id`, which serves as `category_id`, and the categories above it;
-            `permission_statuses` tells whether the shop may sell in them.
+            `leaf_category_id`, for use as `category_id`, and its parent categories.
+            `permission_statuses` shows whether the shop can sell in them.
 
         Source: https://partner.tiktokshop.com/docv2/page/recommend-category-202309
         """
@@ -4760,12 +4775,12 @@ class ProductResource(Resource):
         """Suggest a category for a global product from its title, description and images.
 
         Args:
-            category_version: The category tree to choose from; name the same one wherever the id is
-                used.
-            images: `uri` is the one that `upload_product_image` returned.
+            category_version: The category tree to choose from. Pass the same version wherever you
+                use the id.
+            images: Each `uri` comes from `upload_product_image`.
 
         Returns:
-            `leaf_category_id`, which serves as `category_id`, and the categories above it.
+            `leaf_category_id`, for use as `category_id`, and its parent categories.
 
         Source: https://partner.tiktokshop.com/docv2/page/recommend-global-categories-202309
         """
@@ -4794,18 +4809,18 @@ class ProductResource(Resource):
         target_property_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[RecommendRequiredProductPropertiesResult]:
-        """Suggest values for the attributes that a product's category asks for.
+        """Suggest values for the required attributes of a product's category.
 
         Args:
             category_id: A leaf category from `get_categories`.
-            images: `uri` is the one that `upload_product_image` returned.
-            sales_properties: Attributes of type SALES_PROPERTY that are already settled, with their
+            images: Each `uri` comes from `upload_product_image`.
+            sales_properties: Attributes of type SALES_PROPERTY that are already set, with their
                 values.
             target_property_ids: Attributes to suggest values for.
 
         Returns:
-            Each attribute with the suggested values, and whether it is required, takes several
-            values or takes values of your own. `get_category_attributes` lists all attributes and
+            Each attribute with suggested values, and whether it is required, accepts several
+            values, or accepts custom values. `get_category_attributes` lists all attributes and
             values.
 
         Source:
@@ -4833,15 +4848,15 @@ class ProductResource(Resource):
         product_ids: Sequence[str],
         options: RequestOptions | None = None,
     ) -> APIResponse[RecoverProductsResult]:
-        """Bring deleted products back to the shop.
+        """Restore deleted products.
 
         Args:
-            product_ids: Products that `search_products` finds under the status DELETED. At most 20
+            product_ids: Products from `search_products` with the status DELETED. At most 20
                 entries.
 
         Returns:
-            The products that could not be recovered, each with its reason; a successful answer may
-            still list some.
+            The products that could not be recovered, each with its reason. A successful response
+            can still contain failures.
 
         Source: https://partner.tiktokshop.com/docv2/page/recover-products-202309
         """
@@ -4862,20 +4877,21 @@ class ProductResource(Resource):
         inventory_mode: Literal["EXCLUSIVE", "SHARED"] | str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[ReplicateProductResult]:
-        """Copy a product into the shops of other regions.
+        """Copy a product to the shops of other regions.
 
         Args:
-            product_id: As found by `search_products`; `get_global_listing_rules` tells whether the
-                seller can copy at all (LOCAL_REPLICATION).
-            replicate_target: One entry for each region, with what differs there. `source_sku_id` is
-                the SKU of the original; certifications and attributes are as for `create_product`.
-            inventory_mode: SHARED sells from the stock of the original, EXCLUSIVE gives the copy
-                its own; a region in `replicate_target` can name its own mode.
+            product_id: A product from `search_products`. `get_global_listing_rules` shows whether
+                the seller can copy products (LOCAL_REPLICATION).
+            replicate_target: One entry for each region, with the data that differs there.
+                `source_sku_id` is the SKU of the original. Certifications and attributes are as in
+                `create_product`.
+            inventory_mode: SHARED uses the stock of the original, EXCLUSIVE gives the copy its own
+                stock. A region in `replicate_target` can override the mode.
 
         Returns:
-            The regions for which it failed, each with its reason; a successful answer may still
-            list some. The webhook `global_replication_status_change` tells what became of each
-            copy, and `get_global_replicated_products` lists them.
+            The regions that failed, each with its reason. A successful response can still contain
+            failures. The event `global_replication_status_change` reports the result of each copy,
+            and `get_global_replicated_products` lists the copies.
 
         Source: https://partner.tiktokshop.com/docv2/page/replicate-product-202507
         """
@@ -4898,16 +4914,16 @@ class ProductResource(Resource):
         opportunity_matching_statuses: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[CandidateProductPage, CandidateProduct]:
-        """Search the products that were uploaded to be matched with opportunities.
+        """Search the products that were uploaded for matching with opportunities.
 
         Args:
             page_size: From 1 to 100.
-            external_product_ids: The ids under which `upload_candidate_products` sent them.
-            opportunity_matching_statuses: PENDING, MATCHED or NOT_MATCHED.
+            external_product_ids: Ids that were passed to `upload_candidate_products`.
+            opportunity_matching_statuses: Values are PENDING, MATCHED and NOT_MATCHED.
 
         Returns:
-            The products with the state of their matching; MATCHED ones name their
-            `opportunity_ids`, which `search_opportunities` explains.
+            The products with their matching status. MATCHED products have `opportunity_ids`, which
+            `search_opportunities` explains.
 
         Source: https://partner.tiktokshop.com/docv2/page/search-candidate-products-202409
         """
@@ -4932,15 +4948,15 @@ class ProductResource(Resource):
         product_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[CombinedListingRecommendationPage, CombinedListingRecommendation]:
-        """Suggest which products could be combined into one listing, as its variants.
+        """Suggest products to combine into one listing as its variants.
 
         Args:
             page_size: From 1 to 100.
             product_ids: Only suggestions for these products. At most 20 entries.
 
         Returns:
-            Groups of products, each with the option that tells its members apart (`option_name`)
-            and every member's value of it. Nothing is combined.
+            Groups of products, each with the option that distinguishes its members (`option_name`)
+            and the value of each member. Nothing is combined.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/search-combined-listing-recommendations-202506
@@ -4968,18 +4984,19 @@ class ProductResource(Resource):
         update_time_le: int | datetime | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[GlobalProductPage, GlobalProduct]:
-        """Search global products by status, seller SKU and time of creation or change.
+        """Search global products by status, seller SKU and time of creation or update.
 
         Args:
             page_size: From 1 to 100.
-            create_time_ge: Created at this time or later. Unix seconds.
-            create_time_le: Created at this time or earlier. Unix seconds.
+            create_time_ge: Start of the creation time range (inclusive). Unix seconds.
+            create_time_le: End of the creation time range (inclusive). Unix seconds.
             seller_skus: Only products with one of these seller SKUs.
-            update_time_ge: Changed at this time or later. Unix seconds.
-            update_time_le: Changed at this time or earlier. Unix seconds.
+            update_time_ge: Start of the update time range (inclusive). Unix seconds.
+            update_time_le: End of the update time range (inclusive). Unix seconds.
 
         Returns:
-            Title, status and SKU ids of each; `get_global_product` gives the rest.
+            The title, status and SKU ids of each product. `get_global_product` returns the full
+            data.
 
         Versions: 202309, 202312 (default).
 
@@ -5009,16 +5026,16 @@ class ProductResource(Resource):
         sku_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[SearchInventoryResult]:
-        """Read the stock of products or single SKUs, in all and by warehouse.
+        """Return the stock of products or SKUs, in total and by warehouse.
 
         Args:
             product_ids: Products from `search_products`, with all their SKUs.
-            sku_ids: Single SKUs.
+            sku_ids: Individual SKUs.
 
         Returns:
-            For each SKU what is available and what is committed;
-            `total_available_inventory_distribution` splits the available stock into what campaigns
-            and creators hold and what the shop sells.
+            The available and committed quantity of each SKU.
+            `total_available_inventory_distribution` splits the available stock into reserved for
+            campaigns, reserved for creators and free.
 
         Source: https://partner.tiktokshop.com/docv2/page/inventory-search-202309
         """
@@ -5041,7 +5058,7 @@ class ProductResource(Resource):
         manufacturer_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[ManufacturerPage, Manufacturer]:
-        """Search the manufacturers that products can name for product safety rules.
+        """Search the manufacturers that products reference for product safety rules.
 
         Args:
             page_size: From 1 to 100.
@@ -5050,8 +5067,8 @@ class ProductResource(Resource):
                 202501.
 
         Returns:
-            Each manufacturer's id, for the `manufacturer_ids` of a product, and its profile in each
-            language. `create_manufacturer` adds one.
+            The id of each manufacturer, for the `manufacturer_ids` of a product, and its profile in
+            each language. `create_manufacturer` creates one.
 
         Versions: 202409, 202501 (default).
 
@@ -5075,15 +5092,16 @@ class ProductResource(Resource):
         opportunity_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[OpportunityPage, Opportunity]:
-        """List the opportunities to enter products for, or look up given ones.
+        """List opportunities for products, or look up opportunities by id.
 
         Args:
             page_size: From 1 to 100.
-            opportunity_ids: Only these, such as those that `search_candidate_products` names.
+            opportunity_ids: Only these opportunities, such as those from
+                `search_candidate_products`.
 
         Returns:
-            The opportunities with their kind, tags and benefits; `apply_opportunities` enters a
-            product for them.
+            The opportunities with their type, tags and benefits. `apply_opportunities` applies for
+            them with a product.
 
         Source: https://partner.tiktokshop.com/docv2/page/search-opportunities-202409
         """
@@ -5125,32 +5143,31 @@ class ProductResource(Resource):
 
         Args:
             page_size: From 1 to 100.
-            audit_status: How far the platform's review has come, as opposed to `status`. Only in
-                versions 202312, 202502.
-            create_time_ge: Created at this time or later. Unix seconds.
-            create_time_le: Created at this time or earlier. Unix seconds.
+            audit_status: State of the platform's review, as opposed to `status`. Only in versions
+                202312, 202502.
+            create_time_ge: Start of the creation time range (inclusive). Unix seconds.
+            create_time_le: End of the creation time range (inclusive). Unix seconds.
             listing_platforms: Only products sold on these platforms. Only in versions 202312,
                 202502.
             listing_quality_tiers: Only in version 202502.
-            return_draft_version: True returns the drafts of products that have one. The service's
-                default is false. Only in version 202502.
+            return_draft_version: True returns the draft version of products that have one. The
+                service's default is false. Only in version 202502.
             seller_skus: Only products with one of these seller SKUs.
             sku_ids: Only products with one of these SKUs. At most 10 entries. Only in versions
                 202312, 202502.
             sns_filter: Only in version 202502.
-            status: SELLER_DEACTIVATED was taken off sale by the seller (`deactivate_products`),
+            status: SELLER_DEACTIVATED means deactivated by the seller (`deactivate_products`),
                 PLATFORM_DEACTIVATED by the platform. The service's default is ALL.
-            update_time_ge: Changed at this time or later. Unix seconds.
-            update_time_le: Changed at this time or earlier. Unix seconds.
+            update_time_ge: Start of the update time range (inclusive). Unix seconds.
+            update_time_le: End of the update time range (inclusive). Unix seconds.
             locale: Language of the texts. BCP 47 language tag. Only in version 202502.
-            include_live_quick_products: True also returns products with the tag LIVE_QUICK. The
+            include_live_quick_products: True includes products with the tag LIVE_QUICK. The
                 service's default is false. Only in version 202502.
             listing_quality_tier: Only in version 202312.
 
         Returns:
-            The products with the price and stock of their SKUs, and `product_sync_fail_reasons`
-            where something is wrong. Texts, images and attributes are left out; `get_product` gives
-            them.
+            The products with the price and stock of their SKUs, and `product_sync_fail_reasons` for
+            problems. `get_product` adds texts, images and attributes.
 
         Versions: 202309, 202312, 202502 (default).
 
@@ -5200,11 +5217,11 @@ class ProductResource(Resource):
         seller_name: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[ProductToAuditPage, ProductToAudit]:
-        """As a partner, search sellers' products by title, brand, seller or category to audit.
+        """Search sellers' products for an audit, as a partner.
 
         Args:
             product_ids: At most 20 entries.
-            seller_id: Only products of this seller, as named in the answers.
+            seller_id: Only products of this seller.
 
         Returns:
             The products with texts, main images, brand, seller, country and `listing_url`.
@@ -5238,7 +5255,7 @@ class ProductResource(Resource):
         responsible_person_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[ResponsiblePersonPage, ResponsiblePerson]:
-        """Search the responsible persons that products can name for product safety rules.
+        """Search the responsible persons whom products reference for product safety rules.
 
         Args:
             page_size: From 1 to 100.
@@ -5247,8 +5264,8 @@ class ProductResource(Resource):
                 202501.
 
         Returns:
-            Each person's id, for the `responsible_person_ids` of a product, and the profile in each
-            language. `create_responsible_person` adds one.
+            The id of each person, for the `responsible_person_ids` of a product, and the profile in
+            each language. `create_responsible_person` creates one.
 
         Versions: 202409, 202501 (default).
 
@@ -5279,18 +5296,19 @@ class ProductResource(Resource):
         size_chart_mode: Literal["PRODUCT_SCOPED", "REUSABLE_TEMPLATE"] | str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[SizeChartPage, SizeChart]:
-        """Search size charts by name, id or kind.
+        """Search size charts by name, id or type.
 
         Args:
             page_size: From 1 to 100.
             locales: Languages of the charts to return. BCP 47 language tag.
-            ids: Charts by their `template_id`. At most 50 entries.
-            keyword: A word of the chart's name.
-            size_chart_mode: PRODUCT_SCOPED serves a single product, REUSABLE_TEMPLATE any number.
+            ids: The `template_id` of each chart. At most 50 entries.
+            keyword: A word in the name of the chart.
+            size_chart_mode: PRODUCT_SCOPED for one product, REUSABLE_TEMPLATE for any number of
+                products.
 
         Returns:
-            The charts, as images or tables in each language. `template_id` is the id that a
-            product's `size_chart` takes as `template`.
+            The charts, as images or tables in each language. Pass the `template_id` as `template`
+            of a product's `size_chart`.
 
         Source: https://partner.tiktokshop.com/docv2/page/search-size-charts-202407
         """
@@ -5311,15 +5329,15 @@ class ProductResource(Resource):
         product_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[SubmitProductViaOpportunityResult]:
-        """Enter a product for one opportunity, for the platform to judge.
+        """Submit a product for one opportunity, for review by the platform.
 
         Args:
-            opportunity_id: As found by `list_opportunities`.
+            opportunity_id: An opportunity from `list_opportunities`.
             product_id: A product that meets the `listing_criteria` of `get_opportunity_detail`.
 
         Returns:
-            The submission with its status and, where it was rejected, the reason;
-            `get_submission_records` follows it.
+            The submission with its status and, if it was rejected, the reason.
+            `get_submission_records` returns later statuses.
 
         Source: https://partner.tiktokshop.com/docv2/page/submit-product-via-opportunity-202604
         """
@@ -5340,15 +5358,16 @@ class ProductResource(Resource):
         appeal_message: AppealMessage | Mapping[str, Any],
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Object to the platform's finding that a product's size chart is faulty.
+        """Appeal against the platform's finding that a product's size chart is faulty.
+
+        The event `appeal_completed` reports the decision on each indicator.
 
         Args:
-            appeal_message: The chart, by id or by the `uri` of its image, and the findings you
-                object to (`indicator_details`).
+            appeal_message: The chart, by id or by the `uri` of its image, and the findings that you
+                appeal against (`indicator_details`).
 
         Returns:
-            Nothing beyond success; the webhook `appeal_completed` brings the decision on each
-            indicator.
+            An `APIResponse` whose data has no fields.
 
         Source: https://partner.tiktokshop.com/docv2/page/submit-size-chart-appeal-202604
         """
@@ -5367,19 +5386,19 @@ class ProductResource(Resource):
         skus: Sequence[StrikethroughSku | Mapping[str, Any]],
         options: RequestOptions | None = None,
     ) -> APIResponse[SubmitStrikethroughPriceResult]:
-        """Hand in prices of a product elsewhere, as grounds for a struck-through price.
+        """Submit prices of a product in other shops as evidence for a strikethrough price.
 
         Args:
-            product_id: As found by `search_products`.
-            external_product_id: The product's id where it is sold elsewhere.
-            skus: For each SKU (`id`) its counterpart elsewhere: `external_retail_price` is the
-                price asked there, `external_transaction_price` one that was paid, with its time and
-                an image as evidence.
+            product_id: A product from `search_products`.
+            external_product_id: The product's id in the other shop.
+            skus: For each SKU (`id`), its prices in the other shop: `external_retail_price` is the
+                asking price, and `external_transaction_price` is a paid price with its time and an
+                image as evidence.
 
         Returns:
-            The SKUs for which it failed, each with its reason; a successful answer may still list
-            some. `enable_strikethrough_prices` takes the same data; the webhook
-            `strikethrough_price_expired` tells when a price has run out.
+            The SKUs that failed, each with its reason. A successful response can still contain
+            failures. `enable_strikethrough_prices` takes the same data. The event
+            `strikethrough_price_expired` reports an expired price.
 
         Source: https://partner.tiktokshop.com/docv2/page/submit-strikethrough-price-202609
         """
@@ -5406,11 +5425,11 @@ class ProductResource(Resource):
 
         Args:
             category_id: A leaf category from `get_categories`.
-            images: `uri` is the one that `upload_product_image` returned.
+            images: Each `uri` comes from `upload_product_image`.
 
         Returns:
-            The brands with their ids, which serve as `brand_id`, and whether the shop is authorised
-            for each. `recommend_brand` names only one.
+            The brands with their ids, which are used as `brand_id`, and whether the shop is
+            authorized for each. `recommend_brand` returns only one.
 
         Source: https://partner.tiktokshop.com/docv2/page/suggest-brands-202609
         """
@@ -5435,16 +5454,17 @@ class ProductResource(Resource):
         global_skus: Sequence[GlobalSkuInput | Mapping[str, Any]],
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Set the stock of a global product's SKUs, warehouse by warehouse.
+        """Set the stock of a global product's SKUs by warehouse.
+
+        `get_global_product` returns the new stock. For a product of a shop use `update_inventory`.
 
         Args:
-            global_product_id: As found by `search_global_products`.
-            global_skus: SKUs by `id`, each with the new quantity per warehouse;
+            global_product_id: A global product from `search_global_products`.
+            global_skus: SKUs by `id`, each with the new quantity for each warehouse.
                 `global_warehouse_id` comes from `logistics.get_global_seller_warehouses`.
 
         Returns:
-            Nothing beyond success; `get_global_product` shows the new stock. For a shop's product
-            use `update_inventory`.
+            An `APIResponse` whose data has no fields.
 
         Source: https://partner.tiktokshop.com/docv2/page/update-global-inventory-202309
         """
@@ -5463,16 +5483,17 @@ class ProductResource(Resource):
         skus: Sequence[SkuInput | Mapping[str, Any]],
         options: RequestOptions | None = None,
     ) -> APIResponse[UpdateInventoryResult]:
-        """Set the stock of a product's SKUs, warehouse by warehouse.
+        """Set the stock of a product's SKUs by warehouse.
 
         Args:
-            product_id: As found by `search_products`.
-            skus: SKUs by `id`, each with the new quantity per warehouse; `warehouse_id` comes from
-                `logistics.get_warehouse_list`.
+            product_id: A product from `search_products`.
+            skus: SKUs by `id`, each with the new quantity for each warehouse. `warehouse_id` comes
+                from `logistics.get_warehouse_list`.
 
         Returns:
-            The SKUs for which it failed, each with its reason and in `extra_errors` the warehouses
-            at fault; a successful answer may still list some. `search_inventory` shows the stock.
+            The SKUs that failed, each with its reason and, in `extra_errors`, the failed
+            warehouses. A successful response can still contain failures. `search_inventory` returns
+            the stock.
 
         Source: https://partner.tiktokshop.com/docv2/page/update-inventory-202309
         """
@@ -5493,15 +5514,17 @@ class ProductResource(Resource):
         skus: Sequence[SkuInput | Mapping[str, Any]],
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Set new prices for the SKUs of a product.
+        """Set the prices of a product's SKUs.
+
+        `get_product` returns the new prices.
 
         Args:
-            product_id: As found by `search_products`.
-            skus: SKUs by `id`, each with its new `price`. `external_list_prices` are prices that
-                another shop system lists (`source`).
+            product_id: A product from `search_products`.
+            skus: SKUs by `id`, each with its new `price`. `external_list_prices` are list prices in
+                another shop system (`source`).
 
         Returns:
-            Nothing beyond success; `get_product` shows the new prices.
+            An `APIResponse` whose data has no fields.
 
         Source: https://partner.tiktokshop.com/docv2/page/update-price-202309
         """
@@ -5521,15 +5544,15 @@ class ProductResource(Resource):
         stock_operation_setting: StockOperationSetting | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[UpdateStockOperationSettingsResult]:
-        """Turn automatic restocking on or off for SKUs.
+        """Enable or disable automatic restocking of SKUs.
 
         Args:
-            sku_ids: SKUs as found by `search_products`. An empty list is rejected.
-            stock_operation_setting: `enable_auto_restock` true turns it on.
+            sku_ids: SKUs from `search_products`. An empty list is rejected.
+            stock_operation_setting: `enable_auto_restock` enables or disables it.
 
         Returns:
-            Which SKUs took the setting and which did not; a successful answer may still list some
-            in `failed_sku_ids`.
+            The SKUs that accepted the setting, and in `failed_sku_ids` those that did not. A
+            successful response can still contain failures.
 
         Source: https://partner.tiktokshop.com/docv2/page/update-stock-operation-settings-202608
         """
@@ -5552,17 +5575,17 @@ class ProductResource(Resource):
         candidate_products: Sequence[CandidateProductInput | Mapping[str, Any]] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[UploadCandidateProductsResult]:
-        """Send in products of another system, to be matched with opportunities.
+        """Upload products of another system, for matching with opportunities.
 
         Args:
-            candidate_products: Each under its id in the other system (`external_product_id`), by
-                which it is found and changed later. Each `uri` comes from `upload_product_image`;
-                the matching goes on until `opportunity_matching_end_time`.
+            candidate_products: Each product has an id in the other system (`external_product_id`),
+                by which it can be found and changed later. Each `uri` comes from
+                `upload_product_image`. Matching continues until `opportunity_matching_end_time`.
 
         Returns:
-            The products that were refused, each with its reason; a successful answer may still list
-            some. `search_candidate_products` and the webhook `opportunity_matching_status_change`
-            show what was matched.
+            The products that were rejected, each with its reason. A successful response can still
+            contain failures. `search_candidate_products` and the event
+            `opportunity_matching_status_change` report the matches.
 
         Source: https://partner.tiktokshop.com/docv2/page/upload-candidate-products-202409
         """
@@ -5581,15 +5604,17 @@ class ProductResource(Resource):
         external_product: UploadedExternalProduct | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Send in the data of a product as another system has it, without listing it.
+        """Upload the data of a product of another system without listing it.
+
+        The response has no id: the product is identified by its `external_product_id`.
+        `create_product` creates a product for sale.
 
         Args:
-            external_product: The product under its ids in the other system (`external_product_id`,
-                `external_shop_id`), with its SKUs. Images are given by `url`, without an upload.
+            external_product: The product with its ids in the other system (`external_product_id`,
+                `external_shop_id`) and its SKUs. Images are given by `url`, without an upload.
 
         Returns:
-            Nothing beyond success: no id comes back, so the product goes by its
-            `external_product_id`. `create_product` creates one for sale.
+            An `APIResponse` whose data has no fields.
 
         Source: https://partner.tiktokshop.com/docv2/page/upload-external-product-202506
         """
@@ -5607,15 +5632,16 @@ class ProductResource(Resource):
         name: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[UploadProductFileResult]:
-        """Upload a document or a video, to be used in products.
+        """Upload a document or a video for use in products.
 
         Args:
-            data: A PDF of up to 20 MB, or a video of up to 100 MB between 9:16 and 16:9.
-            name: A plain file name with its ending: no spaces, no other dots, no symbol in front.
+            data: A PDF of at most 20 MB, or a video of at most 100 MB with an aspect ratio from
+                9:16 to 16:9.
+            name: A file name with extension, without spaces, other dots or a leading symbol.
 
         Returns:
-            The file's `id`, which products take in `video` or in the `files` of a certification.
-            For pictures use `upload_product_image`.
+            The `id` of the file, for `video` or for the `files` of a certification. For pictures
+            use `upload_product_image`.
 
         Source: https://partner.tiktokshop.com/docv2/page/upload-product-file-202309
         """
@@ -5644,17 +5670,17 @@ class ProductResource(Resource):
         | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[UploadedImage]:
-        """Upload a picture, to be used in products.
+        """Upload a picture for use in products.
 
         Args:
-            data: JPG, PNG, WEBP, HEIC or BMP of up to 10 MB, with sides of 100 to 20,000 pixels.
-                Outside 3:4 to 4:3 it is made square.
-            use_case: What the picture is for. The sides of a MAIN_IMAGE measure 300 to 4,000
-                pixels, the short side of a SIZE_CHART_IMAGE at least 1,024.
+            data: JPG, PNG, WEBP, HEIC or BMP of at most 10 MB, with sides of 100 to 20,000 pixels.
+                Pictures with an aspect ratio outside 3:4 to 4:3 are made square.
+            use_case: Purpose of the picture. A MAIN_IMAGE requires sides of 300 to 4,000 pixels, a
+                SIZE_CHART_IMAGE a short side of at least 1,024.
 
         Returns:
-            The picture's `uri`, which products take wherever they take pictures, with its address
-            and its size in pixels.
+            The `uri` of the picture, for all picture fields of products, with its URL and its size
+            in pixels.
 
         Source: https://partner.tiktokshop.com/docv2/page/upload-product-image-202309
         """

@@ -418,7 +418,7 @@ class PromotionResource(Resource):
         """Fetch one coupon with its discount, limits, and how often it was claimed and redeemed.
 
         Args:
-            coupon_id: As found by `search_coupons`.
+            coupon_id: A coupon from `search_coupons`.
 
         Returns:
             The coupon, with what `search_coupons` lacks: `usage_stats` and the channels that show
@@ -579,9 +579,9 @@ class PromotionResource(Resource):
         """Change a promotion's title, period or terms, but not its products.
 
         Args:
-            begin_time: Needed even where it stays the same. Unix seconds.
-            end_time: Needed even where it stays the same. Unix seconds.
-            title: Needed even where it stays the same.
+            begin_time: Required even if it does not change. Unix seconds.
+            end_time: Required even if it does not change. Unix seconds.
+            title: Required even if it does not change.
             discount: The part that fits the activity's type, as in `create_activity`.
             duration_type: The service's default is NORMAL.
 

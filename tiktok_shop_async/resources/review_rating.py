@@ -106,8 +106,8 @@ class ReviewRatingResource(Resource):
                 that `upload_review_media` returns.
 
         Returns:
-            The reviews that were not taken, by `external_review_id`, each with its reason; a
-            successful answer may still list some.
+            The reviews that were not taken, by `external_review_id`, each with its reason. A
+            successful response can still contain failures.
 
         Versions: 202410, 202508 (default).
 

@@ -78,7 +78,7 @@ class SupplyChainResource(Resource):
 
         Returns:
             The ids of the packages taken in `success_packages`, and in `errors` those that were
-            refused, each with its reason; a successful answer may hold both.
+            refused, each with its reason. A successful response can contain both.
 
         Source: https://partner.tiktokshop.com/docv2/page/confirm-package-shipment-202309
         """
