@@ -94,7 +94,7 @@ class ResourceGroups:
 
     @cached_property
     def affiliate_creator(self) -> AffiliateCreatorResource:
-        """Act as a creator: find products, get samples, share links, post, follow orders."""
+        """Operations for creators: products, samples, links, posts and orders."""
         from .affiliate_creator import AffiliateCreatorResource
 
         return AffiliateCreatorResource(self._pipeline, self.auth)
@@ -108,7 +108,7 @@ class ResourceGroups:
 
     @cached_property
     def affiliate_seller(self) -> AffiliateSellerResource:
-        """Work with creators as a seller: find, invite and message them, send samples."""
+        """Collaborations of a seller with creators: search, invitations, messages and samples."""
         from .affiliate_seller import AffiliateSellerResource
 
         return AffiliateSellerResource(self._pipeline, self.auth)

@@ -496,7 +496,7 @@ UPLOAD_SHOPPABLE_VIDEO_FILE = Operation(
 
 
 class AffiliateCreatorResource(Resource):
-    """Act as a creator: find products, get samples, share links, post, follow orders.
+    """Operations for creators: products, samples, links, posts and orders.
 
     A write that may have been processed raises `OutcomeUnknownError`: check its effect before you
     retry it.
@@ -512,13 +512,13 @@ class AffiliateCreatorResource(Resource):
         product_link: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[AddShowcaseProductsResult]:
-        """Put products into the creator's showcase, by id or by link.
+        """Add products to the creator's showcase by id or by link.
 
         Args:
-            add_type: PRODUCT_ID goes with `product_ids`, PRODUCT_LINK with `product_link`.
-            product_ids: Products to add, as found by `search_open_collaboration_products` or
-                `get_shop_products`. At most 20 entries.
-            product_link: Link of the one product to add.
+            add_type: PRODUCT_ID for `product_ids`, PRODUCT_LINK for `product_link`.
+            product_ids: Products from `search_open_collaboration_products` or `get_shop_products`.
+                At most 20 entries.
+            product_link: Link of the product to add.
 
         Returns:
             The products that could not be added, each with its reason. A successful response can
@@ -541,12 +541,12 @@ class AffiliateCreatorResource(Resource):
         product_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[CheckCreatorSampleEligibilityResult]:
-        """Check whether the creator can ask for a sample of a product, and of which SKUs.
+        """Check whether the creator can request a sample of a product, and of which SKUs.
 
         Returns:
-            Whether a request is possible and how far an earlier one has come; each SKU that is
-            barred names its reason. Go on with `get_sample_request_deeplink`, or with
-            `get_creator_sample_application_detail` where there is an `application_id`.
+            Whether a request is possible, and the status of an earlier one. Unavailable SKUs have a
+            reason. Next, call `get_sample_request_deeplink`, or
+            `get_creator_sample_application_detail` if there is an `application_id`.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-creator-applicable-sample-label-202412
         """
@@ -566,16 +566,15 @@ class AffiliateCreatorResource(Resource):
         video_info: VideoInfo | Mapping[str, Any],
         options: RequestOptions | None = None,
     ) -> APIResponse[CreateVideoPrecheckTaskResult]:
-        """Have a video and its product link checked for violations and quality before posting.
+        """Check a video and its product link for violations and quality before you post it.
 
         Args:
-            product_link_info: The product and the title of its link, as they would go to
-                `post_shoppable_video`.
-            video_info: `file_id` is the id that `upload_shoppable_video_file` returned.
+            product_link_info: The product and the title of its link, as for `post_shoppable_video`.
+            video_info: `file_id` comes from `upload_shoppable_video_file`.
 
         Returns:
-            The task's id, for `get_shoppable_video_precheck_result`; nothing is posted. Webhook 59
-            also brings the result.
+            The id of the task, for `get_shoppable_video_precheck_result`. Nothing is posted. The
+            event with type 59 also reports the result.
 
         Source: https://partner.tiktokshop.com/docv2/page/precheck-video-content-202511
         """
@@ -596,17 +595,17 @@ class AffiliateCreatorResource(Resource):
         tags: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[GenerateAffiliateSharingLinksResult]:
-        """Make links to a product, campaign or showcase for sharing, one for each tag.
+        """Generate sharing links to a product, campaign or showcase, one for each tag.
 
         Args:
-            channel: Where the links will be shared, such as facebook.
-            material: What the links lead to: `type` and the id of that product, campaign or
+            channel: The channel on which the links will be shared, such as facebook.
+            material: The target of the links: `type` and the id of that product, campaign or
                 showcase.
-            tags: Your own labels, which tell the links apart afterwards.
+            tags: Your own labels, which distinguish the links in reports.
 
         Returns:
             The links with their tags, and in `errors` the tags that failed. A successful response
-            can still contain failures. `search_creator_affiliate_orders` gives the tag with each
+            can still contain failures. `search_creator_affiliate_orders` returns the tag of each
             SKU sold.
 
         Versions: 202407, 202501 (default).
@@ -630,16 +629,16 @@ class AffiliateCreatorResource(Resource):
         link_type: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[GenerateGeneralSharingLinksResult]:
-        """Make sharing links to products or campaigns, for no publisher in particular.
+        """Generate sharing links to products or campaigns without a publisher.
 
         Args:
-            material: What the links lead to: one `type` for all `ids`, such as PRODUCT.
-            link_type: TOKO is the only value on record.
+            material: The targets of the links: one `type` for all `ids`, such as PRODUCT.
+            link_type: The only documented value is TOKO.
 
         Returns:
-            Links by material, and in `failed_materials` what got none and why. A successful
-            response can still contain failures. `generate_publisher_sharing_links_in_batch` makes
-            links for one publisher.
+            The links of each material, and in `failed_materials` the materials that failed, with
+            reasons. A successful response can still contain failures.
+            `generate_publisher_sharing_links_in_batch` generates links for one publisher.
 
         Source: https://partner.tiktokshop.com/docv2/page/creator-generate-general-link-202505
         """
@@ -661,17 +660,17 @@ class AffiliateCreatorResource(Resource):
         link_type: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[PublisherSharingLinks]:
-        """Make sharing links to products or campaigns on behalf of one publisher.
+        """Generate sharing links to products or campaigns on behalf of one publisher.
 
         Args:
             publisher_id: The publisher's id in your own system.
-            material: What the links lead to: one `type` for all `ids`.
-            link_type: TOKO is the only value on record.
+            material: The targets of the links: one `type` for all `ids`.
+            link_type: The only documented value is TOKO.
 
         Returns:
-            Links by material, and in `failed_materials` what got none and why. A successful
-            response can still contain failures. `generate_general_sharing_links` makes links for no
-            publisher in particular.
+            The links of each material, and in `failed_materials` the materials that failed, with
+            reasons. A successful response can still contain failures.
+            `generate_general_sharing_links` generates links without a publisher.
 
         Source: https://partner.tiktokshop.com/docv2/page/creator-generate-publisher-link-202504
         """
@@ -690,11 +689,12 @@ class AffiliateCreatorResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreatorProfile]:
-        """Return the creator's name, picture, regions, kind of account and permissions.
+        """Return the creator's name, picture, regions, account type and permissions.
 
         Returns:
-            The profile; `permissions` tell what the account may do, such as going live, promoting
-            products of others, and posting photos that link to products or to a shop.
+            The profile. `permissions` lists what the account can do, such as live streaming,
+            promotion of other sellers' products, and photo posts that link to products or to a
+            shop.
 
         Versions: 202405, 202508 (default).
 
@@ -713,19 +713,18 @@ class AffiliateCreatorResource(Resource):
         main_order_id: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreatorSampleApplicationDetail]:
-        """Fetch one of the creator's sample requests, with the content owed in return.
+        """Fetch one of the creator's sample requests, with the content promised in return.
 
         Args:
-            application_type: The `sample_application_type` that
-                `search_sample_application_fulfillments` gives for the request.
-            product_id: The product that the sample is of.
-            application_id: A sample application from `search_creator_sample_applications`.
-            main_order_id: The order that brings the sample, as `search_creator_sample_applications`
-                gives it.
+            application_type: The `sample_application_type` of the request, from
+                `search_sample_application_fulfillments`.
+            product_id: The product of the sample.
+            application_id: A request from `search_creator_sample_applications`.
+            main_order_id: The order of the sample, from `search_creator_sample_applications`.
 
         Returns:
-            The request with SKU, order and status; `creator_fulfillment` tells how far the content
-            has come and when it is due.
+            The request with SKU, order and status. `creator_fulfillment` has the progress and the
+            due date of the content.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/get-creator-sample-application-detail-202412
@@ -753,7 +752,7 @@ class AffiliateCreatorResource(Resource):
         """Look up products in open collaborations by id, with price, commission and stock.
 
         Returns:
-            The products, as from `search_open_collaboration_products`, plus their commission on
+            The products as from `search_open_collaboration_products`, plus their commission for
             sales through shop ads.
 
         Source:
@@ -778,18 +777,18 @@ class AffiliateCreatorResource(Resource):
         collaboration_id: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[SampleRequestDeeplink]:
-        """Make a link that opens the sample request for one SKU in the app.
+        """Generate a link that opens the sample request for one SKU in the app.
 
         Args:
-            product_id: Must be open to a request, as `check_creator_sample_eligibility` tells.
-            sku_id: An available SKU, as listed by `check_creator_sample_eligibility`.
-            redirect_schema: A link into your own app, to come back to afterwards.
-            collaboration_id: The collaboration that offers the product;
-                `search_creator_target_collaborations` gives ids of those aimed at the creator.
+            product_id: A product for which `check_creator_sample_eligibility` allows a request.
+            sku_id: An available SKU from `check_creator_sample_eligibility`.
+            redirect_schema: A link to your own app, which is opened afterwards.
+            collaboration_id: The collaboration that offers the product.
+                `search_creator_target_collaborations` returns those offered to the creator.
 
         Returns:
-            The link, for the creator to follow; nothing is requested yet.
-            `search_creator_sample_applications` shows the request once it is made.
+            The link for the creator. Nothing is requested yet. `search_creator_sample_applications`
+            returns the request once it is made.
 
         Source: https://partner.tiktokshop.com/docv2/page/creator-get-sample-request-deeplink-202512
         """
@@ -818,15 +817,15 @@ class AffiliateCreatorResource(Resource):
         page_token: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[ShopProductPage, ShopProduct]:
-        """List the products of the shop behind the creator's account.
+        """List the products of the shop linked to the creator's account.
 
         Args:
             page_size: From 1 to 100.
             title_keyword: Only products with this word in their title.
 
         Returns:
-            Products with price and sales; `added_status` ADDABLE marks those that can still be
-            added, which `add_showcase_products` does.
+            Products with price and sales. `added_status` ADDABLE marks products that can be added
+            with `add_showcase_products`.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-shop-products-202509
         """
@@ -851,14 +850,14 @@ class AffiliateCreatorResource(Resource):
         task_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[ShoppableVideoPrecheckResult]:
-        """Tell what the check of a video found before it was posted.
+        """Return the result of a video check.
 
         Args:
             task_id: A task from `create_video_precheck_task`.
 
         Returns:
-            One verdict on violations and one on quality, each with its issues and what to do about
-            them. Webhook 59 brings the same without polling.
+            One result on violations and one on quality, each with its issues and suggestions. The
+            event with type 59 reports the same without polling.
 
         Versions: 202511, 202601 (default).
 
@@ -879,13 +878,13 @@ class AffiliateCreatorResource(Resource):
         video_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[ShoppableVideoStatus]:
-        """Check whether a video sent for posting is online yet.
+        """Return whether a video has been posted.
 
         Args:
             video_id: A video from `post_shoppable_video`.
 
         Returns:
-            The video with its status, PROCESSING until SUCCESS or FAIL, and the time of posting.
+            The video with its status (PROCESSING, then SUCCESS or FAIL) and the time of posting.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-shoppable-video-status-202509
         """
@@ -910,12 +909,11 @@ class AffiliateCreatorResource(Resource):
 
         Args:
             page_size: From 1 to 20.
-            origin: What the list is for; LIVE is the only value on record.
+            origin: The only documented value is LIVE.
 
         Returns:
-            Products with price, stock, review, commission and the collaboration behind it; `source`
-            returns whether a product comes from the creator's shop, from affiliate sale or from a
-            third party.
+            Products with price, stock, review, commission and collaboration. `source` is the origin
+            of a product: the creator's shop, affiliate sales or a third party.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-showcase-products-202405
         """
@@ -934,14 +932,14 @@ class AffiliateCreatorResource(Resource):
         toko_pids: Sequence[int] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[TokopediaAndTiktokShopProductIdMappings]:
-        """Find the TikTok Shop product ids that belong to Tokopedia product ids.
+        """Return the TikTok Shop product ids of Tokopedia product ids.
 
         Args:
             toko_pids: Product ids on Tokopedia.
 
         Returns:
-            Pairs of Tokopedia id (`toko_pid`) and TikTok Shop id (`tts_pid`); look at `error` too,
-            which a successful answer may still carry.
+            Pairs of Tokopedia id (`toko_pid`) and TikTok Shop id (`tts_pid`). Check `error` even if
+            the call succeeds.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/get-tokopedia-and-tiktok-shop-product-id-mappings-202607
@@ -961,15 +959,15 @@ class AffiliateCreatorResource(Resource):
         toko_pids: Sequence[int] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[MapTokopediaToTiktokShopProductIdsResult]:
-        """Find TikTok Shop product ids for Tokopedia ones, by the older GET request.
+        """Return the TikTok Shop product ids of Tokopedia product ids with an older GET request.
 
         Args:
             toko_pids: Product ids on Tokopedia.
 
         Returns:
-            Pairs of ids and an `error`, as from
-            `get_tokopedia_and_tiktok_shop_product_id_mappings`, which is newer and does not need a
-            GET with a body.
+            Pairs of ids and an `error`. Prefer the newer
+            `get_tokopedia_and_tiktok_shop_product_id_mappings`, which needs no GET request with a
+            body.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/map-tokopedia-to-tiktok-shop-product-ids-202606
@@ -989,12 +987,12 @@ class AffiliateCreatorResource(Resource):
         product_ids: Sequence[str],
         options: RequestOptions | None = None,
     ) -> APIResponse[RemoveShowcaseProductsResult]:
-        """Move products to the head of the creator's showcase.
+        """Move products to the top of the creator's showcase.
 
         `get_showcase_products` returns the new order.
 
         Args:
-            product_ids: Products of the showcase, as listed by `get_showcase_products`.
+            product_ids: Products from `get_showcase_products`.
 
         Source: https://partner.tiktokshop.com/docv2/page/top-showcase-products-202409
         """
@@ -1020,15 +1018,19 @@ class AffiliateCreatorResource(Resource):
         """Publish photos as a post of the creator that links to products or to a shop.
 
         Args:
-            photos_info: The photos of the post; `photo_file_uris` takes a `photo_uri` from
+            photos_info: The photos of the post. `photo_file_uris` takes each `photo_uri` from
                 `upload_shoppable_photo_file`.
-            link_info: Where the post leads, as `post_type` says: `links` name products and the
-                titles of their links, `shop_info` names a shop. `get_creator_profile` returns which
-                of the two the account may use.
-            is_ai_generated: True declares the content as made by AI.
+            link_info: The target of the post, depending on `post_type`: `links` for products and
+                the titles of their links, `shop_info` for a shop. `get_creator_profile` returns
+                which of them the account can use.
+            is_ai_generated: True declares the content as AI-generated.
 
         Returns:
-            The post's id and the `quota`, as text.
+            The id of the post, and the `quota` as text.
+
+        Raises:
+            OutcomeUnknownError: The photos may have been posted, and there is no idempotency key: a
+                retry can post twice.
 
         Source: https://partner.tiktokshop.com/docv2/page/post-shoppable-photos-202610
         """
@@ -1057,13 +1059,17 @@ class AffiliateCreatorResource(Resource):
         """Publish an uploaded video as a post of the creator that links to a product.
 
         Args:
-            video_info: `file_id` is the id that `upload_shoppable_video_file` returned;
-                `cover_timestamp_ms` picks the moment of the video that serves as cover.
-            product_link_info: The product and the title that viewers see on its link.
+            video_info: `file_id` comes from `upload_shoppable_video_file`. `cover_timestamp_ms` is
+                the position of the cover image in the video.
+            product_link_info: The product and the visible title of its link.
 
         Returns:
-            The video's id; posting goes on afterwards, so follow it with
+            The id of the video. Posting continues in the background: poll
             `get_shoppable_video_status`.
+
+        Raises:
+            OutcomeUnknownError: The video may have been posted, and there is no idempotency key: a
+                retry can post twice.
 
         Versions: 202505, 202603 (default).
 
@@ -1084,12 +1090,12 @@ class AffiliateCreatorResource(Resource):
         product_ids: Sequence[str],
         options: RequestOptions | None = None,
     ) -> APIResponse[RemoveShowcaseProductsResult]:
-        """Take products out of the creator's showcase.
+        """Remove products from the creator's showcase.
 
-        `get_showcase_products` returns what is left.
+        `get_showcase_products` returns the remaining products.
 
         Args:
-            product_ids: Products of the showcase, as listed by `get_showcase_products`.
+            product_ids: Products from `get_showcase_products`.
 
         Source: https://partner.tiktokshop.com/docv2/page/remove-showcase-products-202409
         """
@@ -1114,18 +1120,17 @@ class AffiliateCreatorResource(Resource):
         | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[CreatorOrderPage, CreatorOrder]:
-        """Search the orders that came through traced links, with their commission.
+        """Search the orders from tracked links, with their commission.
 
         Args:
             page_size: From 1 to 100. The service's default is 20.
-            time_ge: At this time or later. Unix milliseconds.
-            time_lt: Before this time. Unix milliseconds.
-            time_type: Which event `time_ge` and `time_lt` are about.
+            time_ge: Start of the time range (inclusive). Unix milliseconds.
+            time_lt: End of the time range (exclusive). Unix milliseconds.
+            time_type: The time that `time_ge` and `time_lt` refer to.
 
         Returns:
-            Orders with estimated and actual commission per SKU; `trace` ties each SKU to where the
-            sale came from. Amounts may be formatted text, such as Rp9.900, instead of plain
-            decimals.
+            Orders with estimated and actual commission of each SKU. `trace` is the source of the
+            sale. Amounts can be formatted text, such as Rp9.900, instead of plain decimals.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/creator-search-affiliate-trace-orders-202505
@@ -1149,7 +1154,7 @@ class AffiliateCreatorResource(Resource):
         create_time_lt: int | datetime | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[OrderPage, Order]:
-        """Search the orders that the creator's content and links brought, with commission.
+        """Search the orders that the creator's content and links generated, with commission.
 
         Args:
             page_size: From 1 to 100. The service's default is 20.
@@ -1159,9 +1164,9 @@ class AffiliateCreatorResource(Resource):
                 202410.
 
         Returns:
-            Orders with rates, estimated and actual commission and taxes per SKU, plus the content
-            or link tag that sold it. Amounts may be formatted text, such as Rp9.900, instead of
-            plain decimals.
+            Orders with rates, estimated and actual commission, and taxes of each SKU, plus its
+            content or link tag. Amounts can be formatted text, such as Rp9.900, instead of plain
+            decimals.
 
         Versions: 202405, 202410 (default).
 
@@ -1191,8 +1196,9 @@ class AffiliateCreatorResource(Resource):
             application_statuses: Statuses to include.
 
         Returns:
-            Requests with SKU, order, the content owed in return and whether the product is still on
-            sale; `get_creator_sample_application_detail` adds kind and time of a request.
+            Requests with SKU, order, the content promised in return, and whether the product is
+            still on sale. `get_creator_sample_application_detail` adds the type and time of a
+            request.
 
         Source: https://partner.tiktokshop.com/docv2/page/search-creator-sample-applications-202412
         """
@@ -1218,17 +1224,17 @@ class AffiliateCreatorResource(Resource):
         | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[TargetCollaborationPage, TargetCollaboration]:
-        """Search the collaborations that one shop offers to this creator in particular.
+        """Search the collaborations that one shop offers to this creator.
 
         Args:
             page_size: From 0 to 100.
-            shop_id: The shop whose offers are searched.
-            keyword: An id or a name, as `keyword_type` says.
-            keyword_type: How to read `keyword`; goes together with it.
+            shop_id: The shop whose offers to search.
+            keyword: An id or a name, depending on `keyword_type`.
+            keyword_type: Type of `keyword`; required together with it.
 
         Returns:
             The collaborations with status, products and commission.
-            `search_open_collaboration_products` finds what is open to all creators.
+            `search_open_collaboration_products` returns products that are open to all creators.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/search-creator-target-collaborations-202405
@@ -1258,18 +1264,18 @@ class AffiliateCreatorResource(Resource):
         title_keywords: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[ProductPage, Product]:
-        """Search the products that any creator may promote, by title, category or commission.
+        """Search the products that any creator can promote, by title, category or commission.
 
         Args:
             sort_order: The service's default is ASC.
-            category: A category's id, as `category_chains` of products carry it.
-            commission_rate_range: From `rate_ge`, included, up to `rate_lt`, not included.
-            sales_price_range: From `amount_ge`, included, up to `amount_lt`, not included.
-            title_keywords: Words to look for in the title. At most 20 entries.
+            category: The id of a category, as in the `category_chains` of products.
+            commission_rate_range: A range with `rate_ge` included and `rate_lt` excluded.
+            sales_price_range: A range with `amount_ge` included and `amount_lt` excluded.
+            title_keywords: Words in the title. At most 20 entries.
 
         Returns:
-            Products with shop, price, commission and units sold; `add_showcase_products` puts them
-            into the showcase. `search_selection_products` has more filters.
+            Products with shop, price, commission and units sold. `add_showcase_products` adds them
+            to the showcase. `search_selection_products` has more filters.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/creator-search-open-collaboration-product-202405
@@ -1302,18 +1308,17 @@ class AffiliateCreatorResource(Resource):
         sort_field: Literal["create_time", "expired_time"] | str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[SampleApplicationFulfillments]:
-        """List the content that the creator owes for samples, by status.
+        """List the content that the creator promised for samples, by status.
 
         Args:
-            fulfillment_statuses: Statuses to include; PENDING and ONGOING are those still to be
-                done.
+            fulfillment_statuses: Statuses to include. PENDING and ONGOING are not complete yet.
             sort_order: The service's default is ASC.
             sort_field: The service's default is expired_time.
 
         Returns:
-            All at once, one for each sample request, with product, status, deadline and whether the
-            product is still on sale; `application_id` leads to
-            `get_creator_sample_application_detail`.
+            All entries in one response, one for each sample request, with product, status, deadline
+            and whether the product is still on sale. `get_creator_sample_application_detail`
+            returns the details of an `application_id`.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/creator-search-sample-application-fulfillments-202409
@@ -1340,13 +1345,13 @@ class AffiliateCreatorResource(Resource):
         """Search products to promote by price, commission, sales, shop rating or pool.
 
         Args:
-            filter_params: Conditions on the products; both ends of a range are included.
-                `shop_rating_range` appears to count in tenths, 40 being a rating of 4.0.
-            sort_params: `sort_type` names the order, such as RECOMMENDED.
+            filter_params: Filters for products. Ranges include both ends. `shop_rating_range`
+                appears to be in tenths: 40 is a rating of 4.0.
+            sort_params: `sort_type` is the sort order, such as RECOMMENDED.
 
         Returns:
-            Products with price, commission, reviews, shop rating, stock and units sold so far;
-            `search_open_collaboration_products` tells category and region as well.
+            Products with price, commission, reviews, shop rating, stock and units sold.
+            `search_open_collaboration_products` also returns category and region.
 
         Source: https://partner.tiktokshop.com/docv2/page/creator-select-affiliate-product-202501
         """
@@ -1366,13 +1371,13 @@ class AffiliateCreatorResource(Resource):
         data: FileInput,
         options: RequestOptions | None = None,
     ) -> APIResponse[UploadShoppablePhotoFileResult]:
-        """Upload a photo for use in a post; nothing is published yet.
+        """Upload a photo for a post without publishing it.
 
         Args:
-            data: The photo itself.
+            data: The photo.
 
         Returns:
-            The photo's URI, which `post_shoppable_photos` takes.
+            The URI of the photo, for `post_shoppable_photos`.
 
         Source: https://partner.tiktokshop.com/docv2/page/upload-shoppable-photo-file-202511
         """
@@ -1391,15 +1396,15 @@ class AffiliateCreatorResource(Resource):
         data: FileInput,
         options: RequestOptions | None = None,
     ) -> APIResponse[UploadShoppableVideoFileResult]:
-        """Upload a video for checking and posting; nothing is published yet.
+        """Upload a video for checking and posting, without publishing it.
 
         Args:
-            data: The video itself, up to 10 MB; a larger one goes in parts, which
-                `files.upload_file_init` begins.
+            data: The video, of at most 10 MB. Upload a larger one in parts with
+                `files.upload_file_init`.
 
         Returns:
-            The file's id, which `create_video_precheck_task` and `post_shoppable_video` take as
-            `file_id`, and an MD5 to compare with the file sent.
+            The id of the file, which `create_video_precheck_task` and `post_shoppable_video` take
+            as `file_id`, and its MD5 hash.
 
         Source: https://partner.tiktokshop.com/docv2/page/upload-shoppable-video-file-202505
         """

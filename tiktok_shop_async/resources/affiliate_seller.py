@@ -900,7 +900,7 @@ UPLOAD_MESSAGE_IMAGE_V2 = Operation(
 
 
 class AffiliateSellerResource(Resource):
-    """Work with creators as a seller: find, invite and message them, send samples.
+    """Collaborations of a seller with creators: search, invitations, messages and samples.
 
     A write that may have been processed raises `OutcomeUnknownError`: check its effect before you
     retry it.
@@ -914,17 +914,17 @@ class AffiliateSellerResource(Resource):
         creator_infos: Sequence[CreatorInfo | Mapping[str, Any]],
         options: RequestOptions | None = None,
     ) -> APIResponse[CheckCreatorOutreachEligibilityResult]:
-        """Check which creators the shop may contact now, and whether the quota covers them all.
+        """Check which creators the shop can contact now, and whether the quota covers them.
 
         Args:
             creator_infos: The creators, each by its `creator_open_id` from
                 `search_creators_in_creator_marketplace`.
 
         Returns:
-            One result per creator, telling whether it is blocked, connected or paired, and whether
-            follower count and level leave room; `is_batch_quota_consumable` judges the whole batch,
-            and `ineligible_creator_levels` names the levels in the way.
-            `get_weekly_creator_outreach_quota` shows what is left.
+            One result for each creator: whether it is blocked, connected or paired, and whether its
+            follower count and level are within the limits. `is_batch_quota_consumable` refers to
+            the whole batch, and `ineligible_creator_levels` lists the excluded levels.
+            `get_weekly_creator_outreach_quota` returns the remaining quota.
 
         Source: https://partner.tiktokshop.com/docv2/page/check-creator-outreach-eligibility-202610
         """
@@ -944,15 +944,15 @@ class AffiliateSellerResource(Resource):
         product_id_list: Sequence[str],
         options: RequestOptions | None = None,
     ) -> APIResponse[CheckTargetCollaborationConflictsResult]:
-        """Find target collaborations that already join some of these creators and products.
+        """Find target collaborations that already include some of these creators and products.
 
         Args:
-            creator_open_id_list: Creators whom `create_target_collaboration` is to invite.
-            product_id_list: Products that it is to offer them.
+            creator_open_id_list: Creators to invite with `create_target_collaboration`.
+            product_id_list: Products to offer to them.
 
         Returns:
-            Whether there is a conflict, and each creator and product with the collaboration that
-            holds them; pass these on to `resolve_target_collaboration_conflicts`.
+            Whether there is a conflict, and the collaboration of each creator and product in
+            conflict. Pass these to `resolve_target_collaboration_conflicts`.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/check-target-collaboration-conflicts-202605
@@ -975,17 +975,17 @@ class AffiliateSellerResource(Resource):
         plan_type: Literal["ALL", "OPEN", "PARTNER", "TARGET"] | str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreateCompassOfflineExportTaskResult]:
-        """Start an export of affiliate figures, to be fetched as a file later.
+        """Start an export of affiliate figures to a file.
 
         Args:
-            module_type: Which set of figures to export; CREATOR is the one about creators.
+            module_type: The figures to export; CREATOR exports figures about creators.
             window_type: Length of the period.
             end_day: Last day of the period.
-            plan_type: Kind of collaboration to count: OPEN, TARGET, through a PARTNER, or ALL.
+            plan_type: Type of collaboration to include: OPEN, TARGET, PARTNER, or ALL.
 
         Returns:
-            The task's id. Once `get_compass_task_list` shows it as SUCCEEDED,
-            `download_compass_task_file` fetches the file.
+            The id of the task. Once `get_compass_task_list` returns the status SUCCEEDED,
+            `download_compass_task_file` returns the file.
 
         Source: https://partner.tiktokshop.com/docv2/page/create-compass-offline-export-task-202603
         """
@@ -1011,17 +1011,16 @@ class AffiliateSellerResource(Resource):
         require_seller_approve_creator: bool | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreateOpenCollaborationResult]:
-        """Offer a product to every creator, for a commission.
+        """Offer a product to all creators for a commission.
 
         Args:
-            commission_rate: A whole number, on the scale of the rates in
-                `search_open_collaborations`.
-            require_seller_approve_creator: True makes a creator wait for the seller's approval. The
-                service's default is false. Only in version 202405.
+            commission_rate: An integer, in the unit of the rates from `search_open_collaborations`.
+            require_seller_approve_creator: True requires the seller's approval for each creator.
+                The service's default is false. Only in version 202405.
 
         Returns:
-            The collaboration's id, and `effective_time`, from which it holds.
-            `search_open_collaborations` lists all of them.
+            The id of the collaboration, and the time from which it is effective (`effective_time`).
+            `search_open_collaborations` lists all collaborations.
 
         Versions: 202405, 202412 (default).
 
@@ -1054,16 +1053,16 @@ class AffiliateSellerResource(Resource):
         creator_user_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreateTargetCollaborationResult]:
-        """Invite chosen creators to promote chosen products, each at a commission of its own.
+        """Invite selected creators to promote selected products, with a commission for each.
 
         Args:
-            end_time: When the collaboration ends. Unix seconds.
-            free_sample_rule: Whether creators may get a free sample (`has_free_sample`), and
+            end_time: End of the collaboration. Unix seconds.
+            free_sample_rule: Whether creators can get a free sample (`has_free_sample`), and
                 whether they get it without the seller's approval (`is_sample_approval_exempt`).
-            name: Name by which `search_target_collaborations` finds it.
-            products: Each with its `target_commission_rate`; `shop_ads_commission_rate` is the one
-                for sales through shop ads.
-            seller_contact_info: How creators reach the seller.
+            name: Name of the collaboration, which `search_target_collaborations` can search.
+            products: Each product has a `target_commission_rate`; `shop_ads_commission_rate`
+                applies to sales through shop ads.
+            seller_contact_info: Contact data of the seller for creators.
             creator_user_open_ids: Creators to invite, by `creator_open_id` from
                 `search_creators_in_creator_marketplace`. Only in version 202508.
             message: Text of the invitation.
@@ -1072,9 +1071,9 @@ class AffiliateSellerResource(Resource):
                 `creator_user_open_ids`. Only in version 202405.
 
         Returns:
-            The collaboration's id, and what is in the way: A successful response can still list
-            creators and products that conflict with another collaboration (see
-            `check_target_collaboration_conflicts`) and ids that are not valid.
+            The id of the collaboration, and the problems. A successful response can still list
+            invalid ids, and creators and products that conflict with another collaboration (see
+            `check_target_collaboration_conflicts`).
 
         Versions: 202405, 202508 (default).
 
@@ -1106,15 +1105,15 @@ class AffiliateSellerResource(Resource):
         save_to: str | PathLike[str] | None = None,
         options: RequestOptions | None = None,
     ) -> FileResponse[CompassTaskFile]:
-        """Fetch the file that an export of affiliate figures has produced.
+        """Download the file of an export of affiliate figures.
 
         Args:
-            task_id: A task that `get_compass_task_list` shows as SUCCEEDED.
+            task_id: A task with the status SUCCEEDED from `get_compass_task_list`.
             save_to: Path of the file to write. If omitted, the response holds the bytes in
                 `content`.
 
         Returns:
-            The file's content as base64 text.
+            The file. The data contains it as base64 text.
 
         Source: https://partner.tiktokshop.com/docv2/page/download-compass-task-file-202603
         """
@@ -1135,15 +1134,15 @@ class AffiliateSellerResource(Resource):
         sample_rule: SampleRuleInput | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Set how many free samples of a product creators may ask for, when, and which creators.
+        """Set the number, period and conditions of free samples of a product.
 
         `get_open_collaboration_sample_rules` returns the rule.
 
         Args:
             product_id: A product in an open collaboration.
-            sample_rule: `activate_status` turns the rule on, as ACTIVATE does, or off. `start_time`
-                and `end_time` bound it unless `is_sample_time_unlimited`; `thresholds` are what a
-                creator must reach.
+            sample_rule: `activate_status` turns the rule on (ACTIVATE) or off. `start_time` and
+                `end_time` limit it unless `is_sample_time_unlimited` is true. `thresholds` are the
+                requirements for a creator.
 
         Returns:
             An `APIResponse` whose data has no fields.
@@ -1163,12 +1162,12 @@ class AffiliateSellerResource(Resource):
         auto_add_product: AutoAddProductInput | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Set whether products join open collaborations by themselves, and at which commission.
+        """Set whether products join open collaborations automatically, and their commission.
 
         `get_open_collaboration_settings` returns the settings.
 
         Args:
-            auto_add_product: The commission rate is asked for even where `enable` is false.
+            auto_add_product: The commission rate is required even if `enable` is false.
 
         Returns:
             An `APIResponse` whose data has no fields.
@@ -1188,10 +1187,10 @@ class AffiliateSellerResource(Resource):
         product_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[ProductPromotionLinkResult]:
-        """Make a link with which creators can promote one of the shop's products.
+        """Generate a link with which creators promote one of the shop's products.
 
         Returns:
-            The link. `generate_target_collaboration_link` makes one for a whole target
+            The link. `generate_target_collaboration_link` generates one for a whole target
             collaboration.
 
         Source:
@@ -1212,14 +1211,15 @@ class AffiliateSellerResource(Resource):
         target_collaboration_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[GenerateTargetCollaborationLinkResult]:
-        """Make a link to a target collaboration, to be passed on to creators.
+        """Generate a link to a target collaboration, for creators.
 
         Args:
             target_collaboration_id: A target collaboration from `create_target_collaboration` or
                 `search_target_collaborations`.
 
         Returns:
-            The link. `generate_affiliate_product_promotion_link` makes one for a single product.
+            The link. `generate_affiliate_product_promotion_link` generates one for a single
+            product.
 
         Source: https://partner.tiktokshop.com/docv2/page/generate-target-collaboration-link-202509
         """
@@ -1238,11 +1238,11 @@ class AffiliateSellerResource(Resource):
         doc_type: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[CompassTaskList]:
-        """List the exports of affiliate figures, with how far each has come.
+        """List the exports of affiliate figures with their status.
 
         Returns:
-            The tasks with file name and status; `download_compass_task_file` fetches the file of
-            one that has SUCCEEDED.
+            The tasks with file name and status. `download_compass_task_file` returns the file of a
+            task with the status SUCCEEDED.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-compass-task-list-202603
         """
@@ -1266,13 +1266,13 @@ class AffiliateSellerResource(Resource):
         """List the seller's conversations with creators, with the number of unread messages.
 
         Args:
-            only_need_conversation_id: True asks for the ids alone, without the creators' names and
-                pictures.
-            conversation_status: The part of the inbox to list; `get_inbox_category_counts` tells
-                how much each holds. Only in version 202412.
+            only_need_conversation_id: True returns only the ids, without the names and pictures of
+                the creators.
+            conversation_status: Category of the inbox to list. `get_inbox_category_counts` returns
+                the size of each category. Only in version 202412.
 
         Returns:
-            The conversations; their messages come from `get_creator_conversation_messages`.
+            The conversations. `get_creator_conversation_messages` returns their messages.
 
         Versions: 202412, 202505 (default).
 
@@ -1301,14 +1301,15 @@ class AffiliateSellerResource(Resource):
         page_token: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[MessagePage, Message]:
-        """Read the messages of one conversation with a creator.
+        """Return the messages of one conversation with a creator.
 
         Args:
             conversation_id: A conversation from `get_conversation_list` or
                 `get_or_create_creator_conversation`.
 
         Returns:
-            The messages with sender and time. `content` is JSON text whose shape depends on `type`.
+            The messages with sender and time. `content` is JSON text whose structure depends on
+            `type`.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-messageinthe-conversation-202412
         """
@@ -1331,13 +1332,13 @@ class AffiliateSellerResource(Resource):
         """List the values that the advanced filters of the creator search accept.
 
         Args:
-            filter_options: The filters whose values to list, by `option_type`; OPTION_SORTER stands
-                for the ways to sort. Only in version 202608.
+            filter_options: The filters to list, by `option_type`; OPTION_SORTER lists the sort
+                orders. Only in version 202608.
 
         Returns:
-            In `data` the options of each filter, some with a second level, and the ways to sort; in
-            the older form they stand in `advanced_filters`. Pass them on as `advanced_filters` of
-            `search_creators_in_creator_marketplace`.
+            In `data`, the options of each filter, some with a second level, and the sort orders;
+            older versions return them in `advanced_filters`. Pass them to
+            `search_creators_in_creator_marketplace` as `advanced_filters`.
 
         Versions: 202601, 202608 (default).
 
@@ -1377,9 +1378,9 @@ class AffiliateSellerResource(Resource):
         """Return the newest unread messages from creators, with each conversation's unread count.
 
         Returns:
-            Messages with the conversation they belong to; `content` is JSON text whose shape
-            depends on `type`. The rest of a conversation comes from
-            `get_creator_conversation_messages`; `mark_conversations_as_read` clears the count.
+            Messages, each with its conversation. `content` is JSON text whose structure depends on
+            `type`. `get_creator_conversation_messages` returns the other messages of a
+            conversation; `mark_conversations_as_read` resets the count.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-latest-unread-messages-202412
         """
@@ -1404,16 +1405,17 @@ class AffiliateSellerResource(Resource):
         | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[MarketplaceCreatorPerformance]:
-        """Fetch one creator's profile, sales, content figures and followers.
+        """Fetch the profile, sales, content figures and followers of one creator.
 
         Args:
-            creator_user_id: The `creator_open_id` from `search_creators_in_creator_marketplace`, in
-                spite of its name; older versions take the creator's user id.
-            data_groups: The parts of the answer that are wanted. Only in version 202608.
+            creator_user_id: Despite its name, the `creator_open_id` from
+                `search_creators_in_creator_marketplace`; older versions take the user id of the
+                creator.
+            data_groups: Parts of the data to return. Only in version 202608.
 
         Returns:
-            The creator, with figures exact, as ranges, or both; rates are whole numbers, shares
-            (`category_gmv_distribution`, followers) decimal text.
+            The creator, with exact figures, ranges, or both. Rates are integers; shares
+            (`category_gmv_distribution`, followers) are decimal text.
 
         Versions: 202406, 202505, 202508, 202608 (default).
 
@@ -1443,9 +1445,9 @@ class AffiliateSellerResource(Resource):
             product_id: A product from `search_open_collaborations`.
 
         Returns:
-            The creators, with how many videos and live sessions each made for the product; for one
-            whose promotion is TERMINATING, `promotion_end_time` tells when it ends.
-            `remove_creator_from_open_collaboration_product` ends it.
+            The creators, with the number of videos and live sessions that each made for the
+            product. If a promotion is TERMINATING, `promotion_end_time` is its end.
+            `remove_creator_from_open_collaboration_product` ends a promotion.
 
         Versions: 202412, 202508 (default).
 
@@ -1467,13 +1469,13 @@ class AffiliateSellerResource(Resource):
         product_ids: Sequence[str],
         options: RequestOptions | None = None,
     ) -> APIResponse[OpenCollaborationSampleRules]:
-        """Look up which free samples creators may ask for, by product.
+        """List the free sample rules of products.
 
         Args:
-            product_ids: Products in open collaborations, as listed by `search_open_collaborations`.
+            product_ids: Products in open collaborations, from `search_open_collaborations`.
 
         Returns:
-            One rule per product: quota, what is left of it, period, and what a creator must reach.
+            One rule for each product: quota, remaining quota, period and requirements for creators.
             `edit_open_collaboration_sample_rule` changes it.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-open-collaboration-sample-rules-202410
@@ -1492,10 +1494,10 @@ class AffiliateSellerResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[OpenCollaborationSettings]:
-        """Check whether products join open collaborations by themselves, at which commission.
+        """Return whether products join open collaborations automatically, and their commission.
 
         Returns:
-            The settings that `edit_open_collaboration_settings` changes.
+            The settings. `edit_open_collaboration_settings` changes them.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-open-collaboration-settings-202409
         """
@@ -1513,20 +1515,20 @@ class AffiliateSellerResource(Resource):
         creator_id: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[OrCreateCreatorConversation]:
-        """Open the conversation with a creator, starting one if there is none yet.
+        """Return the conversation with a creator, or create it if there is none.
 
         Args:
-            creator_open_id: A creator from `search_creators_in_creator_marketplace`;
-                `check_creator_outreach_eligibility` returns whether the shop may contact this
+            creator_open_id: A creator from `search_creators_in_creator_marketplace`.
+                `check_creator_outreach_eligibility` returns whether the shop can contact the
                 creator. Only in version 202508.
-            only_need_conversation_id: True asks for the id alone, without the creator's name and
-                picture.
+            only_need_conversation_id: True returns only the id, without the name and picture of the
+                creator.
             creator_id: The creator, for older versions; newer ones take `creator_open_id`. Only in
                 version 202412.
 
         Returns:
-            The conversation's id for `send_im_message`; `is_new` returns whether it was started
-            just now.
+            The id of the conversation, for `send_im_message`. `is_new` shows whether it was created
+            by this call.
 
         Versions: 202412, 202508 (default).
 
@@ -1555,16 +1557,16 @@ class AffiliateSellerResource(Resource):
         valid_days: int | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[SampleRequestDeeplink]:
-        """Make a link through which a creator asks for a free sample of a SKU.
+        """Generate a link with which a creator requests a free sample of a SKU.
 
         Args:
-            sku_id: A SKU of that product.
+            sku_id: A SKU of the product.
             campaign_id: The campaign that the sample belongs to.
             collaboration_id: The collaboration that the sample belongs to.
-            valid_days: How many days the link works.
+            valid_days: Number of days until the link expires.
 
         Returns:
-            The link. What creators then ask for is found with `search_sample_applications`.
+            The link. `search_sample_applications` returns the requests.
 
         Source: https://partner.tiktokshop.com/docv2/page/seller-get-sample-request-deeplink-202512
         """
@@ -1588,12 +1590,12 @@ class AffiliateSellerResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[WeeklyCreatorOutreachQuota]:
-        """Show how many new creators the shop may contact this week, and how many it has.
+        """Return how many new creators the shop can contact this week, and how many it has.
 
         Returns:
-            In `data` the sum and what was used, the week's start and end, the same by creator level
-            (`quota_details`), and what each level of sales would bring (`gmv_level_rule`). No sum
-            binds where `unlimited` is true.
+            In `data`, the quota and its use, the start and end of the week, the quota by creator
+            level (`quota_details`), and the quota of each sales level (`gmv_level_rule`). If
+            `unlimited` is true there is no quota.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-weekly-creator-outreach-quota-202607
         """
@@ -1613,12 +1615,12 @@ class AffiliateSellerResource(Resource):
         """List the creators who count towards the shop's weekly outreach quota.
 
         Args:
-            page_index: Number of the page; here no token leads to the next one.
+            page_index: Number of the page; this operation has no page token.
 
         Returns:
-            In `data` the creators and their total number: for each, whether a message or an
-            invitation went out and whether the two are paired. `get_weekly_creator_outreach_quota`
-            gives the sums.
+            In `data`, the total number and the creators: for each, whether a message or an
+            invitation was sent, and whether shop and creator are paired.
+            `get_weekly_creator_outreach_quota` returns the totals.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-weekly-creator-outreach-records-202608
         """
@@ -1669,18 +1671,18 @@ class AffiliateSellerResource(Resource):
         product_filter: ProductFilter | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreatorPromotionDetailsResult]:
-        """Show what one invited creator does with each product of a target collaboration.
+        """List the promotion of each product of a target collaboration by one creator.
 
         Args:
-            creator_user_open_id: A creator of the collaboration, by `creator_open_id` from
+            creator_user_open_id: A creator of the collaboration: `creator_open_id` from
                 `query_target_collaboration_detail`.
-            query: A product's id or name, as `query_type` says.
-            product_filter: With `added_types` ADDED only products that the creator added.
+            query: The id or name of a product, depending on `query_type`.
+            product_filter: With `added_types` ADDED, only products that the creator added.
 
         Returns:
-            In `data` the products with price, old and new commission, whether the creator added
-            them (`product_add_status`), and the number of videos and live sessions.
-            `is_commission_effective` false means that the new rates do not hold yet.
+            In `data`, the products with price, old and new commission, whether the creator added
+            them (`product_add_status`), and the number of videos and live sessions. If
+            `is_commission_effective` is false, the new rates do not apply yet.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/query-creator-promotion-details-in-target-collaboration-202608
@@ -1714,9 +1716,10 @@ class AffiliateSellerResource(Resource):
                 `search_target_collaborations`.
 
         Returns:
-            The collaboration. In its lists `collaboration_status` shows which products and creators
-            are on their way out (DELETING) or gone. What one creator made of it comes from
-            `query_creator_promotion_details_in_target_collaboration`.
+            The collaboration. `collaboration_status` shows which products and creators are being
+            removed (DELETING) or have been removed.
+            `query_creator_promotion_details_in_target_collaboration` returns the results of one
+            creator.
 
         Versions: 202409, 202412, 202508 (default).
 
@@ -1740,10 +1743,10 @@ class AffiliateSellerResource(Resource):
         creator_user_id: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """End one creator's promotion of a product in open collaboration.
+        """End the promotion of a product in open collaboration by one creator.
 
         `get_open_collaboration_creator_content_details` returns whether the promotion is
-        TERMINATING, and until when.
+        TERMINATING, and its end.
 
         Args:
             open_collaboration_id: An open collaboration from `search_open_collaborations`.
@@ -1782,11 +1785,10 @@ class AffiliateSellerResource(Resource):
         """End the open collaboration of a product, for all creators.
 
         Args:
-            product_id: The product, not the collaboration's own id.
+            product_id: The id of the product, not of the collaboration.
 
         Returns:
-            The time at which it ends; until then `search_open_collaborations` may show it as
-            TERMINATING.
+            The end time of the collaboration. Until then its status can be TERMINATING.
 
         Source: https://partner.tiktokshop.com/docv2/page/remove-open-collaboration-202409
         """
@@ -1805,9 +1807,9 @@ class AffiliateSellerResource(Resource):
         target_collaboration_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """End a target collaboration for all of its creators and products.
+        """End a target collaboration for all creators and products.
 
-        `search_target_collaborations` returns what became of it.
+        `search_target_collaborations` returns the status.
 
         Args:
             target_collaboration_id: A target collaboration from `search_target_collaborations`.
@@ -1830,15 +1832,15 @@ class AffiliateSellerResource(Resource):
         conflict_items: Sequence[ConflictItemInput | Mapping[str, Any]],
         options: RequestOptions | None = None,
     ) -> APIResponse[ConflictResolution]:
-        """Clear conflicts between creators and the target collaborations that hold them.
+        """Resolve conflicts between creators and their target collaborations.
 
         Args:
-            conflict_items: Creators and collaborations as found by
-                `check_target_collaboration_conflicts`; products are not named here.
+            conflict_items: Creators and collaborations from `check_target_collaboration_conflicts`,
+                without products.
 
         Returns:
-            Which conflicts were cleared and which were not; A successful response can still list
-            failures, without a reason. After it `create_target_collaboration` can be tried again.
+            The resolved and the unresolved conflicts. A successful response can still contain
+            failures, without a reason. Afterwards, retry `create_target_collaboration`.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/resolve-target-collaboration-conflicts-202605
@@ -1865,8 +1867,8 @@ class AffiliateSellerResource(Resource):
         `search_sample_applications` returns the new status.
 
         Args:
-            application_id: A PENDING request from `search_sample_applications`, where
-                `is_approvable` returns whether it can be approved.
+            application_id: A PENDING request from `search_sample_applications`. `is_approvable`
+                shows whether it can be approved.
             reject_reason: Only with `review_result` REJECT.
 
         Returns:
@@ -1914,24 +1916,25 @@ class AffiliateSellerResource(Resource):
         """Search the marketplace for creators by name, followers, sales, category or content.
 
         Args:
-            search_key: From the answer before; keeps the result the same from page to page.
+            search_key: The key from the previous response, which keeps results consistent across
+                pages.
             keyword: A creator's name, or a part of it.
-            follower_demographics: Age, number and gender of the followers; `percentage_ge` counts
-                in hundredths of a percent.
-            gmv_ranges: Spans of sales, such as GMV_RANGE_100_1000.
-            category: Product categories: a parent, and those of its children that count. Only in
-                versions 202508, 202608.
+            follower_demographics: Age, number and gender of the followers. `percentage_ge` is in
+                hundredths of a percent.
+            gmv_ranges: Sales ranges, such as GMV_RANGE_100_1000.
+            category: Product categories: a parent, and the children to include. Only in versions
+                202508, 202608.
             content_performance: Only in versions 202508, 202608.
-            affiliate_data: How the creator has worked as an affiliate; `creator_agency_staus` is
-                the service's own spelling. Only in versions 202508, 202608.
-            advanced_filters: Values from `get_creator_marketplace_advanced_search_filters`, under
+            affiliate_data: The creator's history as an affiliate. `creator_agency_staus` is the
+                service's spelling. Only in versions 202508, 202608.
+            advanced_filters: Values from `get_creator_marketplace_advanced_search_filters`, as
                 `option_list`, and one of its `sorters` as `sorter_algorithm_id`. Only in versions
                 202508, 202608.
-            data_groups: The parts of each creator that are wanted. Only in version 202608.
+            data_groups: Parts of each creator to return. Only in version 202608.
 
         Returns:
-            Creators with main figures, and the `creator_open_id` by which other operations know
-            them. `get_marketplace_creator_performance` tells more about one.
+            Creators with their main figures, and the `creator_open_id` that other operations take.
+            `get_marketplace_creator_performance` returns more data about one creator.
 
         Versions: 202406, 202505, 202508, 202608 (default).
 
@@ -1981,13 +1984,13 @@ class AffiliateSellerResource(Resource):
             sort_order: The service's default is ASC.
             sort_field: The service's default is commission_rate.
             category: Only products of the category with this `id`.
-            commission_rate_range: From `rate_ge`, included, up to `rate_lt`, not included.
-            sales_price_range: From `amount_ge`, included, up to `amount_lt`, not included.
-            title_keywords: Words to look for in titles. At most 20 entries.
+            commission_rate_range: A range with `rate_ge` included and `rate_lt` excluded.
+            sales_price_range: A range with `amount_ge` included and `amount_lt` excluded.
+            title_keywords: Words in the title. At most 20 entries.
 
         Returns:
-            Products with shop, price, commission and units sold. `search_open_collaborations` gives
-            the shop's own collaborations.
+            Products with shop, price, commission and units sold. `search_open_collaborations`
+            returns the shop's own collaborations.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/seller-search-affiliate-open-collaboration-product-202405
@@ -2027,14 +2030,14 @@ class AffiliateSellerResource(Resource):
         """List the shop's open collaborations, by product or category.
 
         Args:
-            sort_field: Such as `product_original_price`.
-            keyword: A product's id or name, as `keyword_type` says.
+            sort_field: A field such as `product_original_price`.
+            keyword: The id or name of a product, depending on `keyword_type`.
             top_level_category_id: Only products under this category.
 
         Returns:
-            Each with its product, current commission, and how many creators show or make content
-            for it; TERMINATING marks one that is about to end.
-            `get_open_collaboration_creator_content_details` names the creators.
+            Each collaboration with its product, current commission, and the number of creators who
+            show it or make content for it. TERMINATING means that it is about to end.
+            `get_open_collaboration_creator_content_details` lists the creators.
 
         Versions: 202409, 202412 (default).
 
@@ -2070,10 +2073,10 @@ class AffiliateSellerResource(Resource):
 
         Args:
             application_id: A sample application from `search_sample_applications`.
-            content_format: Only videos, or only live sessions.
+            content_format: Only videos or only live sessions.
 
         Returns:
-            All of them at once, with product, link, views, likes, comments and paid orders.
+            All of them in one response, with product, link, views, likes, comments and paid orders.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/seller-search-sample-applications-fulfillments-202409
@@ -2106,20 +2109,20 @@ class AffiliateSellerResource(Resource):
         """Search creators' requests for free samples by status, product, creator or order.
 
         Args:
-            creator_user_oepn_id: Only requests of this creator, by `creator_open_id`; the name is
-                the service's own spelling. Only in version 202508.
-            order_id: The order with which the sample was sent.
-            target_collabration_id: A collaboration from `search_target_collaborations`; the name is
-                the service's own spelling.
-            title: The product's name.
-            username: The creator's user name.
-            creator_user_id: Only requests of this creator, in the older form. Only in versions
+            creator_user_oepn_id: Only requests of this creator, by `creator_open_id`. The name is
+                the service's spelling. Only in version 202508.
+            order_id: The order of the sample.
+            target_collabration_id: A collaboration from `search_target_collaborations`. The name is
+                the service's spelling.
+            title: The name of the product.
+            username: The user name of the creator.
+            creator_user_id: Only requests of this creator, for older versions. Only in versions
                 202409, 202507.
 
         Returns:
             Requests with creator, SKU, order, deadlines (`approve_expiration_time`,
-            `shipment_expiration_time`) and how far the promised content has come. Decide on PENDING
-            ones with `review_sample_application`; `disapprovable_reasons` tell why one cannot be
+            `shipment_expiration_time`) and the progress of the promised content. Decide on PENDING
+            ones with `review_sample_application`; `disapprovable_reasons` lists why one cannot be
             approved.
 
         Versions: 202409, 202507, 202508 (default).
@@ -2155,17 +2158,19 @@ class AffiliateSellerResource(Resource):
         program_id: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[OrderPage, Order]:
-        """Search the orders that creators brought to the shop, with their commission.
+        """Search the shop's orders that creators generated, with their commission.
 
         Args:
             page_size: From 1 to 100. The service's default is 20.
-            create_time_ge: Ordered at this time or later. Unix seconds. Only in version 202410.
-            create_time_lt: Ordered before this time. Unix seconds. Only in version 202410.
+            create_time_ge: Start of the order time range (inclusive). Unix seconds. Only in version
+                202410.
+            create_time_lt: End of the order time range (exclusive). Unix seconds. Only in version
+                202410.
             program_id: Only in version 202410.
 
         Returns:
-            Orders with, per SKU, creator, content, collaboration or campaign, rates, and each
-            commission as estimated and as actually paid. The oldest form gives line items alone.
+            Orders with creator, content, collaboration or campaign, rates, and estimated and paid
+            commission of each SKU. The oldest version returns only line items.
 
         Versions: 202405, 202410 (default).
 
@@ -2202,19 +2207,19 @@ class AffiliateSellerResource(Resource):
         """Search the shop's target collaborations by status, creator, product or name.
 
         Args:
-            creator_accept_status: ACCEPT leaves out those that no creator has accepted. The
+            creator_accept_status: ACCEPT excludes collaborations that no creator has accepted. The
                 service's default is ALL.
-            creator_user_open_id: Only those with this creator, by `creator_open_id`. Only in
-                version 202508.
+            creator_user_open_id: Only collaborations with this creator, by `creator_open_id`. Only
+                in version 202508.
             free_sample_setting: Whether free samples are offered, such as WITH_FREE_SAMPLE.
-            search_param: `keyword` is an id or a name of a product or a collaboration, as
-                `keyword_type` says.
-            creator_user_id: Only those with this creator, in the older form. Only in version
-                202409.
+            search_param: `keyword` is the id or name of a product or a collaboration, depending on
+                `keyword_type`.
+            creator_user_id: Only collaborations with this creator, for older versions. Only in
+                version 202409.
 
         Returns:
-            The collaborations with period, sample rule and counts; creators, products and
-            commissions come from `query_target_collaboration_detail`.
+            The collaborations with period, sample rule and counts.
+            `query_target_collaboration_detail` returns creators, products and commissions.
 
         Versions: 202409, 202508 (default).
 
@@ -2245,18 +2250,21 @@ class AffiliateSellerResource(Resource):
         msg_type: MsgType | str,
         options: RequestOptions | None = None,
     ) -> APIResponse[SendImMessageResult]:
-        """Send a creator a text, an image or a card in a conversation.
+        """Send a text, an image or a card to a creator in a conversation.
 
         Args:
             conversation_id: A conversation from `get_conversation_list` or
                 `get_or_create_creator_conversation`.
-            content: JSON text in the shape that `msg_type` asks for, such as `{"content": "Hello"}`
-                for TEXT. Images are uploaded first, with `upload_message_image` or
+            content: JSON text whose structure depends on `msg_type`, such as `{"content": "Hello"}`
+                for TEXT. Upload images first with `upload_message_image` or
                 `upload_message_image_v2`.
 
         Returns:
-            The message's id. There is no idempotency key: after a lost answer look with
-            `get_creator_conversation_messages` before sending it again.
+            The id of the message.
+
+        Raises:
+            OutcomeUnknownError: The message may have been sent, and there is no idempotency key.
+                Check `get_creator_conversation_messages` before you retry.
 
         Source: https://partner.tiktokshop.com/docv2/page/send-im-message-202412
         """
@@ -2279,7 +2287,7 @@ class AffiliateSellerResource(Resource):
     ) -> APIResponse[NoData]:
         """Change the status of a conversation with a creator.
 
-        `get_inbox_category_counts` returns how many conversations each category now holds.
+        `get_inbox_category_counts` returns the number of conversations in each category.
 
         Args:
             conversation_id: A conversation from `get_conversation_list`.
@@ -2310,27 +2318,27 @@ class AffiliateSellerResource(Resource):
         creator_user_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[UpdateTargetCollaborationResult]:
-        """Change a target collaboration's creators, products, commissions, end or contact.
+        """Change the creators, products, commissions, end or contact of a target collaboration.
 
         Args:
             target_collaboration_id: A target collaboration from `search_target_collaborations`.
             end_time: Required even if it does not change. Unix seconds.
-            free_sample_rule: Required even if it does not change; read as in
+            free_sample_rule: Required even if it does not change, in the form of
                 `create_target_collaboration`.
             name: Required even if it does not change.
-            products: All products that it shall have; those left out count as removed. The rates
-                are named otherwise than in `create_target_collaboration`: `commission_rate`, and
+            products: The complete list of products. Products that are not listed are removed. The
+                rates have other names than in `create_target_collaboration`: `commission_rate`, and
                 `target_ad_commission_rate` for sales through shop ads. At most 100 entries.
             seller_contact_info: Required even if it does not change, with its `email`.
-            creator_user_open_ids: All creators that it shall have, by `creator_open_id`; whoever is
-                left out counts as removed. At most 50 entries. Only in version 202508.
-            creator_user_ids: All creators that it shall have, for older versions; newer ones take
+            creator_user_open_ids: The complete list of creators, by `creator_open_id`. Creators
+                that are not listed are removed. At most 50 entries. Only in version 202508.
+            creator_user_ids: The complete list of creators, for older versions; newer ones take
                 `creator_user_open_ids`. At most 50 entries. Only in version 202409.
 
         Returns:
-            What did not work: conflicts with other collaborations, and in `update_failed` each
-            change that was refused. A successful response can still list some;
-            `query_target_collaboration_detail` shows what holds now.
+            The failures: conflicts with other collaborations, and each rejected change in
+            `update_failed`. A successful response can still contain failures.
+            `query_target_collaboration_detail` returns the resulting collaboration.
 
         Versions: 202409, 202508 (default).
 
@@ -2363,8 +2371,8 @@ class AffiliateSellerResource(Resource):
         """Upload an image for a message to a creator.
 
         Returns:
-            The image's address and size, to be used in the content of `send_im_message`.
-            `upload_message_image_v2` is the later form, for one shop.
+            The URL and size of the image, for the content of `send_im_message`.
+            `upload_message_image_v2` is the newer operation, for one shop.
 
         Source: https://partner.tiktokshop.com/docv2/page/upload-message-image-202511
         """
@@ -2383,7 +2391,7 @@ class AffiliateSellerResource(Resource):
         """Upload an image for a message from one shop to a creator.
 
         Returns:
-            The image's address and size, to be used in the content of `send_im_message`.
+            The URL and size of the image, for the content of `send_im_message`.
 
         Source: https://partner.tiktokshop.com/docv2/page/upload-message-image-v2-202608
         """
