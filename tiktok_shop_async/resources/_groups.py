@@ -87,7 +87,7 @@ class ResourceGroups:
 
     @cached_property
     def affiliate(self) -> AffiliateResource:
-        """Steer a creator's live room, and the showcase in its older form."""
+        """A creator's live room and, in its older form, the showcase."""
         from .affiliate import AffiliateResource
 
         return AffiliateResource(self._pipeline, self.auth)
@@ -101,7 +101,7 @@ class ResourceGroups:
 
     @cached_property
     def affiliate_partner(self) -> AffiliatePartnerResource:
-        """Run campaigns as an affiliate partner, and follow their creators and orders."""
+        """Campaigns of an affiliate partner, with their creators and orders."""
         from .affiliate_partner import AffiliatePartnerResource
 
         return AffiliatePartnerResource(self._pipeline, self.auth)
@@ -115,7 +115,7 @@ class ResourceGroups:
 
     @cached_property
     def analytics(self) -> AnalyticsResource:
-        """Measure sales, traffic, live sessions, videos and the shop's service score."""
+        """Figures on sales, traffic, live sessions, videos and the shop's service score."""
         from .analytics import AnalyticsResource
 
         return AnalyticsResource(self._pipeline, self.auth)
@@ -129,7 +129,7 @@ class ResourceGroups:
 
     @cached_property
     def customer_engagement(self) -> CustomerEngagementResource:
-        """Send marketing messages to buyers, and measure what they lead to."""
+        """Marketing messages to buyers, and their results."""
         from .customer_engagement import CustomerEngagementResource
 
         return CustomerEngagementResource(self._pipeline, self.auth)
@@ -143,14 +143,14 @@ class ResourceGroups:
 
     @cached_property
     def data_reconciliation(self) -> DataReconciliationResource:
-        """Tell the platform how its orders stand in other sales channels and systems."""
+        """Status reports on orders in other sales channels and systems."""
         from .data_reconciliation import DataReconciliationResource
 
         return DataReconciliationResource(self._pipeline, self.auth)
 
     @cached_property
     def epharmacy(self) -> EpharmacyResource:
-        """Manage pharmacies, prescriptions and consultations for medicines."""
+        """Pharmacies, prescriptions and consultations for medicines."""
         from .epharmacy import EpharmacyResource
 
         return EpharmacyResource(self._pipeline, self.auth)
@@ -164,14 +164,14 @@ class ResourceGroups:
 
     @cached_property
     def fbt(self) -> FbtResource:
-        """Store and ship goods with Fulfilled by TikTok: inbound, stock, other channels."""
+        """Fulfilled by TikTok: inbound orders, stock and multi-channel orders."""
         from .fbt import FbtResource
 
         return FbtResource(self._pipeline, self.auth)
 
     @cached_property
     def files(self) -> FilesResource:
-        """Upload large files in parts."""
+        """Uploads of large files in parts."""
         from .files import FilesResource
 
         return FilesResource(self._pipeline, self.auth)
@@ -192,21 +192,21 @@ class ResourceGroups:
 
     @cached_property
     def gs_full_service_commodity(self) -> GsFullServiceCommodityResource:
-        """Create and follow products that the platform sells in full service."""
+        """Products in full-service global selling: creation, review and lookups."""
         from .gs_full_service_commodity import GsFullServiceCommodityResource
 
         return GsFullServiceCommodityResource(self._pipeline, self.auth)
 
     @cached_property
     def gs_full_service_inventory(self) -> GsFullServiceInventoryResource:
-        """Read and set the virtual stock of full-service global selling."""
+        """Virtual stock of full-service global selling."""
         from .gs_full_service_inventory import GsFullServiceInventoryResource
 
         return GsFullServiceInventoryResource(self._pipeline, self.auth)
 
     @cached_property
     def gs_full_service_shipment(self) -> GsFullServiceShipmentResource:
-        """Deliver goods to full-service warehouses, and follow stock-up orders and returns."""
+        """Deliveries to full-service warehouses, stock-up orders and returns."""
         from .gs_full_service_shipment import GsFullServiceShipmentResource
 
         return GsFullServiceShipmentResource(self._pipeline, self.auth)
@@ -234,7 +234,7 @@ class ResourceGroups:
 
     @cached_property
     def promotion(self) -> PromotionResource:
-        """Run discounts, flash sales and other promotions, and look up coupons."""
+        """Discounts, flash sales and other promotions, and coupons."""
         from .promotion import PromotionResource
 
         return PromotionResource(self._pipeline, self.auth)
@@ -248,7 +248,7 @@ class ResourceGroups:
 
     @cached_property
     def review_rating(self) -> ReviewRatingResource:
-        """Bring product reviews from elsewhere into the shop."""
+        """Import of product reviews from other systems."""
         from .review_rating import ReviewRatingResource
 
         return ReviewRatingResource(self._pipeline, self.auth)
@@ -262,7 +262,7 @@ class ResourceGroups:
 
     @cached_property
     def supply_chain(self) -> SupplyChainResource:
-        """Report what a warehouse provider shipped."""
+        """Shipment reports of a warehouse provider."""
         from .supply_chain import SupplyChainResource
 
         return SupplyChainResource(self._pipeline, self.auth)

@@ -165,7 +165,7 @@ UNPIN_LIVE_PRODUCT = Operation(
 
 
 class AffiliateResource(Resource):
-    """Steer a creator's live room, and the showcase in its older form.
+    """A creator's live room and, in its older form, the showcase.
 
     A write that may have been processed raises `OutcomeUnknownError`: check its effect before you
     retry it.
@@ -179,11 +179,11 @@ class AffiliateResource(Resource):
         product_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[AddLiveProductsResult]:
-        """Put products on the list of a creator's live room.
+        """Add products to a creator's live room.
 
         Returns:
             The products that could not be added, each with its reason. A successful response can
-            still contain failures. `get_live_products` shows the list.
+            still contain failures. `get_live_products` lists the products of the room.
 
         Source: https://partner.tiktokshop.com/docv2/page/add-live-products-202309
         """
@@ -202,12 +202,12 @@ class AffiliateResource(Resource):
         product_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[AddShowcaseProductsResult]:
-        """Put products into a creator's showcase, by id.
+        """Add products to a creator's showcase by id.
 
         Returns:
             The products that could not be added, each with its reason. A successful response can
-            still contain failures. The newer `affiliate_creator.add_showcase_products` also takes a
-            link.
+            still contain failures. The newer `affiliate_creator.add_showcase_products` also accepts
+            a link.
 
         Source: https://partner.tiktokshop.com/docv2/page/add-showcase-productsold-202309
         """
@@ -226,13 +226,15 @@ class AffiliateResource(Resource):
         title: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Check whether a text may stand as the title of a product link (anchor).
+        """Check whether a text can be used as the title of a product link (anchor).
+
+        If the title is rejected, the call raises an error.
 
         Args:
-            title: The text that viewers would see on the link.
+            title: The visible text of the link.
 
         Returns:
-            No fields: success means that the title may be used, and a refusal comes as an error.
+            An `APIResponse` whose data has no fields.
 
         Source: https://partner.tiktokshop.com/docv2/page/check-anchor-content-202403
         """
@@ -246,14 +248,16 @@ class AffiliateResource(Resource):
         product_id: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Check whether a creator may attach a product's link (anchor) to content.
+        """Check whether a creator can attach a product link (anchor) to content.
+
+        If the product cannot be linked, the call raises an error. `check_anchor_content` checks the
+        title of the link.
 
         Args:
-            product_id: The product that the link would lead to.
+            product_id: The product to link to.
 
         Returns:
-            No fields: success means that the product may be linked, and a refusal comes as an
-            error. `check_anchor_content` checks the link's title.
+            An `APIResponse` whose data has no fields.
 
         Source: https://partner.tiktokshop.com/docv2/page/check-anchor-prerequisites-202402
         """
@@ -266,12 +270,12 @@ class AffiliateResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreatorProfile]:
-        """Return the creator's name, picture, regions, kind of account and permissions.
+        """Return the creator's name, picture, regions, account type and permissions.
 
         Returns:
-            The profile, with the partner it belongs to, which the newer
-            `affiliate_creator.get_creator_profile` leaves out. `permissions` tell whether going
-            live and selling own products are open to the account.
+            The profile, including the creator's partner, which the newer
+            `affiliate_creator.get_creator_profile` omits. `permissions` lists whether the account
+            can go live and sell its own products.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-creator-profileold-202309
         """
@@ -284,11 +288,11 @@ class AffiliateResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[LiveProducts]:
-        """List the products of a creator's live room, and tell which one is pinned.
+        """List the products of a creator's live room, and the pinned product.
 
         Returns:
-            All products at once, with price, commission, stock and review; `pinned_product_id` is
-            the one that `pin_live_product` put forward.
+            All products in one response, with price, commission, stock and review.
+            `pinned_product_id` is the product that `pin_live_product` pinned.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-live-products-202309
         """
@@ -301,10 +305,10 @@ class AffiliateResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[LiveRoomInfo]:
-        """Return the title, status and start of a creator's live room.
+        """Return the title, status and start time of a creator's live room.
 
         Returns:
-            The room; `get_live_products` lists what it sells.
+            The room. `get_live_products` lists its products.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-live-room-info-202309
         """
@@ -322,14 +326,14 @@ class AffiliateResource(Resource):
         sort_order: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[ShopProductPage, ShopProduct]:
-        """List the products of the shop behind a creator's account.
+        """List the products of the shop linked to a creator's account.
 
         Args:
             title_keyword: Only products with this word in their title.
 
         Returns:
-            Products with price and sales; `added_status` ADDABLE marks those that can still be
-            added. `affiliate_creator.get_shop_products` is the newer form.
+            Products with price and sales. `added_status` ADDABLE marks products that can be added.
+            `affiliate_creator.get_shop_products` is the newer operation.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-shop-productslegacy-202309
         """
@@ -359,11 +363,11 @@ class AffiliateResource(Resource):
         """List the products in a creator's showcase, and those in the live room.
 
         Args:
-            origin: What the list is for; LIVE is the only value on record.
+            origin: The only documented value is LIVE.
 
         Returns:
-            Products with price, commission, stock and review; `live_product_ids` names the ones in
-            the live room. `affiliate_creator.get_showcase_products` is the newer form.
+            Products with price, commission, stock and review. `live_product_ids` lists those in the
+            live room. `affiliate_creator.get_showcase_products` is the newer operation.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-showcase-productsold-202309
         """
@@ -382,12 +386,12 @@ class AffiliateResource(Resource):
         product_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Put one product of the live room forward for viewers.
+        """Pin one product of the live room for viewers.
 
-        `get_live_products` names the pinned product, and `unpin_live_product` takes the pin off.
+        `get_live_products` returns the pinned product, and `unpin_live_product` unpins it.
 
         Args:
-            product_id: A product of the live room, as listed by `get_live_products`.
+            product_id: A product from `get_live_products`.
 
         Returns:
             An `APIResponse` whose data has no fields.
@@ -404,13 +408,12 @@ class AffiliateResource(Resource):
         product_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Take products off the list of a creator's live room.
+        """Remove products from a creator's live room.
 
-        `get_live_products` returns what is left.
+        `get_live_products` returns the remaining products.
 
         Args:
-            product_ids: Products of the live room, as listed by `get_live_products`. An empty list
-                is rejected.
+            product_ids: Products from `get_live_products`. An empty list is rejected.
 
         Returns:
             An `APIResponse` whose data has no fields.
@@ -427,14 +430,13 @@ class AffiliateResource(Resource):
         product_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Take products out of a creator's showcase.
+        """Remove products from a creator's showcase.
 
-        `get_showcase_products` returns what is left. `affiliate_creator.remove_showcase_products`
-        is the newer form.
+        `get_showcase_products` returns the remaining products.
+        `affiliate_creator.remove_showcase_products` is the newer operation.
 
         Args:
-            product_ids: Products of the showcase, as listed by `get_showcase_products`. An empty
-                list is rejected.
+            product_ids: Products from `get_showcase_products`. An empty list is rejected.
 
         Returns:
             An `APIResponse` whose data has no fields.
@@ -451,12 +453,12 @@ class AffiliateResource(Resource):
         product_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Move products to the head of the live room's list.
+        """Move products to the top of the live room's list.
 
         `get_live_products` returns the new order.
 
         Args:
-            product_ids: Products of the live room, as listed by `get_live_products`.
+            product_ids: Products from `get_live_products`.
 
         Returns:
             An `APIResponse` whose data has no fields.
@@ -473,13 +475,13 @@ class AffiliateResource(Resource):
         product_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Move products to the head of a creator's showcase.
+        """Move products to the top of a creator's showcase.
 
         `get_showcase_products` returns the new order.
-        `affiliate_creator.move_showcase_products_to_the_top` is the newer form.
+        `affiliate_creator.move_showcase_products_to_the_top` is the newer operation.
 
         Args:
-            product_ids: Products of the showcase, as listed by `get_showcase_products`.
+            product_ids: Products from `get_showcase_products`.
 
         Returns:
             An `APIResponse` whose data has no fields.
@@ -496,12 +498,12 @@ class AffiliateResource(Resource):
         product_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Take the pin off a product of the live room; the product stays on the list.
+        """Unpin a product of the live room without removing it from the list.
 
-        `remove_live_products` takes a product off the list.
+        `remove_live_products` removes a product from the list.
 
         Args:
-            product_id: The pinned product, as named by `get_live_products`.
+            product_id: The pinned product from `get_live_products`.
 
         Returns:
             An `APIResponse` whose data has no fields.

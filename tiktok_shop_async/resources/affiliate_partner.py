@@ -310,7 +310,7 @@ SEARCH_TAP_AFFILIATE_ORDERS = Operation(
 
 
 class AffiliatePartnerResource(Resource):
-    """Run campaigns as an affiliate partner, and follow their creators and orders.
+    """Campaigns of an affiliate partner, with their creators and orders.
 
     A write that may have been processed raises `OutcomeUnknownError`: check its effect before you
     retry it.
@@ -333,23 +333,26 @@ class AffiliatePartnerResource(Resource):
         target_shop_codes: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreateAffiliatePartnerCampaignResult]:
-        """Create a campaign that sellers may register products for.
+        """Create a campaign for which sellers can register products.
 
         Args:
             campaign_end_time: Unix seconds.
-            campaign_start_time: Start of the promotion itself; registration has times of its own.
-                Unix seconds.
-            commission_rate: A whole number, on the scale of the rates that
-                `get_affiliate_partner_campaign_product_list` gives.
-            contact_info: Where sellers reach the partner: `email`, and messengers besides.
+            campaign_start_time: Start of the promotion. Registration has its own times. Unix
+                seconds.
+            commission_rate: An integer, in the unit of the rates from
+                `get_affiliate_partner_campaign_product_list`.
+            contact_info: Contact data of the partner for sellers: `email`, and optionally
+                messengers.
             registration_end_time: Unix seconds.
-            registration_start_time: From here sellers may register products, until
+            registration_start_time: Start of product registration, which ends at
                 `registration_end_time`. Unix seconds.
-            target_seller_types: Kinds of sellers the campaign is meant for.
-            target_shop_codes: Single shops the campaign is meant for, by shop code rather than id.
+            target_seller_types: Types of sellers that can join the campaign.
+            target_shop_codes: Individual shops that can join the campaign, by shop code instead of
+                id.
 
         Returns:
-            The campaign's id; put it before the sellers with `publish_affiliate_partner_campaign`.
+            The id of the campaign. `publish_affiliate_partner_campaign` makes it visible to
+            sellers.
 
         Source: https://partner.tiktokshop.com/docv2/page/create-affiliate-partner-campaign-202405
         """
@@ -389,10 +392,10 @@ class AffiliatePartnerResource(Resource):
         target_shop_codes: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Change some of a campaign's terms, times or texts.
+        """Change the terms, times or texts of a campaign.
 
-        `get_affiliate_partner_campaign_detail` returns the campaign as it now stands. Only what
-        changes needs to be given, as in `create_affiliate_partner_campaign`.
+        Only changed values are required; the form is that of `create_affiliate_partner_campaign`.
+        `get_affiliate_partner_campaign_detail` returns the resulting campaign.
 
         Args:
             campaign_id: A campaign from `get_affiliate_partner_campaign_list`.
@@ -400,8 +403,9 @@ class AffiliatePartnerResource(Resource):
             campaign_start_time: Unix seconds.
             registration_end_time: Unix seconds.
             registration_start_time: Unix seconds.
-            target_seller_types: Kinds of sellers the campaign is meant for.
-            target_shop_codes: Single shops the campaign is meant for, by shop code rather than id.
+            target_seller_types: Types of sellers that can join the campaign.
+            target_shop_codes: Individual shops that can join the campaign, by shop code instead of
+                id.
 
         Returns:
             An `APIResponse` whose data has no fields.
@@ -435,17 +439,16 @@ class AffiliatePartnerResource(Resource):
         creator_commission_rate: int,
         options: RequestOptions | None = None,
     ) -> APIResponse[CampaignProductLink]:
-        """Make the link with which creators promote one product of a campaign.
+        """Generate the link with which creators promote one product of a campaign.
 
         Args:
             campaign_id: A campaign from `get_affiliate_partner_campaign_list`.
             product_id: A product from `get_affiliate_partner_campaign_product_list`.
-            creator_commission_rate: The creator's part of the commission, on the same scale as the
+            creator_commission_rate: The creator's share of the commission, in the unit of the
                 product's `total_commission_rate`.
 
         Returns:
-            The link. For many products at once use
-            `generate_campaign_product_promotion_links_in_batch`.
+            The link. For many products use `generate_campaign_product_promotion_links_in_batch`.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/generate-affiliate-partner-campaign-product-link-202405
@@ -467,7 +470,7 @@ class AffiliatePartnerResource(Resource):
         product_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CampaignProductLinks]:
-        """Make the links with which creators promote several products of a campaign.
+        """Generate the links with which creators promote several products of a campaign.
 
         Args:
             campaign_id: A campaign from `get_affiliate_partner_campaign_list`.
@@ -476,8 +479,8 @@ class AffiliatePartnerResource(Resource):
                 most 50 entries.
 
         Returns:
-            One link per product in `product_promotion_links`; a successful answer may still name
-            products without a link in `failed_product_ids`, and gives no reasons.
+            One link for each product in `product_promotion_links`. A successful response can still
+            list products without a link in `failed_product_ids`, without reasons.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/partner-generate-multi-affiliate-campaign-product-link-202505
@@ -502,21 +505,21 @@ class AffiliatePartnerResource(Resource):
         content_type: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreatorContentStatisticsResult]:
-        """List what one creator published on a campaign's product, with views and sales.
+        """List the content of one creator about a campaign's product, with views and sales.
 
         Args:
             campaign_id: A campaign from `get_affiliate_partner_campaign_list`.
             product_id: A product from `get_affiliate_partner_campaign_product_list`.
-            creator_temp_id: A temporary id, found under `creator` in the older version of
-                `get_creator_performance_for_campaign_product`; the newer one answers with
+            creator_temp_id: A temporary id from `creator` in the older version of
+                `get_creator_performance_for_campaign_product`; the newer version returns
                 `creator_open_id` instead.
-            affiliate_product_id: Stands beside the creator in
-                `get_creator_performance_for_campaign_product`; not the `product_id`.
-            content_type: Only content of this kind, such as VIDEO.
+            affiliate_product_id: An id from `get_creator_performance_for_campaign_product`. It is
+                not the `product_id`.
+            content_type: Only content of this type, such as VIDEO.
 
         Returns:
             One entry for each piece of content, with its links, views, likes, comments and paid
-            orders; counts and sums are text.
+            orders. Counts and amounts are text.
 
         Versions: 202501, 202508 (default).
 
@@ -545,19 +548,18 @@ class AffiliatePartnerResource(Resource):
         creator_temp_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreatorProductSampleStatus]:
-        """Trace the sample of a campaign's product on its way to one creator.
+        """Track the sample of a campaign's product on its way to one creator.
 
         Args:
             campaign_id: A campaign from `get_affiliate_partner_campaign_list`.
             product_id: A product from `get_affiliate_partner_campaign_product_list`.
-            creator_temp_id: A temporary id, found under `creator` in the older version of
-                `get_creator_performance_for_campaign_product`; the newer one answers with
+            creator_temp_id: A temporary id from `creator` in the older version of
+                `get_creator_performance_for_campaign_product`; the newer version returns
                 `creator_open_id` instead.
 
         Returns:
-            Quantity, carrier, expected delivery and the tracking events so far. Whether a sample
-            was asked for at all stands in `free_sample_status` of
-            `get_creator_performance_for_campaign_product`.
+            Quantity, carrier, expected delivery and tracking events. `free_sample_status` of
+            `get_creator_performance_for_campaign_product` shows whether a sample was requested.
 
         Versions: 202501, 202508 (default).
 
@@ -583,14 +585,13 @@ class AffiliatePartnerResource(Resource):
         campaign_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[AffiliatePartnerCampaignDetail]:
-        """Fetch one campaign with its terms, times, contact and the sellers it is meant for.
+        """Fetch one campaign with its terms, times, contact and target sellers.
 
         Args:
             campaign_id: A campaign from `get_affiliate_partner_campaign_list`.
 
         Returns:
-            The campaign itself; its products come from
-            `get_affiliate_partner_campaign_product_list`.
+            The campaign. `get_affiliate_partner_campaign_product_list` returns its products.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/get-affiliate-partner-campaign-detail-202405
@@ -620,18 +621,18 @@ class AffiliatePartnerResource(Resource):
         query_type_filter: Literal["MARKETPLACE", "JOINED", "AVAILABLE"] | str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[CampaignPage, Campaign]:
-        """List campaigns by kind and status: the partner's own, or those of others.
+        """List the partner's own or other campaigns by type and status.
 
         Args:
             page_size: From 1 to 100. The service's default is 10.
-            type: Whose campaigns to list: MY_CAMPAIGNS are the partner's own, SELLER_CAMPAIGNS
-                those of sellers. The service's default is MY_CAMPAIGNS.
-            query_type_filter: JOINED for those the partner takes part in, AVAILABLE for those it
-                could join; meant for campaigns other than its own.
+            type: MY_CAMPAIGNS for the partner's own campaigns, SELLER_CAMPAIGNS for those of
+                sellers. The service's default is MY_CAMPAIGNS.
+            query_type_filter: JOINED for campaigns that the partner has joined, AVAILABLE for
+                campaigns that it can join. For campaigns of others.
 
         Returns:
-            Name, status and times of each; `get_affiliate_partner_campaign_detail` adds terms and
-            contact.
+            The name, status and times of each campaign. `get_affiliate_partner_campaign_detail`
+            adds terms and contact.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-affiliate-partner-campaign-list-202405
         """
@@ -669,12 +670,12 @@ class AffiliatePartnerResource(Resource):
 
         Args:
             campaign_id: A campaign from `get_affiliate_partner_campaign_list`.
-            review_status: PENDING for products that await the partner's decision.
+            review_status: PENDING for products that require the partner's decision.
 
         Returns:
-            The products with stock, samples on offer, SKUs, and the commission as a whole and for
-            creator and partner. Decide on pending ones with
-            `review_affiliate_partner_campaign_product`; make links for approved ones with
+            The products with stock, available samples, SKUs, and the commission in total, of the
+            creator and of the partner. Decide on pending products with
+            `review_affiliate_partner_campaign_product`; generate links for approved ones with
             `generate_affiliate_partner_campaign_product_link`.
 
         Source:
@@ -706,15 +707,15 @@ class AffiliatePartnerResource(Resource):
         page_token: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[CampaignProductStatisticPage, CampaignProductStatistic]:
-        """List how each product of a campaign is doing: orders, commission and creators.
+        """List the orders, commission and creators of each product of a campaign.
 
         Args:
             campaign_id: A campaign from `get_affiliate_partner_campaign_list`.
             page_size: From 1 to 50.
 
         Returns:
-            Per product its rates and price, and in `indicator_data` orders, sums and numbers of
-            creators as text; `data_update_time` tells how fresh they are.
+            The rates and price of each product, and in `indicator_data` orders, amounts and creator
+            counts as text. `data_update_time` is the time of the last update.
             `get_creator_performance_for_campaign_product` breaks one product down by creator.
 
         Source:
@@ -747,9 +748,9 @@ class AffiliatePartnerResource(Resource):
             page_size: From 1 to 50.
 
         Returns:
-            Per creator the paid sum, numbers of videos and live rooms, and the state of the free
-            sample. Its ids lead on to `get_affiliate_campaign_creator_product_content_statistics`
-            and `get_affiliate_campaign_creator_product_sample_status`.
+            The paid amount, the number of videos and live rooms, and the sample status of each
+            creator. `get_affiliate_campaign_creator_product_content_statistics` and
+            `get_affiliate_campaign_creator_product_sample_status` take the ids.
 
         Versions: 202501, 202508 (default).
 
@@ -772,12 +773,12 @@ class AffiliatePartnerResource(Resource):
         campaign_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Publish a campaign, so that the sellers it is meant for can see it.
+        """Publish a campaign, which makes it visible to its target sellers.
 
-        `get_affiliate_partner_campaign_detail` returns the campaign's status.
+        `get_affiliate_partner_campaign_detail` returns the status of the campaign.
 
         Args:
-            campaign_id: A campaign made by `create_affiliate_partner_campaign`.
+            campaign_id: A campaign from `create_affiliate_partner_campaign`.
 
         Returns:
             An `APIResponse` whose data has no fields.
@@ -809,16 +810,16 @@ class AffiliatePartnerResource(Resource):
         | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Accept or turn down a product that a seller registered for a campaign.
+        """Approve or reject a product that a seller registered for a campaign.
 
         `get_affiliate_partner_campaign_product_list` returns the new `review_status`.
 
         Args:
             campaign_id: A campaign from `get_affiliate_partner_campaign_list`.
-            product_id: A product whose `review_status` is PENDING in
+            product_id: A product with the `review_status` PENDING from
                 `get_affiliate_partner_campaign_product_list`.
-            review_result: REJECT_FOREVER turns the product down for good.
-            reject_reasons: Why it is turned down; not with APPROVE.
+            review_result: REJECT_FOREVER rejects the product permanently.
+            reject_reasons: Reasons for a rejection; not with APPROVE.
 
         Returns:
             An `APIResponse` whose data has no fields.
@@ -847,20 +848,20 @@ class AffiliatePartnerResource(Resource):
         order_status: int | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[SkuOrderPage, SkuOrder | Order]:
-        """Search orders that earn a creator agency (CAP) commission, estimated and actual.
+        """Search orders with commission for a creator agency (CAP), estimated and actual.
 
         Args:
             page_size: The service's default is 20.
-            settle_status: A number here, though the orders found have it as text. Only in version
+            settle_status: An integer, although the returned orders have it as text. Only in version
                 202603.
             create_time_ge: Start of the creation time range (inclusive). Unix seconds.
             create_time_lt: End of the creation time range (exclusive). Unix seconds.
             order_status: Only in version 202504.
 
         Returns:
-            The orders in `sku_orders`, one entry per order and SKU; the older version fills
-            `orders` instead. Sums are given twice, as estimated and as actual. Orders of campaigns
-            are found with `search_tap_affiliate_orders`.
+            One entry for each order and SKU in `sku_orders`; the older version returns `orders`
+            instead. Amounts are returned as estimated and as actual. `search_tap_affiliate_orders`
+            searches the orders of campaigns.
 
         Versions: 202504, 202603 (default).
 
@@ -893,19 +894,18 @@ class AffiliatePartnerResource(Resource):
         campaign_id: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[TapSkuOrderPage, TapSkuOrder | TapOrder]:
-        """Search orders that earn an affiliate partner (TAP) commission, estimated and actual.
+        """Search orders with commission for an affiliate partner (TAP), estimated and actual.
 
         Args:
             page_size: The service's default is 20.
             create_time_ge: Start of the creation time range (inclusive). Unix seconds.
             create_time_lt: End of the creation time range (exclusive). Unix seconds.
-            campaign_id: Only orders of this campaign, as found by
-                `get_affiliate_partner_campaign_list`.
+            campaign_id: Only orders of this campaign from `get_affiliate_partner_campaign_list`.
 
         Returns:
-            The orders in `sku_orders`, one entry per order and SKU; the older version fills
-            `orders` instead. Sums are given twice, as estimated and as actual, for creator and
-            partner. Orders of a creator agency are found with `search_cap_affiliate_orders`.
+            One entry for each order and SKU in `sku_orders`; the older version returns `orders`
+            instead. Amounts are returned as estimated and as actual, for creator and partner.
+            `search_cap_affiliate_orders` searches the orders of a creator agency.
 
         Versions: 202411, 202603 (default).
 

@@ -658,7 +658,7 @@ SEARCH_SHOP_LIVE_PERFORMANCE_OVERVIEW = Operation(
 
 
 class AnalyticsResource(Resource):
-    """Measure sales, traffic, live sessions, videos and the shop's service score."""
+    """Figures on sales, traffic, live sessions, videos and the shop's service score."""
 
     GROUP = "analytics"
 
@@ -671,13 +671,13 @@ class AnalyticsResource(Resource):
         currency: Literal["LOCAL", "USD"] | str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[BestsellingCreators]:
-        """Rank the creators who sell most, with followers and a range for their sales.
+        """Rank the creators with the most sales, with followers and a sales range.
 
         Args:
             date: A date such as ``2026-11-24``.
 
         Returns:
-            The ranking; sales are given as a range (`gmv_range`), not as a sum.
+            The ranking. Sales are returned as a range (`gmv_range`).
 
         Source: https://partner.tiktokshop.com/docv2/page/get-bestselling-creators-202511
         """
@@ -703,13 +703,13 @@ class AnalyticsResource(Resource):
         currency: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[BestsellingLiveSessions]:
-        """Rank the live sessions that sell most, with host, start and duration.
+        """Rank the live sessions with the most sales, with host, start and duration.
 
         Args:
             date: A date such as ``2026-11-24``.
 
         Returns:
-            The ranking; sales are given as a range (`gmv_range`), not as a sum.
+            The ranking. Sales are returned as a range (`gmv_range`).
 
         Source: https://partner.tiktokshop.com/docv2/page/get-bestselling-live-sessions-202511
         """
@@ -731,15 +731,15 @@ class AnalyticsResource(Resource):
         currency: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[BestsellingProducts]:
-        """Rank the products that sell most, overall or in one category.
+        """Rank the products with the most sales, overall or in one category.
 
         Args:
             date: A date such as ``2026-11-24``.
-            category_id: Leave out to rank all categories together.
+            category_id: If omitted, all categories are ranked together.
 
         Returns:
-            The ranking across shops, each product with its shop; sales are given as a range
-            (`gmv_range`), not as a sum.
+            The ranking across shops, each product with its shop. Sales are returned as a range
+            (`gmv_range`).
 
         Source: https://partner.tiktokshop.com/docv2/page/get-bestselling-products-202511
         """
@@ -765,13 +765,13 @@ class AnalyticsResource(Resource):
         currency: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[BestsellingVideos]:
-        """Rank the videos that sell most, with their views, likes and products.
+        """Rank the videos with the most sales, with their views, likes and products.
 
         Args:
             date: A date such as ``2026-11-24``.
 
         Returns:
-            The ranking; sales are given as a range (`gmv_range`), not as a sum.
+            The ranking. Sales are returned as a range (`gmv_range`).
 
         Source: https://partner.tiktokshop.com/docv2/page/get-bestselling-videos-202511
         """
@@ -793,8 +793,7 @@ class AnalyticsResource(Resource):
         """Return the totals of a live room: sales, orders, viewers and reactions.
 
         Returns:
-            Single numbers for the room; how they developed is told by its trends of orders, views
-            and interaction.
+            The totals of the room. The trend operations return their development over time.
 
         Versions: 202309, 202502 (default).
 
@@ -815,10 +814,10 @@ class AnalyticsResource(Resource):
         live_room_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[LiveRoomGmvAndOrderTrends]:
-        """Return how sales and orders of a live room developed over time.
+        """Return the sales and orders of a live room over time.
 
         Returns:
-            One series of points in time for each `stats_type`.
+            One time series for each `stats_type`.
 
         Versions: 202309, 202502 (default).
 
@@ -839,10 +838,10 @@ class AnalyticsResource(Resource):
         live_room_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[LiveRoomInteractiveTrends]:
-        """Return how views, comments and shares of a live room developed over time.
+        """Return the views, comments and shares of a live room over time.
 
         Returns:
-            One series of points in time for each `stats_type`.
+            One time series for each `stats_type`.
 
         Versions: 202309, 202502 (default).
 
@@ -865,6 +864,9 @@ class AnalyticsResource(Resource):
     ) -> APIResponse[LiveRoomProductStats]:
         """Return sales, clicks and remaining stock of each product in a live room.
 
+        Returns:
+            One entry for each product.
+
         Versions: 202309, 202502 (default).
 
         Source: https://partner.tiktokshop.com/docv2/page/get-live-room-product-stats-202502
@@ -884,10 +886,10 @@ class AnalyticsResource(Resource):
         live_room_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[LiveRoomTrafficPerformance]:
-        """Tell from where a live room's views came.
+        """Return the sources of a live room's views.
 
         Returns:
-            Views per source, each split into its sub-sources.
+            The views of each source, split into sub-sources.
 
         Versions: 202309, 202502 (default).
 
@@ -908,7 +910,10 @@ class AnalyticsResource(Resource):
         live_room_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[LiveRoomUserPortraits]:
-        """Describe a live room's audience by gender, age, region and following.
+        """Return a live room's audience by gender, age, region and following.
+
+        Returns:
+            One list of indicators for each dimension, with separate lists for paid ads.
 
         Versions: 202309, 202502 (default).
 
@@ -929,11 +934,11 @@ class AnalyticsResource(Resource):
         live_room_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[LiveRoomViewTrends]:
-        """Return how the viewing of a live room developed over time.
+        """Return the views of a live room over time.
 
         Returns:
-            One series of points in time for each `stats_type`; comments and shares are in
-            `get_live_room_interactive_trends`.
+            One time series for each `stats_type`. `get_live_room_interactive_trends` returns
+            comments and shares.
 
         Versions: 202309, 202502 (default).
 
@@ -956,14 +961,14 @@ class AnalyticsResource(Resource):
         currency: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[IntervalPage, LiveMinute]:
-        """Return one live session of the shop minute by minute, and as a whole.
+        """Return the figures of one live session of the shop by minute and in total.
 
         Args:
-            live_id: A session's id, as found by `get_shop_live_performance_list`.
+            live_id: A live session from `get_shop_live_performance_list`.
 
         Returns:
             A page of minutes in `performance.intervals`, each with sales, traffic, interaction and
-            conversion; `performance.overall` sums up the session.
+            conversion. `performance.overall` has the totals of the session.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/get-shop-live-performance-per-minutes-202510
@@ -994,7 +999,7 @@ class AnalyticsResource(Resource):
         page_token: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[LiveStreamSessionPage, LiveStreamSession]:
-        """List the shop's live sessions of a period with sales and interaction for each.
+        """List the shop's live sessions in a period, with sales and interaction.
 
         Args:
             start_date_ge: A date such as ``2026-11-24``.
@@ -1007,9 +1012,8 @@ class AnalyticsResource(Resource):
             currency: The service's default is LOCAL.
 
         Returns:
-            One entry per session; for all sessions together see
-            `get_shop_live_performance_overview`. Days after `latest_available_date` have no data
-            yet.
+            One entry for each session. `get_shop_live_performance_overview` returns the totals.
+            Days after `latest_available_date` have no data yet.
 
         Versions: 202508, 202509, 202609 (default).
 
@@ -1053,7 +1057,7 @@ class AnalyticsResource(Resource):
         with_comparison: bool | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[ShopLivePerformanceOverview]:
-        """Sum up the shop's live sessions of a period, in total or day by day.
+        """Return the totals of the shop's live sessions in a period, overall or by day.
 
         Args:
             start_date_ge: A date such as ``2026-11-24``.
@@ -1068,8 +1072,8 @@ class AnalyticsResource(Resource):
                 Only in version 202508.
 
         Returns:
-            One interval for the whole period or one per day; single sessions are in
-            `get_shop_live_performance_list`. Days after `latest_available_date` have no data yet.
+            One interval for the whole period or for each day. `get_shop_live_performance_list`
+            returns individual sessions. Days after `latest_available_date` have no data yet.
 
         Versions: 202508, 202509, 202609 (default).
 
@@ -1104,9 +1108,12 @@ class AnalyticsResource(Resource):
         """Return sales and traffic of each product shown in one live session of the shop.
 
         Args:
-            live_id: A session's id, as found by `get_shop_live_performance_list`.
+            live_id: A live session from `get_shop_live_performance_list`.
             sort_order: The service's default is DESC.
             sort_field: The service's default is gmv.
+
+        Returns:
+            One entry for each product.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/get-shop-live-products-performance-list-202512
@@ -1131,7 +1138,7 @@ class AnalyticsResource(Resource):
         with_comparison: bool | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[ShopPerformanceResult]:
-        """Return the shop's sales and traffic of a period, in total or day by day.
+        """Return the shop's sales and traffic in a period, overall or by day.
 
         Args:
             start_date_ge: A date such as ``2026-11-24``.
@@ -1143,8 +1150,8 @@ class AnalyticsResource(Resource):
                 Only in version 202405.
 
         Returns:
-            One interval for the whole period or one per day; hours are in
-            `get_shop_performance_per_hour`. Days after `latest_available_date` have no data yet.
+            One interval for the whole period or for each day. `get_shop_performance_per_hour`
+            returns hours. Days after `latest_available_date` have no data yet.
 
         Versions: 202405, 202509, 202609 (default).
 
@@ -1172,14 +1179,14 @@ class AnalyticsResource(Resource):
         currency: Literal["LOCAL", "USD"] | str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[ShopPerformancePerHour]:
-        """Return the shop's sales and traffic of one day, hour by hour.
+        """Return the shop's sales and traffic on one day by hour.
 
         Args:
-            date: The day, written as in 2025-09-18. A date such as ``2026-11-24``.
+            date: A date such as ``2026-11-24``.
             currency: The service's default is LOCAL.
 
         Returns:
-            The day as a whole and one interval per hour, counted up to
+            The totals of the day and one interval for each hour, up to
             `latest_available_timestamp`.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-shop-performance-per-hour-202510
@@ -1205,7 +1212,7 @@ class AnalyticsResource(Resource):
         with_comparison: bool | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[ShopProductPerformanceDetail]:
-        """Return one product's sales and traffic of a period, in total or day by day.
+        """Return one product's sales and traffic in a period, overall or by day.
 
         Args:
             start_date_ge: A date such as ``2026-11-24``.
@@ -1217,8 +1224,8 @@ class AnalyticsResource(Resource):
                 Only in version 202405.
 
         Returns:
-            One interval for the whole period or one per day, split by live, video and product card.
-            Days after `latest_available_date` have no data yet.
+            One interval for the whole period or for each day, split by live, video and product
+            card. Days after `latest_available_date` have no data yet.
 
         Versions: 202405, 202509 (default).
 
@@ -1254,7 +1261,7 @@ class AnalyticsResource(Resource):
         product_status_filter: Literal["ALL", "INACTIVE", "LIVE"] | str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[ProductPage, Product]:
-        """List the shop's products with sales and traffic of each in a period.
+        """List the shop's products with their sales and traffic in a period.
 
         Args:
             start_date_ge: A date such as ``2026-11-24``.
@@ -1263,12 +1270,12 @@ class AnalyticsResource(Resource):
             sort_field: The service's default is gmv.
             sort_order: The service's default is DESC.
             currency: The service's default is LOCAL.
-            category_filter: Category ids. Only in versions 202509, 202605.
+            category_filter: Ids of categories. Only in versions 202509, 202605.
             product_status_filter: Only in versions 202509, 202605.
 
         Returns:
-            One entry per product; `get_shop_product_performance_detail` shows one day by day. Days
-            after `latest_available_date` have no data yet.
+            One entry for each product. `get_shop_product_performance_detail` returns one product by
+            day. Days after `latest_available_date` have no data yet.
 
         Versions: 202405, 202509, 202605 (default).
 
@@ -1304,7 +1311,7 @@ class AnalyticsResource(Resource):
         with_comparison: bool | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[ShopSkuPerformanceDetail]:
-        """Return one SKU's sales of a period, in total or day by day.
+        """Return one SKU's sales in a period, overall or by day.
 
         Args:
             start_date_ge: A date such as ``2026-11-24``.
@@ -1315,8 +1322,8 @@ class AnalyticsResource(Resource):
                 Only in version 202406.
 
         Returns:
-            One interval for the whole period or one per day, split by live, video and product card.
-            Days after `latest_available_date` have no data yet.
+            One interval for the whole period or for each day, split by live, video and product
+            card. Days after `latest_available_date` have no data yet.
 
         Versions: 202406, 202509 (default).
 
@@ -1354,19 +1361,19 @@ class AnalyticsResource(Resource):
         product_id: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[SkuPage, Sku]:
-        """List the shop's SKUs with the sales of each in a period.
+        """List the shop's SKUs with their sales in a period.
 
         Args:
             start_date_ge: A date such as ``2026-11-24``.
             end_date_lt: Day after the last day of the period. A date such as ``2026-11-24``.
-            category_filter: Category ids. Only in version 202509.
+            category_filter: Ids of categories. Only in version 202509.
             product_status_filter: Only in version 202509.
             product_ids: Only the SKUs of these products. Only in version 202509.
             product_id: Only the SKUs of this product. Only in version 202406.
 
         Returns:
-            One entry per SKU; `get_shop_sku_performance_detail` shows one day by day. Days after
-            `latest_available_date` have no data yet.
+            One entry for each SKU. `get_shop_sku_performance_detail` returns one SKU by day. Days
+            after `latest_available_date` have no data yet.
 
         Versions: 202406, 202509 (default).
 
@@ -1417,8 +1424,8 @@ class AnalyticsResource(Resource):
                 Only in version 202409.
 
         Returns:
-            One interval for the whole period or one per day, and who watched. For several videos at
-            once use `get_shop_videos_performance_details`.
+            One interval for the whole period or for each day, and the audience.
+            `get_shop_videos_performance_details` returns several videos at once.
 
         Versions: 202409, 202509 (default).
 
@@ -1462,7 +1469,7 @@ class AnalyticsResource(Resource):
         | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[VideoPage, Video]:
-        """List the videos that sold for the shop in a period, with figures for each.
+        """List the videos that sold products of the shop in a period, with their figures.
 
         Args:
             start_date_ge: A date such as ``2026-11-24``.
@@ -1475,8 +1482,8 @@ class AnalyticsResource(Resource):
                 The service's default is ALL.
 
         Returns:
-            One entry per video; for all videos together see `get_shop_video_performance_overview`.
-            Days after `latest_available_date` have no data yet.
+            One entry for each video. `get_shop_video_performance_overview` returns the totals. Days
+            after `latest_available_date` have no data yet.
 
         Versions: 202409, 202509, 202605 (default).
 
@@ -1521,7 +1528,7 @@ class AnalyticsResource(Resource):
         with_comparison: bool | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[ShopVideoPerformanceOverview]:
-        """Sum up the shop's videos of a period, in total or day by day.
+        """Return the totals of the shop's videos in a period, overall or by day.
 
         Args:
             start_date_ge: A date such as ``2026-11-24``.
@@ -1536,8 +1543,8 @@ class AnalyticsResource(Resource):
                 Only in version 202409.
 
         Returns:
-            One interval for the whole period or one per day; single videos are in
-            `get_shop_video_performance_list`. Days after `latest_available_date` have no data yet.
+            One interval for the whole period or for each day. `get_shop_video_performance_list`
+            returns individual videos. Days after `latest_available_date` have no data yet.
 
         Versions: 202409, 202509, 202609 (default).
 
@@ -1573,7 +1580,7 @@ class AnalyticsResource(Resource):
         page_token: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[VideoProductPage, VideoProduct]:
-        """List the products that one video sold in a period, with figures for each.
+        """List the products that one video sold in a period, with their figures.
 
         Args:
             video_id: A video from `get_shop_video_performance_list`.
@@ -1585,7 +1592,7 @@ class AnalyticsResource(Resource):
             currency: The service's default is LOCAL.
 
         Returns:
-            One entry per product. Days after `latest_available_date` have no data yet.
+            One entry for each product. Days after `latest_available_date` have no data yet.
 
         Versions: 202409, 202509 (default).
 
@@ -1620,7 +1627,7 @@ class AnalyticsResource(Resource):
         currency: Literal["LOCAL", "USD"] | str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[ShopVideosPerformanceDetails]:
-        """Return sales, traffic and audience in a period for several videos at once.
+        """Return the sales, traffic and audience of several videos in a period.
 
         Args:
             video_ids: Videos from `get_shop_video_performance_list`.
@@ -1629,8 +1636,8 @@ class AnalyticsResource(Resource):
             granularity: `1D` returns one interval per day, `ALL` a single interval.
 
         Returns:
-            One entry per video, holding its figures or its own `error`. A successful response can
-            contain both. For one video there is `get_shop_video_performance_details`.
+            One entry for each video, with its figures or its `error`. A successful response can
+            contain both. `get_shop_video_performance_details` returns one video.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-shop-videos-performance-details-202609
         """
@@ -1657,17 +1664,16 @@ class AnalyticsResource(Resource):
         trend_duration_days: int | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[SpsMetricDiagnosis]:
-        """Explain one metric of the shop performance score: rule, trend and benchmarks.
+        """Return the rule, trend and benchmarks of one metric of the shop performance score.
 
         Args:
-            metric_code: One of the codes that `get_sps_metrics` returns: NRR, NBFR, SFCR, OTDR,
-                AHT, IM_DSAT.
+            metric_code: A code from `get_sps_metrics`: NRR, NBFR, SFCR, OTDR, AHT or IM_DSAT.
             locale: Language of the texts in the response.
-            trend_duration_days: How many days `trend` covers.
+            trend_duration_days: Number of days that `trend` covers.
 
         Returns:
             The value with its numerator and denominator, the thresholds for excellent and poor, and
-            what drives it.
+            the main causes.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-sps-metric-diagnosis-202606
         """
@@ -1698,15 +1704,14 @@ class AnalyticsResource(Resource):
         | OtdrProblemOrderItem
         | SfcrProblemOrderItem,
     ]:
-        """List the orders or chats that count against one metric of the score.
+        """List the orders or chats that lower one metric of the shop performance score.
 
         Args:
-            metric_code: One of the codes that `get_sps_metrics` returns: NRR, NBFR, SFCR, OTDR,
-                AHT, IM_DSAT.
+            metric_code: A code from `get_sps_metrics`: NRR, NBFR, SFCR, OTDR, AHT or IM_DSAT.
             locale: Language of the texts in the response.
 
         Returns:
-            The cases in the list named after the metric, such as `nrr_problem_order_items`.
+            The cases, in a list named after the metric, such as `nrr_problem_order_items`.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-sps-metric-problem-details-202606
         """
@@ -1727,16 +1732,16 @@ class AnalyticsResource(Resource):
         locale: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[SpsMetricTopItems]:
-        """Name the products or carriers that weigh most on one metric of the score.
+        """List the products or carriers with the most effect on one metric of the score.
 
         Args:
-            metric_code: As `get_sps_metrics` returns it; the answer knows lists for NRR, NBFR, OTDR
-                and AHT alone.
+            metric_code: A code from `get_sps_metrics`. The response has lists only for NRR, NBFR,
+                OTDR and AHT.
             locale: Language of the texts in the response.
 
         Returns:
-            Products or, for OTDR, carriers, in the list named after the metric; single orders are
-            in `get_sps_metric_problem_details`.
+            Products or, for OTDR, carriers, in a list named after the metric.
+            `get_sps_metric_problem_details` returns individual orders.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-sps-metric-top-items-202606
         """
@@ -1762,7 +1767,7 @@ class AnalyticsResource(Resource):
             locale: Language of the texts in the response.
 
         Returns:
-            One entry per metric; `get_sps_metric_diagnosis` explains one of them.
+            One entry for each metric. `get_sps_metric_diagnosis` returns the details of a metric.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-sps-metrics-202606
         """
@@ -1784,7 +1789,7 @@ class AnalyticsResource(Resource):
             locale: Language of the texts in the response.
 
         Returns:
-            The score as a whole; its metrics come from `get_sps_metrics`.
+            The overall score. `get_sps_metrics` returns its metrics.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-sps-overview-202606
         """
@@ -1802,16 +1807,16 @@ class AnalyticsResource(Resource):
         end_time_le: int | datetime,
         options: RequestOptions | None = None,
     ) -> APIResponse[VideoPerformances]:
-        """Return sales and click figures of given videos, without naming a shop.
+        """Return sales and click figures of videos without naming a shop.
 
         Args:
-            video_ids: Ids joined by commas, in one text.
-            start_time_ge: Unix seconds. Unix seconds.
-            end_time_le: Unix seconds; this end counts. Unix seconds.
+            video_ids: Ids joined by commas in one text.
+            start_time_ge: Start of the time range (inclusive). Unix seconds.
+            end_time_le: End of the time range (inclusive). Unix seconds.
 
         Returns:
-            Per video the figures by time range; for a shop's videos
-            `get_shop_videos_performance_details` tells more.
+            The figures of each video by time range. For a shop's videos,
+            `get_shop_videos_performance_details` returns more.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-video-performances-202403
         """
@@ -1841,7 +1846,7 @@ class AnalyticsResource(Resource):
         account_type: Literal["ALL", "OFFICIAL_ACCOUNTS", "MARKETING_ACCOUNTS"] | str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[LiveStreamSessionPage, LiveStreamSession]:
-        """List the shop's live sessions with their figures, through the older POST call.
+        """List the shop's live sessions with their figures, with the older POST request.
 
         Args:
             start_date_ge: A date such as ``2026-11-24``.
@@ -1853,8 +1858,8 @@ class AnalyticsResource(Resource):
             account_type: The service's default is ALL.
 
         Returns:
-            One entry per session, with fewer figures and accounts than
-            `get_shop_live_performance_list`, which is the one to prefer.
+            One entry for each session. Prefer `get_shop_live_performance_list`, which has more
+            figures and accounts.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-shop-live-performance-list-old-202505
         """
@@ -1891,7 +1896,7 @@ class AnalyticsResource(Resource):
         | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[SearchShopLivePerformanceOverviewResult]:
-        """Sum up the shop's live sessions of a period, through the older POST call.
+        """Return the totals of the shop's live sessions in a period, with the older POST request.
 
         Args:
             start_date_ge: A date such as ``2026-11-24``.
@@ -1903,8 +1908,7 @@ class AnalyticsResource(Resource):
             account_type: The service's default is ALL.
 
         Returns:
-            The totals, with fewer figures than `get_shop_live_performance_overview`, which is the
-            one to prefer.
+            The totals. Prefer `get_shop_live_performance_overview`, which has more figures.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/get-shop-live-performance-overview-old-202503

@@ -129,7 +129,7 @@ SEND_ENGAGEMENT_MESSAGE = Operation(
 
 
 class CustomerEngagementResource(Resource):
-    """Send marketing messages to buyers, and measure what they lead to.
+    """Marketing messages to buyers, and their results.
 
     A write that may have been processed raises `OutcomeUnknownError`: check its effect before you
     retry it.
@@ -149,19 +149,19 @@ class CustomerEngagementResource(Resource):
         product_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreateCustomEngagementTaskResult]:
-        """Create a message campaign with a text of your own, not yet sent to anyone.
+        """Create a message campaign with a custom text, without sending it.
 
         Args:
             idempotency_key: Unique key of this task: reuse it when you retry the call.
-            channel: Only TIKTOK_IM is known, the buyer's inbox for chats with shops.
-            end_time: From then on the task can no longer send messages. Unix seconds.
+            channel: The only documented value is TIKTOK_IM, the buyer's inbox for chats with shops.
+            end_time: Time after which the task cannot send messages. Unix seconds.
             coupon_ids: Coupons to show as cards, from `promotion.search_coupons`. At most 1 entry.
-            custom_message: Title and body, as plain text with emoji.
+            custom_message: Title and body as plain text with emoji.
             product_ids: Products to show as cards. At most 4 entries.
 
         Returns:
-            The task's id; `send_engagement_message` sends it to buyers, `create_engagement_task`
-            uses a ready template instead.
+            The id of the task. `send_engagement_message` sends the message to buyers.
+            `create_engagement_task` uses a template instead.
 
         Raises:
             OutcomeUnknownError: The write may have been processed. Retry it with the
@@ -198,20 +198,20 @@ class CustomerEngagementResource(Resource):
         product_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreateEngagementTaskResult]:
-        """Create a message campaign from one of the platform's templates, not yet sent.
+        """Create a message campaign from a template of the platform, without sending it.
 
         Args:
             idempotency_key: Unique key of this task: reuse it when you retry the call.
-            channel: Only TIKTOK_IM is known, the buyer's inbox for chats with shops.
-            end_time: From then on the task can no longer send messages. Unix seconds.
-            template_id: From `get_message_templates`, which also says how many products and which
-                coupons the template takes.
+            channel: The only documented value is TIKTOK_IM, the buyer's inbox for chats with shops.
+            end_time: Time after which the task cannot send messages. Unix seconds.
+            template_id: A template from `get_message_templates`, which also returns the number of
+                product and coupon cards it takes.
             coupon_ids: Coupons to show as cards, from `promotion.search_coupons`.
             product_ids: Products to show as cards.
 
         Returns:
-            The task's id; `send_engagement_message` sends it to buyers,
-            `create_custom_engagement_task` takes a text of your own.
+            The id of the task. `send_engagement_message` sends the message to buyers.
+            `create_custom_engagement_task` takes a custom text.
 
         Raises:
             OutcomeUnknownError: The write may have been processed. Retry it with the
@@ -241,7 +241,10 @@ class CustomerEngagementResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[CustomerTabVisibility]:
-        """Check whether the shop shows its customer tab.
+        """Return whether the shop shows its customer tab.
+
+        Returns:
+            The flag `is_visible`.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-customer-tab-visibility-202501
         """
@@ -254,10 +257,10 @@ class CustomerEngagementResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[EngagementFeaturePermissions]:
-        """Tell which engagement features the shop may use, such as messages of its own.
+        """Return the engagement features that the shop can use, such as custom messages.
 
         Returns:
-            FUNDAMENTAL covers templates, CUSTOM_MSG the tasks of `create_custom_engagement_task`.
+            The features: FUNDAMENTAL for templates, CUSTOM_MSG for `create_custom_engagement_task`.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-feature-permissions-202502
         """
@@ -273,10 +276,13 @@ class CustomerEngagementResource(Resource):
         task_ids: Sequence[str],
         options: RequestOptions | None = None,
     ) -> APIResponse[EngagementTaskPerformances]:
-        """Measure campaigns: messages sent and read, coupons claimed, orders and sales.
+        """Return the results of campaigns: messages sent and read, coupons, orders and sales.
 
         Args:
             task_ids: Tasks from `create_engagement_task` or `create_custom_engagement_task`.
+
+        Returns:
+            One entry for each task.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-task-performances-202412
         """
@@ -301,7 +307,8 @@ class CustomerEngagementResource(Resource):
             locale: Language of the templates. BCP 47 language tag. The service's default is en-US.
 
         Returns:
-            Title and body of each, with the number of product and coupon cards it takes.
+            The title and body of each template, with the number of product and coupon cards it
+            takes.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-message-templates-202412
         """
@@ -318,15 +325,19 @@ class CustomerEngagementResource(Resource):
         task_id: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[SendEngagementMessageResult]:
-        """Send the message of a campaign to buyers, at once and for good.
+        """Send the message of a campaign to buyers immediately and irrevocably.
 
         Args:
-            buyer_emails: Anonymised addresses, the `buyer_email` of `order.get_order_detail`; the
+            buyer_emails: Anonymised addresses: `buyer_email` from `order.get_order_detail`. The
                 buyer must have ordered within the last year.
-            task_id: A task that has not ended yet.
+            task_id: A task that has not ended.
 
         Returns:
             The buyers who could not be reached, each with its reason.
+
+        Raises:
+            OutcomeUnknownError: The messages may have been sent, and there is no idempotency key: a
+                retry can send them twice.
 
         Source: https://partner.tiktokshop.com/docv2/page/send-engagement-message-202412
         """

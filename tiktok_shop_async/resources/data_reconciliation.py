@@ -81,7 +81,7 @@ SYNC_ORDER_STATUSES = Operation(
 
 
 class DataReconciliationResource(Resource):
-    """Tell the platform how its orders stand in other sales channels and systems.
+    """Status reports on orders in other sales channels and systems.
 
     A write that may have been processed raises `OutcomeUnknownError`: check its effect before you
     retry it.
@@ -95,16 +95,15 @@ class DataReconciliationResource(Resource):
         orders: Sequence[Order | Mapping[str, Any]] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[ImportQualityFactoryOrdersResult]:
-        """Report how orders of a shop stand in an outside system such as Shopify.
+        """Report the status of a shop's orders in an external system such as Shopify.
 
         Args:
-            orders: Each entry pairs an order (`order_id`) with its counterpart in the outside
-                system (`channel_order_id`), the states there, and its packages.
+            orders: Each entry maps an order (`order_id`) to its counterpart in the external system
+                (`channel_order_id`), with its statuses and packages there.
 
         Returns:
-            The orders that were not taken, each with its reasons. A successful response can still
-            contain failures. For one shop; `sync_order_statuses` is the earlier call without a
-            shop.
+            The orders that were rejected, each with its reasons. A successful response can still
+            contain failures. `sync_order_statuses` is the older operation without a shop.
 
         Versions: 202310, 202401 (default).
 
@@ -126,15 +125,15 @@ class DataReconciliationResource(Resource):
         orders: Sequence[Order | Mapping[str, Any]] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[SyncOrderStatusesResult]:
-        """Report how orders stand in an outside system, without naming a shop.
+        """Report the status of orders in an external system, without naming a shop.
 
         Args:
-            orders: Each entry pairs an order (`order_id`) with its counterpart in the outside
-                system (`channel_order_id`), the states there, and its packages.
+            orders: Each entry maps an order (`order_id`) to its counterpart in the external system
+                (`channel_order_id`), with its statuses and packages there.
 
         Returns:
-            The orders that were not taken, each with its reasons. A successful response can still
-            contain failures. `import_quality_factory_orders` is the later call, made for one shop.
+            The orders that were rejected, each with its reasons. A successful response can still
+            contain failures. `import_quality_factory_orders` is the newer operation, for one shop.
 
         Source: https://partner.tiktokshop.com/docv2/page/order-status-data-exchange-202309
         """

@@ -91,7 +91,7 @@ UPDATE_PRESCRIPTION_STATUS = Operation(
 
 
 class EpharmacyResource(Resource):
-    """Manage pharmacies, prescriptions and consultations for medicines.
+    """Pharmacies, prescriptions and consultations for medicines.
 
     A write that may have been processed raises `OutcomeUnknownError`: check its effect before you
     retry it.
@@ -105,10 +105,13 @@ class EpharmacyResource(Resource):
         consultation_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[ConsultationProviderResult]:
-        """Return the provider that holds a medical consultation.
+        """Return the provider of a medical consultation.
 
         Args:
             consultation_id: The `consultation_id` of an order.
+
+        Returns:
+            The id of the provider.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-consultation-provider-202507
         """
@@ -133,6 +136,9 @@ class EpharmacyResource(Resource):
         Args:
             page_size: From 1 to 100. The service's default is 50.
 
+        Returns:
+            The pharmacies, each with its warehouse.
+
         Source: https://partner.tiktokshop.com/docv2/page/get-pharmacies-202504
         """
         from ..models.epharmacy import PharmacyPage
@@ -150,11 +156,11 @@ class EpharmacyResource(Resource):
         pharmacies: Sequence[Pharmacy | Mapping[str, Any]] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[UpdatePharmaciesResult]:
-        """Change licence, opening hours or pharmacist of pharmacies.
+        """Change the licence, opening hours or pharmacist of pharmacies.
 
         Args:
-            pharmacies: Each is named by its `warehouse_id`, as listed by `get_pharmacies`. At most
-                20 entries.
+            pharmacies: Each pharmacy is identified by its `warehouse_id` from `get_pharmacies`. At
+                most 20 entries.
 
         Returns:
             The pharmacies that were not changed, each with its reason. A successful response can
@@ -178,7 +184,7 @@ class EpharmacyResource(Resource):
         prescription_requirement: PrescriptionRequirement | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Say whether a product is sold on prescription only.
+        """Set whether a product requires a prescription.
 
         Returns:
             An `APIResponse` whose data has no fields.
@@ -203,13 +209,13 @@ class EpharmacyResource(Resource):
         rejection_reason: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Approve or turn down the prescription that a buyer uploaded for an order.
+        """Approve or reject the prescription that a buyer uploaded for an order.
 
         Args:
-            prescription_status: APPROVED releases the order; PENDING_RESUBMISSION asks the buyer
-                for a corrected prescription; REJECTED asks for another one, and a second rejection
-                ends the order.
-            rejection_reason: Goes with REJECTED. At most 5000 characters.
+            prescription_status: APPROVED releases the order, PENDING_RESUBMISSION requests a
+                corrected prescription, and REJECTED requests another one. A second rejection ends
+                the order.
+            rejection_reason: Only with REJECTED. At most 5000 characters.
 
         Returns:
             An `APIResponse` whose data has no fields.

@@ -578,7 +578,7 @@ UPDATE_INBOUND_ORDER_TRACKING = Operation(
 
 
 class FbtResource(Resource):
-    """Store and ship goods with Fulfilled by TikTok: inbound, stock, other channels.
+    """Fulfilled by TikTok: inbound orders, stock and multi-channel orders.
 
     A write that may have been processed raises `OutcomeUnknownError`: check its effect before you
     retry it.
@@ -593,15 +593,15 @@ class FbtResource(Resource):
         consign_orders: Sequence[ConsignOrderInput | Mapping[str, Any]] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CancelFbtMcfOrderResult]:
-        """Cancel a multi-channel order, or some of its shipments.
+        """Cancel a multi-channel order or some of its shipments.
 
         Args:
             mcf_order_id: A multi-channel order from `create_fbt_mcf_order`.
-            consign_orders: The shipments to cancel, as `get_fbt_mcf_order_status` lists them. An
-                empty list is rejected.
+            consign_orders: Shipments to cancel, from `get_fbt_mcf_order_status`. An empty list is
+                rejected.
 
         Returns:
-            The shipments with their state, which tells what was really cancelled.
+            The shipments with their status, which shows what was cancelled.
 
         Source: https://partner.tiktokshop.com/docv2/page/cancel-fbt-mcf-order-202601
         """
@@ -621,10 +621,10 @@ class FbtResource(Resource):
         cancel_reason: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Cancel a delivery to the warehouse.
+        """Cancel an inbound order to a warehouse.
 
         Args:
-            order_id: An inbound order, as `confirm_inbound_method` returned it.
+            order_id: An inbound order from `confirm_inbound_method`.
 
         Returns:
             An `APIResponse` whose data has no fields.
@@ -647,17 +647,19 @@ class FbtResource(Resource):
         estimate_arrival_time: EstimateArrivalTime | Mapping[str, Any],
         options: RequestOptions | None = None,
     ) -> APIResponse[ConfirmInboundMethodResult]:
-        """Accept an offered way of bringing in a plan's goods, and create its inbound orders.
+        """Accept an inbound method of a plan and create its inbound orders.
+
+        Accepting can incur the placement fee of the option.
 
         Args:
             plan_id: A plan from `create_or_update_inbound_plan`.
-            placement_option_id: From `get_inbound_method_detail`, before it expires.
-            inbound_method: D2FC goes directly to fulfilment centres, ONE_HUB to a single hub.
-            estimate_arrival_time: The window for which the option was computed.
+            placement_option_id: An option from `get_inbound_method_detail` that has not expired.
+            inbound_method: D2FC ships directly to fulfilment centres, ONE_HUB to a single hub.
+            estimate_arrival_time: The time window for which the option was calculated.
 
         Returns:
-            The inbound orders, one or more; each is then labelled with `print_inbound_order_labels`
-            and sent with `ship_inbound_order`. Accepting may cost the placement fee of the option.
+            One or more inbound orders. Print labels with `print_inbound_order_labels`, then ship
+            with `ship_inbound_order`.
 
         Source: https://partner.tiktokshop.com/docv2/page/confirm-inbound-method-202603
         """
@@ -684,12 +686,12 @@ class FbtResource(Resource):
         """Create warehouse goods for SKUs of the shop.
 
         Args:
-            create_goods_dto_list: One entry per SKU: size, weight, barcodes, dangerous content,
-                shelf life, and what happens to returned units.
+            create_goods_dto_list: One entry for each SKU: size, weight, barcodes, dangerous
+                contents, shelf life, and the handling of returned units.
 
         Returns:
-            A result per SKU, with the id of its goods or the reason of failure. A successful
-            response can contain both.
+            One result for each SKU, with the id of its goods or the reason for the failure. A
+            successful response can contain both.
 
         Source: https://partner.tiktokshop.com/docv2/page/create-fbt-goods-202607
         """
@@ -710,15 +712,15 @@ class FbtResource(Resource):
         consignee: Consignee | Mapping[str, Any],
         options: RequestOptions | None = None,
     ) -> APIResponse[CreateFbtMcfOrderResult]:
-        """Have the warehouse send goods to a customer of another sales channel.
+        """Create a multi-channel order: the warehouse ships goods to a customer of another channel.
 
         Args:
             external_order_id: The order's id in the other channel.
-            goods: Ids and quantities of warehouse goods (not SKUs); `query_goods_inventory_for_mcf`
-                tells what is in stock.
+            goods: Ids and quantities of warehouse goods (not SKUs). `query_goods_inventory_for_mcf`
+                returns the available stock.
 
         Returns:
-            The new order's id; `get_fbt_mcf_order_status` follows it.
+            The id of the new order. `get_fbt_mcf_order_status` returns its status.
 
         Versions: 202601, 202607 (default).
 
@@ -742,17 +744,17 @@ class FbtResource(Resource):
         cartons: Sequence[CartonInput | Mapping[str, Any]] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreateOrUpdateInboundPlanResult]:
-        """Plan which goods will be brought to the warehouse, or change such a plan.
+        """Create or change a plan for goods to send to the warehouse.
 
         Args:
-            plan_id: The plan to change; leave out for a new one.
-            idempotent_key: A key of your choice that marks a repeated call as the same one; the
-                client does not fill it in.
-            goods_items: Goods and quantities in total.
-            cartons: How the goods are packed; `quantity` counts equal cartons.
+            plan_id: The plan to change. Omit it to create a plan.
+            idempotent_key: Your own key, which identifies a retry of this call. The client does not
+                generate it.
+            goods_items: Goods with their total quantities.
+            cartons: Packing of the goods. `quantity` is the number of equal cartons.
 
         Returns:
-            The plan's id; `list_available_inbound_methods` continues from here.
+            The id of the plan, for `list_available_inbound_methods`.
 
         Source: https://partner.tiktokshop.com/docv2/page/create-or-update-inbound-plan-202602
         """
@@ -778,17 +780,17 @@ class FbtResource(Resource):
         ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[FbtInboundOrderDetails]:
-        """Fetch deliveries to the warehouse with their state, carriers and received goods.
+        """Fetch inbound orders with their status, carriers and received goods.
 
         Args:
-            order_ids: Inbound orders, as `confirm_inbound_method` returned them. Only in version
+            order_ids: Inbound orders from `confirm_inbound_method`. Only in version 202602.
+            include_carton_details: True includes the contents of each carton. Only in version
                 202602.
-            include_carton_details: True adds what each carton holds. Only in version 202602.
-            ids: Inbound orders. Only in version 202409.
+            ids: Ids of inbound orders. Only in version 202409.
 
         Returns:
-            Planned and received quantities per goods, normal and defective ones apart, and the log
-            of states.
+            Planned and received quantities of all goods, separated into normal and defective, and
+            the status history.
 
         Versions: 202409, 202602 (default).
 
@@ -813,13 +815,13 @@ class FbtResource(Resource):
         mcf_order_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[FbtMcfOrderStatus]:
-        """Follow a multi-channel order and its shipments.
+        """Return the status of a multi-channel order and its shipments.
 
         Args:
             mcf_order_id: A multi-channel order from `create_fbt_mcf_order`.
 
         Returns:
-            One entry per shipment, with its goods, carrier, tracking number and state.
+            One entry for each shipment, with its goods, carrier, tracking number and status.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-fbfmcf-order-status-202601
         """
@@ -837,7 +839,10 @@ class FbtResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[FbtMerchantMcfStatus]:
-        """Check whether the merchant may use multi-channel fulfilment.
+        """Check whether the merchant can use multi-channel fulfilment.
+
+        Returns:
+            The flag `is_mcf`.
 
         Source: https://partner.tiktokshop.com/docv2/page/getfbtmerchantmcfstatus-202601
         """
@@ -851,6 +856,9 @@ class FbtResource(Resource):
         options: RequestOptions | None = None,
     ) -> APIResponse[FbtMerchantOnboardedRegions]:
         """List the regions in which the merchant has joined Fulfilled by TikTok.
+
+        Returns:
+            The code of each region.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-fbt-merchant-onboarded-regions-202409
         """
@@ -868,8 +876,7 @@ class FbtResource(Resource):
         """List the fulfilment warehouses with addresses and logistics services.
 
         Returns:
-            The warehouses; `subscribed` returns which of them, and which services, the merchant
-            uses.
+            The warehouses. `subscribed` shows which warehouses and services the merchant uses.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-fbt-warehouse-list-202408
         """
@@ -885,16 +892,16 @@ class FbtResource(Resource):
         estimate_arrival_time: EstimateArrivalTime | Mapping[str, Any],
         options: RequestOptions | None = None,
     ) -> APIResponse[InboundMethodDetail]:
-        """Compute where a plan's goods would go, and at what fee, for one inbound method.
+        """Calculate the destinations and fees of a plan's goods for one inbound method.
 
         Args:
             plan_id: A plan from `create_or_update_inbound_plan`.
-            inbound_method: D2FC goes directly to fulfilment centres, ONE_HUB to a single hub.
-            estimate_arrival_time: A window from `list_available_inbound_methods`.
+            inbound_method: D2FC ships directly to fulfilment centres, ONE_HUB to a single hub.
+            estimate_arrival_time: A time window from `list_available_inbound_methods`.
 
         Returns:
-            The options, valid until `expiration_timestamp`, for `confirm_inbound_method`. Computing
-            takes time: while `placement_task_status` is Executing, ask again.
+            The options for `confirm_inbound_method`, valid until `expiration_timestamp`. The
+            calculation takes time: poll while `placement_task_status` is Executing.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-inbound-method-detail-202602
         """
@@ -917,14 +924,13 @@ class FbtResource(Resource):
         plan_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[AvailableInboundMethods]:
-        """List the ways a plan's goods may be brought in, with windows, sites and fees.
+        """List the inbound methods of a plan, with time windows, sites and fees.
 
         Args:
             plan_id: A plan from `create_or_update_inbound_plan`.
 
         Returns:
-            The methods that can be chosen; `get_inbound_method_detail` computes one of them in
-            full.
+            The available methods. `get_inbound_method_detail` calculates one of them in full.
 
         Source: https://partner.tiktokshop.com/docv2/page/list-available-inbound-methods-202602
         """
@@ -949,15 +955,15 @@ class FbtResource(Resource):
         barcode_format: BarcodeFormat | str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[PrintInboundOrderLabelsResult]:
-        """Make the carton labels, barcodes and packing lists of an inbound order.
+        """Generate the carton labels, barcodes and packing lists of an inbound order.
 
         Args:
-            order_id: An inbound order, as `confirm_inbound_method` returned it.
+            order_id: An inbound order from `confirm_inbound_method`.
             carton_label_format: For CARTON_PALLET_LABEL.
-            barcode_format: For FBT_BARCODE: sheet, labels on it, and their size.
+            barcode_format: For FBT_BARCODE: the sheet, and the number and size of its labels.
 
         Returns:
-            A link to the file once `task_status` is SUCCESS; while it is PROCESSING, ask again.
+            A link to the file once `task_status` is SUCCESS. Poll while it is PROCESSING.
 
         Source: https://partner.tiktokshop.com/docv2/page/print-inbound-order-labels-202602
         """
@@ -981,10 +987,13 @@ class FbtResource(Resource):
         goods: Sequence[GoodsInput | Mapping[str, Any]],
         options: RequestOptions | None = None,
     ) -> APIResponse[QueryGoodsInventoryForMcfResult]:
-        """Tell how many units of goods are free for multi-channel orders.
+        """Return the quantity of goods that is available for multi-channel orders.
 
         Args:
             goods: At most 50 entries.
+
+        Returns:
+            The available quantity of each of the goods.
 
         Source: https://partner.tiktokshop.com/docv2/page/query-goods-inventory-for-mcf-202601
         """
@@ -1007,7 +1016,7 @@ class FbtResource(Resource):
         sku_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[InventoryPage, Inventory]:
-        """Search the present stock in the warehouses by goods, SKU and warehouse.
+        """Search the current stock in the warehouses by goods, SKU and warehouse.
 
         Args:
             page_size: From 1 to 100.
@@ -1015,8 +1024,8 @@ class FbtResource(Resource):
             sku_ids: At most 100 entries.
 
         Returns:
-            Quantities per goods and warehouse: on hand, reserved, on the way, unfit for sale. For
-            how it came about see `search_fbt_inventory_record`.
+            Quantities of goods in each warehouse: on hand, reserved, in transit and unsellable.
+            `search_fbt_inventory_record` returns the changes.
 
         Source: https://partner.tiktokshop.com/docv2/page/search-fbt-inventory-202408
         """
@@ -1045,19 +1054,18 @@ class FbtResource(Resource):
         goods_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[InventoryRecordPage, InventoryRecord]:
-        """Search the changes of stock in the warehouses, each with the order behind it.
+        """Search the stock changes in the warehouses, each with its order.
 
         Args:
             page_size: From 1 to 100.
-            create_time_ge: Start of the update time range (inclusive). Unix seconds.
-            create_time_le: Changed at this time or earlier; unlike `_lt` elsewhere, this end
-                counts. Unix seconds.
+            create_time_ge: Start of the time range of the changes (inclusive). Unix seconds.
+            create_time_le: End of the time range of the changes (inclusive). Unix seconds.
             fbt_warehouse_ids: At most 100 entries.
             goods_ids: At most 100 entries.
 
         Returns:
-            Quantities before and after each change; the present stock comes from
-            `search_fbt_inventory`.
+            The quantities before and after each change. `search_fbt_inventory` returns the current
+            stock.
 
         Source: https://partner.tiktokshop.com/docv2/page/search-fbt-inventory-record-202410
         """
@@ -1082,10 +1090,13 @@ class FbtResource(Resource):
         tts_sku_ids: Sequence[str],
         options: RequestOptions | None = None,
     ) -> APIResponse[SearchGoodsHazmatAndExpirationInfoResult]:
-        """Tell which SKUs count as dangerous goods or are kept by lot and expiry date.
+        """Return which SKUs are dangerous goods or are managed by lot and expiry date.
 
         Args:
-            tts_sku_ids: SKU ids of TikTok Shop, not goods ids.
+            tts_sku_ids: SKU ids of TikTok Shop, not ids of goods.
+
+        Returns:
+            One entry for each SKU.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/search-goods-hazmat-and-expiration-info-202603
@@ -1110,7 +1121,7 @@ class FbtResource(Resource):
         sku_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[GoodsPage, Goods]:
-        """Search warehouse goods by their id, SKU, product or reference code.
+        """Search warehouse goods by id, SKU, product or reference code.
 
         Args:
             page_size: From 1 to 100.
@@ -1120,7 +1131,7 @@ class FbtResource(Resource):
             sku_ids: At most 100 entries.
 
         Returns:
-            The goods with barcodes, bound SKUs, and both sizes and weights: declared by the
+            The goods with barcodes, linked SKUs, and two sets of sizes and weights: declared by the
             merchant and measured in the warehouse.
 
         Versions: 202409, 202607 (default).
@@ -1150,16 +1161,16 @@ class FbtResource(Resource):
         cartons: Sequence[CartonInput | Mapping[str, Any]] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[ShipInboundOrderResult]:
-        """Report an inbound order as sent off to the warehouse.
+        """Report an inbound order as shipped to the warehouse.
 
         Args:
-            inbound_order_id: As `confirm_inbound_method` returned it.
-            shipment_option: Parcels or freight; `freight_type` (full or part load) only with
+            inbound_order_id: An inbound order from `confirm_inbound_method`.
+            shipment_option: Parcels or freight. `freight_type` (full or part load) is only for
                 FREIGHT.
-            cartons: The cartons as really packed.
+            cartons: The cartons as packed.
 
         Returns:
-            The order's id; tracking numbers follow with `update_inbound_order_tracking`.
+            The id of the order. Submit tracking numbers with `update_inbound_order_tracking`.
 
         Source: https://partner.tiktokshop.com/docv2/page/ship-inbound-order-202603
         """
@@ -1182,14 +1193,14 @@ class FbtResource(Resource):
         update_goods_dto: UpdateGoodsDto | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[UpdateFbtGoodsInfoResult]:
-        """Change the description of warehouse goods, such as size, barcodes or shelf life.
+        """Change the data of warehouse goods, such as size, barcodes or shelf life.
 
         Args:
             update_goods_dto: The goods (`tts_goods_id`) and the new values.
 
         Returns:
-            Whether it worked: a successful answer may still hold `is_success` false with a
-            `fail_reason`.
+            Whether the change was made. A successful response can still contain `is_success` false
+            with a `fail_reason`.
 
         Source: https://partner.tiktokshop.com/docv2/page/update-fbt-goods-info-202607
         """
@@ -1209,14 +1220,14 @@ class FbtResource(Resource):
         operation_type: Literal["BIND", "UN_BIND"] | str,
         options: RequestOptions | None = None,
     ) -> APIResponse[UpdateGoodsSkuRelationsResult]:
-        """Bind SKUs of the shop to warehouse goods, or unbind them.
+        """Link SKUs of the shop to warehouse goods, or unlink them.
 
         Args:
-            operate_goods_sku_relation_list: Each entry names goods and the SKUs to bind to it, or
-                to unbind.
+            operate_goods_sku_relation_list: Each entry has goods and the SKUs to link or unlink.
 
         Returns:
-            A result per pair of goods and SKU. A successful response can still contain failures.
+            One result for each pair of goods and SKU. A successful response can still contain
+            failures.
 
         Source: https://partner.tiktokshop.com/docv2/page/update-goods-sku-relations-202603
         """
@@ -1239,11 +1250,11 @@ class FbtResource(Resource):
         parcel_tracking_info: Sequence[ParcelTrackingInfo | Mapping[str, Any]] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Give the carriers and tracking numbers of an inbound order's cartons.
+        """Submit the carriers and tracking numbers of an inbound order's cartons.
 
         Args:
-            order_id: An inbound order, as `confirm_inbound_method` returned it.
-            parcel_tracking_info: One entry per parcel, with its carrier, tracking number and
+            order_id: An inbound order from `confirm_inbound_method`.
+            parcel_tracking_info: One entry for each parcel, with its carrier, tracking number and
                 carton.
 
         Returns:

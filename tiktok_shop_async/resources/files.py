@@ -42,7 +42,7 @@ UPLOAD_FILE_INIT = Operation(
 
 
 class FilesResource(Resource):
-    """Upload large files in parts.
+    """Uploads of large files in parts.
 
     A write that may have been processed raises `OutcomeUnknownError`: check its effect before you
     retry it.
@@ -60,15 +60,15 @@ class FilesResource(Resource):
         target_path: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[UploadFileInitResult]:
-        """Begin the upload of a large file in parts.
+        """Start the upload of a large file in parts.
 
         Args:
-            file_size: Of the whole file, not of one part.
-            total_chunk_count: The number of parts the file will be sent in.
+            file_size: Size of the whole file.
+            total_chunk_count: Number of parts.
 
         Returns:
-            The `upload_url` to send the parts to, and the `upload_token` of this upload. Nothing
-            has been uploaded yet. A shoppable video of up to 10 MB needs no parts:
+            The `upload_url` for the parts, and the `upload_token` of this upload. Nothing has been
+            uploaded yet. For a shoppable video of at most 10 MB use
             `affiliate_creator.upload_shoppable_video_file`.
 
         Source: https://partner.tiktokshop.com/docv2/page/upload-file-init-202512

@@ -616,7 +616,7 @@ PREVIEW_UPLOAD_IMAGE = Operation(
 
 
 class GsFullServiceCommodityResource(Resource):
-    """Create and follow products that the platform sells in full service.
+    """Products in full-service global selling: creation, review and lookups.
 
     A write that may have been processed raises `OutcomeUnknownError`: check its effect before you
     retry it.
@@ -634,14 +634,14 @@ class GsFullServiceCommodityResource(Resource):
         """Submit a product (SPU) with its colours and SKUs for review (beta).
 
         Args:
-            idempotent_key: Unique key of this product: reuse it when you retry the call.
+            idempotent_key: Your own key for this product: reuse it when you retry the call.
             spu: The product. Ids come from the beta lookups of this group, files from
-                `beta_upload_image`, `beta_upload_video` and `beta_upload_certification_file`;
-                `calculate_product_audit_info` checks it beforehand.
+                `beta_upload_image`, `beta_upload_video` and `beta_upload_certification_file`.
+                `calculate_product_audit_info` validates it.
 
         Returns:
-            The platform's code of the product; `beta_search_products` shows how the review of its
-            SKUs goes.
+            The platform's code of the product. `beta_search_products` returns the review status of
+            its SKUs.
 
         Versions: 202405, 202410, 202508, 202509 (default).
 
@@ -668,8 +668,8 @@ class GsFullServiceCommodityResource(Resource):
             category_id: A category from `beta_search_categories`.
 
         Returns:
-            Attributes for all regions, and those that single regions add; each with its values and
-            when it is required.
+            The attributes for all regions and those for individual regions, each with its values
+            and conditions.
 
         Versions: 202405, 202503, 202507 (default).
 
@@ -691,6 +691,9 @@ class GsFullServiceCommodityResource(Resource):
     ) -> APIResponse[BetaGetBrandsResult]:
         """List brands with their approval status (beta, without supplier id).
 
+        Returns:
+            The brands, each with its approval status.
+
         Source: https://partner.tiktokshop.com/docv2/page/gs-full-service-get-brands-202405
         """
         from ..models.gs_full_service_commodity import BetaGetBrandsResult
@@ -703,13 +706,13 @@ class GsFullServiceCommodityResource(Resource):
         category_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[BetaGetCategoryResult]:
-        """Return a category: its place in the tree, key attributes and JIT support (beta).
+        """Return a category with its path, key attributes and JIT support (beta).
 
         Args:
             category_id: A category from `beta_search_categories`.
 
         Returns:
-            The key attributes are the ones that tell colours and SKUs of a product apart.
+            The category. Its key attributes distinguish the colours and SKUs of a product.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/gs-full-service-get-categoryinformation-202405
@@ -729,14 +732,14 @@ class GsFullServiceCommodityResource(Resource):
         category_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[BetaGetCertificationsResult]:
-        """List the certificates that a category needs, by region (beta).
+        """List the certificates that a category requires, by region (beta).
 
         Args:
             category_id: A category from `beta_search_categories`.
 
         Returns:
-            Each certificate with the documents it takes, how many files, of which kinds, and when
-            it is required.
+            Each certificate with its documents, the number and type of files, and the conditions
+            under which it is required.
 
         Versions: 202406, 202507 (default).
 
@@ -756,10 +759,10 @@ class GsFullServiceCommodityResource(Resource):
         *,
         options: RequestOptions | None = None,
     ) -> APIResponse[BetaGetGradingTemplatesResult]:
-        """List the templates by which sizes are graded (beta, without supplier id).
+        """List the templates for size grading (beta, without supplier id).
 
         Returns:
-            Ids for `grading_template_id` of a product.
+            The templates, whose ids are used as `grading_template_id` of a product.
 
         Source: https://partner.tiktokshop.com/docv2/page/gs-getgradingtemplatesconfig-v2-202406
         """
@@ -775,10 +778,13 @@ class GsFullServiceCommodityResource(Resource):
         category_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[BetaGetImageUploadRequirementsResult]:
-        """Tell which pictures products of a category need, how many and how large (beta).
+        """Return the picture requirements of a category (beta).
 
         Args:
             category_id: A category from `beta_search_categories`.
+
+        Returns:
+            The number, size and use of the pictures.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/gs-productimageuploadrequirementsquery-202405
@@ -804,8 +810,8 @@ class GsFullServiceCommodityResource(Resource):
             category_id: A leaf category from `beta_search_categories`.
 
         Returns:
-            The groups, and whether the category requires size grading. `get_size_groups` gives the
-            same wrapped in one object.
+            The groups, and whether the category requires size grading. `get_size_groups` returns
+            the same data in one object.
 
         Source: https://partner.tiktokshop.com/docv2/page/gs-getsizegroupsconfig-v2-202406
         """
@@ -825,10 +831,10 @@ class GsFullServiceCommodityResource(Resource):
         page_size: int | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[BetaSearchCategoriesResult]:
-        """List the categories, a page at a time (beta, marks their version).
+        """List the categories, a page at a time (beta, with their version).
 
         Returns:
-            One page and the total count; pages are chosen by `page_offset`, not by a token.
+            One page and the total count. Request pages by `page_offset`; there is no page token.
             Categories change often.
 
         Source: https://partner.tiktokshop.com/docv2/page/gs-full-service-search-categories-202405
@@ -855,18 +861,17 @@ class GsFullServiceCommodityResource(Resource):
         sku_status: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[SpuPage, Spu]:
-        """Search products by code, time or status, and follow their review (beta).
+        """Search products by code, time or status, with their review status (beta).
 
         Args:
-            external_sku_codes: Codes of your own system.
-            platform_sku_codes: Codes that the platform gave to SKUs.
-            platform_spu_codes: Codes that the platform gave to products, from
-                `beta_create_product`.
-            push_time_ge: Unix seconds. Unix seconds.
-            push_time_lt: Unix seconds. Unix seconds.
+            external_sku_codes: Codes in your own system.
+            platform_sku_codes: The platform's codes of SKUs.
+            platform_spu_codes: The platform's codes of products, from `beta_create_product`.
+            push_time_ge: Start of the submission time range (inclusive). Unix seconds.
+            push_time_lt: End of the submission time range (exclusive). Unix seconds.
 
         Returns:
-            Each product's SKUs with their status and, if turned down, the reason.
+            The SKUs of each product with their status and, if rejected, the reason.
 
         Versions: 202406, 202410, 202504 (default).
 
@@ -897,10 +902,10 @@ class GsFullServiceCommodityResource(Resource):
         data: FileInput | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[BetaUploadCertificationFileResult]:
-        """Upload a certificate to be named in a product (beta).
+        """Upload a certificate for a product (beta).
 
         Returns:
-            The URI to put under the product's `certifications`.
+            The URI for the `certifications` of the product.
 
         Source: https://partner.tiktokshop.com/docv2/page/gs-qualificationfileupload-202405
         """
@@ -919,10 +924,10 @@ class GsFullServiceCommodityResource(Resource):
         data: FileInput | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[BetaUploadImageResult]:
-        """Upload a picture to be named in a product (beta, without supplier id).
+        """Upload a picture for a product (beta, without supplier id).
 
         Returns:
-            The URI to put among the product's pictures. The size comes as `length` and `width`.
+            The URI for the pictures of the product. The size is returned as `length` and `width`.
 
         Source: https://partner.tiktokshop.com/docv2/page/gs-image-upload-v2-202406
         """
@@ -938,10 +943,10 @@ class GsFullServiceCommodityResource(Resource):
         data: FileInput | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[BetaUploadVideoResult]:
-        """Upload a video to be named in a product (beta).
+        """Upload a video for a product (beta).
 
         Returns:
-            The URI to put among the product's videos.
+            The URI for the videos of the product.
 
         Source: https://partner.tiktokshop.com/docv2/page/gs-video-upload-202405
         """
@@ -957,13 +962,13 @@ class GsFullServiceCommodityResource(Resource):
         spu: SpuInput | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CalculateProductAuditInfoResult]:
-        """Check in which regions a product could be published, without creating it.
+        """Check in which regions a product can be published, without creating it.
 
         Args:
-            spu: The product, in the shape that `beta_create_product` takes.
+            spu: The product in the form of `beta_create_product`.
 
         Returns:
-            Per region whether it could be published, and what stands in the way.
+            For each region, whether the product can be published, and the reasons if it cannot.
 
         Versions: 202508, 202509 (default).
 
@@ -990,7 +995,7 @@ class GsFullServiceCommodityResource(Resource):
             category_id: A leaf category.
 
         Returns:
-            The same facts as `beta_get_size_groups`, wrapped in `size_grading_data`.
+            The same data as from `beta_get_size_groups`, in `size_grading_data`.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-size-groups-202408
         """
@@ -1010,7 +1015,7 @@ class GsFullServiceCommodityResource(Resource):
         """List the supplier's addresses.
 
         Returns:
-            Contacts and addresses, each with its id.
+            The contacts and addresses, each with its id.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/global-selling-get-supplier-addresses-202407
@@ -1031,13 +1036,13 @@ class GsFullServiceCommodityResource(Resource):
         page_size: int | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[RpInfoPage, RpInfo]:
-        """List the responsible persons that the supplier has on file.
+        """List the supplier's responsible persons.
 
         Args:
             page_size: The service's default is 10.
 
         Returns:
-            Ids for `rp_ids` of a product.
+            The persons, whose ids are used as `rp_ids` of a product.
 
         Source: https://partner.tiktokshop.com/docv2/page/gs-get-supplier-rp-202508
         """
@@ -1057,13 +1062,13 @@ class GsFullServiceCommodityResource(Resource):
         page_size: int | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[ManufacturerPage, Manufacturer]:
-        """List the manufacturers that the supplier has on file.
+        """List the supplier's manufacturers.
 
         Args:
             page_size: The service's default is 10.
 
         Returns:
-            Ids for `manufacture_ids` of a product.
+            The manufacturers, whose ids are used as `manufacture_ids` of a product.
 
         Source: https://partner.tiktokshop.com/docv2/page/gs-list-supplier-manufacturer-202508
         """
@@ -1087,12 +1092,12 @@ class GsFullServiceCommodityResource(Resource):
 
         Args:
             supplier_id: Platform id of the supplier. Beta and newer operations do not take it.
-            spu: The product. It has no description, regional attributes or reference price yet;
-                those came with later versions of the beta.
+            spu: The product. Description, regional attributes and reference price require the beta
+                operation.
 
         Returns:
-            The platform's code of the product; `preview_search_products` shows how the review of
-            its SKUs goes.
+            The platform's code of the product. `preview_search_products` returns the review status
+            of its SKUs.
 
         Source: https://partner.tiktokshop.com/docv2/page/gs-create-product-202405
         """
@@ -1117,6 +1122,9 @@ class GsFullServiceCommodityResource(Resource):
         Args:
             category_id: A category from `preview_search_categories`.
 
+        Returns:
+            The attributes, each with its values.
+
         Source:
         https://partner.tiktokshop.com/docv2/page/gs-full-service-preview-getattributes-202404
         """
@@ -1140,6 +1148,9 @@ class GsFullServiceCommodityResource(Resource):
         Args:
             supplier_id: Platform id of the supplier. Beta and newer operations do not take it.
 
+        Returns:
+            The brands, each with its approval status.
+
         Source: https://partner.tiktokshop.com/docv2/page/gs-full-service-preview-get-brands-202404
         """
         from ..models.gs_full_service_commodity import PreviewGetBrandsResult
@@ -1157,13 +1168,13 @@ class GsFullServiceCommodityResource(Resource):
         category_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[BetaGetCategoryResult]:
-        """Return a category: its place in the tree, key attributes and JIT support (preview).
+        """Return a category with its path, key attributes and JIT support (preview).
 
         Args:
             category_id: A category from `preview_search_categories`.
 
         Returns:
-            The key attributes are the ones that tell colours and SKUs of a product apart.
+            The category. Its key attributes distinguish the colours and SKUs of a product.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/gs-full-service-preview-getcategoryinformation-202404
@@ -1183,13 +1194,13 @@ class GsFullServiceCommodityResource(Resource):
         supplier_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[PreviewGetGradingTemplatesResult]:
-        """List the templates by which a supplier's sizes are graded (preview).
+        """List a supplier's templates for size grading (preview).
 
         Args:
             supplier_id: Platform id of the supplier. Beta and newer operations do not take it.
 
         Returns:
-            Ids for `grading_template_id` of a product.
+            The templates, whose ids are used as `grading_template_id` of a product.
 
         Source: https://partner.tiktokshop.com/docv2/page/getgradingtemplatesconfig-202405
         """
@@ -1237,7 +1248,7 @@ class GsFullServiceCommodityResource(Resource):
         """List the categories, a page at a time (preview, without their version).
 
         Returns:
-            One page and the total count; pages are chosen by `page_offset`, not by a token.
+            One page and the total count. Request pages by `page_offset`; there is no page token.
             Categories change often.
 
         Source:
@@ -1270,15 +1281,14 @@ class GsFullServiceCommodityResource(Resource):
 
         Args:
             supplier_id: Platform id of the supplier. Beta and newer operations do not take it.
-            external_sku_codes: Codes of your own system.
-            platform_sku_codes: Codes that the platform gave to SKUs.
-            platform_spu_codes: Codes that the platform gave to products, from
-                `preview_create_product`.
-            push_time_ge: Unix seconds. Unix seconds.
-            push_time_lt: Unix seconds. Unix seconds.
+            external_sku_codes: Codes in your own system.
+            platform_sku_codes: The platform's codes of SKUs.
+            platform_spu_codes: The platform's codes of products, from `preview_create_product`.
+            push_time_ge: Start of the submission time range (inclusive). Unix seconds.
+            push_time_lt: End of the submission time range (exclusive). Unix seconds.
 
         Returns:
-            Each product's SKUs with their status and, if turned down, the reason.
+            The SKUs of each product with their status and, if rejected, the reason.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/query-skusandtheapprovalstatusof-skus-202405
@@ -1315,7 +1325,7 @@ class GsFullServiceCommodityResource(Resource):
             supplier_id: Platform id of the supplier. Beta and newer operations do not take it.
 
         Returns:
-            The URI to put among the product's pictures. The size comes as `height` and `width`.
+            The URI for the pictures of the product. The size is returned as `height` and `width`.
 
         Source: https://partner.tiktokshop.com/docv2/page/imageupload-202405
         """

@@ -65,7 +65,7 @@ PREVIEW_UPDATE_VIRTUAL_INVENTORY = Operation(
 
 
 class GsFullServiceInventoryResource(Resource):
-    """Read and set the virtual stock of full-service global selling.
+    """Virtual stock of full-service global selling.
 
     A write that may have been processed raises `OutcomeUnknownError`: check its effect before you
     retry it.
@@ -85,7 +85,7 @@ class GsFullServiceInventoryResource(Resource):
             skus: SKU codes.
 
         Returns:
-            Total and occupied quantity for each SKU and warehouse.
+            The total and occupied quantity of each SKU in each warehouse.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/gs-full-service-query-virtual-inventory-202405
@@ -108,7 +108,7 @@ class GsFullServiceInventoryResource(Resource):
         """Set the virtual stock of SKUs by warehouse (beta, without supplier id).
 
         Args:
-            skus: SKU and warehouse by their codes, with the quantity to set.
+            skus: SKUs and warehouses by code, with the quantity to set.
 
         Returns:
             The SKUs that failed, each with its reason. A successful response can still contain
@@ -140,7 +140,7 @@ class GsFullServiceInventoryResource(Resource):
             supplier_id: Platform id of the supplier. Beta and newer operations do not take it.
 
         Returns:
-            Total and occupied quantity for each SKU and warehouse.
+            The total and occupied quantity of each SKU in each warehouse.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/query-global-selling-virtual-inventory-202404
@@ -164,7 +164,7 @@ class GsFullServiceInventoryResource(Resource):
         """Set the virtual stock of one supplier's SKUs by warehouse (preview).
 
         Args:
-            skus: SKU and warehouse by their codes, with the quantity to set.
+            skus: SKUs and warehouses by code, with the quantity to set.
             supplier_id: Platform id of the supplier. Beta and newer operations do not take it.
 
         Returns:

@@ -721,7 +721,7 @@ SEARCH_STOCKUP_ORDERS = Operation(
 
 
 class GsFullServiceShipmentResource(Resource):
-    """Deliver goods to full-service warehouses, and follow stock-up orders and returns.
+    """Deliveries to full-service warehouses, stock-up orders and returns.
 
     A write that may have been processed raises `OutcomeUnknownError`: check its effect before you
     retry it.
@@ -755,15 +755,14 @@ class GsFullServiceShipmentResource(Resource):
         delivery_order: DeliveryOrderInput | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[BetaCreateDeliveryOrderResult]:
-        """Plan a delivery, parcel by parcel, for a stock-up order (beta).
+        """Create a delivery order, parcel by parcel, for a stock-up order (beta).
 
         Args:
-            delivery_order: Each parcel lists its SKUs and quantities; `stockup_order_code` names
-                the stock-up order they fulfil.
+            delivery_order: Parcels with their SKUs and quantities. `stockup_order_code` is the
+                stock-up order.
 
         Returns:
-            The delivery order's code, which `beta_reserve_shipment` and `beta_confirm_delivery`
-            take.
+            The code of the delivery order, for `beta_reserve_shipment` and `beta_confirm_delivery`.
 
         Source: https://partner.tiktokshop.com/docv2/page/gs-create-delivery-order-202405
         """
@@ -788,12 +787,12 @@ class GsFullServiceShipmentResource(Resource):
         """Generate printable barcodes for the SKUs of a stock-up order (beta).
 
         Args:
-            dimension: Size of one barcode label.
-            platform_sku_items: SKUs, and how many labels of each.
-            print_sku_code: True prints your own SKU code as well.
+            dimension: Size of a barcode label.
+            platform_sku_items: SKUs with the number of labels.
+            print_sku_code: True also prints your own SKU code.
 
         Returns:
-            A URL of the PDF.
+            The URL of the PDF.
 
         Source: https://partner.tiktokshop.com/docv2/page/gs-get-sku-print-document-202405
         """
@@ -817,10 +816,13 @@ class GsFullServiceShipmentResource(Resource):
         delivery_batch_codes: Sequence[str],
         options: RequestOptions | None = None,
     ) -> APIResponse[DeliveryBatches]:
-        """Return reserved shipments with carrier, pick-up and tracking (beta).
+        """Return booked shipments with carrier, pick-up and tracking (beta).
 
         Args:
-            delivery_batch_codes: Codes that `beta_reserve_shipment` returned.
+            delivery_batch_codes: Codes from `beta_reserve_shipment`.
+
+        Returns:
+            The delivery batches with their logistics orders.
 
         Source: https://partner.tiktokshop.com/docv2/page/gs-query-delivery-batchs-202405
         """
@@ -842,7 +844,7 @@ class GsFullServiceShipmentResource(Resource):
         """Return a printable document for delivery orders (beta).
 
         Returns:
-            A URL of the document.
+            The URL of the document.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/gs-get-delivery-order-print-document-202405
@@ -865,11 +867,11 @@ class GsFullServiceShipmentResource(Resource):
         """Return printable waybills for logistics orders (beta).
 
         Args:
-            logistics_codes: Codes of the logistics orders inside a delivery batch, from
+            logistics_codes: Codes of logistics orders in a delivery batch, from
                 `beta_get_delivery_batches`.
 
         Returns:
-            A URL of one PDF for all of them.
+            The URL of one PDF with all waybills.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/gs-get-logistics-waybills-print-document-202405
@@ -899,17 +901,17 @@ class GsFullServiceShipmentResource(Resource):
         """Book transport to the warehouse for delivery orders (beta).
 
         Args:
-            delivery_mode: SELF_DELIVERY by the supplier, PLATFORM_DELIVERY by a carrier of the
-                platform.
+            delivery_mode: SELF_DELIVERY for the supplier's own transport, PLATFORM_DELIVERY for a
+                carrier of the platform.
             logistics: Carrier and speed, from `beta_search_shipping_providers`. The documented
-                examples swap the carrier's code and name; trust what the search returns.
-            reserve: Times of pick-up, dispatch and arrival, in Unix seconds; the free ones come
-                from `beta_search_shipping_providers`.
-            sender_contact: Whom and where the carrier collects from.
+                examples swap the carrier's code and name: use the values from the search.
+            reserve: Times of pick-up, dispatch and arrival. Available times come from
+                `beta_search_shipping_providers`.
+            sender_contact: Contact and address for the pick-up by the carrier.
             warehouse_code: The warehouse that receives the goods.
 
         Returns:
-            The code of the delivery batch; follow it with `beta_get_delivery_batches`.
+            The code of the delivery batch. `beta_get_delivery_batches` returns its status.
 
         Source: https://partner.tiktokshop.com/docv2/page/gs-reserve-shipping-202405
         """
@@ -957,22 +959,22 @@ class GsFullServiceShipmentResource(Resource):
         warehouse_codes: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[DeliveryOrderPage, DeliveryOrder]:
-        """Search deliveries to the warehouse by code, time, kind or warehouse (beta).
+        """Search deliveries to the warehouse by code, time, type or warehouse (beta).
 
         Args:
             arrived_time_ge: Start of the arrival time range (inclusive). Unix seconds.
             arrived_time_lt: End of the arrival time range (exclusive). Unix seconds.
-            delivery_batch_codes: Codes that `beta_reserve_shipment` returned.
-            emergency_levels: URGENT from the start, EXPEDITED while under way, GENERAL otherwise.
-            external_skc_codes: Your own codes of colours or styles (SKC).
+            delivery_batch_codes: Codes from `beta_reserve_shipment`.
+            emergency_levels: URGENT from the start, EXPEDITED later on, or GENERAL.
+            external_skc_codes: Your own codes for colours or styles (SKC).
             external_sku_codes: Your own SKU codes.
-            is_sample_included: Whether a sample travels with the goods.
+            is_sample_included: Whether the delivery includes a sample.
             latest_status_update_ge: Start of the status update time range (inclusive). Unix
                 seconds.
             latest_status_update_lt: End of the status update time range (exclusive). Unix seconds.
-            order_types: JIT is stocked as it sells, NORMAL in advance.
+            order_types: JIT for stock on demand, NORMAL for stock in advance.
             platform_spu_codes: The platform's product codes.
-            relative_codes: Codes of what deliveries belong to: stock-up or abnormal orders.
+            relative_codes: Codes of the stock-up or abnormal orders of the deliveries.
             require_arrived_time_ge: Start of the required arrival time range (inclusive). Unix
                 seconds.
             require_arrived_time_lt: End of the required arrival time range (exclusive). Unix
@@ -981,8 +983,8 @@ class GsFullServiceShipmentResource(Resource):
             ship_time_lt: End of the dispatch time range (exclusive). Unix seconds.
 
         Returns:
-            Delivery orders with parcels, quantities sent, received and passed, and the state of the
-            quality check.
+            Delivery orders with parcels, the quantities sent, received and accepted, and the status
+            of the quality check.
 
         Source: https://partner.tiktokshop.com/docv2/page/gs-search-delivery-orders-202405
         """
@@ -1028,17 +1030,17 @@ class GsFullServiceShipmentResource(Resource):
         warehouse_code: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[BetaSearchShippingProvidersResult]:
-        """List carriers, prices and free slots for delivery orders (beta).
+        """List carriers, prices and available slots for delivery orders (beta).
 
         Args:
-            delivery_mode: SELF_DELIVERY by the supplier, PLATFORM_DELIVERY by a carrier of the
-                platform.
-            sender_contact: Whom and where the carrier collects from.
+            delivery_mode: SELF_DELIVERY for the supplier's own transport, PLATFORM_DELIVERY for a
+                carrier of the platform.
+            sender_contact: Contact and address for the pick-up by the carrier.
             warehouse_code: The warehouse that receives the goods.
 
         Returns:
-            Carriers with their range of charges and pick-up slots, and the days on which the
-            warehouse can receive.
+            Carriers with their price range and pick-up slots, and the days on which the warehouse
+            accepts deliveries.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/gs-search-available-shipping-providers-202405
@@ -1087,19 +1089,19 @@ class GsFullServiceShipmentResource(Resource):
         stockup_order_codes: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[StockupOrderPage, StockupOrder]:
-        """Search the orders by which the platform asks for stock (beta).
+        """Search stock-up orders, with which the platform requests stock (beta).
 
         Args:
-            can_deliver: Whether delivery may start; it waits, for one, for approved photographs.
-            emergency_levels: URGENT from the start, EXPEDITED while under way, GENERAL otherwise.
-            external_skc_codes: Your own codes of colours or styles (SKC).
+            can_deliver: Whether delivery can start. It requires, for example, approved photographs.
+            emergency_levels: URGENT from the start, EXPEDITED later on, or GENERAL.
+            external_skc_codes: Your own codes for colours or styles (SKC).
             external_sku_codes: Your own SKU codes.
             latest_status_update_ge: Start of the status update time range (inclusive). Unix
                 seconds.
             latest_status_update_lt: End of the status update time range (exclusive). Unix seconds.
             order_create_time_ge: Start of the creation time range (inclusive). Unix seconds.
             order_create_time_lt: End of the creation time range (exclusive). Unix seconds.
-            order_types: JIT is stocked as it sells, NORMAL in advance.
+            order_types: JIT for stock on demand, NORMAL for stock in advance.
             platform_sku_codes: The platform's SKU codes.
             platform_spu_codes: The platform's product codes.
             require_arrived_time_ge: Start of the required arrival time range (inclusive). Unix
@@ -1111,7 +1113,7 @@ class GsFullServiceShipmentResource(Resource):
             require_ship_time_lt: End of the required dispatch time range (exclusive). Unix seconds.
 
         Returns:
-            Stock-up orders with deadlines and the quantities asked for, sent, received and
+            Stock-up orders with deadlines and the quantities requested, sent, received and
             returned.
 
         Source: https://partner.tiktokshop.com/docv2/page/gs-search-stockup-orders-202405
@@ -1155,10 +1157,10 @@ class GsFullServiceShipmentResource(Resource):
         logistics_order: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Cancel transport that was booked for delivery orders.
+        """Cancel the transport of delivery orders.
 
         Args:
-            logistics_order: The code that `reserve_shipment` returned.
+            logistics_order: The code from `reserve_shipment`.
 
         Returns:
             An `APIResponse` whose data has no fields.
@@ -1179,14 +1181,14 @@ class GsFullServiceShipmentResource(Resource):
         stockup_order_code: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[NoData]:
-        """Accept a stock-up order, or turn it down with a reason.
+        """Accept or reject a stock-up order.
 
         Args:
             is_order_confirmed: True accepts the order, False rejects it.
-            reject_note: Explanation in free words, with a rejection.
-            reject_reason: Goes with a rejection.
-            skus: The SKUs, with the quantity that you commit to.
-            stockup_order_code: An order in status WAIT_CONFIRM, from `search_stockup_orders`.
+            reject_note: Free-text explanation of a rejection.
+            reject_reason: Only for a rejection.
+            skus: The SKUs with the quantities that you commit to.
+            stockup_order_code: An order with the status WAIT_CONFIRM from `search_stockup_orders`.
 
         Returns:
             An `APIResponse` whose data has no fields.
@@ -1219,14 +1221,14 @@ class GsFullServiceShipmentResource(Resource):
         """Generate printable barcodes for the SKUs of a stock-up order.
 
         Args:
-            need_separator: Whether a separator is printed between different SKUs. Only in version
+            need_separator: Whether to print a separator between different SKUs. Only in version
                 202503.
-            platform_sku_items: SKUs, and how many labels of each.
-            size: Size of one barcode label.
+            platform_sku_items: SKUs with the number of labels.
+            size: Size of a barcode label.
 
         Returns:
-            A URL of the PDF. The beta operation names its fields otherwise and can print your own
-            SKU code.
+            The URL of the PDF. The beta operation has other field names and can print your own SKU
+            code.
 
         Versions: 202409, 202503 (default).
 
@@ -1253,14 +1255,14 @@ class GsFullServiceShipmentResource(Resource):
         logistics_orders: Sequence[str],
         options: RequestOptions | None = None,
     ) -> APIResponse[LogisticsOrders]:
-        """Return booked shipments with their parts, carrier and tracking.
+        """Return booked shipments with their parcels, carrier and tracking.
 
         Args:
-            logistics_orders: Codes that `reserve_shipment` returned.
+            logistics_orders: Codes from `reserve_shipment`.
 
         Returns:
-            Shipments and the parcels in them, each with its status and times. Delivery batches of
-            the beta have `beta_get_delivery_batches`.
+            Shipments and their parcels, each with its status and times. `beta_get_delivery_batches`
+            returns the delivery batches of the beta operations.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/global-selling-query-logistics-orders-202407
@@ -1284,11 +1286,11 @@ class GsFullServiceShipmentResource(Resource):
         """Return the printable report of a quality check.
 
         Args:
-            order_code: A delivery order or an inspection order, as `order_type` says.
-            order_type: DELIVERY_ORDER or INSPECT_ORDER.
+            order_code: A delivery order or an inspection order, depending on `order_type`.
+            order_type: Values are DELIVERY_ORDER and INSPECT_ORDER.
 
         Returns:
-            A URL of the PDF.
+            The URL of the PDF.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/global-selling-get-quality-documents-202407
@@ -1334,16 +1336,16 @@ class GsFullServiceShipmentResource(Resource):
         delivery_order: DeliveryOrderInput | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[PreviewCreateDeliveryOrderResult]:
-        """Plan a delivery, parcel by parcel, for a stock-up order (preview).
+        """Create a delivery order, parcel by parcel, for a stock-up order (preview).
 
         Args:
             supplier_id: Platform id of the supplier. Beta and newer operations do not take it.
-            delivery_order: Each parcel lists its SKUs and quantities; `stockup_order_code` names
-                the stock-up order they fulfil.
+            delivery_order: Parcels with their SKUs and quantities. `stockup_order_code` is the
+                stock-up order.
 
         Returns:
-            The delivery order's code, which `preview_reserve_shipment` and
-            `preview_confirm_delivery` take.
+            The code of the delivery order, for `preview_reserve_shipment` and
+            `preview_confirm_delivery`.
 
         Source: https://partner.tiktokshop.com/docv2/page/create-delivery-order-202405
         """
@@ -1364,11 +1366,14 @@ class GsFullServiceShipmentResource(Resource):
         delivery_batch_codes: Sequence[str],
         options: RequestOptions | None = None,
     ) -> APIResponse[PreviewDeliveryBatches]:
-        """Return reserved shipments with carrier, pick-up and tracking (preview).
+        """Return booked shipments with carrier, pick-up and tracking (preview).
 
         Args:
             supplier_id: Platform id of the supplier. Beta and newer operations do not take it.
-            delivery_batch_codes: Codes that `preview_reserve_shipment` returned.
+            delivery_batch_codes: Codes from `preview_reserve_shipment`.
+
+        Returns:
+            The delivery batches with their logistics orders.
 
         Source: https://partner.tiktokshop.com/docv2/page/query-delivery-batchs-202405
         """
@@ -1394,7 +1399,7 @@ class GsFullServiceShipmentResource(Resource):
             supplier_id: Platform id of the supplier. Beta and newer operations do not take it.
 
         Returns:
-            A URL of the document.
+            The URL of the document.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-delivery-order-print-document-202405
         """
@@ -1418,11 +1423,11 @@ class GsFullServiceShipmentResource(Resource):
 
         Args:
             supplier_id: Platform id of the supplier. Beta and newer operations do not take it.
-            logistics_codes: Codes of the logistics orders inside a delivery batch, from
+            logistics_codes: Codes of logistics orders in a delivery batch, from
                 `preview_get_delivery_batches`.
 
         Returns:
-            A URL of one PDF for all of them.
+            The URL of one PDF with all waybills.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/get-logistics-waybills-print-docurement-202405
@@ -1453,17 +1458,17 @@ class GsFullServiceShipmentResource(Resource):
 
         Args:
             supplier_id: Platform id of the supplier. Beta and newer operations do not take it.
-            delivery_mode: SELF_DELIVERY by the supplier, PLATFORM_DELIVERY by a carrier of the
-                platform.
+            delivery_mode: SELF_DELIVERY for the supplier's own transport, PLATFORM_DELIVERY for a
+                carrier of the platform.
             logistics: Carrier and speed, from `preview_search_shipping_providers`. The documented
-                examples swap the carrier's code and name; trust what the search returns.
-            reserve: Times of pick-up, dispatch and arrival, in Unix seconds; the free ones come
-                from `preview_search_shipping_providers`.
-            sender_contact: Whom and where the carrier collects from.
+                examples swap the carrier's code and name: use the values from the search.
+            reserve: Times of pick-up, dispatch and arrival. Available times come from
+                `preview_search_shipping_providers`.
+            sender_contact: Contact and address for the pick-up by the carrier.
             warehouse_code: The warehouse that receives the goods.
 
         Returns:
-            The code of the delivery batch; follow it with `preview_get_delivery_batches`.
+            The code of the delivery batch. `preview_get_delivery_batches` returns its status.
 
         Source: https://partner.tiktokshop.com/docv2/page/reserve-shipping-202405
         """
@@ -1510,20 +1515,20 @@ class GsFullServiceShipmentResource(Resource):
         warehouse_codes: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[DeliveryOrderPage, DeliveryOrder]:
-        """Search deliveries to the warehouse by code, time, kind or warehouse (preview).
+        """Search deliveries to the warehouse by code, time, type or warehouse (preview).
 
         Args:
             supplier_id: Platform id of the supplier. Beta and newer operations do not take it.
             arrived_time_ge: Start of the arrival time range (inclusive). Unix seconds.
             arrived_time_lt: End of the arrival time range (exclusive). Unix seconds.
-            delivery_batch_codes: Codes that `preview_reserve_shipment` returned.
-            emergency_levels: URGENT from the start, EXPEDITED while under way, GENERAL otherwise.
-            external_skc_codes: Your own codes of colours or styles (SKC).
+            delivery_batch_codes: Codes from `preview_reserve_shipment`.
+            emergency_levels: URGENT from the start, EXPEDITED later on, or GENERAL.
+            external_skc_codes: Your own codes for colours or styles (SKC).
             external_sku_codes: Your own SKU codes.
-            is_sample_included: Whether a sample travels with the goods.
-            order_types: JIT is stocked as it sells, NORMAL in advance.
+            is_sample_included: Whether the delivery includes a sample.
+            order_types: JIT for stock on demand, NORMAL for stock in advance.
             platform_spu_codes: The platform's product codes.
-            relative_codes: Codes of what deliveries belong to: stock-up or abnormal orders.
+            relative_codes: Codes of the stock-up or abnormal orders of the deliveries.
             require_arrived_time_ge: Start of the required arrival time range (inclusive). Unix
                 seconds.
             require_arrived_time_lt: End of the required arrival time range (exclusive). Unix
@@ -1532,8 +1537,8 @@ class GsFullServiceShipmentResource(Resource):
             ship_time_lt: End of the dispatch time range (exclusive). Unix seconds.
 
         Returns:
-            Delivery orders with parcels, quantities sent, received and passed, and the state of the
-            quality check.
+            Delivery orders with parcels, the quantities sent, received and accepted, and the status
+            of the quality check.
 
         Source: https://partner.tiktokshop.com/docv2/page/search-delivery-orders-202405
         """
@@ -1579,18 +1584,18 @@ class GsFullServiceShipmentResource(Resource):
         warehouse_code: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[PreviewSearchShippingProvidersResult]:
-        """List carriers, prices and free slots for delivery orders (preview).
+        """List carriers, prices and available slots for delivery orders (preview).
 
         Args:
             supplier_id: Platform id of the supplier. Beta and newer operations do not take it.
-            delivery_mode: SELF_DELIVERY by the supplier, PLATFORM_DELIVERY by a carrier of the
-                platform.
-            sender_contact: Whom and where the carrier collects from.
+            delivery_mode: SELF_DELIVERY for the supplier's own transport, PLATFORM_DELIVERY for a
+                carrier of the platform.
+            sender_contact: Contact and address for the pick-up by the carrier.
             warehouse_code: The warehouse that receives the goods.
 
         Returns:
-            Carriers with their range of charges and pick-up slots, and the days on which the
-            warehouse can receive.
+            Carriers with their price range and pick-up slots, and the days on which the warehouse
+            accepts deliveries.
 
         Source: https://partner.tiktokshop.com/docv2/page/search-available-shipping-providers-202405
         """
@@ -1638,17 +1643,17 @@ class GsFullServiceShipmentResource(Resource):
         stockup_order_codes: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[StockupOrderPage, StockupOrder]:
-        """Search the orders by which the platform asks for stock (preview).
+        """Search stock-up orders, with which the platform requests stock (preview).
 
         Args:
             supplier_id: Platform id of the supplier. Beta and newer operations do not take it.
-            can_deliver: Whether delivery may start; it waits, for one, for approved photographs.
-            emergency_levels: URGENT from the start, EXPEDITED while under way, GENERAL otherwise.
-            external_skc_codes: Your own codes of colours or styles (SKC).
+            can_deliver: Whether delivery can start. It requires, for example, approved photographs.
+            emergency_levels: URGENT from the start, EXPEDITED later on, or GENERAL.
+            external_skc_codes: Your own codes for colours or styles (SKC).
             external_sku_codes: Your own SKU codes.
             order_create_time_ge: Start of the creation time range (inclusive). Unix seconds.
             order_create_time_lt: End of the creation time range (exclusive). Unix seconds.
-            order_types: JIT is stocked as it sells, NORMAL in advance.
+            order_types: JIT for stock on demand, NORMAL for stock in advance.
             platform_sku_codes: The platform's SKU codes.
             platform_spu_codes: The platform's product codes.
             require_arrived_time_ge: Start of the required arrival time range (inclusive). Unix
@@ -1660,7 +1665,7 @@ class GsFullServiceShipmentResource(Resource):
             require_ship_time_lt: End of the required dispatch time range (exclusive). Unix seconds.
 
         Returns:
-            Stock-up orders with deadlines and the quantities asked for, sent, received and
+            Stock-up orders with deadlines and the quantities requested, sent, received and
             returned.
 
         Source: https://partner.tiktokshop.com/docv2/page/search-stockup-orders-202405
@@ -1713,18 +1718,18 @@ class GsFullServiceShipmentResource(Resource):
         """Book transport to the warehouse for delivery orders.
 
         Args:
-            delivery_mode: SELF_DELIVERY by the supplier, PLATFORM_DELIVERY by a carrier of the
-                platform.
-            logistics: Carrier and speed, from `search_shipping_providers`; needed with
-                PLATFORM_DELIVERY. JIT orders travel only by SUPER_SPEEDY_EXPRESS.
-            reserve: Times of pick-up, dispatch and arrival, in Unix seconds; the free ones come
-                from `search_shipping_providers`.
-            sender_contact_id: The sender by id, where the beta operation takes the whole address.
+            delivery_mode: SELF_DELIVERY for the supplier's own transport, PLATFORM_DELIVERY for a
+                carrier of the platform.
+            logistics: Carrier and speed from `search_shipping_providers`, required for
+                PLATFORM_DELIVERY. JIT orders require SUPER_SPEEDY_EXPRESS.
+            reserve: Times of pick-up, dispatch and arrival. Available times come from
+                `search_shipping_providers`.
+            sender_contact_id: The id of the sender. The beta operation takes the whole address
+                instead.
             warehouse_code: The warehouse that receives the goods.
 
         Returns:
-            The code of the main logistics order; `get_logistics_orders` follows it and
-            `cancel_shipment` calls it off.
+            The code of the main logistics order, for `get_logistics_orders` and `cancel_shipment`.
 
         Versions: 202407, 202410 (default).
 
@@ -1768,10 +1773,10 @@ class GsFullServiceShipmentResource(Resource):
         stockup_order_codes: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[AbnormalOrderPage, AbnormalOrder]:
-        """Search what went wrong with deliveries, such as damage or wrong quantities.
+        """Search problems with deliveries, such as damage or wrong quantities.
 
         Args:
-            external_skc_codes: Your own codes of colours or styles (SKC).
+            external_skc_codes: Your own codes for colours or styles (SKC).
             external_sku_codes: Your own SKU codes.
             latest_update_time_ge: Start of the update time range (inclusive). Unix seconds.
             latest_update_time_lt: End of the update time range (exclusive). Unix seconds.
@@ -1781,8 +1786,8 @@ class GsFullServiceShipmentResource(Resource):
             platform_spu_codes: The platform's product codes.
 
         Returns:
-            Cases with the kind of fault, the quantity concerned, how it is handled and the return
-            it led to.
+            Cases with the type of problem, the affected quantity, the handling and the resulting
+            return.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/global-selling-search-abnormal-orders-202407
@@ -1838,22 +1843,22 @@ class GsFullServiceShipmentResource(Resource):
         warehouse_codes: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[DeliveryOrderPage, DeliveryOrder]:
-        """Search deliveries to the warehouse by code, time, kind or warehouse.
+        """Search deliveries to the warehouse by code, time, type or warehouse.
 
         Args:
             arrived_time_ge: Start of the arrival time range (inclusive). Unix seconds.
             arrived_time_lt: End of the arrival time range (exclusive). Unix seconds.
-            emergency_levels: URGENT from the start, EXPEDITED while under way, GENERAL otherwise.
-            external_skc_codes: Your own codes of colours or styles (SKC).
+            emergency_levels: URGENT from the start, EXPEDITED later on, or GENERAL.
+            external_skc_codes: Your own codes for colours or styles (SKC).
             external_sku_codes: Your own SKU codes.
-            is_sample_included: Whether a sample travels with the goods.
+            is_sample_included: Whether the delivery includes a sample.
             latest_status_update_ge: Start of the status update time range (inclusive). Unix
                 seconds.
             latest_status_update_lt: End of the status update time range (exclusive). Unix seconds.
-            logistics_orders: Codes that `reserve_shipment` returned.
-            order_types: JIT is stocked as it sells, NORMAL in advance.
+            logistics_orders: Codes from `reserve_shipment`.
+            order_types: JIT for stock on demand, NORMAL for stock in advance.
             platform_spu_codes: The platform's product codes.
-            relative_codes: Codes of what deliveries belong to: stock-up or abnormal orders.
+            relative_codes: Codes of the stock-up or abnormal orders of the deliveries.
             require_arrived_time_ge: Start of the required arrival time range (inclusive). Unix
                 seconds.
             require_arrived_time_lt: End of the required arrival time range (exclusive). Unix
@@ -1862,8 +1867,8 @@ class GsFullServiceShipmentResource(Resource):
             ship_time_lt: End of the dispatch time range (exclusive). Unix seconds.
 
         Returns:
-            Delivery orders with parcels, quantities sent, received and passed per SKU, and the
-            state of the quality check.
+            Delivery orders with parcels, the quantities sent, received and accepted for each SKU,
+            and the status of the quality check.
 
         Source:
         https://partner.tiktokshop.com/docv2/page/global-selling-search-delivery-orders-202407
@@ -1917,20 +1922,19 @@ class GsFullServiceShipmentResource(Resource):
         return_types: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[ReturnOrderPage, ReturnOrder]:
-        """Search goods that the warehouse sends back to the supplier.
+        """Search goods that the warehouse returns to the supplier.
 
         Args:
-            external_skc_codes: Your own codes of colours or styles (SKC).
+            external_skc_codes: Your own codes for colours or styles (SKC).
             external_sku_codes: Your own SKU codes.
             order_create_time_ge: Start of the creation time range (inclusive). Unix seconds.
             order_create_time_lt: End of the creation time range (exclusive). Unix seconds.
             platform_sku_codes: The platform's SKU codes.
             platform_spu_codes: The platform's product codes.
-            return_source: Who started the return.
+            return_source: The party that started the return.
 
         Returns:
-            Returns with their reason, the way they travel and the quantities asked for, agreed and
-            sent.
+            Returns with their reason, transport, and the quantities requested, agreed and sent.
 
         Source: https://partner.tiktokshop.com/docv2/page/global-selling-search-return-orders-202407
         """
@@ -1969,18 +1973,19 @@ class GsFullServiceShipmentResource(Resource):
         warehouse_code: str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[SearchShippingProvidersResult]:
-        """List carriers, prices and free slots for delivery orders.
+        """List carriers, prices and available slots for delivery orders.
 
         Args:
-            delivery_mode: SELF_DELIVERY by the supplier, PLATFORM_DELIVERY by a carrier of the
-                platform.
-            delivery_option: JIT orders travel only by SUPER_SPEEDY_EXPRESS.
-            sender_contact_id: The sender by id, where the beta operation takes the whole address.
-            warehouse_code: The warehouse that the goods should go to.
+            delivery_mode: SELF_DELIVERY for the supplier's own transport, PLATFORM_DELIVERY for a
+                carrier of the platform.
+            delivery_option: JIT orders require SUPER_SPEEDY_EXPRESS.
+            sender_contact_id: The id of the sender. The beta operation takes the whole address
+                instead.
+            warehouse_code: The destination warehouse.
 
         Returns:
-            Carriers with their range of charges and pick-up slots, when the warehouse can receive,
-            and the warehouses assigned.
+            Carriers with their price range and pick-up slots, the times at which the warehouse
+            accepts deliveries, and the assigned warehouses.
 
         Versions: 202407, 202410 (default).
 
@@ -2032,19 +2037,19 @@ class GsFullServiceShipmentResource(Resource):
         stockup_order_codes: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[StockupOrderPage, StockupOrder]:
-        """Search the orders by which the platform asks for stock.
+        """Search stock-up orders, with which the platform requests stock.
 
         Args:
-            can_deliver: Whether delivery may start; it waits, for one, for approved photographs.
-            emergency_levels: URGENT from the start, EXPEDITED while under way, GENERAL otherwise.
-            external_skc_codes: Your own codes of colours or styles (SKC).
+            can_deliver: Whether delivery can start. It requires, for example, approved photographs.
+            emergency_levels: URGENT from the start, EXPEDITED later on, or GENERAL.
+            external_skc_codes: Your own codes for colours or styles (SKC).
             external_sku_codes: Your own SKU codes.
             latest_status_update_ge: Start of the status update time range (inclusive). Unix
                 seconds.
             latest_status_update_lt: End of the status update time range (exclusive). Unix seconds.
             order_create_time_ge: Start of the creation time range (inclusive). Unix seconds.
             order_create_time_lt: End of the creation time range (exclusive). Unix seconds.
-            order_types: JIT is stocked as it sells, NORMAL in advance.
+            order_types: JIT for stock on demand, NORMAL for stock in advance.
             platform_sku_codes: The platform's SKU codes.
             platform_spu_codes: The platform's product codes.
             require_arrived_time_ge: Start of the required arrival time range (inclusive). Unix
@@ -2056,7 +2061,7 @@ class GsFullServiceShipmentResource(Resource):
             require_ship_time_lt: End of the required dispatch time range (exclusive). Unix seconds.
 
         Returns:
-            Stock-up orders with deadlines, pictures and the quantities asked for, sent, received
+            Stock-up orders with deadlines, pictures and the quantities requested, sent, received
             and returned.
 
         Source:

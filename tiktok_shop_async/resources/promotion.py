@@ -304,7 +304,7 @@ UPDATE_ACTIVITY_PRODUCTS = Operation(
 
 
 class PromotionResource(Resource):
-    """Run discounts, flash sales and other promotions, and look up coupons.
+    """Discounts, flash sales and other promotions, and coupons.
 
     A write that may have been processed raises `OutcomeUnknownError`: check its effect before you
     retry it.
@@ -327,23 +327,23 @@ class PromotionResource(Resource):
         auction_support_type: Literal["ALL", "EXCLUDE_AUCTION"] | str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[CreateActivityResult]:
-        """Create a promotion; its products and prices are added in a second step.
+        """Create a promotion without products; add them with `update_activity_products`.
 
         Args:
             begin_time: Unix seconds.
             end_time: Unix seconds.
-            product_level: Whether terms are set per product, per variation (SKU), or once for the
-                whole shop.
-            title: The activity's name, by which `search_activities` finds it. At most 50
+            product_level: Whether terms are set for each product, for each variation (SKU), or for
+                the whole shop.
+            title: Name of the activity, which `search_activities` can search. At most 50
                 characters.
-            discount: The part that fits `activity_type`: `shipping_discount`, `bmsm_discount` (buy
-                more, save more), `gift_discount` or `bxgy_discount` (buy X, get Y). FIXED_PRICE,
-                DIRECT_DISCOUNT and FLASHSALE need none: their terms stand with each product.
+            discount: The part that matches `activity_type`: `shipping_discount`, `bmsm_discount`
+                (buy more, save more), `gift_discount` or `bxgy_discount` (buy X, get Y). Not for
+                FIXED_PRICE, DIRECT_DISCOUNT and FLASHSALE, whose terms are set for each product.
             duration_type: The service's default is NORMAL.
             auction_support_type: The service's default is ALL.
 
         Returns:
-            The activity's id, for `update_activity_products`, and its status.
+            The id and status of the activity.
 
         Source: https://partner.tiktokshop.com/docv2/page/create-activity-202309
         """
@@ -373,10 +373,10 @@ class PromotionResource(Resource):
         activity_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[DeactivateActivityResult]:
-        """Stop a promotion, so that buyers no longer get its terms.
+        """Stop a promotion.
 
         Returns:
-            The activity's new status. `republish_activity` publishes an activity again.
+            The new status of the activity. `republish_activity` publishes it again.
 
         Source: https://partner.tiktokshop.com/docv2/page/deactivate-activity-202309
         """
@@ -395,11 +395,11 @@ class PromotionResource(Resource):
         activity_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[Activity]:
-        """Fetch one promotion with its terms, products and remaining settings.
+        """Fetch one promotion with its terms, products and settings.
 
         Returns:
-            The whole activity, with the quantity already sold under it per product or SKU;
-            `benefit_products` are what a buyer gets in BUY_X_GET_Y.
+            The activity in full, with the quantity sold for each product or SKU. `benefit_products`
+            are what a buyer gets in BUY_X_GET_Y.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-activity-202309
         """
@@ -415,14 +415,13 @@ class PromotionResource(Resource):
         coupon_id: str,
         options: RequestOptions | None = None,
     ) -> APIResponse[CouponResult]:
-        """Fetch one coupon with its discount, limits, and how often it was claimed and redeemed.
+        """Fetch one coupon with its discount, limits and usage.
 
         Args:
             coupon_id: A coupon from `search_coupons`.
 
         Returns:
-            The coupon, with what `search_coupons` lacks: `usage_stats` and the channels that show
-            it.
+            The coupon, including its `usage_stats` and channels, which `search_coupons` omits.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-coupon-202406
         """
@@ -442,16 +441,19 @@ class PromotionResource(Resource):
         exclude_product_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[RemoveActivityProductsResult]:
-        """Take products or SKUs out of a promotion.
+        """Remove products or SKUs from a promotion.
 
         Args:
             product_ids: An empty list is rejected. At most 300 entries.
             sku_ids: For activities whose `product_level` is VARIATION. An empty list is rejected.
                 At most 300 entries.
-            benefit_product_ids: Products no longer given as the benefit in BUY_X_GET_Y. An empty
+            benefit_product_ids: Products to remove from the benefits of BUY_X_GET_Y. An empty list
+                is rejected. At most 100 entries.
+            exclude_product_ids: Products to remove from the list of excluded products. An empty
                 list is rejected. At most 100 entries.
-            exclude_product_ids: Products to take off the list of excluded ones. An empty list is
-                rejected. At most 100 entries.
+
+        Returns:
+            The id, status and update time of the activity.
 
         Source: https://partner.tiktokshop.com/docv2/page/remove-activity-product-202309
         """
@@ -484,6 +486,9 @@ class PromotionResource(Resource):
             end_time: End of the new period. Unix seconds.
             begin_time: Start of the new period. Unix seconds.
 
+        Returns:
+            The id of the activity.
+
         Source: https://partner.tiktokshop.com/docv2/page/republish-activity-202607
         """
         from ..models.promotion import RepublishActivityResult
@@ -511,7 +516,7 @@ class PromotionResource(Resource):
         """Search the shop's promotions by title, type and status.
 
         Returns:
-            The activities with their terms but not their products, which `get_activity` gives.
+            The activities with their terms. `get_activity` adds the products.
 
         Source: https://partner.tiktokshop.com/docv2/page/search-activities-202309
         """
@@ -544,10 +549,10 @@ class PromotionResource(Resource):
         title_keyword: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[CouponPage, Coupon]:
-        """Search the shop's coupons by title, kind and status.
+        """Search the shop's coupons by title, type and status.
 
         Returns:
-            The coupons with discount and limits; `get_coupon` adds how often each was used.
+            The coupons with discount and limits. `get_coupon` adds usage figures.
 
         Source: https://partner.tiktokshop.com/docv2/page/search-coupons-202406
         """
@@ -576,17 +581,17 @@ class PromotionResource(Resource):
         auction_support_type: Literal["ALL", "EXCLUDE_AUCTION"] | str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[UpdateActivityResult]:
-        """Change a promotion's title, period or terms, but not its products.
+        """Change the title, period or terms of a promotion.
 
         Args:
             begin_time: Required even if it does not change. Unix seconds.
             end_time: Required even if it does not change. Unix seconds.
             title: Required even if it does not change.
-            discount: The part that fits the activity's type, as in `create_activity`.
+            discount: The part that matches the type of the activity, as in `create_activity`.
             duration_type: The service's default is NORMAL.
 
         Returns:
-            The activity's id, title and time of change; products are changed with
+            The id, title and update time of the activity. Change products with
             `update_activity_products`.
 
         Source: https://partner.tiktokshop.com/docv2/page/update-activity-202309
@@ -620,19 +625,19 @@ class PromotionResource(Resource):
         exclude_product_ids: Sequence[str] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[UpdateActivityProductsResult]:
-        """Add products to a promotion, or change the price and limits of those in it.
+        """Add products to a promotion, or change the prices and limits of its products.
 
         Args:
-            products: Each with a price (`activity_price_amount`) or a reduction (`discount`), as
-                the activity's type asks; for `product_level` VARIATION in its `skus`. A limit of -1
-                means none.
-            benefit_product_ids: What a buyer gets in BUY_X_GET_Y.
-            exclude_product_ids: Products that an activity for the whole shop leaves out. At most
+            products: Each product with a price (`activity_price_amount`) or a reduction
+                (`discount`), depending on the type of the activity. If `product_level` is
+                VARIATION, the terms are set in its `skus`. A limit of -1 means no limit.
+            benefit_product_ids: Products that a buyer gets in BUY_X_GET_Y.
+            exclude_product_ids: Products to exclude from an activity for the whole shop. At most
                 100 entries.
 
         Returns:
-            The activity's status and title, and `total_count`. Products leave it through
-            `remove_activity_products`.
+            The status and title of the activity, and `total_count`. `remove_activity_products`
+            removes products.
 
         Source: https://partner.tiktokshop.com/docv2/page/update-activity-product-202309
         """

@@ -85,7 +85,7 @@ UPLOAD_REVIEW_MEDIA = Operation(
 
 
 class ReviewRatingResource(Resource):
-    """Bring product reviews from elsewhere into the shop.
+    """Import of product reviews from other systems.
 
     A write that may have been processed raises `OutcomeUnknownError`: check its effect before you
     retry it.
@@ -99,14 +99,14 @@ class ReviewRatingResource(Resource):
         product_review: ProductReview | Mapping[str, Any] | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[ImportProductReviewsResult]:
-        """Import reviews of a product that were collected outside TikTok Shop.
+        """Import product reviews that were collected outside TikTok Shop.
 
         Args:
-            product_review: One product and its reviews. Pictures and videos are given by the `uri`
-                that `upload_review_media` returns.
+            product_review: One product and its reviews. Images and videos are given by the `uri`
+                from `upload_review_media`.
 
         Returns:
-            The reviews that were not taken, by `external_review_id`, each with its reason. A
+            The reviews that were rejected, by `external_review_id`, each with its reason. A
             successful response can still contain failures.
 
         Versions: 202410, 202508 (default).
@@ -129,11 +129,10 @@ class ReviewRatingResource(Resource):
         file_type: Literal["IMAGE", "VIDEO"] | str | None = None,
         options: RequestOptions | None = None,
     ) -> APIResponse[UploadReviewMediaResult]:
-        """Upload an image or a video for a review that is to be imported.
+        """Upload an image or a video for a review to import.
 
         Returns:
-            The `uri` to put into the review's `image_uris` or `video_uris` in
-            `import_product_reviews`.
+            The `uri` for `image_uris` or `video_uris` of the review in `import_product_reviews`.
 
         Source: https://partner.tiktokshop.com/docv2/page/upload-review-media-202410
         """

@@ -53,7 +53,7 @@ CONFIRM_PACKAGE_SHIPMENT = Operation(
 
 
 class SupplyChainResource(Resource):
-    """Report what a warehouse provider shipped.
+    """Shipment reports of a warehouse provider.
 
     A write that may have been processed raises `OutcomeUnknownError`: check its effect before you
     retry it.
@@ -71,14 +71,14 @@ class SupplyChainResource(Resource):
         """Report packages that a warehouse provider has shipped, with carrier and contents.
 
         Args:
-            packages: Each with its size, carrier, tracking number, times and SKUs. `wms_order_id`
-                is the order's number in the warehouse's own system, `time_zone` is written like
-                UTC+8, and `tcw_warehouse_type` tells a TikTok-certified warehouse from others.
-            warehouse_provider_id: The provider that runs the warehouse.
+            packages: Each package with its size, carrier, tracking number, times and SKUs.
+                `wms_order_id` is the order number in the warehouse system, `time_zone` has the form
+                UTC+8, and `tcw_warehouse_type` distinguishes TikTok-certified warehouses.
+            warehouse_provider_id: The operator of the warehouse.
 
         Returns:
-            The ids of the packages taken in `success_packages`, and in `errors` those that were
-            refused, each with its reason. A successful response can contain both.
+            The ids of the accepted packages in `success_packages`, and in `errors` the rejected
+            ones, each with its reason. A successful response can contain both.
 
         Source: https://partner.tiktokshop.com/docv2/page/confirm-package-shipment-202309
         """
