@@ -7,7 +7,8 @@ from typing import Any
 
 from .catalogue import Argument, CatalogueError, Node, OperationFacts
 from .classes import ModelClass
-from .text import WIDTH, article_of, noun_phrase, words
+from .nouns import article_of, noun_phrase
+from .text import WIDTH, words
 from .wording import Wording
 
 _MAX_SUMMARY = WIDTH - 4 - 6  # indented, in quotes
@@ -167,7 +168,7 @@ def model_docstring(model: ModelClass, users: list[str], wording: Wording) -> st
     written = wording.models.get(model.name, {}).get("doc")
     if written:
         return str(written)
-    noun = noun_phrase(_noun(model))
+    noun = noun_phrase(_noun(model, wording))
     if len(users) == 1:
         article = article_of(words(users[0]))
         return f"{noun} in {article} `{users[0]}`." if article else f"{noun} in `{users[0]}`."
@@ -181,8 +182,9 @@ def model_docstring(model: ModelClass, users: list[str], wording: Wording) -> st
     return _fitting(lambda shown: f"The data that {shown} returns.", operations)
 
 
-def _noun(model: ModelClass) -> str:
-    noun = words(model.name.removesuffix("Input"))
+def _noun(model: ModelClass, wording: Wording) -> str:
+    noun: str = wording.models.get(model.name, {}).get("noun", "")
+    noun = noun or words(model.name.removesuffix("Input"))
     return f"money {noun}" if noun == "amount" and "currency" in model.fields else noun
 
 
@@ -195,4 +197,4 @@ def _fitting(sentence: Callable[[str], str], names: list[str]) -> str:
         text = sentence(" and ".join([", ".join(shown[:-1]), shown[-1]] if shown[1:] else shown))
         if len(text) <= _MAX_SUMMARY:
             return text
-    return sentence(f"{len(names)} others")
+    return sentence("several operations" if names[1:] else "one operation")

@@ -11,21 +11,6 @@ WIDTH = 100
 _RESERVED = {"self"}
 _SAME_IN_PLURAL = {"address", "details", "goods", "news", "sales", "series", "sms", "status"}
 _IRREGULAR = {"batchs": "batch", "children": "child", "skus": "sku", "spus": "spu", "taxes": "tax"}
-_WITHOUT_ARTICLE = {
-    "content", "data", "details", "evidence", "feedback", "goods", "info", "information",
-    "inventory", "logistics", "media", "news", "performance", "sales", "traffic",
-}  # fmt: skip
-"""Uncountable nouns, and plurals that `singular` leaves as they are."""
-_ACRONYMS = {
-    word.lower(): word
-    for word in (
-        "AHT", "AI", "API", "BMSM", "BXGY", "CAP", "COD", "CTR", "DSAT", "EPR", "FBT", "GMV",
-        "GPA", "GPM", "GTIN", "HS", "ID", "IM", "JIT", "MCF", "MSDS", "NBFR", "NRR", "OTDR", "PCR",
-        "PDF", "POD", "QR", "RMA", "RP", "SEO", "SFCR", "SIOC", "SKC", "SKPP", "SKU", "SPS", "SPU",
-        "TAP", "TTS", "UPC", "URI", "URL", "USD", "VAT",
-    )
-} | {"ids": "IDs", "info": "information", "skus": "SKUs", "tiktok": "TikTok"}  # fmt: skip
-_READ_AS_WORDS = {"SIOC", "SKU"}
 
 
 def identifier(wire: str) -> str:
@@ -70,31 +55,6 @@ def _singular_word(word: str) -> str:
 def words(name: str) -> str:
     """Return ``LineItem`` or ``line_item`` as ``line item``."""
     return snake(name).replace("_", " ")
-
-
-def noun_phrase(noun: str) -> str:
-    """Return ``noun`` capitalised, with its article and acronyms: ``sku price``, ``A SKU price``.
-
-    Plural and uncountable nouns have no article.
-    """
-    phrase = " ".join(_ACRONYMS.get(part, part) for part in noun.split())
-    article = article_of(noun)
-    phrase = f"{article} {phrase}" if article else phrase
-    return phrase[:1].upper() + phrase[1:]
-
-
-def article_of(noun: str) -> str:
-    """Return the indefinite article of ``noun``, or "" for a plural or uncountable noun."""
-    first, last = noun.split(maxsplit=1)[0], noun.rsplit(maxsplit=1)[-1]
-    if last in _WITHOUT_ARTICLE or _singular_word(last) != last:
-        return ""
-    return "an" if _starts_with_vowel_sound(_ACRONYMS.get(first, first)) else "a"
-
-
-def _starts_with_vowel_sound(word: str) -> bool:
-    if word.isupper():
-        return word not in _READ_AS_WORDS and word[0] in "AEFHILMNORSX"
-    return word[0] in "aeio" or (word[0] == "u" and not re.match(r"u(ni|s|rl|ti)", word))
 
 
 def docstring(text: str, indent: int) -> list[str]:

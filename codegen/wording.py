@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from .catalogue import CATALOGUE, CatalogueError, OperationFacts
+from .classes import ModelClass
 from .text import words
 
 _KEYS = {"summary", "notes", "returns", "unknown_outcome", "arguments"}
@@ -35,6 +36,7 @@ def wording_of(group: str, operations: list[OperationFacts]) -> Wording:
         models=table.get("models", {}),
     )
     names = {operation.name for operation in operations}
+    keyless = {one.name for one in operations if one.effect == "write" and not one.idempotency_key}
     problems = [
         *([] if found.group else ["the group line is missing"]),
         *(
@@ -47,6 +49,11 @@ def wording_of(group: str, operations: list[OperationFacts]) -> Wording:
             f"the key {key} of {name} is unknown"
             for name, entry in found.operations.items()
             for key in sorted(entry.keys() - _KEYS)
+        ),
+        *(
+            f"{name} has an unknown_outcome, which is only for writes without an idempotency key"
+            for name, entry in found.operations.items()
+            if "unknown_outcome" in entry and name not in keyless
         ),
     ]
     if problems:

@@ -994,6 +994,9 @@ class AffiliateCreatorResource(Resource):
         Args:
             product_ids: Products from `get_showcase_products`.
 
+        Returns:
+            Only `code`, `message` and `request_id`, as in the envelope of the response.
+
         Source: https://partner.tiktokshop.com/docv2/page/top-showcase-products-202409
         """
         from ..models.affiliate_creator import RemoveShowcaseProductsResult
@@ -1096,6 +1099,9 @@ class AffiliateCreatorResource(Resource):
 
         Args:
             product_ids: Products from `get_showcase_products`.
+
+        Returns:
+            Only `code`, `message` and `request_id`, as in the envelope of the response.
 
         Source: https://partner.tiktokshop.com/docv2/page/remove-showcase-products-202409
         """

@@ -1677,7 +1677,7 @@ class AffiliateSellerResource(Resource):
             creator_user_open_id: A creator of the collaboration: `creator_open_id` from
                 `query_target_collaboration_detail`.
             query: The id or name of a product, depending on `query_type`.
-            product_filter: With `added_types` ADDED, only products that the creator added.
+            product_filter: `added_types` ADDED returns only products that the creator added.
 
         Returns:
             In `data`, the products with price, old and new commission, whether the creator added

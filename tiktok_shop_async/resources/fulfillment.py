@@ -683,7 +683,7 @@ class FulfillmentResource(Resource):
             order_id: An order that can be split, as `get_order_split_attributes` shows.
             splittable_groups: One group for each package, with its line items and an `id` that the
                 response repeats as `splittable_group_id`.
-            splittable_groups_v2: As `splittable_groups`, including sub-items of a bundle.
+            splittable_groups_v2: The same as `splittable_groups`, but with sub-items of a bundle.
 
         Returns:
             The new packages, each with the id of the group it was created from.
@@ -1515,7 +1515,7 @@ class FulfillmentResource(Resource):
         """Report tracking events of an order to the platform.
 
         Args:
-            tracks: The events, each with its time, place and action code.
+            tracks: The events, each with its time, location and action code.
             provider_id: The carrier.
             external_tracking_url: Address of a tracking page outside TikTok Shop.
 
