@@ -61,6 +61,23 @@ def wording_of(group: str, operations: list[OperationFacts]) -> Wording:
     return found
 
 
+def check_models(group: str, wording: Wording, models: list[ModelClass]) -> None:
+    """Raise `CatalogueError` if the wording describes unknown models or fields."""
+    fields = {model.name: model.fields.keys() for model in models}
+    unknown = [name for name in wording.models if name not in fields]
+    unknown += [
+        f"{name}.{field}"
+        for name, entry in wording.models.items()
+        for field in entry.get("fields", {})
+        if name in fields and field not in fields[name]
+    ]
+    if unknown:
+        raise CatalogueError(
+            f"catalogue/wording/{group}.toml describes unknown models or fields: "
+            f"{', '.join(sorted(unknown))}."
+        )
+
+
 def _has_summary(name: str, entry: dict[str, Any]) -> bool:
     """Return whether an operation has a summary that is more than its name in words."""
     summary = str(entry.get("summary", ""))

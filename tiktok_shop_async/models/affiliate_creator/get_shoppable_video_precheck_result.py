@@ -33,7 +33,7 @@ class PrecheckTask:
 
 @model
 class GoodQualityCheckResult:
-    """A good quality check result in a `PrecheckTask`."""
+    """A quality check result in a `PrecheckTask`."""
 
     status: str | None = None
     issues: list[Issue] = attrs.field(factory=list)

@@ -13,7 +13,7 @@ from .commission_rate_range import CommissionRateRange
 
 @model
 class FilterParam:
-    """A filter param in the request of `search_selection_products`."""
+    """A filter parameter in the request of `search_selection_products`."""
 
     category_ids: Sequence[str] | None = None
     commission_rate_range: CommissionRateRange | Mapping[str, Any] | None = None
@@ -52,6 +52,6 @@ class SoldQuantityRange:
 
 @model
 class SortParam:
-    """A sort param in the request of `search_selection_products`."""
+    """A sort parameter in the request of `search_selection_products`."""
 
     sort_type: str | None = None

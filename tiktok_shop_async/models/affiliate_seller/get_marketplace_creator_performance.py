@@ -87,7 +87,7 @@ class MarketplaceCreator:
 
 @model
 class AvgCommissionRateRange:
-    """An avg commission rate range in a `MarketplaceCreator`."""
+    """An average commission rate range in a `MarketplaceCreator`."""
 
     minimum_amount: int | None = None
     maximum_amount: int | None = None

@@ -23,7 +23,7 @@ class OpenCollaborationSetting:
 
 @model
 class AutoAddProduct:
-    """An auto add product in an `OpenCollaborationSetting`."""
+    """An automatic product addition in an `OpenCollaborationSetting`."""
 
     enable: bool | None = None
     commission_rate: int | None = None

@@ -26,7 +26,7 @@ class WeeklyCreatorOutreachRecordsData:
 
 @model
 class Connect:
-    """A connect in `WeeklyCreatorOutreachRecordsData`."""
+    """A connection in `WeeklyCreatorOutreachRecordsData`."""
 
     id: str | None = None
     creator_open_id: str | None = None

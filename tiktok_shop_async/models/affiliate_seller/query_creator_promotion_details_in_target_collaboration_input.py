@@ -12,6 +12,6 @@ from ..._internal.model import model
 
 @model
 class ProductFilter:
-    """A product filter in the request of 1 others."""
+    """A filter for the products of a target collaboration."""
 
     added_types: Sequence[Literal["ALL", "ADDED"] | str] | None = None

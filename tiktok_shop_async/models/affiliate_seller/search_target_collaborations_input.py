@@ -11,7 +11,7 @@ from ..._internal.model import model
 
 @model
 class SearchParam:
-    """A search param in the request of `search_target_collaborations`."""
+    """A search parameter in the request of `search_target_collaborations`."""
 
     keyword_type: (
         Literal[

@@ -21,7 +21,7 @@ class UpdateTargetCollaborationResult:
 
 @model
 class UpdateFailed:
-    """An update failed in an `UpdateTargetCollaborationResult`."""
+    """A failed update in an `UpdateTargetCollaborationResult`."""
 
     remove_creator_open_ids: list[str] = attrs.field(factory=list)
     """Only in version 202508."""
@@ -45,7 +45,7 @@ class UpdateFailed:
 
 @model
 class AddProduct:
-    """An add product in an `UpdateFailed`."""
+    """An added product in an `UpdateFailed`."""
 
     id: str | None = None
     commission_rate: int | None = None

@@ -18,7 +18,7 @@ class BestsellingLiveSessions:
 
 @model
 class Live:
-    """A live in `BestsellingLiveSessions`."""
+    """A live session in `BestsellingLiveSessions`."""
 
     rank: int | None = None
     gmv_range: str | None = None

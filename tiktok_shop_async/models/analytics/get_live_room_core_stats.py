@@ -17,7 +17,7 @@ class LiveRoomCoreStats:
 
 @model
 class Stat:
-    """A stat in `LiveRoomCoreStats`."""
+    """A statistic in `LiveRoomCoreStats`."""
 
     sales: int | None = None
     local_gmv: Amount | None = None

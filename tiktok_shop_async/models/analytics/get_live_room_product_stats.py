@@ -19,7 +19,7 @@ class LiveRoomProductStats:
 
 @model
 class ProductStat:
-    """A product stat in `LiveRoomProductStats`."""
+    """A product statistic in `LiveRoomProductStats`."""
 
     main_image_url: str | None = None
     product_id: str | None = None

@@ -82,7 +82,7 @@ class LiveMinuteSales:
 
 @model
 class LiveOverall:
-    """A live overall in `LiveMinutePerformance`."""
+    """Overall figures in `LiveMinutePerformance`."""
 
     live_title: str | None = None
     start_time: int | None = None

@@ -65,7 +65,7 @@ class ShopInterval:
 
 @model
 class AvgProductPageVisitorBreakdown:
-    """An avg product page visitor breakdown in a `ShopInterval`."""
+    """An average product page visitor breakdown in a `ShopInterval`."""
 
     amount: int | None = None
     type: str | None = None
@@ -232,7 +232,7 @@ class RevenueShare:
 
 @model
 class ShopTabAndSearch:
-    """A shop tab and search in `GmvBreakdowns`."""
+    """Shop tab and search figures in `GmvBreakdowns`."""
 
     others: Amount | None = None
     search_attributed: Amount | None = None

@@ -30,7 +30,7 @@ class HourlyPerformance:
 
 @model
 class HourInterval:
-    """A hour interval in `HourlyPerformance`."""
+    """An hour interval in `HourlyPerformance`."""
 
     avg_order_value: Amount | None = None
     avg_sku_order_value: Amount | None = None

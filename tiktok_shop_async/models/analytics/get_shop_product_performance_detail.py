@@ -66,7 +66,7 @@ class ProductInterval:
 
 @model
 class AvgPageVisitorBreakdown:
-    """An avg page visitor breakdown in a `ProductInterval`."""
+    """An average page visitor breakdown in a `ProductInterval`."""
 
     amount: int | None = None
     type: str | None = None
@@ -75,7 +75,7 @@ class AvgPageVisitorBreakdown:
 
 @model
 class CancelAndRefund:
-    """A cancel and refund in a `ProductInterval`."""
+    """Cancellation and refund figures in a `ProductInterval`."""
 
     returned: int | None = None
     canceled: int | None = None

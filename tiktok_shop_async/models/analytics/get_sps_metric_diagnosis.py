@@ -38,7 +38,7 @@ class SpsMetricDiagnosis:
 
 @model
 class Analyse:
-    """An analyse in an `SpsMetricDiagnosis`."""
+    """An analysis in an `SpsMetricDiagnosis`."""
 
     summaries: list[str] = attrs.field(factory=list)
     details: list[str] = attrs.field(factory=list)

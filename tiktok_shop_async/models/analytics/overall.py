@@ -10,7 +10,7 @@ from .amount import Amount
 
 @model
 class Overall:
-    """An overall in `HourlyPerformance` and `VideoSales`."""
+    """Overall figures in `HourlyPerformance` and `VideoSales`."""
 
     avg_order_value: Amount | None = None
     avg_sku_order_value: Amount | None = None

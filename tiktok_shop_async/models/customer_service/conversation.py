@@ -28,7 +28,7 @@ class Conversation:
 
 @model
 class CurSession:
-    """A cur session in a `Conversation`."""
+    """A current session in a `Conversation`."""
 
     id: str | None = None
     phase: str | None = None

@@ -19,7 +19,7 @@ from .sioc_attribute import SiocAttribute
 
 @model
 class CreateGoodsDto:
-    """A create goods dto in the request of `create_fbt_goods`."""
+    """A goods creation in the request of `create_fbt_goods`."""
 
     tts_sku_id: str
     create_goods_type: str

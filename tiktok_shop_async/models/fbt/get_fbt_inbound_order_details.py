@@ -109,7 +109,7 @@ class InboundGoodsLotReceiveItemDetails:
 
 @model
 class LogisticInfo:
-    """Logistic information in an `InboundOrder`."""
+    """Logistics information in an `InboundOrder`."""
 
     provider_name: str | None = None
     """Known values: ``FEDEX``, ``UPS``, ``DHL``, ``USPS``, ``OTHER``."""

@@ -25,7 +25,7 @@ class HazmatAndExpirationInfo:
 
 @model
 class HazmatAndExpirationDto:
-    """A hazmat and expiration dto in `HazmatAndExpirationInfo`."""
+    """A hazmat and expiration entry in `HazmatAndExpirationInfo`."""
 
     tts_sku_id: str | None = None
     is_hazmat: bool | None = None
@@ -36,7 +36,7 @@ class HazmatAndExpirationDto:
 
 @model
 class ExpBaseInfo:
-    """Exp base information in a `HazmatAndExpirationDto`."""
+    """Expiration base information in a `HazmatAndExpirationDto`."""
 
     inbound_cutoff_days: int | None = None
     expiration_alert_days: int | None = None

@@ -19,7 +19,7 @@ from .sioc_attribute import SiocAttribute
 
 @model
 class UpdateGoodsDto:
-    """An update goods dto in the request of `update_fbt_goods_info`."""
+    """A goods update in the request of `update_fbt_goods_info`."""
 
     tts_goods_id: str
     goods_name: str

@@ -22,7 +22,7 @@ class FlowPage:
 
 @model
 class Flow:
-    """A flow in a `FlowPage`."""
+    """An account transaction in a `FlowPage`."""
 
     amount: Amount | None = None
     create_time: str | None = None

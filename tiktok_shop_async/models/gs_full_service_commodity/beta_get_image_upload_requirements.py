@@ -27,7 +27,7 @@ class ImageUploadRequirement:
 
 @model
 class ConfigDetails:
-    """Config details in an `ImageUploadRequirement`."""
+    """Configuration details in an `ImageUploadRequirement`."""
 
     is_required: bool | None = None
     length_max: int | None = None

@@ -49,7 +49,7 @@ class ResponsiblePersonAddress:
 
 @model
 class Name:
-    """A name in `RpInfo`."""
+    """A person name in `RpInfo`."""
 
     first_name: str | None = None
     last_name: str | None = None

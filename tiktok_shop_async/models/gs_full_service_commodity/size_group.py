@@ -21,7 +21,7 @@ class SizeGroup:
 
 @model
 class SizeSegement:
-    """A size segement in a `SizeGroup`."""
+    """A size segment in a `SizeGroup`."""
 
     size_code: str | None = None
     size_id: str | None = None

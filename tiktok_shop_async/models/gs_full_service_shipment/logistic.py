@@ -12,7 +12,7 @@ from .sku import Sku
 
 @model
 class Logistic:
-    """A logistic in `DeliveryOrder` and `ReturnOrder`."""
+    """A shipment in `DeliveryOrder` and `ReturnOrder`."""
 
     delivery_option: str | None = None
     shipping_provider_code: str | None = None

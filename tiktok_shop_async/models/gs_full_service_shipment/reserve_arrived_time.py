@@ -10,7 +10,7 @@ from .amount import Amount
 
 @model
 class ReserveArrivedTime:
-    """A reserve arrived time in `BetaSearchShippingProvidersResult` and 2 more."""
+    """A reserved arrival time in `BetaSearchShippingProvidersResult` and 2 more."""
 
     arrived_time: int | None = None
     can_reserve: bool | None = None

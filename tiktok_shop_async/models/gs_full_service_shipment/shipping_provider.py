@@ -34,7 +34,7 @@ class ReserveData:
 
 @model
 class ReserveSegment:
-    """A reserve segment in `ReserveData`."""
+    """A reservation segment in `ReserveData`."""
 
     can_reserve: bool | None = None
     end_time: int | None = None

@@ -97,7 +97,7 @@ class LengthLimit:
 
 @model
 class NumLimit:
-    """A num limit in a `ValueLimit`."""
+    """A number limit in a `ValueLimit`."""
 
     min_value: int | None = None
     max_value: int | None = None

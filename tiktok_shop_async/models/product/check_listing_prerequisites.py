@@ -46,7 +46,7 @@ class Shop:
 
 @model
 class Gne:
-    """A gne in a `Shop`."""
+    """A GNE in a `Shop`."""
 
     epr: str | None = None
     product_quantity_limit: str | None = None
@@ -54,7 +54,7 @@ class Gne:
 
 @model
 class Logistic:
-    """A logistic in a `Shop`."""
+    """Logistics in a `Shop`."""
 
     delivery_option: str | None = None
     pickup_warehouse: str | None = None

@@ -12,7 +12,7 @@ from .seo_word import SeoWord
 
 @model
 class Diagnose:
-    """A diagnose in `CheckProductListingResult`, `DiagnoseAndOptimizeProductResult` and 1 more."""
+    """A diagnosis in `CheckProductListingResult`, `DiagnoseAndOptimizeProductResult` and 1 more."""
 
     field: str | None = None
     """Known values: ``TITLE``, ``DESCRIPTION``, ``IMAGE``, ``ATTRIBUTE``, ``SIZE_CHART``."""

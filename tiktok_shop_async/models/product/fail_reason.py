@@ -9,7 +9,7 @@ from ..._internal.model import model
 
 @model
 class FailReason:
-    """A fail reason in `BindResult`, `CheckGlobalProductListingResult` and 2 more."""
+    """A failure reason in `BindResult`, `CheckGlobalProductListingResult` and 2 more."""
 
     code: int | None = None
     message: str | None = None

@@ -212,7 +212,7 @@ class SubscribeDiscountDetails:
 
 @model
 class SubscribePromotionConfig:
-    """A subscribe promotion config in `SubscribeInfo`."""
+    """A subscribe promotion configuration in `SubscribeInfo`."""
 
     discount_level: str | None = None
     """Known values: ``REGULAR``, ``FIRST_ORDER``, ``RETENTION``."""

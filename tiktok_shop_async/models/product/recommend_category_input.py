@@ -23,7 +23,7 @@ class OriginPlatformCategory:
 
 @model
 class OriginPlatformProductMetaData:
-    """Origin platform product meta data in the request of `recommend_category`."""
+    """Origin platform product additional data in the request of `recommend_category`."""
 
     attribute_value_list: Sequence[AttributeValue | Mapping[str, Any]] | None = None
 

@@ -135,7 +135,7 @@ class SalesAttributeInput:
 
 @model
 class SkuImg:
-    """A SKU img in a `SalesAttributeInput`."""
+    """A SKU image in a `SalesAttributeInput`."""
 
     uri: str | None = None
 

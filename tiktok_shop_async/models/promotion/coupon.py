@@ -111,7 +111,7 @@ class UsageLimit:
 
 @model
 class UsageStat:
-    """A usage stat in a `Coupon`."""
+    """A usage statistic in a `Coupon`."""
 
     claimed_count: int | None = None
     redeemed_count: int | None = None

@@ -44,7 +44,7 @@ class Filter:
 
 @model
 class Time:
-    """A time in a `Filter`."""
+    """A time filter in a `Filter`."""
 
     create_time: CreateTime | Mapping[str, Any] | None = None
     update_time: UpdateTime | Mapping[str, Any] | None = None

@@ -33,7 +33,7 @@ class ReplicatedProduct:
 
 @model
 class FailReason:
-    """A fail reason in a `ReplicatedProduct`."""
+    """A failure reason in a `ReplicatedProduct`."""
 
     message: str | None = None
 
