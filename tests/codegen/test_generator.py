@@ -330,6 +330,102 @@ def test_a_missing_summary_and_an_unknown_argument_are_found(
         generator.generate()
 
 
+def test_docstrings_have_the_sections_that_apply(generate: Generate, tmp_path: Path) -> None:
+    """A write without data, one with a key, and one whose outcome must be checked by hand."""
+    cancel, pay, send = (
+        operation("cancel_a", effect="write", body=fields("id")),
+        operation(
+            "pay_a", effect="write", idempotency_key="query", query=fields("idempotency_key")
+        ),
+        operation("send_a", effect="write", response=fields("x")),
+    )
+    generate(cancel, pay, send)
+    (tmp_path / "catalogue" / "wording" / "shop.toml").write_text(
+        'group = "A shop."\n'
+        '[operations.cancel_a]\nsummary = "Cancel it."\nnotes = "It stops."\n'
+        'arguments = { id = "The id." }\n'
+        '[operations.pay_a]\nsummary = "Pay it."\n'
+        '[operations.send_a]\nsummary = "Send it."\nreturns = "The message."\n'
+        'unknown_outcome = "Check the chat before you retry."\n'
+    )
+    resource = generator.generate()[generator.PACKAGE / "resources" / "shop.py"]
+    indent = " " * 8
+    for expected in (
+        (
+            "Cancel it.\n\nIt stops.\n\nArgs:\n    id: The id.\n\n"
+            "Returns:\n    An `APIResponse` whose data has no fields.\n\nSource: "
+        ),
+        (
+            "Raises:\n    OutcomeUnknownError: The write may have been processed. Retry it with "
+            "the\n        `idempotency_key` of the error: the service processes it only once.\n"
+        ),
+        (
+            "Returns:\n    The message.\n\n"
+            "Raises:\n    OutcomeUnknownError: Check the chat before you retry.\n"
+        ),
+    ):
+        assert re.sub("(?m)^(?=.)", indent, expected).removeprefix(indent) in resource
+    assert "A write that may have been processed raises `OutcomeUnknownError`" in resource
+    assert "idempotency_key: Unique key of this write." in resource
+
+
+@pytest.mark.parametrize(
+    ("wording", "reason"),
+    [
+        ('[operations.get_a]\nsummary = "Get it."\nunknown_outcome = "x"', "unknown_outcome"),
+        ('[operations.get_a]\nsummary = "Get it."\nreturn = "x"', "the key return of get_a"),
+        ('[operations.get_a]\nsummary = "Get it."\n[models.C]\ndoc = "x"', "models or fields: C"),
+    ],
+)
+def test_wording_that_applies_to_nothing_is_found(
+    generate: Generate, tmp_path: Path, wording: str, reason: str
+) -> None:
+    generate(operation("get_a"), operation("get_b", response=fields("x")))
+    more = '[operations.get_b]\nsummary = "Get the other."\n'
+    page = f'group = "A shop."\n{more}{wording}\n'
+    (tmp_path / "catalogue" / "wording" / "shop.toml").write_text(page)
+    with pytest.raises(CatalogueError, match=reason):
+        generator.generate()
+
+
+def test_an_argument_in_two_locations_has_the_versions_of_both(generate: Generate) -> None:
+    def docs(query: list[str], body: list[str]) -> str:
+        one = operation(
+            "get_a",
+            versions=["202309", "202312", "202502"],
+            query={"tree": {"type": "string", "versions": query}},
+            body={"tree": {"type": "string", "versions": body}},
+        )
+        return generate(one)["resources/shop.py"]
+
+    resource = docs(["202309"], ["202312", "202502"])
+    assert "Only in version" not in resource
+    assert '"query.tree": ("202309",)' in resource
+    assert "tree: Only in versions 202309, 202502." in docs(["202309"], ["202502"])
+
+
+def test_modules_of_models_are_titled_by_what_uses_them(generate: Generate) -> None:
+    box = fields("id", "size", "weight")
+    files = generate(
+        operation("get_a", response={"boxes": objects(box), "lid": objects(fields("x", "y", "z"))}),
+        operation("set_b", body={"boxes": objects(box), "cord": objects(fields("p", "q", "r"))}),
+        operation("set_c", body={"bags": objects(fields("k", "l", "m"))}),
+        operation("set_d", body={"bags": objects(fields("k", "l", "m"))}),
+    )
+    titles = {
+        name: files[f"models/shop/{name}.py"].partition("\n")[0].strip('"')
+        for name in ("get_a", "set_b_input", "box", "bag")
+    }
+    assert titles == {
+        "get_a": "The response data of ``shop.get_a``.",
+        "set_b_input": "The input models of ``shop.set_b``.",
+        "box": "The model ``Box``, shared by several operations.",
+        "bag": "The model ``Bag``, shared by several operations.",
+    }
+    assert '"""A lid in an `A`."""' in files["models/shop/get_a.py"]
+    assert '"""A bag in the request of `set_c` and `set_d`."""' in files["models/shop/bag.py"]
+
+
 @pytest.mark.parametrize(
     ("plural", "expected"),
     [

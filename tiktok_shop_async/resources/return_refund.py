@@ -1138,7 +1138,7 @@ class ReturnRefundResource(Resource):
         locale: str | None = None,
         options: RequestOptions | None = None,
     ) -> Pager[CancellationPage, Cancellation]:
-        """Search cancellations by order, buyer, status or time, whoever started them.
+        """Search cancellations of buyers, sellers and the system by order, status or time.
 
         Args:
             sort_field: The service's default is create_time.
