@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from .catalogue import Argument, CatalogueError, Node, OperationFacts
-from .classes import ModelClass
+from .catalogue import EVENTS, Argument, CatalogueError, Node, OperationFacts
+from .classes import ModelClass, Occurrence
 from .nouns import article_of, noun_phrase
 from .text import WIDTH, words
 from .wording import Wording
@@ -169,17 +169,34 @@ def model_docstring(model: ModelClass, users: list[str], wording: Wording) -> st
     if written:
         return str(written)
     noun = noun_phrase(_noun(model, wording))
+    callers = _names(one for one in model.occurrences if one.side == "input" and not one.parent)
+    if users:
+        return _part_docstring(noun, users, callers)
+    if callers:
+        requests = "requests" if callers[1:] else "the request"
+        return _fitting(lambda shown: f"{noun} in {requests} of {shown}.", callers)
+    operations = _names(model.occurrences)
+    if model.group == EVENTS:
+        return _fitting(lambda shown: f"The data of the event {shown}.", operations)
+    verb = "return" if operations[1:] else "returns"
+    return _fitting(lambda shown: f"The data that {shown} {verb}.", operations)
+
+
+def _part_docstring(noun: str, users: list[str], callers: list[str]) -> str:
+    """Return the docstring of a model that other models have as a field."""
+    if callers:
+        shown = f"`{users[0]}`" if len(users) == 1 else "other models"
+        text = f"{noun} in {shown} and in requests such as `{callers[0]}`."
+        if len(text) <= _MAX_SUMMARY:
+            return text
     if len(users) == 1:
         article = article_of(words(users[0]))
         return f"{noun} in {article} `{users[0]}`." if article else f"{noun} in `{users[0]}`."
-    if users:
-        return _fitting(lambda shown: f"{noun} in {shown}.", users)
-    operations = list(dict.fromkeys(one.operation.name for one in model.occurrences))
-    if model.is_input:
-        return _fitting(lambda shown: f"{noun} in the request of {shown}.", operations)
-    if operations[1:]:
-        return _fitting(lambda shown: f"The data that {shown} return.", operations)
-    return _fitting(lambda shown: f"The data that {shown} returns.", operations)
+    return _fitting(lambda shown: f"{noun} in {shown}.", users)
+
+
+def _names(occurrences: Iterable[Occurrence]) -> list[str]:
+    return list(dict.fromkeys(one.operation.name for one in occurrences))
 
 
 def _noun(model: ModelClass, wording: Wording) -> str:

@@ -74,6 +74,8 @@ def docstring(text: str, indent: int) -> list[str]:
 
 
 def _wrapped(paragraph: str, indent: int, *, hanging: int) -> list[str]:
+    if paragraph.startswith("Source: "):  # a URL stays on the line of its label
+        return [" " * indent + paragraph]
     inner = len(paragraph) - len(paragraph.lstrip())
     return textwrap.wrap(
         paragraph.strip(),

@@ -423,7 +423,7 @@ def test_modules_of_models_are_titled_by_what_uses_them(generate: Generate) -> N
         "bag": "The model ``Bag``, shared by several operations.",
     }
     assert '"""A lid in an `A`."""' in files["models/shop/get_a.py"]
-    assert '"""A bag in the request of `set_c` and `set_d`."""' in files["models/shop/bag.py"]
+    assert '"""A bag in requests of `set_c` and `set_d`."""' in files["models/shop/bag.py"]
 
 
 @pytest.mark.parametrize(

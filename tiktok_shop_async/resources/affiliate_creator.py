@@ -726,8 +726,7 @@ class AffiliateCreatorResource(Resource):
             The request with SKU, order and status. `creator_fulfillment` has the progress and the
             due date of the content.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/get-creator-sample-application-detail-202412
+        Source: https://partner.tiktokshop.com/docv2/page/get-creator-sample-application-detail-202412
         """
         from ..models.affiliate_creator import CreatorSampleApplicationDetail
 
@@ -755,8 +754,7 @@ class AffiliateCreatorResource(Resource):
             The products as from `search_open_collaboration_products`, plus their commission for
             sales through shop ads.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/get-open-collaboration-product-list-by-product-ids-202509
+        Source: https://partner.tiktokshop.com/docv2/page/get-open-collaboration-product-list-by-product-ids-202509
         """
         from ..models.affiliate_creator import OpenCollaborationProductListByProductIds
 
@@ -941,8 +939,7 @@ class AffiliateCreatorResource(Resource):
             Pairs of Tokopedia id (`toko_pid`) and TikTok Shop id (`tts_pid`). Check `error` even if
             the call succeeds.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/get-tokopedia-and-tiktok-shop-product-id-mappings-202607
+        Source: https://partner.tiktokshop.com/docv2/page/get-tokopedia-and-tiktok-shop-product-id-mappings-202607
         """
         from ..models.affiliate_creator import TokopediaAndTiktokShopProductIdMappings
 
@@ -969,8 +966,7 @@ class AffiliateCreatorResource(Resource):
             `get_tokopedia_and_tiktok_shop_product_id_mappings`, which needs no GET request with a
             body.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/map-tokopedia-to-tiktok-shop-product-ids-202606
+        Source: https://partner.tiktokshop.com/docv2/page/map-tokopedia-to-tiktok-shop-product-ids-202606
         """
         from ..models.affiliate_creator import MapTokopediaToTiktokShopProductIdsResult
 
@@ -1138,8 +1134,7 @@ class AffiliateCreatorResource(Resource):
             Orders with estimated and actual commission of each SKU. `trace` is the source of the
             sale. Amounts can be formatted text, such as Rp9.900, instead of plain decimals.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/creator-search-affiliate-trace-orders-202505
+        Source: https://partner.tiktokshop.com/docv2/page/creator-search-affiliate-trace-orders-202505
         """
         from ..models.affiliate_creator import CreatorOrderPage
 
@@ -1242,8 +1237,7 @@ class AffiliateCreatorResource(Resource):
             The collaborations with status, products and commission.
             `search_open_collaboration_products` returns products that are open to all creators.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/search-creator-target-collaborations-202405
+        Source: https://partner.tiktokshop.com/docv2/page/search-creator-target-collaborations-202405
         """
         from ..models.affiliate_creator import TargetCollaborationPage
 
@@ -1283,8 +1277,7 @@ class AffiliateCreatorResource(Resource):
             Products with shop, price, commission and units sold. `add_showcase_products` adds them
             to the showcase. `search_selection_products` has more filters.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/creator-search-open-collaboration-product-202405
+        Source: https://partner.tiktokshop.com/docv2/page/creator-search-open-collaboration-product-202405
         """
         from ..models.affiliate_creator import ProductPage
 
@@ -1326,8 +1319,7 @@ class AffiliateCreatorResource(Resource):
             and whether the product is still on sale. `get_creator_sample_application_detail`
             returns the details of an `application_id`.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/creator-search-sample-application-fulfillments-202409
+        Source: https://partner.tiktokshop.com/docv2/page/creator-search-sample-application-fulfillments-202409
         """
         from ..models.affiliate_creator import SampleApplicationFulfillments
 

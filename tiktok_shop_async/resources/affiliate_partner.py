@@ -450,8 +450,7 @@ class AffiliatePartnerResource(Resource):
         Returns:
             The link. For many products use `generate_campaign_product_promotion_links_in_batch`.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/generate-affiliate-partner-campaign-product-link-202405
+        Source: https://partner.tiktokshop.com/docv2/page/generate-affiliate-partner-campaign-product-link-202405
         """
         from ..models.affiliate_partner import CampaignProductLink
 
@@ -482,8 +481,7 @@ class AffiliatePartnerResource(Resource):
             One link for each product in `product_promotion_links`. A successful response can still
             list products without a link in `failed_product_ids`, without reasons.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/partner-generate-multi-affiliate-campaign-product-link-202505
+        Source: https://partner.tiktokshop.com/docv2/page/partner-generate-multi-affiliate-campaign-product-link-202505
         """
         from ..models.affiliate_partner import CampaignProductLinks
 
@@ -523,8 +521,7 @@ class AffiliatePartnerResource(Resource):
 
         Versions: 202501, 202508 (default).
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/get-affiliate-campaign-creator-product-content-statistics-202508
+        Source: https://partner.tiktokshop.com/docv2/page/get-affiliate-campaign-creator-product-content-statistics-202508
         """
         from ..models.affiliate_partner import CreatorContentStatisticsResult
 
@@ -563,8 +560,7 @@ class AffiliatePartnerResource(Resource):
 
         Versions: 202501, 202508 (default).
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/get-affiliate-campaign-creator-product-sample-status-202508
+        Source: https://partner.tiktokshop.com/docv2/page/get-affiliate-campaign-creator-product-sample-status-202508
         """
         from ..models.affiliate_partner import CreatorProductSampleStatus
 
@@ -593,8 +589,7 @@ class AffiliatePartnerResource(Resource):
         Returns:
             The campaign. `get_affiliate_partner_campaign_product_list` returns its products.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/get-affiliate-partner-campaign-detail-202405
+        Source: https://partner.tiktokshop.com/docv2/page/get-affiliate-partner-campaign-detail-202405
         """
         from ..models.affiliate_partner import AffiliatePartnerCampaignDetail
 
@@ -678,8 +673,7 @@ class AffiliatePartnerResource(Resource):
             `review_affiliate_partner_campaign_product`; generate links for approved ones with
             `generate_affiliate_partner_campaign_product_link`.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/get-affiliate-partner-campaign-product-list-202405
+        Source: https://partner.tiktokshop.com/docv2/page/get-affiliate-partner-campaign-product-list-202405
         """
         from ..models.affiliate_partner import ProductPage
 
@@ -718,8 +712,7 @@ class AffiliatePartnerResource(Resource):
             counts as text. `data_update_time` is the time of the last update.
             `get_creator_performance_for_campaign_product` breaks one product down by creator.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/get-affiliate-campaign-creator-fulfillment-status-list-202501
+        Source: https://partner.tiktokshop.com/docv2/page/get-affiliate-campaign-creator-fulfillment-status-list-202501
         """
         from ..models.affiliate_partner import CampaignProductStatisticPage
 
@@ -754,8 +747,7 @@ class AffiliatePartnerResource(Resource):
 
         Versions: 202501, 202508 (default).
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/get-creator-performance-for-campaign-product-202508
+        Source: https://partner.tiktokshop.com/docv2/page/get-creator-performance-for-campaign-product-202508
         """
         from ..models.affiliate_partner import PromotionCreatorPage
 
@@ -824,8 +816,7 @@ class AffiliatePartnerResource(Resource):
         Returns:
             An `APIResponse` whose data has no fields.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/review-affiliate-partner-campaign-product-202405
+        Source: https://partner.tiktokshop.com/docv2/page/review-affiliate-partner-campaign-product-202405
         """
         return await self._call(
             REVIEW_AFFILIATE_PARTNER_CAMPAIGN_PRODUCT,

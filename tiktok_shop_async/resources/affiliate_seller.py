@@ -954,8 +954,7 @@ class AffiliateSellerResource(Resource):
             Whether there is a conflict, and the collaboration of each creator and product in
             conflict. Pass these to `resolve_target_collaboration_conflicts`.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/check-target-collaboration-conflicts-202605
+        Source: https://partner.tiktokshop.com/docv2/page/check-target-collaboration-conflicts-202605
         """
         from ..models.affiliate_seller import CheckTargetCollaborationConflictsResult
 
@@ -1193,8 +1192,7 @@ class AffiliateSellerResource(Resource):
             The link. `generate_target_collaboration_link` generates one for a whole target
             collaboration.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/generate-affiliate-product-promotion-link-202405
+        Source: https://partner.tiktokshop.com/docv2/page/generate-affiliate-product-promotion-link-202405
         """
         from ..models.affiliate_seller import ProductPromotionLinkResult
 
@@ -1342,8 +1340,7 @@ class AffiliateSellerResource(Resource):
 
         Versions: 202601, 202608 (default).
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/get-creator-marketplace-advanced-search-filters-202608
+        Source: https://partner.tiktokshop.com/docv2/page/get-creator-marketplace-advanced-search-filters-202608
         """
         from ..models.affiliate_seller import AdvancedSearchFiltersResult
 
@@ -1451,8 +1448,7 @@ class AffiliateSellerResource(Resource):
 
         Versions: 202412, 202508 (default).
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/get-open-collaboration-creator-content-detail-202508
+        Source: https://partner.tiktokshop.com/docv2/page/get-open-collaboration-creator-content-detail-202508
         """
         from ..models.affiliate_seller import CreatorContentDetailsPage
 
@@ -1684,8 +1680,7 @@ class AffiliateSellerResource(Resource):
             them (`product_add_status`), and the number of videos and live sessions. If
             `is_commission_effective` is false, the new rates do not apply yet.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/query-creator-promotion-details-in-target-collaboration-202608
+        Source: https://partner.tiktokshop.com/docv2/page/query-creator-promotion-details-in-target-collaboration-202608
         """
         from ..models.affiliate_seller import CreatorPromotionDetailsResult
 
@@ -1761,8 +1756,7 @@ class AffiliateSellerResource(Resource):
 
         Versions: 202405, 202508 (default).
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/remove-creator-from-open-collaboration-202508
+        Source: https://partner.tiktokshop.com/docv2/page/remove-creator-from-open-collaboration-202508
         """
         return await self._call(
             REMOVE_CREATOR_FROM_OPEN_COLLABORATION_PRODUCT,
@@ -1842,8 +1836,7 @@ class AffiliateSellerResource(Resource):
             The resolved and the unresolved conflicts. A successful response can still contain
             failures, without a reason. Afterwards, retry `create_target_collaboration`.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/resolve-target-collaboration-conflicts-202605
+        Source: https://partner.tiktokshop.com/docv2/page/resolve-target-collaboration-conflicts-202605
         """
         from ..models.affiliate_seller import ConflictResolution
 
@@ -1938,8 +1931,7 @@ class AffiliateSellerResource(Resource):
 
         Versions: 202406, 202505, 202508, 202608 (default).
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/search-creators-in-creator-marketplace-202608
+        Source: https://partner.tiktokshop.com/docv2/page/search-creators-in-creator-marketplace-202608
         """
         from ..models.affiliate_seller import CreatorPage
 
@@ -1992,8 +1984,7 @@ class AffiliateSellerResource(Resource):
             Products with shop, price, commission and units sold. `search_open_collaborations`
             returns the shop's own collaborations.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/seller-search-affiliate-open-collaboration-product-202405
+        Source: https://partner.tiktokshop.com/docv2/page/seller-search-affiliate-open-collaboration-product-202405
         """
         from ..models.affiliate_seller import ProductPage
 
@@ -2078,8 +2069,7 @@ class AffiliateSellerResource(Resource):
         Returns:
             All of them in one response, with product, link, views, likes, comments and paid orders.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/seller-search-sample-applications-fulfillments-202409
+        Source: https://partner.tiktokshop.com/docv2/page/seller-search-sample-applications-fulfillments-202409
         """
         from ..models.affiliate_seller import SampleApplicationFulfillments
 

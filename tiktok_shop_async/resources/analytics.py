@@ -970,8 +970,7 @@ class AnalyticsResource(Resource):
             A page of minutes in `performance.intervals`, each with sales, traffic, interaction and
             conversion. `performance.overall` has the totals of the session.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/get-shop-live-performance-per-minutes-202510
+        Source: https://partner.tiktokshop.com/docv2/page/get-shop-live-performance-per-minutes-202510
         """
         from ..models.analytics import IntervalPage
 
@@ -1115,8 +1114,7 @@ class AnalyticsResource(Resource):
         Returns:
             One entry for each product.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/get-shop-live-products-performance-list-202512
+        Source: https://partner.tiktokshop.com/docv2/page/get-shop-live-products-performance-list-202512
         """
         from ..models.analytics import ShopLiveProductsPerformanceList
 
@@ -1596,8 +1594,7 @@ class AnalyticsResource(Resource):
 
         Versions: 202409, 202509 (default).
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/get-shop-video-product-performance-list-202509
+        Source: https://partner.tiktokshop.com/docv2/page/get-shop-video-product-performance-list-202509
         """
         from ..models.analytics import VideoProductPage
 
@@ -1910,8 +1907,7 @@ class AnalyticsResource(Resource):
         Returns:
             The totals. Prefer `get_shop_live_performance_overview`, which has more figures.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/get-shop-live-performance-overview-old-202503
+        Source: https://partner.tiktokshop.com/docv2/page/get-shop-live-performance-overview-old-202503
         """
         from ..models.analytics import SearchShopLivePerformanceOverviewResult
 

@@ -107,8 +107,7 @@ class DataReconciliationResource(Resource):
 
         Versions: 202310, 202401 (default).
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/quality-factory-order-data-import-api-202401
+        Source: https://partner.tiktokshop.com/docv2/page/quality-factory-order-data-import-api-202401
         """
         from ..models.data_reconciliation import ImportQualityFactoryOrdersResult
 

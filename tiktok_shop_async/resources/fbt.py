@@ -1098,8 +1098,7 @@ class FbtResource(Resource):
         Returns:
             One entry for each SKU.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/search-goods-hazmat-and-expiration-info-202603
+        Source: https://partner.tiktokshop.com/docv2/page/search-goods-hazmat-and-expiration-info-202603
         """
         from ..models.fbt import SearchGoodsHazmatAndExpirationInfoResult
 

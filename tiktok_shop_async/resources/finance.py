@@ -342,8 +342,7 @@ class FinanceResource(Resource):
         Returns:
             The balance as an amount with its currency.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/get-trade-in-supplier-account-balance-202609
+        Source: https://partner.tiktokshop.com/docv2/page/get-trade-in-supplier-account-balance-202609
         """
         from ..models.finance import TradeInSupplierAccountBalance
 

@@ -1344,8 +1344,7 @@ class FulfillmentResource(Resource):
         Returns:
             An `APIResponse` whose data has no fields.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/submit-customs-clearance-information-202607
+        Source: https://partner.tiktokshop.com/docv2/page/submit-customs-clearance-information-202607
         """
         return await self._call(
             SUBMIT_CUSTOMS_CLEARANCE_INFORMATION,

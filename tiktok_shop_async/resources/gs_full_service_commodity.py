@@ -714,8 +714,7 @@ class GsFullServiceCommodityResource(Resource):
         Returns:
             The category. Its key attributes distinguish the colours and SKUs of a product.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/gs-full-service-get-categoryinformation-202405
+        Source: https://partner.tiktokshop.com/docv2/page/gs-full-service-get-categoryinformation-202405
         """
         from ..models.gs_full_service_commodity import BetaGetCategoryResult
 
@@ -786,8 +785,7 @@ class GsFullServiceCommodityResource(Resource):
         Returns:
             The number, size and use of the pictures.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/gs-productimageuploadrequirementsquery-202405
+        Source: https://partner.tiktokshop.com/docv2/page/gs-productimageuploadrequirementsquery-202405
         """
         from ..models.gs_full_service_commodity import BetaGetImageUploadRequirementsResult
 
@@ -875,8 +873,7 @@ class GsFullServiceCommodityResource(Resource):
 
         Versions: 202406, 202410, 202504 (default).
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/gs-query-skusandtheapprovalstatusof-skus-v2-202504
+        Source: https://partner.tiktokshop.com/docv2/page/gs-query-skusandtheapprovalstatusof-skus-v2-202504
         """
         from ..models.gs_full_service_commodity import SpuPage
 
@@ -1017,8 +1014,7 @@ class GsFullServiceCommodityResource(Resource):
         Returns:
             The contacts and addresses, each with its id.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/global-selling-get-supplier-addresses-202407
+        Source: https://partner.tiktokshop.com/docv2/page/global-selling-get-supplier-addresses-202407
         """
         from ..models.gs_full_service_commodity import AddressPage
 
@@ -1125,8 +1121,7 @@ class GsFullServiceCommodityResource(Resource):
         Returns:
             The attributes, each with its values.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/gs-full-service-preview-getattributes-202404
+        Source: https://partner.tiktokshop.com/docv2/page/gs-full-service-preview-getattributes-202404
         """
         from ..models.gs_full_service_commodity import PreviewGetAttributesResult
 
@@ -1176,8 +1171,7 @@ class GsFullServiceCommodityResource(Resource):
         Returns:
             The category. Its key attributes distinguish the colours and SKUs of a product.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/gs-full-service-preview-getcategoryinformation-202404
+        Source: https://partner.tiktokshop.com/docv2/page/gs-full-service-preview-getcategoryinformation-202404
         """
         from ..models.gs_full_service_commodity import BetaGetCategoryResult
 
@@ -1251,8 +1245,7 @@ class GsFullServiceCommodityResource(Resource):
             One page and the total count. Request pages by `page_offset`; there is no page token.
             Categories change often.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/get-global-selling-full-service-categories-202404
+        Source: https://partner.tiktokshop.com/docv2/page/get-global-selling-full-service-categories-202404
         """
         from ..models.gs_full_service_commodity import PreviewSearchCategoriesResult
 
@@ -1290,8 +1283,7 @@ class GsFullServiceCommodityResource(Resource):
         Returns:
             The SKUs of each product with their status and, if rejected, the reason.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/query-skusandtheapprovalstatusof-skus-202405
+        Source: https://partner.tiktokshop.com/docv2/page/query-skusandtheapprovalstatusof-skus-202405
         """
         from ..models.gs_full_service_commodity import SpuPage
 

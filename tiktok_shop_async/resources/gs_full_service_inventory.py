@@ -87,8 +87,7 @@ class GsFullServiceInventoryResource(Resource):
         Returns:
             The total and occupied quantity of each SKU in each warehouse.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/gs-full-service-query-virtual-inventory-202405
+        Source: https://partner.tiktokshop.com/docv2/page/gs-full-service-query-virtual-inventory-202405
         """
         from ..models.gs_full_service_inventory import BetaQueryVirtualInventoryResult
 
@@ -114,8 +113,7 @@ class GsFullServiceInventoryResource(Resource):
             The SKUs that failed, each with its reason. A successful response can still contain
             failures.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/gs-full-service-update-virtual-inventory-202405
+        Source: https://partner.tiktokshop.com/docv2/page/gs-full-service-update-virtual-inventory-202405
         """
         from ..models.gs_full_service_inventory import BetaUpdateVirtualInventoryResult
 
@@ -142,8 +140,7 @@ class GsFullServiceInventoryResource(Resource):
         Returns:
             The total and occupied quantity of each SKU in each warehouse.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/query-global-selling-virtual-inventory-202404
+        Source: https://partner.tiktokshop.com/docv2/page/query-global-selling-virtual-inventory-202404
         """
         from ..models.gs_full_service_inventory import PreviewQueryVirtualInventoryResult
 
@@ -171,8 +168,7 @@ class GsFullServiceInventoryResource(Resource):
             The SKUs that failed, each with its reason. A successful response can still contain
             failures.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/set-global-selling-virtual-inventory-202404
+        Source: https://partner.tiktokshop.com/docv2/page/set-global-selling-virtual-inventory-202404
         """
         from ..models.gs_full_service_inventory import PreviewUpdateVirtualInventoryResult
 

@@ -846,8 +846,7 @@ class GsFullServiceShipmentResource(Resource):
         Returns:
             The URL of the document.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/gs-get-delivery-order-print-document-202405
+        Source: https://partner.tiktokshop.com/docv2/page/gs-get-delivery-order-print-document-202405
         """
         from ..models.gs_full_service_shipment import BetaGetDeliveryOrderDocumentResult
 
@@ -873,8 +872,7 @@ class GsFullServiceShipmentResource(Resource):
         Returns:
             The URL of one PDF with all waybills.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/gs-get-logistics-waybills-print-document-202405
+        Source: https://partner.tiktokshop.com/docv2/page/gs-get-logistics-waybills-print-document-202405
         """
         from ..models.gs_full_service_shipment import BetaGetWaybillsResult
 
@@ -1042,8 +1040,7 @@ class GsFullServiceShipmentResource(Resource):
             Carriers with their price range and pick-up slots, and the days on which the warehouse
             accepts deliveries.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/gs-search-available-shipping-providers-202405
+        Source: https://partner.tiktokshop.com/docv2/page/gs-search-available-shipping-providers-202405
         """
         from ..models.gs_full_service_shipment import BetaSearchShippingProvidersResult
 
@@ -1193,8 +1190,7 @@ class GsFullServiceShipmentResource(Resource):
         Returns:
             An `APIResponse` whose data has no fields.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/global-selling-confirm-stockup-order-202409
+        Source: https://partner.tiktokshop.com/docv2/page/global-selling-confirm-stockup-order-202409
         """
         return await self._call(
             CONFIRM_STOCKUP_ORDER,
@@ -1232,8 +1228,7 @@ class GsFullServiceShipmentResource(Resource):
 
         Versions: 202409, 202503 (default).
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/global-selling-get-sku-print-document-202503
+        Source: https://partner.tiktokshop.com/docv2/page/global-selling-get-sku-print-document-202503
         """
         from ..models.gs_full_service_shipment import GenerateSkuDocumentsResult
 
@@ -1264,8 +1259,7 @@ class GsFullServiceShipmentResource(Resource):
             Shipments and their parcels, each with its status and times. `beta_get_delivery_batches`
             returns the delivery batches of the beta operations.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/global-selling-query-logistics-orders-202407
+        Source: https://partner.tiktokshop.com/docv2/page/global-selling-query-logistics-orders-202407
         """
         from ..models.gs_full_service_shipment import LogisticsOrders
 
@@ -1292,8 +1286,7 @@ class GsFullServiceShipmentResource(Resource):
         Returns:
             The URL of the PDF.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/global-selling-get-quality-documents-202407
+        Source: https://partner.tiktokshop.com/docv2/page/global-selling-get-quality-documents-202407
         """
         from ..models.gs_full_service_shipment import QualityDocuments
 
@@ -1429,8 +1422,7 @@ class GsFullServiceShipmentResource(Resource):
         Returns:
             The URL of one PDF with all waybills.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/get-logistics-waybills-print-docurement-202405
+        Source: https://partner.tiktokshop.com/docv2/page/get-logistics-waybills-print-docurement-202405
         """
         from ..models.gs_full_service_shipment import PreviewGetWaybillsResult
 
@@ -1789,8 +1781,7 @@ class GsFullServiceShipmentResource(Resource):
             Cases with the type of problem, the affected quantity, the handling and the resulting
             return.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/global-selling-search-abnormal-orders-202407
+        Source: https://partner.tiktokshop.com/docv2/page/global-selling-search-abnormal-orders-202407
         """
         from ..models.gs_full_service_shipment import AbnormalOrderPage
 
@@ -1870,8 +1861,7 @@ class GsFullServiceShipmentResource(Resource):
             Delivery orders with parcels, the quantities sent, received and accepted for each SKU,
             and the status of the quality check.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/global-selling-search-delivery-orders-202407
+        Source: https://partner.tiktokshop.com/docv2/page/global-selling-search-delivery-orders-202407
         """
         from ..models.gs_full_service_shipment import DeliveryOrderPage
 
@@ -1989,8 +1979,7 @@ class GsFullServiceShipmentResource(Resource):
 
         Versions: 202407, 202410 (default).
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/global-selling-search-available-shipping-providers-202410
+        Source: https://partner.tiktokshop.com/docv2/page/global-selling-search-available-shipping-providers-202410
         """
         from ..models.gs_full_service_shipment import SearchShippingProvidersResult
 
@@ -2064,8 +2053,7 @@ class GsFullServiceShipmentResource(Resource):
             Stock-up orders with deadlines, pictures and the quantities requested, sent, received
             and returned.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/global-selling-search-stockup-orders-202407
+        Source: https://partner.tiktokshop.com/docv2/page/global-selling-search-stockup-orders-202407
         """
         from ..models.gs_full_service_shipment import StockupOrderPage
 

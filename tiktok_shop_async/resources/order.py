@@ -422,8 +422,7 @@ class OrderResource(Resource):
             The orders that `add_external_order_references` mapped to it, with the line items of
             both systems.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/search-order-by-external-order-reference-202406
+        Source: https://partner.tiktokshop.com/docv2/page/search-order-by-external-order-reference-202406
         """
         from ..models.order import ReferencedOrders
 
@@ -485,8 +484,7 @@ class OrderResource(Resource):
 
         Versions: 202511, 202605 (default).
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/update-the-blind-box-opening-results-202605
+        Source: https://partner.tiktokshop.com/docv2/page/update-the-blind-box-opening-results-202605
         """
         return await self._call(
             UPDATE_BLIND_BOX_OPENING_RESULTS,

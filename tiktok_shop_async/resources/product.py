@@ -2635,8 +2635,7 @@ class ProductResource(Resource):
         Returns:
             An `APIResponse` whose data has no fields.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/create-attribute-recommendation-request-202501
+        Source: https://partner.tiktokshop.com/docv2/page/create-attribute-recommendation-request-202501
         """
         return await self._call(
             CREATE_ATTRIBUTE_RECOMMENDATION_REQUEST,
@@ -4073,8 +4072,7 @@ class ProductResource(Resource):
             The suggested texts of each product, for TITLE and DESCRIPTION separately. Nothing is
             changed: apply a suggestion with `partial_edit_product`.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/get-recommended-product-title-and-description-202405
+        Source: https://partner.tiktokshop.com/docv2/page/get-recommended-product-title-and-description-202405
         """
         from ..models.product import RecommendedProductTitleAndDescription
 
@@ -4628,8 +4626,7 @@ class ProductResource(Resource):
             Size and weight, each with its unit. The estimate depends only on the category;
             `get_product_package_recommendations` examines existing products.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/predict-product-package-dimensions-and-weight-202609
+        Source: https://partner.tiktokshop.com/docv2/page/predict-product-package-dimensions-and-weight-202609
         """
         from ..models.product import PredictedPackage
 
@@ -4823,8 +4820,7 @@ class ProductResource(Resource):
             values, or accepts custom values. `get_category_attributes` lists all attributes and
             values.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/recommend-required-product-properties-202609
+        Source: https://partner.tiktokshop.com/docv2/page/recommend-required-product-properties-202609
         """
         from ..models.product import RecommendRequiredProductPropertiesResult
 
@@ -4958,8 +4954,7 @@ class ProductResource(Resource):
             Groups of products, each with the option that distinguishes its members (`option_name`)
             and the value of each member. Nothing is combined.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/search-combined-listing-recommendations-202506
+        Source: https://partner.tiktokshop.com/docv2/page/search-combined-listing-recommendations-202506
         """
         from ..models.product import CombinedListingRecommendationPage
 

@@ -1214,8 +1214,7 @@ class ReturnRefundResource(Resource):
         Returns:
             The matching parcels, each with the aftersales request that it belongs to.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/search-return-merchandise-authorizations-202604
+        Source: https://partner.tiktokshop.com/docv2/page/search-return-merchandise-authorizations-202604
         """
         from ..models.return_refund import ReturnMerchandiseAuthorizations
 
@@ -1334,8 +1333,7 @@ class ReturnRefundResource(Resource):
         Returns:
             An `APIResponse` whose data has no fields.
 
-        Source:
-        https://partner.tiktokshop.com/docv2/page/upload-shipping-document-and-tracking-info-202405
+        Source: https://partner.tiktokshop.com/docv2/page/upload-shipping-document-and-tracking-info-202405
         """
         return await self._call(
             UPLOAD_RETURN_SHIPPING_INFORMATION,

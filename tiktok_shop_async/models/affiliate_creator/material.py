@@ -12,7 +12,7 @@ from ..._internal.model import model
 
 @model
 class Material:
-    """A material in the request of `generate_general_sharing_links` and 1 more."""
+    """A material in requests of `generate_general_sharing_links` and 1 more."""
 
     ids: Sequence[str]
     """At most 50 entries."""

@@ -9,7 +9,7 @@ from ..._internal.model import model
 
 @model
 class ProductLinkInfo:
-    """Product link information in the request of `create_video_precheck_task` and 1 more."""
+    """Product link information in requests of `create_video_precheck_task` and 1 more."""
 
     product_id: str
     title: str

@@ -9,7 +9,7 @@ from ..._internal.model import model
 
 @model
 class VideoInfo:
-    """Video information in the request of `create_video_precheck_task` and 1 more."""
+    """Video information in requests of `create_video_precheck_task` and `post_shoppable_video`."""
 
     file_id: str
     title: str | None = None

@@ -9,7 +9,7 @@ from ..._internal.model import model
 
 @model
 class FreeSampleRuleInput:
-    """A free sample rule in the request of `create_target_collaboration` and 1 more."""
+    """A free sample rule in requests of `create_target_collaboration` and 1 more."""
 
     has_free_sample: bool
     is_sample_approval_exempt: bool

@@ -13,7 +13,7 @@ from ..._internal.model import model
 
 @model
 class Order:
-    """An order in the request of `import_quality_factory_orders` and `sync_order_statuses`."""
+    """An order in requests of `import_quality_factory_orders` and `sync_order_statuses`."""
 
     channel_financial_status: str | None = None
     channel_fulfillment_status: str | None = None

@@ -13,7 +13,7 @@ from ..._internal.model import model
 
 @model
 class CartonInput:
-    """A carton in the request of `create_or_update_inbound_plan` and `ship_inbound_order`."""
+    """A carton in requests of `create_or_update_inbound_plan` and `ship_inbound_order`."""
 
     carton_type: Literal["MULTI_SKU", "SINGLE_SKU"] | str
     items: Sequence[ShipInboundOrderItem | Mapping[str, Any]]

@@ -11,7 +11,7 @@ from ..._internal.model import model
 
 @model
 class EstimateArrivalTime:
-    """An estimate arrival time in the request of `confirm_inbound_method` and 1 more."""
+    """An estimate arrival time in requests of `confirm_inbound_method` and 1 more."""
 
     start_timestamp: str | int | datetime
     """Unix seconds."""

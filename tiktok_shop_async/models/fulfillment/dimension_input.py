@@ -11,7 +11,7 @@ from ..._internal.model import model
 
 @model
 class DimensionInput:
-    """A dimension in the request of `create_packages` and `get_eligible_shipping_services`."""
+    """A dimension in requests of `create_packages` and `get_eligible_shipping_services`."""
 
     length: str
     width: str

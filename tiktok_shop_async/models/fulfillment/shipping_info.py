@@ -9,7 +9,7 @@ from ..._internal.model import model
 
 @model
 class ShippingInfo:
-    """Shipping information in the request of `mark_package_as_shipped` and 1 more."""
+    """Shipping information in requests of `mark_package_as_shipped` and 1 more."""
 
     tracking_number: str | None = None
     shipping_provider_id: str | None = None

@@ -11,7 +11,7 @@ from ..._internal.model import model
 
 @model
 class WeightInput:
-    """A weight in the request of `create_packages` and `get_eligible_shipping_services`."""
+    """A weight in requests of `create_packages` and `get_eligible_shipping_services`."""
 
     value: str
     unit: Literal["GRAM", "POUND"] | str

@@ -12,7 +12,7 @@ from ..._internal.model import model
 
 @model
 class SpuInput:
-    """An SPU in the request of `beta_create_product`, `calculate_product_audit_info` and 1 more."""
+    """An SPU in requests of `beta_create_product`, `calculate_product_audit_info` and 1 more."""
 
     attributes: Sequence[AttributeInput | Mapping[str, Any]] | None = None
     brand_id: str | None = None

@@ -9,7 +9,7 @@ from ..._internal.model import model
 
 @model
 class Sku:
-    """A SKU in the request of `beta_update_virtual_inventory` and 1 more."""
+    """A SKU in requests of `beta_update_virtual_inventory` and 1 more."""
 
     code: str | None = None
     quantity: int | None = None

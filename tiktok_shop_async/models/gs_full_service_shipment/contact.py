@@ -9,7 +9,7 @@ from ..._internal.model import model
 
 @model
 class Contact:
-    """A contact in `DeliveryBatch`, `DeliveryOrder`, `LogisticsOrder` and 2 more."""
+    """A contact in other models and in requests such as `beta_reserve_shipment`."""
 
     address_detail: AddressDetail | None = None
     contact_name: str | None = None

@@ -12,7 +12,7 @@ from ..._internal.model import model
 
 @model
 class DeliveryOrderInput:
-    """A delivery order in the request of `beta_create_delivery_order` and 1 more."""
+    """A delivery order in requests of `beta_create_delivery_order` and 1 more."""
 
     package_quantity: int | None = None
     packages: Sequence[Package | Mapping[str, Any]] | None = None

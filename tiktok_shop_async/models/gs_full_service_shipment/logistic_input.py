@@ -9,7 +9,7 @@ from ..._internal.model import model
 
 @model
 class LogisticInput:
-    """A transport choice in the request of `beta_reserve_shipment` and 2 more."""
+    """A transport choice in requests of `beta_reserve_shipment` and 2 more."""
 
     delivery_option: str | None = None
     shipping_provider_code: str | None = None

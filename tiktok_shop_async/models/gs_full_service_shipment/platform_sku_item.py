@@ -9,7 +9,7 @@ from ..._internal.model import model
 
 @model
 class PlatformSkuItem:
-    """A platform SKU item in the request of `beta_generate_sku_documents` and 1 more."""
+    """A platform SKU item in requests of `beta_generate_sku_documents` and 1 more."""
 
     platform_sku_code: str | None = None
     quantity: int | None = None

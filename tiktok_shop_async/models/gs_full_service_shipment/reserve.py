@@ -11,7 +11,7 @@ from ..._internal.model import model
 
 @model
 class Reserve:
-    """A reservation in the request of `beta_reserve_shipment` and 2 more."""
+    """A reservation in requests of `beta_reserve_shipment` and 2 more."""
 
     predicted_arrived_time: int | datetime | None = None
     """Unix seconds."""

@@ -9,7 +9,7 @@ from ..._internal.model import model
 
 @model
 class Size:
-    """A size in the request of `beta_generate_sku_documents` and `generate_sku_documents`."""
+    """A size in requests of `beta_generate_sku_documents` and `generate_sku_documents`."""
 
     height: str | None = None
     unit: str | None = None

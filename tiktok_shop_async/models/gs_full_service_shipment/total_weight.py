@@ -9,7 +9,7 @@ from ..._internal.model import model
 
 @model
 class TotalWeight:
-    """A total weight in the request of `beta_reserve_shipment` and 5 more."""
+    """A total weight in requests of `beta_reserve_shipment` and 5 more."""
 
     unit: str | None = None
     value: str | None = None

@@ -12,7 +12,7 @@ from ..._internal.model import model
 
 @model
 class WarehouseInput:
-    """A warehouse in the request of `create_warehouse` and `update_warehouse`."""
+    """A warehouse in requests of `create_warehouse` and `update_warehouse`."""
 
     address: AddressInput | Mapping[str, Any] | None = None
     contact_person: str | None = None

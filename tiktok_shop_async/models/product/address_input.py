@@ -9,7 +9,7 @@ from ..._internal.model import model
 
 @model
 class AddressInput:
-    """An address in the request of `create_responsible_person` and 1 more."""
+    """An address in requests of `create_responsible_person` and 1 more."""
 
     street_address_line1: str
     """At most 500 characters."""

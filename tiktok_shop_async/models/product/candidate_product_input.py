@@ -16,7 +16,7 @@ from .price_input import PriceInput
 
 @model
 class CandidateProductInput:
-    """A candidate product in the request of `partial_edit_candidate_products` and 1 more."""
+    """A candidate product in requests of `partial_edit_candidate_products` and 1 more."""
 
     description: str | None = None
     external_category_name: str | None = None

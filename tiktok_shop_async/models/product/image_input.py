@@ -9,6 +9,6 @@ from ..._internal.model import model
 
 @model
 class ImageInput:
-    """An image in `CandidateProductInput`, `CertificationInput`, `ExternalProduct` and 3 more."""
+    """An image in other models and in requests such as `recommend_category`."""
 
     uri: str | None = None

@@ -9,6 +9,6 @@ from ..._internal.model import model
 
 @model
 class MainImage:
-    """A main image in the request of `check_global_product_listing` and 8 more."""
+    """A main image in requests of `check_global_product_listing` and 8 more."""
 
     uri: str | None = None

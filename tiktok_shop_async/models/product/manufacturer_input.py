@@ -9,7 +9,7 @@ from ..._internal.model import model
 
 @model
 class ManufacturerInput:
-    """A manufacturer in the request of `check_global_product_listing` and 3 more."""
+    """A manufacturer in requests of `check_global_product_listing` and 3 more."""
 
     address: str | None = None
     email: str | None = None

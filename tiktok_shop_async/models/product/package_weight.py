@@ -9,7 +9,7 @@ from ..._internal.model import model
 
 @model
 class PackageWeight:
-    """A package weight in `GlobalProduct`, `PredictedPackage` and `Product`."""
+    """A package weight in other models and in requests such as `check_global_product_listing`."""
 
     value: str | None = None
     unit: str | None = None

@@ -9,7 +9,7 @@ from ..._internal.model import model
 
 @model
 class PhoneNumber:
-    """A phone number in `Manufacturer`, `RegionalProfile`, `ResponsiblePerson` and 1 more."""
+    """A phone number in other models and in requests such as `create_manufacturer`."""
 
     availability: str | None = None
     """Known values: ``AVAILABLE``, ``UNAVAILABLE``."""

@@ -11,7 +11,7 @@ from ..._internal.model import model
 
 @model
 class ProductTagOperation:
-    """A product tag operation in the request of `check_product_listing` and 2 more."""
+    """A product tag operation in requests of `check_product_listing` and 2 more."""
 
     product_tag: Literal["AUCTION"] | str
     enable: bool

@@ -13,7 +13,7 @@ from .sku_input import SkuInput
 
 @model
 class ReplicatedProductInput:
-    """A replicated product in the request of `edit_product` and `partial_edit_product`."""
+    """A replicated product in requests of `edit_product` and `partial_edit_product`."""
 
     region: (
         Literal[

@@ -11,7 +11,7 @@ from ..._internal.model import model
 
 @model
 class ScheduledSaleInput:
-    """A scheduled sale in the request of `check_product_listing`, `create_product` and 2 more."""
+    """A scheduled sale in requests of `check_product_listing`, `create_product` and 2 more."""
 
     is_enabled_scheduled_sale: bool
     schedule_sale_time: int | datetime

@@ -12,7 +12,7 @@ from ..._internal.model import model
 
 @model
 class SizeChartDataInput:
-    """Size chart data in the request of `create_size_chart_v2` and `edit_size_chart_v2`."""
+    """Size chart data in requests of `create_size_chart_v2` and `edit_size_chart_v2`."""
 
     measurement_type: (
         Literal["BODY_MEASUREMENTS", "GENERIC_MEASUREMENTS", "PRODUCT_MEASUREMENTS"] | str

@@ -14,7 +14,7 @@ from .template import Template
 
 @model
 class SizeChartInput:
-    """A size chart in the request of `check_global_product_listing` and 8 more."""
+    """A size chart in requests of `check_global_product_listing` and 8 more."""
 
     image: ImageInput | Mapping[str, Any] | None = None
     template: Template | Mapping[str, Any] | None = None

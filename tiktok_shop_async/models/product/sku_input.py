@@ -21,7 +21,7 @@ from .price_input import PriceInput
 
 @model
 class SkuInput:
-    """A SKU in `LocalProduct`, `ReplicateTarget` and `ReplicatedProductInput`."""
+    """A SKU in other models and in requests such as `check_global_product_listing`."""
 
     global_sku_id: str | None = None
     id: str | None = None

@@ -12,7 +12,7 @@ from ..._internal.model import model
 
 @model
 class SubscribeInfoEdit:
-    """A subscribe information edit in the request of `edit_product` and `partial_edit_product`."""
+    """A subscribe information edit in requests of `edit_product` and `partial_edit_product`."""
 
     subscribe_status: Literal["ENABLED", "NOT_ENABLED"] | str | None = None
     discount_details: Sequence[DiscountDetails | Mapping[str, Any]] | None = None

@@ -9,6 +9,6 @@ from ..._internal.model import model
 
 @model
 class VideoInput:
-    """A video in the request of `check_global_product_listing` and 7 more."""
+    """A video in requests of `check_global_product_listing`, `check_product_listing` and 6 more."""
 
     id: str | None = None

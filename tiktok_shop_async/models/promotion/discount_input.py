@@ -12,7 +12,7 @@ from ..._internal.model import model
 
 @model
 class DiscountInput:
-    """A discount in the request of `create_activity` and `update_activity`."""
+    """A discount in requests of `create_activity` and `update_activity`."""
 
     shipping_discount: ShippingDiscountInput | Mapping[str, Any] | None = None
     bmsm_discount: BmsmDiscountInput | Mapping[str, Any] | None = None

@@ -11,6 +11,6 @@ from ..._internal.model import model
 
 @model
 class ParticipationLimitInput:
-    """A participation limit in the request of `create_activity` and `update_activity`."""
+    """A participation limit in requests of `create_activity` and `update_activity`."""
 
     type: Literal["BUYER_LIMIT_ONLY_ONE", "BUYER_NO_LIMIT"] | str

@@ -13,7 +13,7 @@ from ..._internal.model import model
 
 @model
 class Filter:
-    """A filter in the request of `search_aftersales_requests` and 1 more."""
+    """A filter in requests of `search_aftersales_requests` and 1 more."""
 
     aftersales_request_ids: Sequence[str] | None = None
     aftersales_request_statuses: (
@@ -52,7 +52,7 @@ class Time:
 
 @model
 class CreateTime:
-    """A create time in a `Time`."""
+    """A creation time range in a `Time`."""
 
     min_unix_time_inclusive: int | datetime | None = None
     """Unix seconds."""
@@ -62,7 +62,7 @@ class CreateTime:
 
 @model
 class UpdateTime:
-    """An update time in a `Time`."""
+    """An update time range in a `Time`."""
 
     min_unix_time_inclusive: int | datetime | None = None
     """Unix seconds."""

@@ -9,7 +9,7 @@ from ..._internal.model import model
 
 @model
 class Image:
-    """An image in the request of `reject_cancellation` and `reject_return`."""
+    """An image in requests of `reject_cancellation` and `reject_return`."""
 
     image_id: str
     mime_type: str | None = None

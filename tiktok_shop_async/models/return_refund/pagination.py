@@ -9,7 +9,7 @@ from ..._internal.model import model
 
 @model
 class Pagination:
-    """A pagination in the request of `search_aftersales_requests` and 1 more."""
+    """A pagination in requests of `search_aftersales_requests` and 1 more."""
 
     page_size: int | None = None
     page_token: str | None = None

@@ -9,7 +9,7 @@ from ..._internal.model import model
 
 @model
 class Sku:
-    """A SKU in the request of `calculate_refund`, `cancel_order` and `create_return`."""
+    """A SKU in requests of `calculate_refund`, `cancel_order` and `create_return`."""
 
     sku_id: str
     quantity: int

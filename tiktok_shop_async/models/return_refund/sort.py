@@ -11,7 +11,7 @@ from ..._internal.model import model
 
 @model
 class Sort:
-    """A sort in the request of `search_aftersales_requests` and 1 more."""
+    """A sort in requests of `search_aftersales_requests` and 1 more."""
 
     sort_field: Literal["CREATE_TIME", "UPDATE_TIME"] | str | None = None
     sort_order: Literal["ASC", "DESC"] | str | None = None

@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class ActivityChangeData:
-    """The data that `activity_change` returns."""
+    """The data of the event `activity_change`."""
 
     activity_id: str | None = None
     update_time: int | None = None

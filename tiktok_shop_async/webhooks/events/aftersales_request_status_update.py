@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class AftersalesRequestStatusUpdateData:
-    """The data that `aftersales_request_status_update` returns."""
+    """The data of the event `aftersales_request_status_update`."""
 
     aftersales_request_id: str | None = None
     return_role: str | None = None

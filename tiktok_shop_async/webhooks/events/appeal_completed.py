@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class AppealCompletedData:
-    """The data that `appeal_completed` returns."""
+    """The data of the event `appeal_completed`."""
 
     appeal_task: AppealTask | None = None
     product_id: int | None = None

@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class CancellationStatusChangeData:
-    """The data that `cancellation_status_change` returns."""
+    """The data of the event `cancellation_status_change`."""
 
     order_id: str | None = None
     cancellations_role: str | None = None

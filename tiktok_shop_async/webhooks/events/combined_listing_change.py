@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class CombinedListingChangeData:
-    """The data that `combined_listing_change` returns."""
+    """The data of the event `combined_listing_change`."""
 
     combined_listing_id: str | None = None
     products: list[ListedProduct] = attrs.field(factory=list)

@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class CreatorDeauthorizationData:
-    """The data that `creator_deauthorization` returns."""
+    """The data of the event `creator_deauthorization`."""
 
     cancel_time: str | None = None
     """Unix seconds."""

@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class FbtInventoryUpdateData:
-    """The data that `fbt_inventory_update` returns."""
+    """The data of the event `fbt_inventory_update`."""
 
     goods_id: str | None = None
     sku_id: str | None = None

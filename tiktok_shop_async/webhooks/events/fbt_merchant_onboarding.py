@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class FbtMerchantOnboardingData:
-    """The data that `fbt_merchant_onboarding` returns."""
+    """The data of the event `fbt_merchant_onboarding`."""
 
     onboarded_regions: list[OnboardedRegion] = attrs.field(factory=list)
     update_time: int | None = None

@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class GetFbtMcfOrderStatusData:
-    """The data that `get_fbt_mcf_order_status` returns."""
+    """The data of the event `get_fbt_mcf_order_status`."""
 
     mcf_order: McfOrder | None = None
 

@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class GlobalListingMethodChangeData:
-    """The data that `global_listing_method_change` returns."""
+    """The data of the event `global_listing_method_change`."""
 
     global_product_id: str | None = None
     local_product_id: list[str] = attrs.field(factory=list)

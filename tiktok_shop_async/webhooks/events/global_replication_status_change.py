@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class GlobalReplicationStatusChangeData:
-    """The data that `global_replication_status_change` returns."""
+    """The data of the event `global_replication_status_change`."""
 
     source_product_id: str | None = None
     replicated_product: ReplicatedProduct | None = None

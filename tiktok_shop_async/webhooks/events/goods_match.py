@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class GoodsMatchData:
-    """The data that `goods_match` returns."""
+    """The data of the event `goods_match`."""
 
     match_type: str | None = None
     product_type: str | None = None

@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class ImageTranslationCompletedData:
-    """The data that `image_translation_completed` returns."""
+    """The data of the event `image_translation_completed`."""
 
     translation_task: TranslationTask | None = None
 

@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class InboundFbtOrderStatusChangeData:
-    """The data that `inbound_fbt_order_status_change` returns."""
+    """The data of the event `inbound_fbt_order_status_change`."""
 
     inbound_order_id: str | None = None
     order_status: str | None = None

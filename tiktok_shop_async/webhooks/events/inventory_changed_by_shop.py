@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class InventoryChangedByShopData:
-    """The data that `inventory_changed_by_shop` returns."""
+    """The data of the event `inventory_changed_by_shop`."""
 
     event_id: str | None = None
     """Id of the change; it is the same in repeated deliveries."""

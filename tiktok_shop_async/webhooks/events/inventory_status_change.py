@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class InventoryStatusChangeData:
-    """The data that `inventory_status_change` returns."""
+    """The data of the event `inventory_status_change`."""
 
     product_id: str | None = None
     sku_id: str | None = None

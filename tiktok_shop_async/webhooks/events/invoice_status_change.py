@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class InvoiceStatusChangeData:
-    """The data that `invoice_status_change` returns."""
+    """The data of the event `invoice_status_change`."""
 
     package_id: str | None = None
     order_ids: list[str] = attrs.field(factory=list)

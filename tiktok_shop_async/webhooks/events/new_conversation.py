@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class NewConversationData:
-    """The data that `new_conversation` returns."""
+    """The data of the event `new_conversation`."""
 
     conversation_id: str | None = None
     create_time: int | None = None

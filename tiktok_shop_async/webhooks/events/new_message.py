@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class NewMessageData:
-    """The data that `new_message` returns."""
+    """The data of the event `new_message`."""
 
     message_id: str | None = None
     index: str | None = None

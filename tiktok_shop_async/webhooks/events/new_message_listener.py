@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class NewMessageListenerData:
-    """The data that `new_message_listener` returns."""
+    """The data of the event `new_message_listener`."""
 
     index: str | None = None
     message_id: str | None = None

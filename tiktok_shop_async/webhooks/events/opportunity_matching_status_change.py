@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class OpportunityMatchingStatusChangeData:
-    """The data that `opportunity_matching_status_change` returns."""
+    """The data of the event `opportunity_matching_status_change`."""
 
     external_product_id: str | None = None
     """Id of the product in your own system."""

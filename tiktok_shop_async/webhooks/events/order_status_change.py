@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class OrderStatusChangeData:
-    """The data that `order_status_change` returns."""
+    """The data of the event `order_status_change`."""
 
     order_id: str | None = None
     order_status: str | None = None

@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class PackageUpdateData:
-    """The data that `package_update` returns."""
+    """The data of the event `package_update`."""
 
     sc_type: str | None = None
     """Type of the change. Known values: ``COMBINE``, ``CANCEL_COMBINE``, ``SPLIT``,

@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class ProductCategoryChangeData:
-    """The data that `product_category_change` returns."""
+    """The data of the event `product_category_change`."""
 
     product_id: str | None = None
     previous_category_id: str | None = None

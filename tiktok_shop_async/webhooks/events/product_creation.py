@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class ProductCreationData:
-    """The data that `product_creation` returns."""
+    """The data of the event `product_creation`."""
 
     product_id: int | None = None
     """An integer, unlike the text ids in most other places."""

@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class ProductInformationChangeData:
-    """The data that `product_information_change` returns."""
+    """The data of the event `product_information_change`."""
 
     product_id: str | None = None
     change_source: str | None = None

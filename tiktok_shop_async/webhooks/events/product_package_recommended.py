@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class ProductPackageRecommendedData:
-    """The data that `product_package_recommended` returns."""
+    """The data of the event `product_package_recommended`."""
 
     product_id: str | None = None
     abnormality_types: list[str] = attrs.field(factory=list)

@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class ProductStatusChangeData:
-    """The data that `product_status_change` returns."""
+    """The data of the event `product_status_change`."""
 
     product_id: int | None = None
     """An integer, unlike the text ids in most other places."""

@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class RecipientAddressUpdateData:
-    """The data that `recipient_address_update` returns."""
+    """The data of the event `recipient_address_update`."""
 
     order_id: str | None = None
     update_time: int | None = None

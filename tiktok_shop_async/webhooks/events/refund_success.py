@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class RefundSuccessData:
-    """The data that `refund_success` returns."""
+    """The data of the event `refund_success`."""
 
     aftersales_request_id: str | None = None
     line_items: list[LineItem] = attrs.field(factory=list)

@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class ReturnStatusChangeData:
-    """The data that `return_status_change` returns."""
+    """The data of the event `return_status_change`."""
 
     order_id: str | None = None
     return_role: str | None = None

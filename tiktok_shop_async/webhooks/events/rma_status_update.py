@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class RmaStatusUpdateData:
-    """The data that `rma_status_update` returns."""
+    """The data of the event `rma_status_update`."""
 
     rma_id: str | None = None
     aftersales_request_id: str | None = None

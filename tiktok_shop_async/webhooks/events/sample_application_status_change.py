@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class SampleApplicationStatusChangeData:
-    """The data that `sample_application_status_change` returns."""
+    """The data of the event `sample_application_status_change`."""
 
     application_id: str | None = None
     new_status: str | None = None

@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class SellerDeauthorizationData:
-    """The data that `seller_deauthorization` returns."""
+    """The data of the event `seller_deauthorization`."""
 
     message: str | None = None
 

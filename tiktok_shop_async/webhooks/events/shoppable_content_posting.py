@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class ShoppableContentPostingData:
-    """The data that `shoppable_content_posting` returns."""
+    """The data of the event `shoppable_content_posting`."""
 
     product_id: str | None = None
     event: ContentPosting | None = None

@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class ShoppableVideoPrecheckTasksResultData:
-    """The data that `shoppable_video_precheck_tasks_result` returns."""
+    """The data of the event `shoppable_video_precheck_tasks_result`."""
 
     task_id: str | None = None
     violation_check_result: ViolationCheckResult | None = None

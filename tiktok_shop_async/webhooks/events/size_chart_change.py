@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class SizeChartChangeData:
-    """The data that `size_chart_change` returns."""
+    """The data of the event `size_chart_change`."""
 
     size_chart_template_id: str | None = None
     size_chart_template_name: str | None = None

@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class SkuStatusChangeData:
-    """The data that `sku_status_change` returns."""
+    """The data of the event `sku_status_change`."""
 
     product_id: str | None = None
     skus: list[Sku] = attrs.field(factory=list)

@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class StrikethroughPriceExpiredData:
-    """The data that `strikethrough_price_expired` returns."""
+    """The data of the event `strikethrough_price_expired`."""
 
     product_id: str | None = None
     sku_id: str | None = None

@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class TokopediaMirrorStatusChangeData:
-    """The data that `tokopedia_mirror_status_change` returns."""
+    """The data of the event `tokopedia_mirror_status_change`."""
 
     tts_shop_id: str | None = None
     update_time: int | None = None

@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class UpcomingAuthorizationExpirationData:
-    """The data that `upcoming_authorization_expiration` returns."""
+    """The data of the event `upcoming_authorization_expiration`."""
 
     message: str | None = None
     expiration_time: str | None = None

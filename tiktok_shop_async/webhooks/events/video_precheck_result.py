@@ -14,7 +14,7 @@ from ..event import WebhookEvent
 
 @model
 class VideoPrecheckResultData:
-    """The data that `video_precheck_result` returns."""
+    """The data of the event `video_precheck_result`."""
 
     precheck_task_id: str | None = None
     result: str | None = None
