@@ -145,16 +145,16 @@ def _chosen_names(occurrences: list[Occurrence], names: Names) -> dict[str, str]
         few = len(occurrence.node.fields) < _MIN_FIELDS_TO_MATCH
         by_shape[shape(occurrence.node), _by_rule([occurrence]) if few else None].append(occurrence)
     chosen: dict[str, str] = {}
-    for alike in by_shape.values():
-        settled = {name for occurrence in alike if (name := names.settled(occurrence))}
+    for members in by_shape.values():
+        settled = {name for occurrence in members if (name := names.settled(occurrence))}
         if len(settled) > 1:  # the tables separate equal shapes on purpose
             chosen |= {
                 occurrence.key: names.settled(occurrence) or _by_rule([occurrence])
-                for occurrence in alike
+                for occurrence in members
             }
         else:
-            name = settled.pop() if settled else _by_rule(alike)
-            chosen |= {occurrence.key: name for occurrence in alike}
+            name = settled.pop() if settled else _by_rule(members)
+            chosen |= {occurrence.key: name for occurrence in members}
     return chosen
 
 
@@ -175,10 +175,10 @@ def _merge(
     for occurrence in occurrences:
         by_name[occurrence.side, chosen[occurrence.key]].append(occurrence)
     made: dict[tuple[Side, str], ModelClass] = {}
-    for (side, name), alike in by_name.items():
-        _reject_mismatches(group, name, alike, names)
+    for (side, name), members in by_name.items():
+        _reject_mismatches(group, name, members, names)
         made[side, name] = ModelClass(
-            group=group, name=name, side=side, occurrences=alike, is_input=side == "input"
+            group=group, name=name, side=side, occurrences=members, is_input=side == "input"
         )
     class_of = {
         occurrence.key: model for model in made.values() for occurrence in model.occurrences

@@ -185,14 +185,17 @@ def model_docstring(model: ModelClass, users: list[str], wording: Wording) -> st
 def _part_docstring(noun: str, users: list[str], callers: list[str]) -> str:
     """Return the docstring of a model that other models have as a field."""
     if callers:
-        shown = f"`{users[0]}`" if len(users) == 1 else "other models"
+        shown = _with_article(users[0]) if len(users) == 1 else "other models"
         text = f"{noun} in {shown} and in requests such as `{callers[0]}`."
         if len(text) <= _MAX_SUMMARY:
             return text
     if len(users) == 1:
-        article = article_of(words(users[0]))
-        return f"{noun} in {article} `{users[0]}`." if article else f"{noun} in `{users[0]}`."
+        return f"{noun} in {_with_article(users[0])}."
     return _fitting(lambda shown: f"{noun} in {shown}.", users)
+
+
+def _with_article(name: str) -> str:
+    return f"{article_of(words(name))} `{name}`".lstrip()
 
 
 def _names(occurrences: Iterable[Occurrence]) -> list[str]:

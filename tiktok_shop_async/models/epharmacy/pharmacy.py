@@ -11,7 +11,7 @@ from ..._internal.model import model
 
 @model
 class Pharmacy:
-    """A pharmacy in `PharmacyPage` and in requests such as `update_pharmacies`."""
+    """A pharmacy in a `PharmacyPage` and in requests such as `update_pharmacies`."""
 
     license_expire_time: int | None = None
     """Unix seconds."""

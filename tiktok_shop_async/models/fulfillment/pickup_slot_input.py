@@ -11,7 +11,7 @@ from ..._internal.model import model
 
 @model
 class PickupSlotInput:
-    """A pickup slot in `PackageToShip` and in requests such as `schedule_package_handover`."""
+    """A pickup slot in a `PackageToShip` and in requests such as `schedule_package_handover`."""
 
     start_time: int | datetime | None = None
     """Unix seconds."""

@@ -9,7 +9,7 @@ from ..._internal.model import model
 
 @model
 class SelfShipment:
-    """A self shipment in `PackageToShip` and in requests such as `ship_package`."""
+    """A self shipment in a `PackageToShip` and in requests such as `ship_package`."""
 
     tracking_number: str
     shipping_provider_id: str

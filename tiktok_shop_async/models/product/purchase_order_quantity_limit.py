@@ -9,7 +9,7 @@ from ..._internal.model import model
 
 @model
 class PurchaseOrderQuantityLimit:
-    """A purchase order quantity limit in `Sku` and in requests such as `create_product`."""
+    """A purchase order quantity limit in a `Sku` and in requests such as `create_product`."""
 
     maximum_order_quantity: int | None = None
     cumulative_order_quantity: int | None = None

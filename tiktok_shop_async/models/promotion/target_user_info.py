@@ -9,7 +9,7 @@ from ..._internal.model import model
 
 @model
 class TargetUserInfo:
-    """Target user information in `Activity` and in requests such as `create_activity`."""
+    """Target user information in an `Activity` and in requests such as `create_activity`."""
 
     user_type: str | None = None
     """Known values: ``ALL_USER``, ``SHOP_NEW_CUSTOMER``, ``SHOP_EXISTING_CUSTOMER``,

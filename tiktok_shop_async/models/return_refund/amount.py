@@ -9,7 +9,7 @@ from ..._internal.model import model
 
 @model
 class Amount:
-    """A money amount in `ReturnOrder` and in requests such as `approve_return`."""
+    """A money amount in a `ReturnOrder` and in requests such as `approve_return`."""
 
     currency: str | None = None
     amount: str | None = None

@@ -9,7 +9,7 @@ from ..._internal.model import model
 
 @model
 class OrderLine:
-    """An order line in `LineItemEligibility` and in requests such as `calculate_refund`."""
+    """An order line in a `LineItemEligibility` and in requests such as `calculate_refund`."""
 
     order_line_item_id: str | None = None
     sub_order_line_item_id: str | None = None

@@ -9,7 +9,7 @@ from ..._internal.model import model
 
 @model
 class PartialRefundAmount:
-    """A partial refund amount in `SkuReturnRequest` and in requests such as `reject_return`."""
+    """A partial refund amount in a `SkuReturnRequest` and in requests such as `reject_return`."""
 
     partial_refund_total: str | None = None
     currency: str | None = None
