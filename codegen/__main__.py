@@ -111,9 +111,12 @@ def main() -> int:
         if not (ROOT / path).exists() or (ROOT / path).read_text() != text
     ]
     if arguments.check:
-        for path in sorted({*stale, *obsolete}):
+        outdated = sorted({*stale, *obsolete})
+        for path in outdated:
             print(f"stale: {path}")
-        return 1 if stale or obsolete else 0
+        if outdated:
+            print("error: run `python -m codegen` to update the generated code.", file=sys.stderr)
+        return 1 if outdated else 0
     for path in obsolete:
         (ROOT / path).unlink()
     for path in stale:

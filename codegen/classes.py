@@ -143,22 +143,24 @@ def _chosen_names(occurrences: list[Occurrence], names: Names) -> dict[str, str]
     for occurrence in occurrences:
         # With few fields, equal shapes may differ in meaning: brand and category are id and name.
         few = len(occurrence.node.fields) < _MIN_FIELDS_TO_MATCH
-        by_shape[shape(occurrence.node), _by_rule([occurrence]) if few else None].append(occurrence)
+        by_shape[shape(occurrence.node), _proposed_by_rule([occurrence]) if few else None].append(
+            occurrence
+        )
     chosen: dict[str, str] = {}
     for members in by_shape.values():
         settled = {name for occurrence in members if (name := names.settled(occurrence))}
         if len(settled) > 1:  # the tables separate equal shapes on purpose
             chosen |= {
-                occurrence.key: names.settled(occurrence) or _by_rule([occurrence])
+                occurrence.key: names.settled(occurrence) or _proposed_by_rule([occurrence])
                 for occurrence in members
             }
         else:
-            name = settled.pop() if settled else _by_rule(members)
+            name = settled.pop() if settled else _proposed_by_rule(members)
             chosen |= {occurrence.key: name for occurrence in members}
     return chosen
 
 
-def _by_rule(occurrences: list[Occurrence]) -> str:
+def _proposed_by_rule(occurrences: list[Occurrence]) -> str:
     proposals = Counter(
         proposed_name(occurrence)
         if occurrence.parent or occurrence.side == "input"
@@ -184,7 +186,7 @@ def _merge(
         occurrence.key: model for model in made.values() for occurrence in model.occurrences
     }
     for model in made.values():
-        _fill(model, class_of)
+        _add_fields(model, class_of)
     return list(made.values())
 
 
@@ -200,9 +202,9 @@ def _reject_mismatches(group: str, name: str, occurrences: list[Occurrence], nam
     for occurrence in shapes.values():
         conflict = conflicting_field(largest.node, occurrence.node)
         if conflict:
-            reason = f"their {conflict} differ"
+            reason = f"the types of their field {conflict} differ"
         elif not names.settled(occurrence) and not _overlap(largest.node, occurrence.node):
-            reason = "they share too little"
+            reason = "they share too few fields"
         else:
             continue
         raise ClashError(
@@ -231,7 +233,7 @@ def _overlap(one: Node, other: Node) -> bool:
     return shared >= _MIN_OVERLAP * min(len(one.fields), len(other.fields))
 
 
-def _fill(model: ModelClass, class_of: dict[str, ModelClass]) -> None:
+def _add_fields(model: ModelClass, class_of: dict[str, ModelClass]) -> None:
     everywhere = len(model.occurrences)
     seen: Counter[str] = Counter()
     # Fields keep the documented order; paged operations come first, as their responses are long.
@@ -241,7 +243,7 @@ def _fill(model: ModelClass, class_of: dict[str, ModelClass]) -> None:
         for name, node in occurrence.node.fields.items():
             seen[name] += 1
             known = model.fields.get(name)
-            model.fields[name] = _united(known, node) if known else node
+            model.fields[name] = _union(known, node) if known else node
             part = class_of.get(f"{occurrence.key}.{name}")
             if part and model.parts.setdefault(name, part) is not part:
                 other = model.parts[name].name
@@ -256,7 +258,7 @@ def _fill(model: ModelClass, class_of: dict[str, ModelClass]) -> None:
     }
 
 
-def _united(one: Node, other: Node) -> Node:
+def _union(one: Node, other: Node) -> Node:
     """Return the union of two occurrences of one field."""
     facts = {**other.facts, **one.facts}
     if "enum" in one.facts or "enum" in other.facts:

@@ -130,7 +130,7 @@ def test_things_that_differ_under_one_name_fail_until_they_are_settled(generate:
 
 
 def test_fields_of_one_name_and_two_types_are_a_clash(generate: Generate) -> None:
-    with pytest.raises(ClashError, match="their code differ"):
+    with pytest.raises(ClashError, match="the types of their field code differ"):
         generate(
             operation("get_a", response={"errors": objects(fields("code", "text"))}),
             operation(
