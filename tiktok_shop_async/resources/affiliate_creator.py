@@ -962,7 +962,7 @@ class AffiliateCreatorResource(Resource):
             toko_pids: Product ids on Tokopedia.
 
         Returns:
-            Pairs of ids and an `error`. Prefer the newer
+            Pairs of ids and an `error`: check it even if the call succeeds. Prefer the newer
             `get_tokopedia_and_tiktok_shop_product_id_mappings`, which needs no GET request with a
             body.
 

@@ -354,6 +354,10 @@ class AffiliatePartnerResource(Resource):
             The id of the campaign. `publish_affiliate_partner_campaign` makes it visible to
             sellers.
 
+        Raises:
+            OutcomeUnknownError: The campaign may exist. Check `get_affiliate_partner_campaign_list`
+                before you retry.
+
         Source: https://partner.tiktokshop.com/docv2/page/create-affiliate-partner-campaign-202405
         """
         from ..models.affiliate_partner import CreateAffiliatePartnerCampaignResult

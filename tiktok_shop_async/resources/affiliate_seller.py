@@ -986,6 +986,9 @@ class AffiliateSellerResource(Resource):
             The id of the task. Once `get_compass_task_list` returns the status SUCCEEDED,
             `download_compass_task_file` returns the file.
 
+        Raises:
+            OutcomeUnknownError: The task may exist. Check `get_compass_task_list` before you retry.
+
         Source: https://partner.tiktokshop.com/docv2/page/create-compass-offline-export-task-202603
         """
         from ..models.affiliate_seller import CreateCompassOfflineExportTaskResult
@@ -1020,6 +1023,10 @@ class AffiliateSellerResource(Resource):
         Returns:
             The id of the collaboration, and the time from which it is effective (`effective_time`).
             `search_open_collaborations` lists all collaborations.
+
+        Raises:
+            OutcomeUnknownError: The collaboration may exist. Check `search_open_collaborations`
+                before you retry.
 
         Versions: 202405, 202412 (default).
 
@@ -1073,6 +1080,10 @@ class AffiliateSellerResource(Resource):
             The id of the collaboration, and the problems. A successful response can still list
             invalid ids, and creators and products that conflict with another collaboration (see
             `check_target_collaboration_conflicts`).
+
+        Raises:
+            OutcomeUnknownError: The collaboration may exist, and its creators may have been
+                invited. Check `search_target_collaborations` before you retry.
 
         Versions: 202405, 202508 (default).
 

@@ -333,7 +333,8 @@ class CustomerEngagementResource(Resource):
             task_id: A task that has not ended.
 
         Returns:
-            The buyers who could not be reached, each with its reason.
+            The buyers who could not be reached, each with its reason. A successful response can
+            still contain failures.
 
         Raises:
             OutcomeUnknownError: The messages may have been sent, and there is no idempotency key: a

@@ -661,6 +661,10 @@ class FbtResource(Resource):
             One or more inbound orders. Print labels with `print_inbound_order_labels`, then ship
             with `ship_inbound_order`.
 
+        Raises:
+            OutcomeUnknownError: The inbound orders may exist, and the placement fee may be due.
+                Check `get_fbt_inbound_order_details` before you retry.
+
         Source: https://partner.tiktokshop.com/docv2/page/confirm-inbound-method-202603
         """
         from ..models.fbt import ConfirmInboundMethodResult
@@ -721,6 +725,10 @@ class FbtResource(Resource):
 
         Returns:
             The id of the new order. `get_fbt_mcf_order_status` returns its status.
+
+        Raises:
+            OutcomeUnknownError: The warehouse may ship the goods, and there is no idempotency key.
+                Check the stock changes with `search_fbt_inventory_record` before you retry.
 
         Versions: 202601, 202607 (default).
 
@@ -1170,6 +1178,10 @@ class FbtResource(Resource):
 
         Returns:
             The id of the order. Submit tracking numbers with `update_inbound_order_tracking`.
+
+        Raises:
+            OutcomeUnknownError: The order may have been reported as shipped. Check
+                `get_fbt_inbound_order_details` before you retry.
 
         Source: https://partner.tiktokshop.com/docv2/page/ship-inbound-order-202603
         """

@@ -602,8 +602,9 @@ class FulfillmentResource(Resource):
                 seller's own carrier and tracking number.
 
         Returns:
-            The packages that were rejected, each with its reason. All other packages are shipped. A
-            batch counts as one call for the rate limit.
+            The packages that were rejected, each with its reason. A successful response can still
+            contain failures; all other packages are shipped. A batch counts as one call for the
+            rate limit.
 
         Raises:
             OutcomeUnknownError: Some packages may have been shipped. Check `search_packages` before
@@ -657,6 +658,10 @@ class FulfillmentResource(Resource):
         Returns:
             The new packages, and the failures with their reasons. A successful response can contain
             both. `uncombine_packages` removes orders again.
+
+        Raises:
+            OutcomeUnknownError: The packages may have been combined. Check `search_packages` before
+                you retry.
 
         Source: https://partner.tiktokshop.com/docv2/page/combine-package-202309
         """
@@ -727,7 +732,8 @@ class FulfillmentResource(Resource):
 
         Returns:
             The id and `url` of the bundle, and the orders that could not be included, with their
-            reasons. `create_first_mile_bundle_v2` is the newer operation, for one shop.
+            reasons. A successful response can contain both. `create_first_mile_bundle_v2` is the
+            newer operation, for one shop.
 
         Source: https://partner.tiktokshop.com/docv2/page/create-first-mile-bundle-202407
         """
@@ -766,7 +772,7 @@ class FulfillmentResource(Resource):
 
         Returns:
             The id and `url` of the bundle, and the orders that could not be included, with their
-            reasons.
+            reasons. A successful response can contain both.
 
         Source: https://partner.tiktokshop.com/docv2/page/create-first-mile-bundle-v2-202510
         """

@@ -643,6 +643,10 @@ class GsFullServiceCommodityResource(Resource):
             The platform's code of the product. `beta_search_products` returns the review status of
             its SKUs.
 
+        Raises:
+            OutcomeUnknownError: The product may exist. Retry with the same `idempotent_key`, or
+                check `beta_search_products` first.
+
         Versions: 202405, 202410, 202508, 202509 (default).
 
         Source: https://partner.tiktokshop.com/docv2/page/gs-create-productv2-202509
@@ -1094,6 +1098,10 @@ class GsFullServiceCommodityResource(Resource):
         Returns:
             The platform's code of the product. `preview_search_products` returns the review status
             of its SKUs.
+
+        Raises:
+            OutcomeUnknownError: The product may exist. Check `preview_search_products` before you
+                retry.
 
         Source: https://partner.tiktokshop.com/docv2/page/gs-create-product-202405
         """

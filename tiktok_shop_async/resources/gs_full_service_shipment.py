@@ -764,6 +764,10 @@ class GsFullServiceShipmentResource(Resource):
         Returns:
             The code of the delivery order, for `beta_reserve_shipment` and `beta_confirm_delivery`.
 
+        Raises:
+            OutcomeUnknownError: The delivery order may exist. Check `beta_search_delivery_orders`
+                before you retry.
+
         Source: https://partner.tiktokshop.com/docv2/page/gs-create-delivery-order-202405
         """
         from ..models.gs_full_service_shipment import BetaCreateDeliveryOrderResult
@@ -910,6 +914,10 @@ class GsFullServiceShipmentResource(Resource):
 
         Returns:
             The code of the delivery batch. `beta_get_delivery_batches` returns its status.
+
+        Raises:
+            OutcomeUnknownError: The transport may be booked. Check `beta_search_delivery_orders`
+                before you retry.
 
         Source: https://partner.tiktokshop.com/docv2/page/gs-reserve-shipping-202405
         """
@@ -1190,6 +1198,10 @@ class GsFullServiceShipmentResource(Resource):
         Returns:
             An `APIResponse` whose data has no fields.
 
+        Raises:
+            OutcomeUnknownError: The order may have been accepted or rejected. Check
+                `search_stockup_orders` before you retry.
+
         Source: https://partner.tiktokshop.com/docv2/page/global-selling-confirm-stockup-order-202409
         """
         return await self._call(
@@ -1340,6 +1352,10 @@ class GsFullServiceShipmentResource(Resource):
             The code of the delivery order, for `preview_reserve_shipment` and
             `preview_confirm_delivery`.
 
+        Raises:
+            OutcomeUnknownError: The delivery order may exist. Check
+                `preview_search_delivery_orders` before you retry.
+
         Source: https://partner.tiktokshop.com/docv2/page/create-delivery-order-202405
         """
         from ..models.gs_full_service_shipment import PreviewCreateDeliveryOrderResult
@@ -1461,6 +1477,10 @@ class GsFullServiceShipmentResource(Resource):
 
         Returns:
             The code of the delivery batch. `preview_get_delivery_batches` returns its status.
+
+        Raises:
+            OutcomeUnknownError: The transport may be booked. Check `preview_search_delivery_orders`
+                before you retry.
 
         Source: https://partner.tiktokshop.com/docv2/page/reserve-shipping-202405
         """
@@ -1722,6 +1742,10 @@ class GsFullServiceShipmentResource(Resource):
 
         Returns:
             The code of the main logistics order, for `get_logistics_orders` and `cancel_shipment`.
+
+        Raises:
+            OutcomeUnknownError: The transport may be booked. Check `search_delivery_orders` before
+                you retry.
 
         Versions: 202407, 202410 (default).
 

@@ -263,7 +263,12 @@ class LogisticsResource(Resource):
                 `external_warehouse_id` is the warehouse's id in your own system.
 
         Returns:
-            The id of the new warehouse, or a list of errors in its data.
+            The id of the new warehouse, or in `error_list` the errors in its data. A successful
+            response can still contain errors.
+
+        Raises:
+            OutcomeUnknownError: The warehouse may exist. Check `get_warehouse_list` before you
+                retry.
 
         Source: https://partner.tiktokshop.com/docv2/page/create-warehouse-202502
         """
@@ -451,7 +456,8 @@ class LogisticsResource(Resource):
             warehouse: The same form as in `create_warehouse`.
 
         Returns:
-            The errors in the data. The list is empty if the change was accepted.
+            The errors in the data, in `error_list`. A successful response can still contain errors;
+            the list is empty if the change was accepted.
 
         Source: https://partner.tiktokshop.com/docv2/page/update-warehouse-202502
         """

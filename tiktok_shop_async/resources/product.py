@@ -2672,6 +2672,9 @@ class ProductResource(Resource):
             The id of the new brand, for use as `brand_id`. `get_brands` returns the existing
             brands.
 
+        Raises:
+            OutcomeUnknownError: The brand may exist. Check `get_brands` before you retry.
+
         Source: https://partner.tiktokshop.com/docv2/page/create-custom-brands-202309
         """
         from ..models.product import CreateCustomBrandsResult
@@ -2735,6 +2738,10 @@ class ProductResource(Resource):
 
         Returns:
             The ids of the global product and its SKUs.
+
+        Raises:
+            OutcomeUnknownError: The product may exist. Check `search_global_products` by seller SKU
+                before you retry.
 
         Source: https://partner.tiktokshop.com/docv2/page/create-global-product-202309
         """
@@ -2829,6 +2836,10 @@ class ProductResource(Resource):
         Returns:
             The id for the `manufacturer_ids` of a product. `search_manufacturers` returns the
             existing manufacturers.
+
+        Raises:
+            OutcomeUnknownError: The manufacturer may exist. Check `search_manufacturers` before you
+                retry.
 
         Source: https://partner.tiktokshop.com/docv2/page/create-manufacturer-202409
         """
@@ -3018,6 +3029,10 @@ class ProductResource(Resource):
             The id for the `responsible_person_ids` of a product. `search_responsible_persons`
             returns the existing persons.
 
+        Raises:
+            OutcomeUnknownError: The responsible person may exist. Check
+                `search_responsible_persons` before you retry.
+
         Source: https://partner.tiktokshop.com/docv2/page/create-responsible-person-202409
         """
         from ..models.product import CreateResponsiblePersonResult
@@ -3056,6 +3071,10 @@ class ProductResource(Resource):
 
         Returns:
             The id of the size chart. `search_size_charts` lists the existing charts.
+
+        Raises:
+            OutcomeUnknownError: The size chart may exist. Check `search_size_charts` before you
+                retry.
 
         Source: https://partner.tiktokshop.com/docv2/page/create-size-chart-v2-202610
         """
@@ -3377,7 +3396,7 @@ class ProductResource(Resource):
             is_blind_box: Only in version 202509.
 
         Returns:
-            The ids of the SKUs, and the state of the platform's review.
+            The ids of the SKUs, `warnings`, and the state of the platform's review.
 
         Versions: 202309, 202509 (default).
 
@@ -4657,6 +4676,10 @@ class ProductResource(Resource):
             The product in each region's shop, with its SKU ids. A successful response can still
             contain regions that are FAILED or only a DRAFT: check each entry of `publish_result`.
 
+        Raises:
+            OutcomeUnknownError: Some products may have been published. Check `get_global_product`
+                before you retry.
+
         Source: https://partner.tiktokshop.com/docv2/page/publish-global-product-202309
         """
         from ..models.product import PublishGlobalProductResult
@@ -4888,6 +4911,10 @@ class ProductResource(Resource):
             The regions that failed, each with its reason. A successful response can still contain
             failures. The event `global_replication_status_change` reports the result of each copy,
             and `get_global_replicated_products` lists the copies.
+
+        Raises:
+            OutcomeUnknownError: Some copies may exist. Check `get_global_replicated_products`
+                before you retry.
 
         Source: https://partner.tiktokshop.com/docv2/page/replicate-product-202507
         """
@@ -5333,6 +5360,10 @@ class ProductResource(Resource):
         Returns:
             The submission with its status and, if it was rejected, the reason.
             `get_submission_records` returns later statuses.
+
+        Raises:
+            OutcomeUnknownError: The product may have been submitted. Check `get_submission_records`
+                before you retry.
 
         Source: https://partner.tiktokshop.com/docv2/page/submit-product-via-opportunity-202604
         """

@@ -345,6 +345,10 @@ class PromotionResource(Resource):
         Returns:
             The id and status of the activity.
 
+        Raises:
+            OutcomeUnknownError: The activity may exist. Check `search_activities` by title before
+                you retry.
+
         Source: https://partner.tiktokshop.com/docv2/page/create-activity-202309
         """
         from ..models.promotion import CreateActivityResult
@@ -488,6 +492,10 @@ class PromotionResource(Resource):
 
         Returns:
             The id of the activity.
+
+        Raises:
+            OutcomeUnknownError: The activity may have been published. Check `get_activity` before
+                you retry.
 
         Source: https://partner.tiktokshop.com/docv2/page/republish-activity-202607
         """

@@ -820,8 +820,8 @@ class ReturnRefundResource(Resource):
 
         Returns:
             For each return line, the decisions, why a decision is unavailable, its reject reasons
-            and the limits of a partial refund. `get_decision_eligibility` covers the request as a
-            whole.
+            and the limits of a partial refund. A successful response can still contain `errors`.
+            `get_decision_eligibility` covers the request as a whole.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-available-review-decisions-202606
         """
