@@ -177,8 +177,8 @@ def test_when_all_have_given_up_nothing_is_left() -> None:
         for waiter in waiters:
             waiter.cancel()
         await asyncio.wait(waiters)
-        gate = limiter._gates[KEY]
-        assert (len(gate.lanes), gate.timer, gate.account.waiting) == (0, None, 0)
+        state = limiter._states[KEY]
+        assert (len(state.queue), state.timer, state.account.waiting) == (0, None, 0)
 
     run(main())
 
@@ -213,9 +213,10 @@ def test_a_permit_is_out_of_date_as_soon_as_a_throttle_came() -> None:
 def test_a_rate_learned_and_a_fixed_one_differ_in_what_a_throttle_does() -> None:
     async def main() -> None:
         read = attrs.evolve(KEY, endpoint_class=EndpointClass.READ)
-        told = list[LimitedRate]()
+        emitted = list[LimitedRate]()
         limiter = new_limiter(
-            rates={EndpointClass.WRITE: FixedRate(4), EndpointClass.READ: 4}, on_change=told.append
+            rates={EndpointClass.WRITE: FixedRate(4), EndpointClass.READ: 4},
+            on_change=emitted.append,
         )
         for key in (KEY, read):
             await limiter.throttled(await limiter.acquire(key))
@@ -224,9 +225,9 @@ def test_a_rate_learned_and_a_fixed_one_differ_in_what_a_throttle_does() -> None
             "read": 2,
         }
         await times(limiter, 60, read)
-        rates = [seen.per_second for seen in told if seen.endpoint_class == "read"]
+        rates = [seen.per_second for seen in emitted if seen.endpoint_class == "read"]
         assert rates[0] == 2
-        assert rates == sorted(rates), "they are told as they rise"
+        assert rates == sorted(rates), "they are emitted as they rise"
         assert len(rates) > 2
 
     run(main())

@@ -24,7 +24,7 @@ from tiktok_shop_async.limits import (
     LearningLimiter,
     RedisLimiter,
 )
-from tiktok_shop_async.limits.learning import LONGEST_HOLD
+from tiktok_shop_async.limits.rate_state import MAX_HOLD
 
 READ = attrs.evolve(KEY, endpoint_class=EndpointClass.READ)
 HOUR, YEAR = 3600.0, 365 * 86_400.0
@@ -129,7 +129,7 @@ class TestRetryAfter:
             await limiter.throttled(await limiter.acquire(KEY), retry_after=retry_after)
             waited = await seconds_until_a_call_goes(limiter)
             interval = 4.0 if kind == "redis_away" else 1.0
-            expected = LONGEST_HOLD if retry_after > 0 else interval
+            expected = MAX_HOLD if retry_after > 0 else interval
             assert waited == pytest.approx(expected, abs=0.2)
 
         with_limiters(kind, prefix, test)

@@ -19,15 +19,21 @@ from auth.databases import REDIS_URL, redis_prefix
 from hypothesis import HealthCheck, given, settings
 from limits.service import KEY, Service, flood
 from limits.shared import TimedRedis
-from limits.test_learning import histories, rates
+from limits.test_rate_state import histories, rates
 from limits.virtual_time import now, run
 from redis import Redis
 
 from tiktok_shop_async import ClientClosedError, InvalidArgumentError, RateLimitError
 from tiktok_shop_async.limits import EndpointClass, FixedRate, LimitKey, RedisLimiter
-from tiktok_shop_async.limits.decision import Decision
-from tiktok_shop_async.limits.learning import awakened, reserve, starting, throttled
-from tiktok_shop_async.limits.redis_script import DECIDE
+from tiktok_shop_async.limits.rate_state import (
+    Demand,
+    first_throttle,
+    initial_state,
+    reserve,
+    throttle,
+)
+from tiktok_shop_async.limits.shared.decision import Decision
+from tiktok_shop_async.limits.shared.redis_script import DECIDE
 
 PROCESS = Path(__file__).with_name("process.py")
 READ = attrs.evolve(KEY, endpoint_class=EndpointClass.READ)
@@ -65,9 +71,9 @@ def decisions() -> Iterator[Any]:
         script = client.register_script(DECIDE)
 
         def decide(name: str, event: str, **options: Any) -> Decision:
-            told = {name: value for name, value in options.items() if value is not None}
+            given_options = {name: value for name, value in options.items() if value is not None}
             keys = [name, f"{name}:recent", f"{name}:account"]
-            reply: Any = script(keys=keys, args=[event, json.dumps(told)])
+            reply: Any = script(keys=keys, args=[event, json.dumps(given_options)])
             return Decision.from_redis(reply)
 
         yield decide
@@ -76,53 +82,55 @@ def decisions() -> Iterator[Any]:
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rate=rates, history=histories)
 def test_redis_and_the_process_decide_alike(prefix: str, rate: float, history: Any) -> None:
-    moment, pace = 1_000_000_000.0, starting(rate)
+    moment, state = 1_000_000_000.0, initial_state(rate)
     with decisions() as decide:
         name = f"{prefix}{time.perf_counter_ns()}"
         for kind, wait, *facts in history:
             moment += wait
-            common = {"now": moment, "start": rate, "fixed": False, "forget_after": 900}
+            common = {"now": moment, "start": rate, "fixed": False, "ttl": 900}
             if kind == "take":
                 wanted, backlog, ahead = facts
-                pace, turns = reserve(pace, moment, wanted, ahead=ahead, backlog=backlog, burst=2)
-                answer = decide(
+                state, reservation = reserve(
+                    state, moment, Demand(wanted, ahead=ahead, backlog=backlog, burst=2)
+                )
+                decision = decide(
                     name, "take", wanted=wanted, backlog=backlog, ahead=ahead, burst=2,
                     calls=0, **common,
                 )  # fmt: skip
-                assert answer.count == turns.count
-                if turns.count:
-                    assert answer.first == pytest.approx(turns.first - moment, abs=1e-5)
+                assert decision.count == reservation.count
+                if reservation.count:
+                    assert decision.first == pytest.approx(reservation.first - moment, abs=1e-5)
             else:
                 rounds_ago, retry_after = facts
-                round_ = max(0, pace.round - rounds_ago)
-                pace = throttled(pace, round_, moment, retry_after)
-                answer = decide(
+                round_ = max(0, state.round - rounds_ago)
+                state = throttle(state, round_, moment, retry_after)
+                decision = decide(
                     name, "throttled", round=round_, retry_after=retry_after, quota=False,
                     first_rate=2, calls=0, **common,
                 )  # fmt: skip
-                assert answer.interval == pytest.approx(1 / pace.rate)
-                assert max(answer.held_for, 0) == pytest.approx(
-                    max(pace.held_until - moment, 0), abs=1e-5
+                assert decision.interval == pytest.approx(1 / state.rate)
+                assert max(decision.held_for, 0) == pytest.approx(
+                    max(state.held_until - moment, 0), abs=1e-5
                 )
-            assert answer.round == pace.round
+            assert decision.round == state.round
 
 
 @pytest.mark.parametrize("calls", [1, 40])
 def test_redis_and_the_process_begin_alike(prefix: str, calls: int) -> None:
     moment = 1_000_000_000.0
     with decisions() as decide:
-        common = {"forget_after": 900}
+        common = {"ttl": 900}
         opened = decide(
             prefix, "take", wanted=calls, calls=0, ahead=0.2, backlog=False, burst=1,
             now=moment, **common,
         )  # fmt: skip
         assert (opened.status, opened.count) == ("open", calls)
-        answer = decide(
+        decision = decide(
             prefix, "throttled", round=0, quota=False, first_rate=2, calls=0,
             now=moment + 0.5, **common,
         )  # fmt: skip
-    pace = awakened(calls, 2, moment, None)
-    assert (answer.round, 1 / answer.interval) == (pace.round, pytest.approx(pace.rate))
+    state = first_throttle(calls, 2, moment, None)
+    assert (decision.round, 1 / decision.interval) == (state.round, pytest.approx(state.rate))
 
 
 @pytest.mark.parametrize(("processes", "burst"), [(1, 20), (4, 3), (10, 20)])

@@ -9,7 +9,7 @@ import pytest
 from webhooks.serving import WEBHOOKS, delivery, signed
 from webhooks.test_handling import AT_ONCE, until
 
-from tiktok_shop_async._internal.clock import MovableClock
+from tiktok_shop_async._internal.movable_clock import MovableClock
 from tiktok_shop_async.webhooks import (
     ClaimedEvent,
     MemoryWebhookStore,

@@ -12,7 +12,7 @@ import pytest
 from webhooks.serving import WEBHOOKS, signed
 
 from tiktok_shop_async import AsyncTikTokShop
-from tiktok_shop_async._internal.clock import MovableClock
+from tiktok_shop_async._internal.movable_clock import MovableClock
 from tiktok_shop_async.sandbox import run_sandbox
 from tiktok_shop_async.webhooks import (
     CancellationStatusChange,
