@@ -292,7 +292,7 @@ async def test_a_handler_that_cancels_its_own_task_is_no_shutdown(
 async def test_an_event_is_handled_again_as_soon_as_its_pause_is_over(
     store: WebhookStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tiktok_shop_async.webhooks.receiving.dispatcher.LOOK_EVERY", 3600.0)
+    monkeypatch.setattr("tiktok_shop_async.webhooks.receiving.dispatcher.POLL_INTERVAL", 3600.0)
     attempts = 0
     async with WebhookReceiver(WEBHOOKS, store=store, pauses=(0.05, 0.1)) as receiver:
 
@@ -421,8 +421,10 @@ async def test_a_lease_lasts_as_long_as_the_handler(store: WebhookStore) -> None
 async def test_a_store_that_is_away_for_a_while_stops_nothing(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tiktok_shop_async.webhooks.receiving.dispatcher.LOOK_EVERY", 0.01)
-    monkeypatch.setattr("tiktok_shop_async.webhooks.receiving.dispatcher.TRIES", (0.01, 0.01))
+    monkeypatch.setattr("tiktok_shop_async.webhooks.receiving.dispatcher.POLL_INTERVAL", 0.01)
+    monkeypatch.setattr(
+        "tiktok_shop_async.webhooks.receiving.dispatcher.RETRY_PAUSES", (0.01, 0.01)
+    )
     failures = 0
 
     class Flapping(MemoryWebhookStore):

@@ -241,7 +241,7 @@ async def test_the_answer_does_not_wait_for_a_store_that_hangs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The service is told to send it again before it gives up by itself."""
-    monkeypatch.setattr(receivers_asgi, "SECONDS_TO_ANSWER", 0.05)
+    monkeypatch.setattr(receivers_asgi, "RESPONSE_TIMEOUT", 0.05)
 
     class Hanging(MemoryWebhookStore):
         async def add(self, event: NewEvent) -> bool:
@@ -255,7 +255,7 @@ async def test_the_answer_does_not_wait_for_a_store_that_hangs(
 async def test_a_body_that_trickles_in_gets_408(
     receiver: WebhookReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(receivers_asgi, "SECONDS_TO_ANSWER", 0.05)
+    monkeypatch.setattr(receivers_asgi, "RESPONSE_TIMEOUT", 0.05)
     left = [b"{"]
 
     async def receive() -> Any:
@@ -398,7 +398,7 @@ async def test_a_wrong_secret_is_noticed_and_fills_no_disk(
     receiver: WebhookReceiver, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
-    monkeypatch.setattr("tiktok_shop_async.webhooks.receiving.receiver.time.monotonic", lambda: now)
+    monkeypatch.setattr(WEBHOOKS.clock, "monotonic", lambda: now)
     with caplog.at_level(logging.DEBUG, "tiktok_shop_async.webhooks"):
         for _ in range(50):
             await receiver.receive(delivery(), "wrong-signature")
@@ -406,7 +406,7 @@ async def test_a_wrong_secret_is_noticed_and_fills_no_disk(
         now += 61
         await receiver.receive(delivery(), "wrong-signature")
     assert len(caplog.records) == 2
-    assert "secrets those of key" in caplog.records[0].message
+    assert "secrets are those of key" in caplog.records[0].message
     assert "49 more" in caplog.records[1].message
     assert "wrong-signature" not in caplog.text
     assert "secret'" not in caplog.text

@@ -94,15 +94,15 @@ async def test_a_lost_answer_is_looked_up(sandbox: Sandbox) -> None:
         ({RefundSuccess: PUBLIC}, "Partner Center"),
         ({99: PUBLIC}, "99"),
         ({3.5: PUBLIC}, "3.5"),
-        ({OrderStatusChange: PUBLIC, 1: PUBLIC}, "twice"),
+        ({OrderStatusChange: PUBLIC, 1: PUBLIC}, "more than once"),
         ({1: "http://shop.example.com/"}, "HTTPS"),
         ({1: "https://shop.example.com:8443/"}, "port"),
         ({1: "https://10.0.0.1/"}, "domain name"),
         ({1: "https://[::1]/"}, "domain name"),
         ({1: "https://localhost/"}, "domain name"),
         ({1: f"https://shop.example.com/{'x' * 240}"}, "255"),
-        ({1: "shop.example.com"}, "no URL"),
-        ({1: "https://["}, "no URL"),
+        ({1: "shop.example.com"}, "must be a URL"),
+        ({1: "https://["}, "must be a URL"),
     ],
 )
 async def test_what_cannot_be_is_refused_before_anything_is_sent(

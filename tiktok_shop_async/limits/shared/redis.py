@@ -36,15 +36,13 @@ from ..budget import (
     spent,
 )
 from ..clocks import limiter_clock
-from ..expiry import KEY_TTL, ExpiryQueue
 from ..limited_rate import MIN_RISE, LimitedRate, OnChange, guarded_callback, observed_rate
 from ..rate_state import Demand
 from ..rates import STARTING_RATES, FixedRate, initial_states
 from ..wait_queue import grant, was_granted
 from .decision import Decision
-from .local_fallback import LocalFallback
 from .redis_decisions import RESPONSE_TIMEOUT, RedisDecisions
-from .redis_state import KeyState
+from .redis_state import KeyState, KeyStates
 
 AHEAD = 0.1
 """Maximum seconds by which calls are reserved ahead. A process is late by at most as much: when
@@ -111,25 +109,20 @@ class RedisLimiter(ClosedOnExit):
             else server
         )
         self._prefix = prefix
-        self._initial_states = initial_states(rates)
         self._budget = new_budget(hourly_budget, kept_for_high)
         self._max_pause = check_max_pause(max_pause)
         self._burst = burst
-        self._share_alone = share_alone
         self._on_change = guarded_callback(on_change)
         self._clock = limiter_clock(clock)
         self._now = self._clock.monotonic
         self._decisions = RedisDecisions(
             self._client, self._clock, max_pause=max_pause, log_as=repr(self)
         )
-        self._states: dict[LimitKey, KeyState] = {}
-        self._paused_until: dict[tuple[str, str], float] = {}
         local_budget = HourlyBudget(
             self._budget.calls * share_alone, self._budget.kept * share_alone
         )
-        self._accounts = Accounts(local_budget, max_pause, self._clock)
-        """The calls that this process sent while Redis could not be reached."""
-        self._expiry = ExpiryQueue()
+        accounts = Accounts(local_budget, max_pause, self._clock)
+        self._states = KeyStates(prefix, initial_states(rates), accounts, self._now, share_alone)
         self._closed = False
 
     def __repr__(self) -> str:
@@ -139,7 +132,7 @@ class RedisLimiter(ClosedOnExit):
 
     def at_once(self, key: LimitKey) -> Permit | None:
         """Return a permit if nothing limits the key now, by the last decision of Redis."""
-        state = self._states.get(key) or self._new_state(key)
+        state = self._states[key]
         if self._now() >= state.open_until:
             return None
         state.calls += 1
@@ -152,7 +145,7 @@ class RedisLimiter(ClosedOnExit):
         state = self._states[key]
         if self._closed:
             raise ClientClosedError("the limiter is closed.", hint="Create a new one.")
-        if (left := self._pause_left(key)) > 0:
+        if (left := self._states.pause_left(key)) > 0:
             raise paused(left)
         waiter = state.queue.join(priority)
         if state.task is None or state.task.done():
@@ -173,7 +166,7 @@ class RedisLimiter(ClosedOnExit):
         state = self._states.get(permit.key)
         if state is None:
             return True
-        if permit.round < state.permit.round or self._pause_left(permit.key) > 0:
+        if permit.round < state.permit.round or self._states.pause_left(permit.key) > 0:
             return False
         return self._now() >= state.held_until
 
@@ -192,7 +185,7 @@ class RedisLimiter(ClosedOnExit):
         self, permit: Permit, *, retry_after: float | None = None, quota: bool = False
     ) -> None:
         """Lower the rate in all processes because the call was refused; see `Limiter`."""
-        state = self._states.get(permit.key) or self._new_state(permit.key)
+        state = self._states[permit.key]
         state.open_until = -inf
         retry_after = bounded(retry_after, self._max_pause)
         facts = {
@@ -314,18 +307,9 @@ class RedisLimiter(ClosedOnExit):
                 if state.permit.round:
                     state.permit = Permit(state.permit.key, 0)
             case "paused":
-                self._pause(state, now, decision.until)
+                self._states.pause(state.permit.key, decision.until)
             case "paced":
                 self._pace(state, now, decision)
-
-    def _pause(self, state: KeyState, now: float, seconds: float) -> None:
-        """Refuse all calls of the shop for a while."""
-        key = state.permit.key
-        self._paused_until[key.app_key, key.shop] = now + seconds
-        for other in self._states.values():
-            if other.names[-1] == state.names[-1]:
-                other.open_until = -inf
-                other.queue.refuse_all(lambda: paused(seconds))
 
     def _pace(self, state: KeyState, now: float, decision: Decision) -> None:
         """Limit the key to the rate of a decision."""
@@ -339,34 +323,6 @@ class RedisLimiter(ClosedOnExit):
             state.emitted_rate = state.rate
             if self._on_change is not None:
                 self._on_change.soon(self._observed(state))
-
-    def _pause_left(self, key: LimitKey) -> float:
-        if not self._paused_until:
-            return 0.0
-        return self._paused_until.get((key.app_key, key.shop), -inf) - self._now()
-
-    # Keys -----------------------------------------------------------------------------------------
-
-    def _new_state(self, key: LimitKey) -> KeyState:
-        now = self._now()
-        for expired in self._expiry.expired(now, self._needed_until):
-            del self._states[expired]
-            if self._accounts.leave(expired):
-                self._paused_until.pop((expired.app_key, expired.shop), None)
-        self._expiry.add(key, now)
-        start = self._initial_states.get(key.endpoint_class)
-        fallback = LocalFallback(key, start, self._accounts.join(key, now), self._share_alone)
-        state = self._states[key] = KeyState(key, self._prefix, start, fallback)
-        state.used_at = now
-        return state
-
-    def _needed_until(self, key: LimitKey) -> float:
-        state, shop = self._states[key], (key.app_key, key.shop)
-        if state.queue:
-            return self._now() + KEY_TTL
-        used_at = max(state.used_at, state.held_until)
-        paused_until = self._paused_until.get(shop, -inf)
-        return max(used_at + KEY_TTL, paused_until, self._accounts[shop].needed_until)
 
     def _observed(self, state: KeyState) -> LimitedRate:
         held_for = state.held_until - self._now()

@@ -1,4 +1,4 @@
-"""What `SQLWebhookStore` says to a database, in the words of SQLite or PostgreSQL."""
+"""The tables and statements of `SQLWebhookStore`, for SQLite or PostgreSQL."""
 
 from __future__ import annotations
 
@@ -28,34 +28,34 @@ from ..._storage.sql.schema import Step, add_column, version_table
 from ..._storage.sql.server_clock import NOW
 
 WAITING, BLOCKED, DEAD = "waiting", "blocked", "dead"
-"""States of an event: blocked is one that waits for an earlier one of its object."""
+"""States of an event; a blocked one waits for an earlier event of its object."""
 
 
 class Verb(StrEnum):
-    """What can be asked of the store; in one transaction, in this order."""
+    """The kinds of writes, in their order in a transaction."""
 
     ADD = "add"
     FINISH = "finish"
     FINISH_IN_ORDER = "finish_in_order"
-    """For an event that is put in order."""
+    """Remove a handled event that has an object."""
     PUT_BACK = "put_back"
     DEAD_LETTER = "dead_letter"
     RENEW = "renew"
     REPLAY = "replay"
-    BEGIN_TURNS = "begin_turns"
-    """For objects whose events are all blocked, as their first one was deleted by others."""
+    UNBLOCK = "unblock"
+    """Unblock objects whose events are all blocked, because the first was deleted from outside."""
     CLAIM = "claim"
     RUN = "run"
-    """Any statement of those below, whose rows are the answer."""
+    """Execute a statement and return its rows."""
     RUN_ONCE = "run_once"
-    """The same, where a repetition would return fewer rows than were changed."""
+    """The same, for a statement that must not be retried: its rows would be missing."""
 
 
 class Tables:
-    """The tables as the newest version has them.
+    """The tables in their newest version.
 
-    ``id`` of an event is its key. ``event_id`` is null where the key is the event's own id, as in
-    version 1, which kept ids and names for all apps together.
+    The ``id`` of an event is its key. ``event_id`` is null if the key is the event's own id, as in
+    version 1, where ids and names were not scoped to an app.
     """
 
     def __init__(self, prefix: str) -> None:
@@ -122,8 +122,8 @@ class Tables:
 
 
 def _create_tables(connection: Connection, tables: Tables) -> None:
-    made = [tables.main, tables.names, tables.cursors]
-    tables.metadata.create_all(connection, tables=made)
+    created = [tables.main, tables.names, tables.cursors]
+    tables.metadata.create_all(connection, tables=created)
 
 
 def _add_event_ids(connection: Connection, tables: Tables) -> None:
@@ -139,12 +139,12 @@ def _add_order(connection: Connection, tables: Tables) -> None:
 
 STEPS: Sequence[Step[Tables]] = (_create_tables, _add_event_ids, _add_order)
 
-GIVEN = {
+NAMES = {
     "sqlite": "SELECT value FROM json_each(:names)",
     "postgresql": "SELECT value FROM json_array_elements_text(CAST(:names AS json))",
 }
 """The rows of ``:names``, a JSON array of text."""
-PAIRS = {
+NAME_PAIRS = {
     "sqlite": "json_each(:names)",
     "postgresql": "json_each_text(CAST(:names AS json))",
 }
@@ -158,24 +158,23 @@ class Statements:
     """The statements for tables of one prefix."""
 
     def __init__(self, tables: Tables, dialect: str) -> None:
-        now, given = NOW[dialect], GIVEN[dialect]
+        now, given = NOW[dialect], NAMES[dialect]
         events, names, cursors = tables.main.name, tables.names.name, tables.cursors.name
         held = f"id = :event AND claim = :claim AND state = '{WAITING}'"
         dead, not_dead = f"state = '{DEAD}'", f"state <> '{DEAD}'"
-        # Letters that died after the objects were locked stay dead: their objects are not locked.
+        # Events that were dead-lettered after the objects were locked are not replayed.
         locked = given.replace(":names", ":objects")
-        self.these = these = f"{dead} AND (:all OR id IN ({given}))"
+        self.selected = selected = f"{dead} AND (:all OR id IN ({given}))"
         self.now: TextClause = text(f"SELECT {now}")
-        # Sorted: of two transactions that insert the same names one waits for the other, and they
-        # must not wait for each other.
+        # Sorted, so that two transactions that insert the same names never wait for each other.
         self.remember: TextClause = text(
             f"INSERT INTO {names} (name, remembered_at)"
-            f" SELECT given.key, {now} FROM {PAIRS[dialect]} AS given"
+            f" SELECT given.key, {now} FROM {NAME_PAIRS[dialect]} AS given"
             f" WHERE (SELECT 1 FROM {names} AS unscoped WHERE unscoped.name = given.value) IS NULL"
             " ORDER BY given.key ON CONFLICT (name) DO NOTHING RETURNING name"
         )
         self.release: TextClause = text(f"DELETE FROM {names} WHERE name IN ({given})")
-        self.keep: Insert = insert(tables.main).values(
+        self.insert: Insert = insert(tables.main).values(
             id=bindparam("event"),
             event_id=bindparam("own_id"),
             state=WAITING,
@@ -189,7 +188,7 @@ class Statements:
         self.claim: TextClause = text(
             f"UPDATE {events} SET attempts = attempts + 1, claim = :claim, due = {now} + {_SECONDS}"
             f" WHERE id IN (SELECT id FROM {events} WHERE state = '{WAITING}' AND due <= {now}"
-            f" ORDER BY due LIMIT :most{_SKIP_LOCKED[dialect]})"
+            f" ORDER BY due LIMIT :limit{_SKIP_LOCKED[dialect]})"
             f" RETURNING {_CLAIMED}"
         )
         self.claimed_before: TextClause = text(
@@ -213,46 +212,46 @@ class Statements:
         self.waiting: TextClause = text(
             "SELECT id, event_id, body, app_key, attempts, error, received_at, due,"
             f" claim <> '' AND due > {now} AS is_being_handled"
-            f" FROM {events} WHERE {not_dead} AND id > :id ORDER BY id LIMIT :most"
+            f" FROM {events} WHERE {not_dead} AND id > :id ORDER BY id LIMIT :limit"
         )
         self.outstanding: TextClause = text(
-            f"SELECT id FROM {events} WHERE {not_dead} AND received_at <= :moment LIMIT :most"
+            f"SELECT id FROM {events} WHERE {not_dead} AND received_at <= :moment LIMIT :limit"
         )
         self.dead: TextClause = text(
             "SELECT id, event_id, body, app_key, attempts, error, received_at, died_at"
             f" FROM {events} WHERE {dead} AND (died_at, id) > (:died_at, :id)"
-            " ORDER BY died_at, id LIMIT :most"
+            " ORDER BY died_at, id LIMIT :limit"
         )
         self.replay: TextClause = text(
             f"UPDATE {events} SET due = {now}, attempts = 0, error = NULL, died_at = NULL,"
             f" state = CASE WHEN object IS NULL THEN '{WAITING}' ELSE '{BLOCKED}' END"
-            f" WHERE {these} AND (object IS NULL OR object IN ({locked})) RETURNING id"
+            f" WHERE {selected} AND (object IS NULL OR object IN ({locked})) RETURNING id"
         )
         self.stalled: TextClause = text(
             f"SELECT DISTINCT object FROM {events} AS each WHERE object IS NOT NULL"
             f" AND state = '{BLOCKED}' AND NOT EXISTS (SELECT 1 FROM {events} AS first"
-            f" WHERE first.object = each.object AND first.state = '{WAITING}') LIMIT :most"
+            f" WHERE first.object = each.object AND first.state = '{WAITING}') LIMIT :limit"
         )
-        self.discard: TextClause = text(f"DELETE FROM {events} WHERE {these} RETURNING id")
+        self.discard: TextClause = text(f"DELETE FROM {events} WHERE {selected} RETURNING id")
         self.counts: TextClause = text(
             f"SELECT state, count(*) AS rows FROM {events} GROUP BY state"
         )
         self.forget: TextClause = text(
             f"DELETE FROM {names} WHERE name IN (SELECT name FROM {names}"
             f" WHERE remembered_at < {now} - {_SECONDS}"
-            f" AND NOT EXISTS (SELECT 1 FROM {events} WHERE id = name) LIMIT :most)"
+            f" AND NOT EXISTS (SELECT 1 FROM {events} WHERE id = name) LIMIT :limit)"
             " RETURNING name"
         )
         old = f"< {now} - {_SECONDS}"
         self.forget_objects: TextClause = text(
             f"DELETE FROM {tables.objects.name} WHERE touched_at {old} AND name IN"
             f" (SELECT name FROM {tables.objects.name} WHERE touched_at {old}"
-            f" AND NOT EXISTS (SELECT 1 FROM {events} WHERE object = name) LIMIT :most)"
+            f" AND NOT EXISTS (SELECT 1 FROM {events} WHERE object = name) LIMIT :limit)"
             " RETURNING name"
         )
         self.forget_states: TextClause = text(
             f"DELETE FROM {tables.states.name} WHERE handled_at {old} AND name IN"
-            f" (SELECT name FROM {tables.states.name} WHERE handled_at {old} LIMIT :most)"
+            f" (SELECT name FROM {tables.states.name} WHERE handled_at {old} LIMIT :limit)"
             " RETURNING name"
         )
         self.cursor: TextClause = text(f"SELECT position FROM {cursors} WHERE name = :name")
