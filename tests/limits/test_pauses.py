@@ -1,4 +1,4 @@
-"""What a Retry-After and a clock that is set can do to a limiter: little, and not for long."""
+"""Limits on how long a Retry-After, or a clock that is set, can stop a limiter."""
 
 from __future__ import annotations
 

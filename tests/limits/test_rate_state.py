@@ -1,4 +1,4 @@
-"""What a throttle does to a rate, and what use does: for any history."""
+"""The effect of throttles and of use on a rate, for any history."""
 
 from __future__ import annotations
 

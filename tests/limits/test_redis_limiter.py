@@ -1,4 +1,4 @@
-"""What processes share through Redis: a real one, in virtual time where that is possible."""
+"""The limiter that processes share through a real Redis, in virtual time where possible."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of an event that was kept: handlers, attempts, dead letters, shutdown."""
+"""The handling of a stored event: handlers, attempts, dead letters, shutdown."""
 
 from __future__ import annotations
 
@@ -484,7 +484,7 @@ async def test_what_memory_loses_is_said(caplog: pytest.LogCaptureFixture) -> No
 
 
 async def test_what_waits_elsewhere_is_left_for_the_next_process(tmp_path: Path) -> None:
-    """What runs may end; what takes too long is cut off, put back, and no attempt of it counts."""
+    """Handlers may end; one that takes too long is cancelled and put back, without an attempt."""
     begun: list[str] = []
     ended: list[str] = []
     is_patient = False

@@ -1,4 +1,4 @@
-"""What each kind of event is about, and when that changed."""
+"""The object of each type of event, and the time of its change."""
 
 from __future__ import annotations
 

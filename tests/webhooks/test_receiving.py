@@ -1,4 +1,4 @@
-"""What a receiver answers, and what it keeps: at the wire."""
+"""The responses of a receiver, and the events it stores, at the wire."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ async def test_only_post_is_allowed(receiver: WebhookReceiver, method: str) -> N
 
 
 async def test_a_body_above_the_limit_gets_413_unread() -> None:
-    """Whether its length is told or found out."""
+    """With and without a Content-Length."""
     receiver = WebhookReceiver(WEBHOOKS, max_body=1000)
     body, signature = signed(delivery(more="x" * 1000))
     assert (await post(receiver, body, signature)).status_code == 413

@@ -1,4 +1,4 @@
-"""Who signed a delivery."""
+"""The verification of signatures."""
 
 from __future__ import annotations
 

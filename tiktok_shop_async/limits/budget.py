@@ -26,7 +26,7 @@ class HourlyBudget:
 
     calls: float = inf
     kept: float = 0
-    """How many of these calls are reserved for high priority."""
+    """The calls of these that are reserved for high priority."""
 
     def allowed(self, priority: Priority) -> float:
         """Return how many calls of this hour a call of this priority may use."""
@@ -79,18 +79,18 @@ class Account:
     """Unix seconds when the monotonic clock shows 0."""
     max_pause: float = MAX_PAUSE
     keys: int = 0
-    """How many keys use this account."""
+    """The number of keys that use this account."""
     hour: int = 0
     calls: int = 0
     waiting: int = 0
     """Calls that wait for a permit, and for which the budget was checked."""
     paused_until: float = -inf
     on_trial: bool = False
-    """Whether the next call tests if the pause was long enough."""
+    """True if the next call tests whether the pause was long enough."""
 
     @property
     def limited(self) -> bool:
-        """Whether calls have to be checked against this account at all."""
+        """True if a pause or a budget limits the calls of this account."""
         return self.paused_until > -inf or self.budget.calls < inf
 
     @property

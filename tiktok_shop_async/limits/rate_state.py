@@ -54,9 +54,9 @@ class RateState:
     used: float
     """Seconds of full use since the last reduction."""
     next_at: float
-    """When the next call may be sent."""
+    """The time at which the next call may be sent."""
     held_until: float
-    """Until when the service asked to send nothing."""
+    """The end of the time for which the service asked to send nothing."""
     round: int
     """Reductions so far."""
     fixed: bool = False
@@ -81,14 +81,14 @@ class Demand:
     """The calls that are to be reserved."""
 
     wanted: int
-    """How many calls to reserve at most."""
+    """The maximum number of calls to reserve."""
     ahead: float = 0.0
-    """How many seconds from now the last of them may be sent."""
+    """Seconds from now at which the last of them may be sent at the latest."""
     backlog: bool = False
-    """Whether these calls have been waiting: then they use the rate up, so it rises, and they catch
-    up on a late timer."""
+    """True if these calls have been waiting: they use the rate up, so it rises, and they catch up on a
+    late timer."""
     burst: int = 1
-    """How many calls may be sent at once after a pause, unless there is a backlog."""
+    """Calls that may be sent at once after a pause, unless there is a backlog."""
 
 
 @attrs.frozen

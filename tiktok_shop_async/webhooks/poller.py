@@ -34,7 +34,7 @@ logger = logging.getLogger("tiktok_shop_async.webhooks")
 MAX_WINDOW = 86_400
 """Seconds that are searched at once: a long outage is caught up in several windows."""
 MAX_PASSES = 5
-"""How often the pages of a window are read at most."""
+"""The maximum number of times that the pages of a window are read."""
 JITTER = 0.1
 """The part of the pause by which it varies, so that processes do not poll at the same time."""
 LOW_PRIORITY = RequestOptions(priority="low")

@@ -49,7 +49,7 @@ def ids(claims: Sequence[ClaimedEvent]) -> set[str]:
 
 @losses
 async def test_an_event_is_kept_once(stores: Stores, loss: str) -> None:
-    """Whether it counts as new or, after a lost response, as known: it will be handled."""
+    """The event counts as new or, after a lost response, as known; in both cases it is handled."""
     store, direct, proxy = stores
     await lose(loss, proxy)
     added = await add(store, "1", "2")

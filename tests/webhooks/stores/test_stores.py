@@ -1,4 +1,4 @@
-"""What every store of events promises: in memory, in SQLite, in PostgreSQL and in Redis."""
+"""The interface of all event stores: in memory, in SQLite, in PostgreSQL and in Redis."""
 
 from __future__ import annotations
 

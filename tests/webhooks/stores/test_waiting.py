@@ -1,4 +1,4 @@
-"""What waits in a store: it can be looked at, and waited for."""
+"""Waiting events in a store: they can be listed and waited for."""
 
 from __future__ import annotations
 

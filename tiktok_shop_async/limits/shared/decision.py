@@ -21,15 +21,15 @@ class Decision:
     as_of: float
     """The time of the decision, by the clock of Redis."""
     count: int = 0
-    """How many calls may be sent."""
+    """The number of calls that may be sent."""
     first: float = 0.0
-    """When the first of them may be sent."""
+    """The time of the first of them."""
     interval: float = 1.0
     """Seconds between two calls."""
     round: int = 0
     held_for: float = 0.0
     until: float = 0.0
-    """When another decision may let further calls through."""
+    """The time at which another decision may allow further calls."""
 
     @classmethod
     def from_redis(cls, reply: Sequence[bytes | str]) -> Decision:

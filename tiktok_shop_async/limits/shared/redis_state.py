@@ -48,7 +48,7 @@ class KeyState:
 
     @property
     def known(self) -> LastKnown:
-        """What the local fallback begins with."""
+        """The last known state, from which the local fallback begins."""
         return LastKnown(self.as_of, self.rate, self.permit.round, self.held_until)
 
 

@@ -32,7 +32,7 @@ class DispatchOptions:
     """The options of a dispatcher."""
 
     concurrency: int
-    """How many events are handled at once."""
+    """The number of events that are handled at the same time."""
     lease: float
     """Seconds for which a claim lasts unless it is renewed."""
     pauses: Sequence[float]

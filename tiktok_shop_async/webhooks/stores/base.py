@@ -120,7 +120,7 @@ class ClaimedEvent:
     object: str | None = None
     """The key of the event's object, if it is handled in order."""
     is_outdated: bool = False
-    """Whether a later state of its object was handled."""
+    """True if a later state of its object was handled."""
 
 
 @attrs.frozen(kw_only=True)
@@ -133,7 +133,7 @@ class WaitingEvent:
     body: bytes = attrs.field(repr=False)
     app_key: str | None = None
     attempts: int
-    """How many attempts were begun."""
+    """The number of attempts that began."""
     error: str | None = None
     """The error of the last attempt that failed; None if none has."""
     received_at: datetime
@@ -177,7 +177,7 @@ class WebhookStore(Protocol):
 
     @property
     def is_durable(self) -> bool:
-        """Whether events outlive this process."""
+        """True if events outlive this process."""
         ...
 
     async def add(self, event: NewEvent) -> bool:

@@ -42,7 +42,7 @@ class _Waiting:
     claim: str = ""
     error: str | None = None
     is_blocked: bool = False
-    """Whether it waits for an earlier event of its object."""
+    """True while it waits for an earlier event of its object."""
 
 
 class MemoryWebhookStore:

@@ -17,7 +17,8 @@ try:
     from ..._storage.sql.group_commit import GroupCommit
     from ..._storage.sql.text import is_storable, storable
     from .sql_order import ObjectOrder
-    from .sql_statements import BLOCKED, DEAD, STEPS, WAITING, Statements, Tables, Verb, as_names
+    from .sql_statements import Statements, Verb, as_names
+    from .sql_tables import BLOCKED, DEAD, STEPS, WAITING, Tables
     from .sql_transaction import Transaction
 except ImportError as error:
     raise ImportError(

@@ -19,7 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..._storage.sql.group_commit import PendingWrite, Wishes
 from ..._storage.sql.server_clock import NOW
 from .base import NewEvent
-from .sql_statements import BLOCKED, NAME_PAIRS, NAMES, WAITING, Statements, Tables, Verb, as_names
+from .sql_statements import NAME_PAIRS, NAMES, Statements, Verb, as_names
+from .sql_tables import BLOCKED, WAITING, Tables
 
 Positions = dict[str, int]
 """The next position of an event in each locked object."""
@@ -30,8 +31,15 @@ class ObjectOrder:
 
     def __init__(self, tables: Tables, statements: Statements, dialect: str) -> None:
         """Prepare the statements."""
-        now, given, pairs = NOW[dialect], NAMES[dialect], NAME_PAIRS[dialect]
-        events, objects, states = tables.main.name, tables.objects.name, tables.states.name
+        self._tables = tables
+        self._now, self._given = NOW[dialect], NAMES[dialect]
+        self._pairs = NAME_PAIRS[dialect]
+        self._prepare_queues(statements)
+        self._prepare_states()
+
+    def _prepare_queues(self, statements: Statements) -> None:
+        now, given, pairs = self._now, self._given, self._pairs
+        events, objects = self._tables.main.name, self._tables.objects.name
         self._replayed: TextClause = text(
             f"SELECT DISTINCT object FROM {events}"
             f" WHERE object IS NOT NULL AND {statements.selected}"
@@ -62,6 +70,10 @@ class ObjectOrder:
             f"UPDATE {events} SET state = '{WAITING}', due = {now} WHERE id IN"
             f" (SELECT ({first}) FROM ({given}) AS given WHERE NOT EXISTS ({busy}))"
         )
+
+    def _prepare_states(self) -> None:
+        now, given, pairs = self._now, self._given, self._pairs
+        events, states = self._tables.main.name, self._tables.states.name
         self._finish: TextClause = text(
             f"DELETE FROM {events} WHERE id IN (SELECT given.value FROM {pairs} AS given)"
             f" AND claim || ' ' || id IN (SELECT given.key FROM {pairs} AS given)"
