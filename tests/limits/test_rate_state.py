@@ -84,7 +84,7 @@ def test_a_fixed_rate_stays(rate: float, first: Sequence[Any], second: Sequence[
 
 
 @given(rates, histories)
-def test_what_is_not_used_up_does_not_rise(rate: float, history: Sequence[Any]) -> None:
+def test_a_rate_that_is_not_used_up_does_not_rise(rate: float, history: Sequence[Any]) -> None:
     state = played(initial_state(rate), history)
     before, now = state.rate, max(9000.0, state.next_at, state.held_until)
     for _ in range(100):
@@ -94,7 +94,7 @@ def test_what_is_not_used_up_does_not_rise(rate: float, history: Sequence[Any]) 
 
 
 @given(rates, histories)
-def test_what_is_used_up_rises_by_little_and_comes_back_to_the_throttled_rate(
+def test_a_used_up_rate_rises_slowly_and_returns_to_the_throttled_rate(
     rate: float, history: Sequence[Any]
 ) -> None:
     state = played(initial_state(rate), history)
@@ -123,7 +123,7 @@ def test_after_a_pause_a_burst_goes_at_once_and_no_more() -> None:
     assert reserve(state, 1000.0, Demand(1, burst=3))[1].count == 0
 
 
-def test_the_first_throttle_halves_what_went_or_begins_where_told() -> None:
+def test_the_first_throttle_halves_the_recent_rate_or_uses_the_starting_rate() -> None:
     assert first_throttle(40.0, 2.0, 1000.0, None).rate == 20
     assert first_throttle(1.0, 2.0, 1000.0, 5.0).rate == 2
     assert first_throttle(1.0, 2.0, 1000.0, 5.0).held_until == 1005
