@@ -185,7 +185,7 @@ class TestClocksThatAreSet:
     def test_within_a_process_it_changes_nothing(
         self, prefix: str, history: Any, alone: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """With and without Redis, the same calls are sent at the same times as without the steps."""
+        """With and without Redis, the same calls are sent at the same times as without steps."""
 
         def outcomes(*, stepping: bool) -> Any:
             async def test(new: Any, clock: SetClock, _: TimedRedis) -> Any:

@@ -244,7 +244,7 @@ async def test_whatever_a_handler_raises_ends_in_the_dead_letters(
     assert letter.error.startswith(type(error).__name__)
 
 
-async def test_what_several_handlers_raise_is_reported_together(store: WebhookStore) -> None:
+async def test_exceptions_of_several_handlers_are_raised_together(store: WebhookStore) -> None:
     async with WebhookReceiver(WEBHOOKS, store=store, pauses=()) as receiver:
 
         @receiver.on(WebhookEvent)
@@ -328,7 +328,9 @@ async def test_a_store_that_hangs_does_not_hold_up_the_end(
             await asyncio.sleep(0.01)
 
 
-async def test_several_that_fail_are_all_told_of(caplog: pytest.LogCaptureFixture) -> None:
+async def test_failures_of_several_handlers_are_all_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     store = MemoryWebhookStore()
     async with WebhookReceiver(WEBHOOKS, store=store, pauses=()) as receiver:
 
@@ -346,7 +348,7 @@ async def test_several_that_fail_are_all_told_of(caplog: pytest.LogCaptureFixtur
     assert "second reason" in caplog.text
 
 
-async def test_an_event_whose_process_always_dies_is_given_up(store: WebhookStore) -> None:
+async def test_an_event_whose_process_always_dies_is_dead_lettered(store: WebhookStore) -> None:
     """It was claimed as often as is allowed, and nobody came to an end with it."""
     handled = False
     assert await store.add(NewEvent(id="1", body=delivery(), app_key="key"))
@@ -365,7 +367,7 @@ async def test_an_event_whose_process_always_dies_is_given_up(store: WebhookStor
     assert "no attempt of 3" in letter.error
 
 
-async def test_no_more_are_handled_at_once_than_allowed(store: WebhookStore) -> None:
+async def test_concurrency_limits_the_events_handled_at_once(store: WebhookStore) -> None:
     running = most = 0
     async with WebhookReceiver(WEBHOOKS, store=store, concurrency=3) as receiver:
 
@@ -383,7 +385,7 @@ async def test_no_more_are_handled_at_once_than_allowed(store: WebhookStore) -> 
     assert most == 3
 
 
-async def test_answers_do_not_wait_for_handlers(store: WebhookStore) -> None:
+async def test_responses_do_not_wait_for_handlers(store: WebhookStore) -> None:
     """Be they slow, or blocking in a function of their own."""
     release = threading.Event()
     async with WebhookReceiver(WEBHOOKS, store=store) as receiver:
@@ -418,7 +420,7 @@ async def test_a_lease_lasts_as_long_as_the_handler(store: WebhookStore) -> None
     assert count == 1
 
 
-async def test_a_store_that_is_away_for_a_while_stops_nothing(
+async def test_a_store_that_fails_for_a_while_stops_nothing(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tiktok_shop_async.webhooks.receiving.dispatcher.POLL_INTERVAL", 0.01)
@@ -457,7 +459,7 @@ async def test_a_store_that_is_away_for_a_while_stops_nothing(
     assert "the database is away" in caplog.text
 
 
-async def test_what_waits_in_memory_is_handled_before_the_end() -> None:
+async def test_events_in_memory_are_handled_before_closing() -> None:
     got: list[str] = []
     async with WebhookReceiver(WEBHOOKS, concurrency=2) as receiver:
 
@@ -471,7 +473,7 @@ async def test_what_waits_in_memory_is_handled_before_the_end() -> None:
     assert len(got) == 20
 
 
-async def test_what_memory_loses_is_said(caplog: pytest.LogCaptureFixture) -> None:
+async def test_events_lost_from_memory_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     async with WebhookReceiver(WEBHOOKS, drain_timeout=0.05, concurrency=1) as receiver:
 
         @receiver.on(WebhookEvent)
@@ -483,7 +485,7 @@ async def test_what_memory_loses_is_said(caplog: pytest.LogCaptureFixture) -> No
     assert "3 events were not handled, and are lost" in caplog.text
 
 
-async def test_what_waits_elsewhere_is_left_for_the_next_process(tmp_path: Path) -> None:
+async def test_events_in_a_durable_store_are_left_for_the_next_process(tmp_path: Path) -> None:
     """Handlers may end; one that takes too long is cancelled and put back, without an attempt."""
     begun: list[str] = []
     ended: list[str] = []
@@ -543,7 +545,7 @@ def test_handlers_are_for_events(kinds: Any) -> None:
         WebhookReceiver(WEBHOOKS).on(*kinds)(print)
 
 
-def test_nothing_can_be_handled_by_nobody() -> None:
+def test_concurrency_must_be_positive() -> None:
     with pytest.raises(InvalidArgumentError):
         WebhookReceiver(WEBHOOKS, concurrency=0)
 
@@ -558,7 +560,7 @@ async def test_an_event_without_a_handler_is_done(
     assert "no handler for event 1" in caplog.text
 
 
-async def test_what_ends_an_authorization_is_applied_first_to_the_right_app() -> None:
+async def test_deauthorizations_are_applied_first_and_to_the_right_app() -> None:
     """A failure of the token store is tried again; other events are none of its business."""
     seen: list[Any] = []
 

@@ -79,7 +79,7 @@ def cancellable(sandbox: Sandbox) -> list[str]:
     ]
 
 
-async def test_a_first_look_finds_all_changes_of_its_time(
+async def test_the_first_poll_finds_all_changes_of_its_window(
     sandbox: Sandbox, client: AsyncTikTokShop
 ) -> None:
     """Each once, as many pages and days as there are."""
@@ -113,7 +113,7 @@ async def test_changes_are_put_in_order_as_the_receiver_puts_them(world: World) 
         world.another_poller(skip_outdated=True)
 
 
-async def test_what_was_cancelled_meanwhile_is_found_once(world: World) -> None:
+async def test_an_order_cancelled_meanwhile_is_found_once(world: World) -> None:
     order_id = cancellable(world.sandbox)[0]
     answer = await world.client.return_refund.cancel_order(order_id=order_id, cancel_reason=REASON)
     assert await world.poller.poll() == 2
@@ -148,7 +148,7 @@ async def test_a_return_is_found(world: World) -> None:
     assert found.data.update_time
 
 
-async def test_what_a_webhook_has_told_is_not_told_again(world: World) -> None:
+async def test_a_change_that_a_webhook_reported_is_not_added_again(world: World) -> None:
     """Whichever of the two comes first; both come from the sandbox as they are spelled there."""
     bodies: list[tuple[bytes, str]] = []
 
@@ -192,7 +192,7 @@ async def test_a_failure_loses_nothing(world: World) -> None:
     assert 11 in [each.type for each in await world.events()]
 
 
-async def test_what_moves_while_pages_are_read_is_not_passed_over() -> None:
+async def test_items_that_move_between_pages_are_found() -> None:
     """A service that counts places: what leaves the window shifts the rest by one."""
     orders = [
         {"id": str(each), "status": "UNPAID", "update_time": 1000 + each} for each in range(6)
@@ -223,7 +223,7 @@ async def test_what_moves_while_pages_are_read_is_not_passed_over() -> None:
         assert await poller.poll() == 6
 
 
-async def test_it_looks_for_ever_whatever_fails(world: World) -> None:
+async def test_polling_continues_after_failures(world: World) -> None:
     """Until it is closed; a pause is about as long as was asked for."""
     pauses: list[float] = []
     enough = asyncio.Event()
@@ -244,6 +244,6 @@ async def test_it_looks_for_ever_whatever_fails(world: World) -> None:
 
 
 @pytest.mark.parametrize("options", [{"every": 0}, {"overlap": -1}, {"lookback": -1}])
-async def test_times_that_mean_nothing_are_refused(options: Any, client: AsyncTikTokShop) -> None:
+async def test_invalid_times_are_rejected(options: Any, client: AsyncTikTokShop) -> None:
     with pytest.raises(InvalidArgumentError):
         WebhookPoller(client, MemoryWebhookStore(), shop_id="7", **options)

@@ -115,7 +115,7 @@ def alone(receiver: WebhookReceiver) -> Any:
 @pytest.mark.parametrize(
     "application", [alone, mounted_in_starlette, mounted_in_fastapi, mounted_in_litestar]
 )
-async def test_what_the_shop_sends_is_handled(
+async def test_webhooks_of_the_sandbox_are_handled(
     application: Callable[[WebhookReceiver], Any],
 ) -> None:
     """From a sandbox over HTTP, by a server that starts and drains the receiver."""
@@ -153,7 +153,7 @@ async def cancel_one(sandbox: Sandbox, client: Any) -> str:
     return order_id
 
 
-async def test_what_could_not_be_kept_is_sent_again_by_the_platform() -> None:
+async def test_the_platform_retries_a_delivery_that_was_not_stored() -> None:
     """And handled once."""
 
     class Failing(MemoryWebhookStore):
@@ -178,7 +178,7 @@ async def test_what_could_not_be_kept_is_sent_again_by_the_platform() -> None:
     assert event.tts_notification_id == sent.notification_id
 
 
-async def test_a_delivery_that_comes_again_is_acknowledged_and_dropped() -> None:
+async def test_a_repeated_delivery_is_acknowledged_and_dropped() -> None:
     """One after another, and all at once."""
     async with WebhookReceiver(WEBHOOKS) as receiver:
         kept = Kept()
@@ -193,7 +193,7 @@ async def test_a_delivery_that_comes_again_is_acknowledged_and_dropped() -> None
 
 
 @pytest.mark.parametrize("signature", [None, "", "no", WEBHOOKS.sign(b"another body")])
-async def test_what_is_not_signed_gets_401_and_an_empty_body(
+async def test_an_invalid_signature_gets_401_and_an_empty_body(
     receiver: WebhookReceiver, signature: str | None
 ) -> None:
     answer = await post(receiver, delivery(), signature)
@@ -202,12 +202,12 @@ async def test_what_is_not_signed_gets_401_and_an_empty_body(
     assert (await receiver.store.counts()).waiting == 0
 
 
-async def test_what_is_too_old_gets_401() -> None:
+async def test_an_expired_delivery_gets_401() -> None:
     receiver = WebhookReceiver(Webhooks("key", "secret", max_age=86_400))
     assert (await post(receiver, *signed(delivery()))).status_code == 401
 
 
-async def test_what_is_signed_and_no_event_gets_400(receiver: WebhookReceiver) -> None:
+async def test_a_signed_body_that_is_not_an_event_gets_400(receiver: WebhookReceiver) -> None:
     assert (await post(receiver, *signed(b"[]"))).status_code == 400
 
 
@@ -237,7 +237,7 @@ async def test_a_body_above_the_limit_gets_413_unread() -> None:
         writer.close()
 
 
-async def test_the_answer_does_not_wait_for_a_store_that_hangs(
+async def test_the_response_does_not_wait_for_a_store_that_hangs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The service is told to send it again before it gives up by itself."""
@@ -266,14 +266,16 @@ async def test_a_body_that_trickles_in_gets_408(
     assert await status(receiver, receive) == 408
 
 
-async def test_nobody_is_answered_who_is_gone(receiver: WebhookReceiver) -> None:
+async def test_a_disconnected_client_gets_no_response(receiver: WebhookReceiver) -> None:
     async def receive() -> Any:
         return {"type": "http.disconnect"}
 
     assert await status(receiver, receive) is None
 
 
-async def test_an_answer_that_reaches_nobody_is_no_error(receiver: WebhookReceiver) -> None:
+async def test_a_response_to_a_disconnected_client_is_not_an_error(
+    receiver: WebhookReceiver,
+) -> None:
     async def receive() -> Any:
         return {"type": "http.request", "body": b""}
 
@@ -304,7 +306,7 @@ PARTS = st.lists(st.binary(max_size=50), min_size=1, max_size=4)
 
 
 @given(PARTS, HEADERS, st.sampled_from(["POST", "GET", "PATCH", "post", ""]))
-def test_whatever_comes_gets_an_answer_and_never_200(
+def test_any_unsigned_request_gets_a_response_but_never_200(
     parts: list[bytes], headers: list[tuple[bytes, bytes]], method: str
 ) -> None:
     """No exception gets out of the application."""
@@ -322,9 +324,7 @@ def test_whatever_comes_gets_an_answer_and_never_200(
 
 
 @given(PARTS, st.booleans())
-def test_what_is_rightly_signed_is_taken_however_it_is_cut(
-    parts: list[bytes], is_event: bool
-) -> None:
+def test_a_signed_body_is_accepted_in_any_chunks(parts: list[bytes], is_event: bool) -> None:
     """And any bytes that are signed get 200 only if they are an event."""
     body = delivery() if is_event else b"".join(parts)
     cuts = sorted({min(len(each), len(body)) for each in parts} | {0, len(body)})
@@ -344,7 +344,7 @@ def test_what_is_rightly_signed_is_taken_however_it_is_cut(
     assert answer == 200 if is_event else answer in {200, 400}
 
 
-async def test_a_full_store_has_the_platform_send_again() -> None:
+async def test_a_full_store_makes_the_platform_retry() -> None:
     release = asyncio.Event()
     async with WebhookReceiver(
         WEBHOOKS, store=MemoryWebhookStore(max_waiting=2), concurrency=1
@@ -364,7 +364,7 @@ async def test_a_full_store_has_the_platform_send_again() -> None:
                 await asyncio.sleep(0.01)
 
 
-async def test_nothing_is_taken_once_it_closes() -> None:
+async def test_deliveries_are_rejected_while_closing() -> None:
     receiver = WebhookReceiver(WEBHOOKS)
     async with receiver:
         pass
@@ -373,7 +373,7 @@ async def test_nothing_is_taken_once_it_closes() -> None:
         assert await receiver.receive(*signed(delivery())) == HTTPStatus.OK
 
 
-def test_a_receiver_that_nobody_enters_works_and_says_so_once(
+def test_a_receiver_that_was_not_entered_works_and_warns_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """As where a test brings no lifespan; also in one event loop after another."""
@@ -394,7 +394,7 @@ def test_a_receiver_that_nobody_enters_works_and_says_so_once(
     asyncio.run(once(3))
 
 
-async def test_a_wrong_secret_is_noticed_and_fills_no_disk(
+async def test_a_wrong_secret_is_logged_at_a_limited_rate(
     receiver: WebhookReceiver, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
@@ -412,7 +412,7 @@ async def test_a_wrong_secret_is_noticed_and_fills_no_disk(
     assert "secret'" not in caplog.text
 
 
-async def test_a_body_that_is_none_is_a_mistake_of_the_caller(receiver: WebhookReceiver) -> None:
+async def test_a_body_that_is_not_bytes_raises(receiver: WebhookReceiver) -> None:
     with pytest.raises(InvalidArgumentError):
         await receiver.receive({"type": 1}, "x")  # type: ignore[arg-type]
 
@@ -430,7 +430,7 @@ async def test_websockets_are_refused(receiver: WebhookReceiver) -> None:
     assert [each["type"] for each in sent] == ["websocket.close"]
 
 
-async def test_a_server_hears_that_it_cannot_start() -> None:
+async def test_a_failed_startup_is_reported_to_the_server() -> None:
     class Broken(WebhookReceiver):
         async def __aenter__(self) -> Any:
             raise WebhookStoreError("no database")
@@ -448,7 +448,7 @@ async def test_a_server_hears_that_it_cannot_start() -> None:
     assert sent == [{"type": "lifespan.startup.failed", "message": "no database"}]
 
 
-async def test_a_store_given_by_its_place_is_closed_with_the_receiver(tmp_path: Any) -> None:
+async def test_a_store_given_by_its_location_is_closed_with_the_receiver(tmp_path: Any) -> None:
     async with WebhookReceiver(WEBHOOKS, store=tmp_path / "webhooks.db") as receiver:
         kept = Kept()
         receiver.on(WebhookEvent)(kept)

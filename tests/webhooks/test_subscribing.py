@@ -71,14 +71,14 @@ async def test_only_what_differs_is_changed(sandbox: Sandbox) -> None:
         assert len(again.unchanged) == 5
 
 
-async def test_what_is_not_named_stays(sandbox: Sandbox) -> None:
+async def test_other_subscriptions_stay(sandbox: Sandbox) -> None:
     async with sandbox.client() as client:
         await client.event.update_shop_webhook(event_type="NEW_MESSAGE", address=URL)
         await ensure_webhooks(client, {ReturnStatusChange: URL})
         assert "NEW_MESSAGE" in await subscribed(client)
 
 
-async def test_a_lost_answer_is_looked_up(sandbox: Sandbox) -> None:
+async def test_a_lost_response_is_looked_up(sandbox: Sandbox) -> None:
     sandbox.faults.add("lost_answer", operation="event.update_shop_webhook", times=1)
     async with sandbox.client() as client:
         changes = await ensure_webhooks(client, {OrderStatusChange: URL})
@@ -105,7 +105,7 @@ async def test_a_lost_answer_is_looked_up(sandbox: Sandbox) -> None:
         ({1: "https://["}, "must be a URL"),
     ],
 )
-async def test_what_cannot_be_is_refused_before_anything_is_sent(
+async def test_invalid_addresses_are_rejected_before_anything_is_sent(
     shop: FakeShop, addresses: Any, says: str
 ) -> None:
     async with new_client(shop) as client:

@@ -230,7 +230,7 @@ async def test_postgresql_tables_of_version_1_are_migrated() -> None:
         await check_that_events_are_put_in_order(store)
 
 
-async def test_redis_reads_what_an_earlier_version_kept() -> None:
+async def test_redis_reads_events_of_an_earlier_version() -> None:
     async with redis_prefix() as prefix, Redis.from_url(REDIS_URL) as client:
         for number, more in ((1, {}), (2, {"error": "no", "died_at": "1.0"})):
             fields = {"body": f"{number}", "app_key": "key", "attempts": 0, "claim": ""}

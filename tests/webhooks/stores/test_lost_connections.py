@@ -73,7 +73,7 @@ async def test_claims_whose_response_was_lost_are_ours(stores: Stores, loss: str
 
 
 @losses
-async def test_what_becomes_of_claims_is_noted(stores: Stores, loss: str) -> None:
+async def test_the_results_of_claims_are_stored(stores: Stores, loss: str) -> None:
     store, direct, proxy = stores
     await add(direct, "done", "again", "dead")
     claims = {each.id: each for each in await store.claim(3, lease=60)}

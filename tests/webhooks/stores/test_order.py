@@ -311,7 +311,7 @@ async def test_memory_forgets_states() -> None:
     assert await handled(store) == [("id-2", False)]
 
 
-async def test_redis_keeps_only_the_states_of_what_was_handled() -> None:
+async def test_redis_keeps_only_the_states_of_handled_events() -> None:
     """Remembered names and states expire by themselves."""
     async with redis_prefix() as prefix, Redis.from_url(REDIS_URL) as client:
         async with RedisWebhookStore(client, prefix=prefix) as store:

@@ -64,7 +64,7 @@ async def test_one_after_the_other(store: WebhookStore) -> None:
     assert await kept(store) == ["first-1", "polled:2"]
 
 
-async def test_webhooks_keep_each_other_apart_from_repeats(place: Place) -> None:
+async def test_two_webhooks_of_a_change_are_both_stored(place: Place) -> None:
     """Two notifications of one change are two events, in one process and in several."""
     async with AsyncExitStack() as opened:
         stores = [await opened.enter_async_context(place.opened()) for _ in range(2)]

@@ -24,7 +24,7 @@ from tiktok_shop_async.webhooks import (
 from tiktok_shop_async.webhooks.stores.opening import open_store
 
 
-async def test_an_event_comes_once_as_it_was_brought(store: WebhookStore) -> None:
+async def test_an_event_is_claimed_once_as_it_was_added(store: WebhookStore) -> None:
     """Its body byte for byte; its id is known from then on, also when it was handled."""
     assert await store.add(event())
     assert not await store.add(event())
@@ -37,7 +37,7 @@ async def test_an_event_comes_once_as_it_was_brought(store: WebhookStore) -> Non
     assert (await store.counts()).waiting == 0
 
 
-async def test_of_many_who_bring_an_event_one_brings_it_first(place: Place) -> None:
+async def test_of_many_tasks_that_add_an_event_one_adds_it(place: Place) -> None:
     async with AsyncExitStack() as opened:
         stores = [await opened.enter_async_context(place.opened()) for _ in range(4)]
         answers = await asyncio.gather(
@@ -47,7 +47,7 @@ async def test_of_many_who_bring_an_event_one_brings_it_first(place: Place) -> N
         assert (await stores[0].counts()).waiting == 50
 
 
-async def test_of_many_who_claim_each_gets_other_events(place: Place) -> None:
+async def test_tasks_that_claim_at_once_get_different_events(place: Place) -> None:
     async with AsyncExitStack() as opened:
         stores = [await opened.enter_async_context(place.opened()) for _ in range(4)]
         for number in range(50):
@@ -102,7 +102,7 @@ async def test_a_renewed_lease_goes_on(store: WebhookStore) -> None:
     assert [each.id for each in await claim(store)] == [lost.id]
 
 
-async def test_what_is_put_back_is_due_then(store: WebhookStore) -> None:
+async def test_an_event_that_is_put_back_is_due_later(store: WebhookStore) -> None:
     await store.add(event())
     (first,) = await claim(store)
     await store.put_back(first, after=LEASE)
@@ -110,7 +110,7 @@ async def test_what_is_put_back_is_due_then(store: WebhookStore) -> None:
     assert (await store.counts()).waiting == 1
 
 
-async def test_an_attempt_counts_unless_it_was_cut_off(store: WebhookStore) -> None:
+async def test_an_attempt_counts_unless_it_was_interrupted(store: WebhookStore) -> None:
     await store.add(event())
     (first,) = await claim(store)
     await store.put_back(first, counted=False)
@@ -120,7 +120,7 @@ async def test_an_attempt_counts_unless_it_was_cut_off(store: WebhookStore) -> N
     assert [each.attempt for each in (first, second, third)] == [1, 1, 2]
 
 
-async def test_dead_letters_are_kept_replayed_and_thrown_away(store: WebhookStore) -> None:
+async def test_dead_letters_are_kept_replayed_and_discarded(store: WebhookStore) -> None:
     for number in range(4):
         await store.add(event(number))
     for each in await claim(store):
@@ -144,7 +144,7 @@ async def test_dead_letters_are_kept_replayed_and_thrown_away(store: WebhookStor
     assert (await store.counts()).dead == 0
 
 
-async def test_many_dead_letters_are_read_in_pieces(store: WebhookStore) -> None:
+async def test_many_dead_letters_are_read_in_pages(store: WebhookStore) -> None:
     await asyncio.gather(*(store.add(event(number)) for number in range(250)))
     await asyncio.gather(
         *(store.dead_letter(each, error="no") for each in await claim(store, 1000))
@@ -163,7 +163,7 @@ async def test_a_cursor_never_goes_back(store: WebhookStore) -> None:
     assert await store.cursor("orders") == 2**40
 
 
-async def test_what_waits_outlives_the_process(place: Place) -> None:
+async def test_waiting_events_outlive_the_process(place: Place) -> None:
     if place.kind == "memory":
         assert not place.memory.is_durable
         return
@@ -177,7 +177,7 @@ async def test_what_waits_outlives_the_process(place: Place) -> None:
         assert (claimed.id, claimed.attempt) == ("id-1", 2)
 
 
-async def test_a_cancelled_bringer_leaves_a_store_that_works(store: WebhookStore) -> None:
+async def test_a_cancelled_add_leaves_the_store_working(store: WebhookStore) -> None:
     """The event is there or not, as whole; others are not held up."""
     tasks = [asyncio.create_task(store.add(event(number))) for number in range(20)]
     await asyncio.sleep(0)
@@ -213,7 +213,7 @@ def test_a_store_works_in_one_event_loop_after_another(kind: str, tmp_path: Path
 
 
 @pytest.mark.parametrize("kind", ["memory", "redis"])
-async def test_a_full_store_says_so_and_remembers_nothing(kind: str, tmp_path: Path) -> None:
+async def test_a_full_store_raises_and_remembers_nothing(kind: str, tmp_path: Path) -> None:
     async with place_of(kind, tmp_path) as place, place.opened(max_waiting=1) as store:
         assert await store.add(event(1))
         with pytest.raises(WebhookStoreFullError):
