@@ -129,7 +129,7 @@ async def test_a_handler_that_fails_gets_the_event_again(store: WebhookStore) ->
 async def test_an_event_that_always_fails_is_a_dead_letter(
     store: WebhookStore, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """After the last attempt; it can be looked at and replayed, and holds nobody up."""
+    """After the last attempt, it can be read and replayed, and delays no other event."""
     attempts = 0
     is_broken = True
     async with WebhookReceiver(WEBHOOKS, store=store, pauses=(0.0, 0.0)) as receiver:
@@ -328,7 +328,7 @@ async def test_a_store_that_hangs_does_not_hold_up_the_end(
             await asyncio.sleep(0.01)
 
 
-async def test_failures_of_several_handlers_are_all_logged(
+async def test_failures_of_all_handlers_are_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     store = MemoryWebhookStore()
@@ -349,7 +349,7 @@ async def test_failures_of_several_handlers_are_all_logged(
 
 
 async def test_an_event_whose_process_always_dies_is_dead_lettered(store: WebhookStore) -> None:
-    """It was claimed as often as is allowed, and nobody came to an end with it."""
+    """It was claimed as often as allowed, and no attempt ended."""
     handled = False
     assert await store.add(NewEvent(id="1", body=delivery(), app_key="key"))
     for _ in range(3):
@@ -403,7 +403,7 @@ async def test_responses_do_not_wait_for_handlers(store: WebhookStore) -> None:
 
 
 async def test_a_lease_lasts_as_long_as_the_handler(store: WebhookStore) -> None:
-    """So nobody else gets the event meanwhile."""
+    """No other process gets the event meanwhile."""
     count = 0
     async with WebhookReceiver(WEBHOOKS, store=store, lease=0.3) as receiver:
 
@@ -594,15 +594,15 @@ async def test_deauthorizations_are_applied_first_and_to_the_right_app() -> None
 
 
 async def test_withdrawals_and_expiries_act_on_the_token_store() -> None:
-    """As the sandbox sends them: calls are refused from then on, and the application is told."""
-    told: list[Any] = []
+    """After webhooks of the sandbox, calls are refused and the application is notified."""
+    notified: list[Any] = []
     async with run_sandbox(orders=1) as sandbox:
         credentials = (sandbox.app_key, sandbox.app_secret)
         oauth = TikTokShopOAuth(
             *credentials, service_id="1", base_url=sandbox.base_url, clock=sandbox.clock
         )
         authorizations = Authorizations(
-            oauth, MemoryTokenStore(), clock=sandbox.clock, on_event=told.append
+            oauth, MemoryTokenStore(), clock=sandbox.clock, on_event=notified.append
         )
         receiver = WebhookReceiver(Webhooks(*credentials), authorizations=authorizations)
         async with oauth, authorizations, served(receiver) as url:
@@ -615,11 +615,15 @@ async def test_withdrawals_and_expiries_act_on_the_token_store() -> None:
                 await shop.order.get_order_list(page_size=1)
                 sandbox.fire(7, {"message": "soon", "expiration_time": "1790000000"})
                 await sandbox.webhooks.drain()
-                await until(lambda: any(isinstance(each, AuthorizationExpiring) for each in told))
+                await until(
+                    lambda: any(isinstance(each, AuthorizationExpiring) for each in notified)
+                )
                 await shop.order.get_order_list(page_size=1)
                 sandbox.market.revoke(shop.auth.access_token or "")
                 await sandbox.webhooks.drain()
-                await until(lambda: any(isinstance(each, ReauthorizationRequired) for each in told))
+                await until(
+                    lambda: any(isinstance(each, ReauthorizationRequired) for each in notified)
+                )
                 before = len(sandbox.requests)
                 with pytest.raises(ReauthorizationRequiredError, match="withdrew"):
                     await shop.order.get_order_list(page_size=1)

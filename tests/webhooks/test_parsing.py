@@ -1,4 +1,4 @@
-"""A body becomes an event, and no real one is turned away."""
+"""Parsing of bodies to events, without a rejection of real ones."""
 
 from __future__ import annotations
 

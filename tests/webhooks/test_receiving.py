@@ -186,8 +186,8 @@ async def test_a_repeated_delivery_is_acknowledged_and_dropped() -> None:
         again = [post(receiver, *signed(delivery(number))) for number in range(5)]
         for _ in range(3):
             again += [post(receiver, *signed(delivery(number))) for number in range(5)]
-        answers = await asyncio.gather(*again)
-        assert {(each.status_code, each.content) for each in answers} == {(200, b"")}
+        responses = await asyncio.gather(*again)
+        assert {(each.status_code, each.content) for each in responses} == {(200, b"")}
         assert (await post(receiver, *signed(delivery(3)))).status_code == 200
     assert sorted(each.id for each in kept.events) == ["0", "1", "2", "3", "4"]
 
@@ -196,9 +196,9 @@ async def test_a_repeated_delivery_is_acknowledged_and_dropped() -> None:
 async def test_an_invalid_signature_gets_401_and_an_empty_body(
     receiver: WebhookReceiver, signature: str | None
 ) -> None:
-    answer = await post(receiver, delivery(), signature)
-    assert (answer.status_code, answer.content) == (401, b"")
-    assert answer.headers["content-length"] == "0"
+    response = await post(receiver, delivery(), signature)
+    assert (response.status_code, response.content) == (401, b"")
+    assert response.headers["content-length"] == "0"
     assert (await receiver.store.counts()).waiting == 0
 
 
@@ -215,10 +215,10 @@ async def test_a_signed_body_that_is_not_an_event_gets_400(receiver: WebhookRece
 async def test_only_post_is_allowed(receiver: WebhookReceiver, method: str) -> None:
     body, signature = signed(delivery())
     async with http_to(receiver) as http:
-        answer = await http.request(
+        response = await http.request(
             method, "/any/path", content=body, headers={"Authorization": signature}
         )
-    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert (response.status_code, response.headers["allow"]) == (405, "POST")
 
 
 async def test_a_body_above_the_limit_gets_413_unread() -> None:
@@ -240,7 +240,7 @@ async def test_a_body_above_the_limit_gets_413_unread() -> None:
 async def test_the_response_does_not_wait_for_a_store_that_hangs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The service is told to send it again before it gives up by itself."""
+    """The service gets a response that makes it retry, before its own timeout."""
     monkeypatch.setattr(receivers_asgi, "RESPONSE_TIMEOUT", 0.05)
 
     class Hanging(MemoryWebhookStore):
@@ -273,14 +273,14 @@ async def test_a_disconnected_client_gets_no_response(receiver: WebhookReceiver)
     assert await status(receiver, receive) is None
 
 
-async def test_a_response_to_a_disconnected_client_is_not_an_error(
+async def test_a_response_to_a_disconnected_client_is_no_error(
     receiver: WebhookReceiver,
 ) -> None:
     async def receive() -> Any:
         return {"type": "http.request", "body": b""}
 
     async def send(message: Any) -> None:
-        raise OSError("gone")
+        raise OSError("disconnected")
 
     await receiver({"type": "http", "method": "POST", "headers": []}, receive, send)
 
@@ -340,8 +340,8 @@ def test_a_signed_body_is_accepted_in_any_chunks(parts: list[bytes], is_event: b
         headers = [(b"authorization", WEBHOOKS.sign(body).encode())]
         return await status(receiver, receive, headers)
 
-    answer = asyncio.run(answered())
-    assert answer == 200 if is_event else answer in {200, 400}
+    response = asyncio.run(answered())
+    assert response == 200 if is_event else response in {200, 400}
 
 
 async def test_a_full_store_makes_the_platform_retry() -> None:
@@ -376,7 +376,7 @@ async def test_deliveries_are_rejected_while_closing() -> None:
 def test_a_receiver_that_was_not_entered_works_and_warns_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """As where a test brings no lifespan; also in one event loop after another."""
+    """For example in a test without a lifespan; also in one event loop after another."""
     receiver = WebhookReceiver(WEBHOOKS)
 
     async def once(number: int) -> None:
@@ -470,8 +470,8 @@ async def test_fastapi_gets_a_verified_event_as_a_dependency() -> None:
     ) -> dict[str, Any]:
         return {"kind": type(event).__name__, "id": event.id, "app": event.app_key}
 
-    answer = await post(app, *signed(delivery()), "/hook")
-    assert answer.json() == {"kind": "OrderStatusChange", "id": "1", "app": "key"}
+    response = await post(app, *signed(delivery()), "/hook")
+    assert response.json() == {"kind": "OrderStatusChange", "id": "1", "app": "key"}
     for (body, signature), expected in (
         (signed(b"[]"), 400),
         ((delivery(), "no"), 401),

@@ -162,7 +162,7 @@ class WebhookPoller(ClosedOnExit):
         seen: set[tuple[object, ...]] = set()
         found = 0
         for _ in range(MAX_PASSES):
-            pages, before, asked_at = 0, len(seen), self._clock.time()
+            pages, before, requested_at = 0, len(seen), self._clock.time()
             filters = {
                 "update_time_ge": start,
                 "update_time_lt": end,
@@ -175,10 +175,10 @@ class WebhookPoller(ClosedOnExit):
                 data = [source.data(item) for item in source.items(page.data)]
                 fresh = [each for each in data if tuple(each.values()) not in seen]
                 seen.update(tuple(each.values()) for each in fresh)
-                since = _requested_at(page, asked_at, self._clock.time())
+                since = _requested_at(page, requested_at, self._clock.time())
                 added = (self._add(source, each, since) for each in fresh)
                 found += sum(await asyncio.gather(*added))
-                asked_at = self._clock.time()
+                requested_at = self._clock.time()
             if pages == 1 or len(seen) == before:
                 break
         return found
@@ -207,10 +207,10 @@ class WebhookPoller(ClosedOnExit):
         )
 
 
-def _requested_at(page: APIResponse[Any], asked_at: float, received_at: float) -> int:
+def _requested_at(page: APIResponse[Any], requested_at: float, received_at: float) -> int:
     """Return when a page was requested, by the clock of the service, as in webhooks."""
     date = seconds_of(page.headers.get("date", ""))
-    return int(asked_at if date is None else date - (received_at - asked_at))
+    return int(requested_at if date is None else date - (received_at - requested_at))
 
 
 def _order(order: Order) -> Values:

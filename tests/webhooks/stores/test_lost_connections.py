@@ -91,7 +91,7 @@ async def test_the_results_of_claims_are_stored(stores: Stores, loss: str) -> No
 
 
 async def test_a_replay_is_not_repeated(stores: Stores) -> None:
-    """It would return the wrong count; whoever asks for it sees the error, and asks again."""
+    """A retry would return the wrong count; the caller gets the error, and can call again."""
     store, direct, proxy = stores
     await add(direct, "1")
     (claim,) = await store.claim(1, lease=60)

@@ -1,4 +1,4 @@
-"""One change that a webhook and a poller bring: it is kept once, whoever comes first."""
+"""One change that a webhook and a poller add: it is stored once, whichever is first."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ async def test_at_once_through_two_stores(place: Place) -> None:
 async def bringing_process(
     url: str, events: Sequence[NewEvent]
 ) -> AsyncIterator[asyncio.Task[int]]:
-    """Run a process with a store of its own, and give how many events it brought first."""
+    """Run a process with its own store; yield how many events it was the first to add."""
     running = await asyncio.create_subprocess_exec(
         sys.executable,
         PROCESS,

@@ -40,10 +40,10 @@ async def test_an_event_is_claimed_once_as_it_was_added(store: WebhookStore) -> 
 async def test_of_many_tasks_that_add_an_event_one_adds_it(place: Place) -> None:
     async with AsyncExitStack() as opened:
         stores = [await opened.enter_async_context(place.opened()) for _ in range(4)]
-        answers = await asyncio.gather(
+        results = await asyncio.gather(
             *(store.add(event(number)) for number in range(50) for store in stores * 2)
         )
-        assert sum(answers) == 50
+        assert sum(results) == 50
         assert (await stores[0].counts()).waiting == 50
 
 
@@ -76,7 +76,7 @@ async def test_other_names_keep_an_event_out(store: WebhookStore) -> None:
 
 
 async def test_a_lease_ends(store: WebhookStore) -> None:
-    """Then the event is somebody else's, and who was late can only finish it."""
+    """The event then belongs to another claim; the late claim can only finish it."""
     await store.add(event())
     (late,) = await claim(store, lease=0.0)
     (other,) = await claim(store)
@@ -183,13 +183,13 @@ async def test_a_cancelled_add_leaves_the_store_working(store: WebhookStore) -> 
     await asyncio.sleep(0)
     for task in tasks[::2]:
         task.cancel()
-    answers = await asyncio.gather(*tasks, return_exceptions=True)
-    assert all(answer is True for answer in answers[1::2])
-    assert all(answer is True or isinstance(answer, asyncio.CancelledError) for answer in answers)
-    brought = {each.id for each in await claim(store)}
-    assert {f"id-{number}" for number in range(1, 20, 2)} <= brought
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert all(each is True for each in results[1::2])
+    assert all(each is True or isinstance(each, asyncio.CancelledError) for each in results)
+    stored = {each.id for each in await claim(store)}
+    assert {f"id-{number}" for number in range(1, 20, 2)} <= stored
     for number in range(20):
-        assert await store.add(event(number)) == (f"id-{number}" not in brought)
+        assert await store.add(event(number)) == (f"id-{number}" not in stored)
 
 
 @pytest.mark.parametrize("kind", ["memory", "sqlite"])
@@ -268,8 +268,8 @@ async def test_redis_forgets_by_itself() -> None:
             assert 99_990 < await client.ttl(f"{prefix}name:{name}") <= 100_000
 
 
-async def test_an_add_that_a_driver_sends_twice_answers_alike() -> None:
-    """As where the connection broke before the first answer came."""
+async def test_an_add_that_a_driver_sends_twice_results_alike() -> None:
+    """The connection broke before the first response."""
     async with redis_prefix() as prefix, RedisWebhookStore(REDIS_URL, prefix=prefix) as store:
         run = store._run
 

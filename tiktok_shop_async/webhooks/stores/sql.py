@@ -301,9 +301,9 @@ class SQLWebhookStore(ClosedOnExit):
         # Each write has a number, because two of them may be about one event.
         return await self._commit.answer(verb, str(next(self._numbers)), **row)
 
-    def _undo(self, verb: Verb, answer: Any) -> None:
-        if verb is Verb.CLAIM and answer and self._commit is not None:  # the caller was cancelled
-            for each in answer:
+    def _undo(self, verb: Verb, result: Any) -> None:
+        if verb is Verb.CLAIM and result and self._commit is not None:  # the caller was cancelled
+            for each in result:
                 self._commit.ask(
                     Verb.PUT_BACK,
                     str(next(self._numbers)),
