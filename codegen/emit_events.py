@@ -32,7 +32,7 @@ _EXPORTS = {
 """What ``webhooks/`` exports besides the events: the names by module."""
 
 _ABOUT_WEBHOOKS = (
-    "Events that the platform sends: verified, typed, acknowledged in time, handled once."
+    "Webhooks: signature checks, typed events, a receiver with durable stores, and a poller."
 )
 _PAGE = "https://partner.tiktokshop.com/docv2/page/tts-webhooks-overview"
 
