@@ -31,7 +31,9 @@ _EXPORTS = {
 }
 """The exports of ``webhooks/`` besides the events: module -> names."""
 
-_ABOUT_WEBHOOKS = "Webhook events: receiver, handlers, stores, poller and subscriptions."
+_ABOUT_WEBHOOKS = (
+    "Webhooks: signature checks, typed events, a receiver with durable stores, and a poller."
+)
 _PAGE = "https://partner.tiktokshop.com/docv2/page/tts-webhooks-overview"
 
 

@@ -1,4 +1,4 @@
-"""A queue of unused keys, checked a few at a time, so that no single call checks them all."""
+"""A queue of keys to expire, checked a few at a time so that no single call checks them all."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from collections.abc import Callable, Iterator
 
 from ..pipeline.admission.limiter import LimitKey
 
-FORGET_AFTER = 900.0
-"""Seconds without a call after which what was learned is worth nothing."""
+KEY_TTL = 900.0
+"""Seconds without a call after which the state of a key is dropped."""
 MAX_CHECKS = 4
 """Keys that are checked for each new key: more than one, so that every key is checked in time."""
 
 
-class Forgetting:
-    """A queue of keys by the time at which each may be forgotten, if it is not used till then."""
+class ExpiryQueue:
+    """A queue of keys by the time at which each expires unless it was used."""
 
     def __init__(self) -> None:
         self._queue: deque[tuple[float, LimitKey]] = deque()
 
     def add(self, key: LimitKey, now: float) -> None:
         """Schedule the check of a new key."""
-        self._queue.append((now + FORGET_AFTER, key))
+        self._queue.append((now + KEY_TTL, key))
 
-    def due(self, now: float, needed_until: Callable[[LimitKey], float]) -> Iterator[LimitKey]:
-        """Yield keys to forget, at most `MAX_CHECKS`; keys in use are scheduled again."""
+    def expired(self, now: float, needed_until: Callable[[LimitKey], float]) -> Iterator[LimitKey]:
+        """Yield expired keys, after at most `MAX_CHECKS`; reschedule keys that are still needed."""
         for _ in range(MAX_CHECKS):
             if not self._queue or self._queue[0][0] > now:
                 return

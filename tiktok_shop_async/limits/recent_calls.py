@@ -1,24 +1,25 @@
-"""How many calls went in the last second, at the cost of three numbers."""
+"""A count of the calls of the last second that takes three numbers."""
 
 from __future__ import annotations
 
 WINDOW = 1.0
-"""Seconds."""
+"""Seconds in which calls are counted together."""
 
 
 class RecentCalls:
-    """Counts within whole seconds from the first call on."""
+    """The number of calls in the current window and in the one before."""
 
     __slots__ = ("before", "calls", "since")
 
     def __init__(self) -> None:
         self.calls = 0
         self.before = 0
-        """In the second before this one."""
+        """Calls in the window before this one."""
         self.since = float("-inf")
+        """When the current window began."""
 
-    def turn(self, now: float) -> None:
-        """Begin a new second; to be called when the current one is over."""
+    def start_window(self, now: float) -> None:
+        """Begin a new window; to be called when the current one is over."""
         self.before = self.calls if now - self.since < 2 * WINDOW else 0
         self.calls = 0
         self.since = now

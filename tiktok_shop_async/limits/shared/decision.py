@@ -1,4 +1,4 @@
-"""What was decided about the calls that wait."""
+"""A decision about the calls that wait for a key."""
 
 from __future__ import annotations
 
@@ -12,23 +12,28 @@ Status: TypeAlias = Literal["open", "paced", "paused", "spent"]
 
 @attrs.frozen(kw_only=True)
 class Decision:
-    """All times are seconds from the answer on, so that nobody's clock matters."""
+    """The number of calls that may be sent, and when.
+
+    All times but ``as_of`` are seconds from the decision on, so that clocks need not agree.
+    """
 
     status: Status
     as_of: float
-    """When it was decided, by the clock of who did."""
+    """The time of the decision, by the clock of Redis."""
     count: int = 0
-    """Calls that may go."""
+    """The number of calls that may be sent."""
     first: float = 0.0
+    """The time of the first of them."""
     interval: float = 1.0
+    """Seconds between two calls."""
     round: int = 0
     held_for: float = 0.0
     until: float = 0.0
-    """When it is worth asking again."""
+    """The time at which another decision may allow further calls."""
 
     @classmethod
     def from_redis(cls, reply: Sequence[bytes | str]) -> Decision:
-        """Read the reply of `script.DECIDE`; its times are those of Redis."""
+        """Decode the reply of `redis_script.DECIDE`, whose times are those of Redis."""
         status, now, *facts = (part.decode() if isinstance(part, bytes) else part for part in reply)
         as_of = float(now)
         match status:

@@ -1,4 +1,4 @@
-"""Waiting until events are handled."""
+"""A tracker of handled events, for tasks that wait for them."""
 
 from __future__ import annotations
 
@@ -8,47 +8,47 @@ from contextlib import suppress
 
 from ..._internal.waiting import cancellations, or_cancelled
 
-LOOK_EVERY = 1.0
+POLL_INTERVAL = 1.0
 """Seconds between two queries for events that other processes handle."""
 
 Outstanding = Callable[[], Awaitable[Collection[str]]]
-"""Returns keys of events that are left, not necessarily all."""
+"""A query that returns keys of events that are left, not necessarily all."""
 
 
-class Completions:
-    """Lets tasks wait until the events of a store are handled or are dead letters.
+class CompletionTracker:
+    """A tracker that lets tasks wait until a store's events are handled or dead-lettered.
 
-    Events that this process completes end the wait at once. Those that another process completes
-    are noticed by a query.
+    Events that this process completes end the wait at once. Events that another process completes
+    are found by a query.
     """
 
     def __init__(self) -> None:
         self._joins: dict[asyncio.Event, set[str]] = {}
-        """The keys that were completed since the last query, for each task that waits."""
+        """The keys that were completed since the last query, for each waiting task."""
 
     def add(self, key: str) -> None:
-        """Note that this process has taken an event out of the store."""
-        for news, completed in self._joins.items():
+        """Record that this process has completed an event."""
+        for changed, completed in self._joins.items():
             completed.add(key)
-            news.set()
+            changed.set()
 
     async def join(self, snapshot: Callable[[], Awaitable[Outstanding]]) -> None:
-        """Return when no event is left.
+        """Wait until no event is left.
 
         Args:
             snapshot: Returns a function that queries the store for events that are left.
         """
         before = cancellations()
         outstanding = await or_cancelled(snapshot(), before)
-        news, completed = asyncio.Event(), set[str]()
-        self._joins[news] = completed
+        changed, completed = asyncio.Event(), set[str]()
+        self._joins[changed] = completed
         try:
             while keys := set(await or_cancelled(outstanding(), before)):
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_EVERY):
+                    async with asyncio.timeout(POLL_INTERVAL):
                         while not keys <= completed:
-                            news.clear()
-                            await news.wait()
+                            changed.clear()
+                            await changed.wait()
                 completed.clear()
         finally:
-            del self._joins[news]
+            del self._joins[changed]
