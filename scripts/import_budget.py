@@ -51,7 +51,7 @@ def main() -> int:
     if unwanted:
         print("Modules that the import must not load:", *unwanted, sep="\n  ")
     if len(beyond) > _MAX_MODULES_BEYOND_HTTPX:
-        print(f"{len(beyond)} modules beyond httpx; at most {_MAX_MODULES_BEYOND_HTTPX} are allowed:")
+        print(f"{len(beyond)} modules beyond httpx; {_MAX_MODULES_BEYOND_HTTPX} are allowed:")
         print(*beyond, sep="\n  ")
         return 1
     print(f"{len(beyond)} modules beyond httpx")
