@@ -15,8 +15,8 @@ from .sql_order import ObjectOrder, Positions
 from .sql_statements import Statements, Verb, as_array, as_names
 
 Writes = Sequence[PendingWrite[Verb]]
-ResultsOfVerb = dict[str, Any]
-"""The results of writes by the ``id`` of their rows."""
+RowsById = dict[str, Any]
+"""The results of the writes of one verb by the ``id`` of their rows."""
 
 
 class Transaction:
@@ -69,7 +69,7 @@ class Transaction:
 
     async def _add(
         self, connection: AsyncConnection, writes: Writes, positions: Positions
-    ) -> ResultsOfVerb:
+    ) -> RowsById:
         """Insert the events that are new; return for each whether it is.
 
         All names are inserted before any is checked, also those in ``unless``: another transaction
@@ -79,7 +79,7 @@ class Transaction:
         rows = await connection.execute(self._statements.remember, {"names": json.dumps(names)})
         inserted = {row.name for row in rows}
         known = names.keys() - inserted
-        results: ResultsOfVerb = {}
+        results: RowsById = {}
         new_events: list[NewEvent] = []
         for write in writes:  # of equal events in one transaction, only the first is new
             event: NewEvent = write.row["new"]
@@ -133,11 +133,9 @@ class Transaction:
         return sorted(claimed, key=lambda event: event.received_at)
 
 
-async def _run(
-    connection: AsyncConnection, writes: Writes, further: dict[str, str]
-) -> ResultsOfVerb:
+async def _run(connection: AsyncConnection, writes: Writes, further: dict[str, str]) -> RowsById:
     """Execute the statement of each write; return their rows."""
-    results: ResultsOfVerb = {}
+    results: RowsById = {}
     for write in writes:
         rows = await connection.execute(write.row["statement"], write.row["values"] | further)
         results[write.row["id"]] = list(rows)
