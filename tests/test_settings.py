@@ -41,7 +41,7 @@ def oauth(**arguments: Any) -> TikTokShopOAuth:
 
 
 class HalfALimiter:
-    def at_once(self, key: object) -> None: ...
+    def try_acquire(self, key: object) -> None: ...
 
 
 REJECTED: list[tuple[Callable[..., object], str, list[Any]]] = [

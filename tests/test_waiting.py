@@ -40,7 +40,7 @@ async def test_a_query_raises_the_cancellation() -> None:
     driver = Driver(drops=1)
 
     async def query() -> None:
-        await _waiting.or_cancelled(driver.call(), _waiting.cancellations())
+        await _waiting.await_cancellable(driver.call(), _waiting.count_cancellations())
 
     running = asyncio.create_task(query())
     await driver.called.wait()

@@ -317,7 +317,7 @@ class AsyncTikTokShop(ClosedOnExit, Unpicklable, ResourceGroups):
         from attrs import evolve
 
         from ._internal.argument_checks import check_mapping
-        from .options import RequestOptions, checked_options
+        from .options import RequestOptions, validate_options
         from .pipeline.request import Call
         from .raw import raw_operation
 
@@ -331,7 +331,7 @@ class AsyncTikTokShop(ClosedOnExit, Unpicklable, ResourceGroups):
             cipher=cipher,
             has_shop=self._auth.names_shop,
         )
-        options = RequestOptions() if options is None else checked_options(options)
+        options = RequestOptions() if options is None else validate_options(options)
         # What is written out here is sent as it is, an explicit None as null.
         extra = {**(body or {}), **(options.extra_body or {})}
         call = Call(

@@ -84,7 +84,7 @@ class RequestOptions:
 _PRIORITIES = get_args(Priority)
 
 
-def checked_options(options: object) -> RequestOptions:
+def validate_options(options: object) -> RequestOptions:
     """Return the options of a call; reject a mapping, which would be ignored or fail late."""
     if isinstance(options, RequestOptions):
         return options

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from ._internal.argument_checks import invalid
 from .errors import InvalidArgumentError
 from .pipeline.operation import Operation
-from .registry import operation_at, version_in
+from .registry import find_operation_at, find_version
 
 
 def raw_operation(
@@ -25,7 +25,7 @@ def raw_operation(
     _check_path(path)
     if cipher not in _CIPHERS:
         raise invalid("cipher", " or ".join(map(repr, _CIPHERS)), cipher)
-    known = operation_at(method, path)
+    known = find_operation_at(method, path)
     if cipher == "auto":
         chosen = known.cipher if known else "shop_cipher" if has_shop else None
     else:
@@ -35,7 +35,7 @@ def raw_operation(
         id=f"{method} {path}",
         method=method,
         path=path,
-        versions=(version_in(path),),
+        versions=(find_version(path),),
         effect=known.effect if known else "read" if method == "GET" else "write",
         cipher=chosen,
         body="multipart" if is_form else "json" if has_body else None,

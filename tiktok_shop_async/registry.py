@@ -20,7 +20,7 @@ _GROUP_OF_SEGMENT = {"open": "files"}
 _VERSION = re.compile(r"/(\d{6})(?=/|$)")
 
 
-def version_in(path: str) -> str:
+def find_version(path: str) -> str:
     """Return the version in a path; empty if it has none."""
     found = _VERSION.search(path)
     return found[1] if found else ""
@@ -64,7 +64,7 @@ def operations(group: str) -> Iterator[Operation]:
             yield value
 
 
-def operation_at(method: str, path: str) -> Operation | None:
+def find_operation_at(method: str, path: str) -> Operation | None:
     """Return the operation that a request goes to, if the catalogue has it."""
     segments = path.split("/")
     group = _GROUP_OF_SEGMENT.get(segments[1], segments[1]) if len(segments) > 1 else ""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeVar
 import attrs
 
 from .auth import AuthState
-from .options import RequestOptions, checked_options
+from .options import RequestOptions, validate_options
 from .pagination import Pager
 from .pipeline.operation import Operation
 from .pipeline.request import Call
@@ -49,7 +49,7 @@ class Resource:
             path=path,
             query=query,
             body=body,
-            options=_NO_OPTIONS if options is None else checked_options(options),
+            options=_NO_OPTIONS if options is None else validate_options(options),
         )
         return self._pipeline.run(call, model, self._auth)
 
@@ -67,7 +67,7 @@ class Resource:
             operation=operation,
             path=path,
             query=query,
-            options=_NO_OPTIONS if options is None else checked_options(options),
+            options=_NO_OPTIONS if options is None else validate_options(options),
         )
         return self._pipeline.download(call, model, self._auth, save_to)
 
@@ -88,7 +88,7 @@ class Resource:
             path=path,
             query=query,
             body=body,
-            options=_NO_OPTIONS if options is None else checked_options(options),
+            options=_NO_OPTIONS if options is None else validate_options(options),
         )
 
         def fetch(token: str | None) -> Awaitable[APIResponse[M]]:

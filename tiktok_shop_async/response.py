@@ -10,7 +10,7 @@ import attrs
 import httpx
 
 from ._internal.lenient_json import load_document
-from ._internal.personal_data import fields_shown, shown
+from ._internal.personal_data import masked_fields, masked_repr
 from .errors import ResponseDecodeError
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ class DecodingIssue:
 class APIResponse(Generic[T]):
     """An answer of the service, decoded."""
 
-    data: T = attrs.field(repr=shown)
+    data: T = attrs.field(repr=masked_repr)
     """The operation's model; a field that the answer lacks is None, a list empty."""
     code: int = 0
     message: str = ""
@@ -70,7 +70,7 @@ class APIResponse(Generic[T]):
         )
 
     def __rich_repr__(self) -> Iterator[tuple[str, Any]]:
-        return fields_shown(self)
+        return masked_fields(self)
 
 
 @attrs.frozen(kw_only=True)

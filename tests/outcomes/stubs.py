@@ -66,7 +66,7 @@ class StubLimiter:
         self.on_acquire: Callable[[], Awaitable[None]] | None = None
         self.on_throttled: Callable[[], Awaitable[None]] | None = None
 
-    def at_once(self, key: LimitKey) -> Permit | None:
+    def try_acquire(self, key: LimitKey) -> Permit | None:
         if self.on_acquire is not None:
             return None
         self.out += 1

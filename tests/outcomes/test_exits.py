@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from outcomes.page import PAGE, page
 from outcomes.table import TABLE, End, Meanwhile
 
-from tiktok_shop_async.pipeline import attempts, emitting
+from tiktok_shop_async.pipeline import attempts, event_emitter
 
 EXITS: dict[str, tuple[End | Meanwhile, ...]] = {
     "attempt(number, delivery)": tuple(End),
@@ -53,7 +53,12 @@ RAISES = {
 """How often the module raises what; ``raise`` alone is what is passed on."""
 
 TREE = ast.Module(
-    [node for each in (attempts, emitting) for node in ast.parse(inspect.getsource(each)).body], []
+    [
+        node
+        for each in (attempts, event_emitter)
+        for node in ast.parse(inspect.getsource(each)).body
+    ],
+    [],
 )
 """The loop, and what it awaits for observers."""
 

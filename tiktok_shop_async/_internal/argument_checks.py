@@ -101,7 +101,7 @@ def check_transport(transport: object) -> None:
     raise invalid("transport", "an httpx.AsyncBaseTransport or None", transport, hint)
 
 
-def texts(value: object, argument: str) -> tuple[str, ...]:
+def parse_texts(value: object, argument: str) -> tuple[str, ...]:
     """Return the texts of an iterable; reject a single text, which would be read letter by letter.
 
     The error does not show the value: some texts are secrets.

@@ -2,7 +2,7 @@
 
 A notification must not change what it is about: an `Exception` that the function raises is logged
 and goes no further. `KeyboardInterrupt`, `SystemExit` and `asyncio.CancelledError` pass through, so
-a caller notifies when its own state is consistent, or uses `Callback.soon`.
+a caller notifies when its own state is consistent, or uses `Callback.call_soon`.
 
 Which callbacks may be coroutine functions:
 
@@ -91,7 +91,7 @@ class Callback(Generic[T]):
         except Exception:
             self._log(event)
 
-    def soon(self, event: T) -> None:
+    def call_soon(self, event: T) -> None:
         """Notify in the event loop's next step, when the caller's state is consistent again."""
         from asyncio import get_running_loop
 

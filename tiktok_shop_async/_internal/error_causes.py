@@ -21,7 +21,7 @@ _OURS_WITH_REQUESTS = frozenset(
 )
 
 
-class reported_as:  # noqa: N801 - a context manager, used like a function
+class raise_as:  # noqa: N801 - a context manager, used like a function
     """Raise any exception of the block as an error of this kind, without quoting it.
 
     The frames of the block are dropped, also from our own errors: their local variables may hold
@@ -46,7 +46,7 @@ class reported_as:  # noqa: N801 - a context manager, used like a function
         del traceback
         if error is None or not isinstance(error, Exception):
             return
-        without_frames(error)
+        drop_frames(error)
         if isinstance(error, TikTokShopError):
             return
         raise self._kind(
@@ -55,7 +55,7 @@ class reported_as:  # noqa: N801 - a context manager, used like a function
         ) from error
 
 
-def without_frames(error: BaseException | None) -> None:
+def drop_frames(error: BaseException | None) -> None:
     """Drop the frames of an error and of its causes; their messages stay."""
     for _ in range(_MAX_DEPTH):
         if error is None:
@@ -66,7 +66,7 @@ def without_frames(error: BaseException | None) -> None:
         error = error.__cause__ or error.__context__
 
 
-def without_request_frames(error: BaseException | None) -> None:
+def drop_request_frames(error: BaseException | None) -> None:
     """Drop the frames that hold a request, of an error and of what it came from.
 
     The frames of a transport or hook of the user's own stay.
@@ -94,7 +94,7 @@ def _without_requests(traceback: TracebackType | None) -> TracebackType | None:
     return below
 
 
-def bare_cause(
+def strip_cause(
     error: BaseException | None, secrets: Iterable[str] = (), depth: int = _MAX_DEPTH
 ) -> BaseException | None:
     """Return an error of the same type to chain to ours, with its text redacted and no frames.
@@ -112,7 +112,7 @@ def bare_cause(
             forget_request(bare)
     below = error.__cause__ or error.__context__
     bare.__traceback__ = bare.__context__ = None
-    bare.__cause__ = bare_cause(below, secrets, depth - 1)
+    bare.__cause__ = strip_cause(below, secrets, depth - 1)
     return bare
 
 

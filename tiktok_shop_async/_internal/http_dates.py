@@ -6,7 +6,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 
-def seconds_of(date: str) -> float | None:
+def parse_http_date(date: str) -> float | None:
     """Return the Unix seconds of a date in a header; None if it cannot be read."""
     try:
         parsed = parsedate_to_datetime(date)

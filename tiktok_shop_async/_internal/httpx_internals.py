@@ -16,7 +16,7 @@ def transport_chooser(client: httpx.AsyncClient) -> TransportFor | None:
     return chooser
 
 
-def plain_transport_chooser(client: httpx.AsyncClient) -> TransportFor | None:
+def direct_transport_chooser(client: httpx.AsyncClient) -> TransportFor | None:
     """Return the same, or None if ``client.send`` is overridden, or wrapped for tracing."""
     send: Any = client.send
     # The module of a method that nobody wraps has another name under an alias of httpx.
@@ -25,7 +25,7 @@ def plain_transport_chooser(client: httpx.AsyncClient) -> TransportFor | None:
     return getattr(client, "_transport_for_url", None)
 
 
-def transports_of(client: httpx.AsyncClient) -> list[object]:
+def list_transports(client: httpx.AsyncClient) -> list[object]:
     """Return all transports of a client; None stands for one that cannot be found."""
     mounted = getattr(client, "_mounts", {None: None}).values()
     return [getattr(client, "_transport", None), *(each for each in mounted if each)]

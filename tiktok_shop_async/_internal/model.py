@@ -104,9 +104,9 @@ def _shown(self: Any) -> str:
 
 def _fields_shown(self: Any) -> Iterator[tuple[str, Any]]:
     """Yield the fields that `repr` and rich show."""
-    from .personal_data import fields_shown  # seldom needed
+    from .personal_data import masked_fields  # seldom needed
 
-    return fields_shown(self)
+    return masked_fields(self)
 
 
 _SHARED_METHODS = {

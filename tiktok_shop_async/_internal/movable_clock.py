@@ -78,6 +78,6 @@ class MovableClock:
                 loop.call_soon_threadsafe(moved.set)
 
 
-def movable(clock: Callable[[], float]) -> Movable:
+def as_movable(clock: Callable[[], float]) -> Movable:
     """Return a clock that can be moved: the given one if it can, else one that follows it."""
     return clock if isinstance(clock, Movable) else MovableClock(clock)

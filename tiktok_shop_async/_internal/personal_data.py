@@ -11,18 +11,18 @@ from typing import Any, Final
 import attrs
 
 
-def names_of(*lines: str) -> frozenset[str]:
+def split_names(*lines: str) -> frozenset[str]:
     """Return the words of all ``lines``."""
     return frozenset(name for line in lines for name in line.split())
 
 
-SECRET_FIELDS = names_of(
+SECRET_FIELDS = split_names(
     "access_token app_secret auth_code category_asset_cipher cipher payment_auth_code",
     "refresh_token shop_cipher sign token tokenized_email upload_token verification_code",
 )
 """Names of secrets."""
 
-PERSONAL_FIELDS = names_of(
+PERSONAL_FIELDS = split_names(
     # people
     "avatar avatar_url buyer_avatar buyer_email buyer_emails buyer_nickname consignee contact_info",
     "contact_name contact_person cpf cpf_name customer_name email first_name",
@@ -70,29 +70,29 @@ Each is a name, or ``parent.name`` where the name alone does not decide. The par
 that the field is in; an operation's own arguments and the fields of its data have its name.
 """
 
-WRITTEN_FIELDS = names_of(
+WRITTEN_FIELDS = split_names(
     "buyer_comments buyer_message buyer_note comment content custom_message message message_body",
     "note plaintext reject_note remark review_text seller_note text",
 )
 """Names of personal fields that hold sentences rather than names."""
 
-_NOT_PERSONAL = names_of(
+_NOT_PERSONAL = split_names(
     "origin_platform_category.full_name update_shop_webhook.address warehouse.name",
     "webhooks.address",
 )
 """Fields that are not personal although their names are in `PERSONAL_FIELDS`."""
-_WRITTEN = names_of("content custom_message message_body note")
+_WRITTEN = split_names("content custom_message message_body note")
 """Personal where they hold text; their objects have fields of their own."""
-_OF_SOMEBODY = names_of("detail name")
+_OF_SOMEBODY = split_names("detail name")
 """Personal in an object that is about a person or an address, not in a product."""
-_ABOUT_SOMEBODY = names_of(
+_ABOUT_SOMEBODY = split_names(
     "address_detail address_line1 address_line_1 contact_person email first_name full_address",
     "phone phone_number postal_code practice_license_number zipcode",
 )
 """Names that only such an object has."""
 
 
-def personal_among(
+def select_personal(
     names: Collection[Any], parent: str, fields: Collection[str] = PERSONAL_FIELDS
 ) -> frozenset[Any]:
     """Return those of an object's field names that are personal.
@@ -145,7 +145,7 @@ def show_personal_data() -> Iterator[None]:
         _is_shown.reset(reset)
 
 
-def fields_shown(instance: Any) -> Iterator[tuple[str, Any]]:
+def masked_fields(instance: Any) -> Iterator[tuple[str, Any]]:
     """Yield the fields of an attrs object that are set, with secrets and personal data masked."""
     kind = type(instance)
     hidden = _hidden_in(kind)
@@ -155,30 +155,30 @@ def fields_shown(instance: Any) -> Iterator[tuple[str, Any]]:
             yield field.name, _masked(value, field.name, hidden)
 
 
-def presented(value: Any, depth: int = 0, parent: str = "") -> Any:
+def mask_personal(value: Any, depth: int = 0, parent: str = "") -> Any:
     """Return plain values with secrets and personal data masked; models mask their own."""
     if not isinstance(value, (dict, list)):
         return value
     if depth > _MAX_DEPTH:
         return _DEEPER
     if isinstance(value, list):
-        return [presented(item, depth + 1, parent) for item in value]
-    hidden = personal_among(value, parent)
+        return [mask_personal(item, depth + 1, parent) for item in value]
+    hidden = select_personal(value, parent)
     return {key: _masked(item, key, hidden, depth + 1) for key, item in value.items()}
 
 
-def shown(value: Any) -> str:
+def masked_repr(value: Any) -> str:
     """Return the `repr` of a value without secrets and, unless asked for, personal data."""
-    return repr(presented(value))
+    return repr(mask_personal(value))
 
 
 def _masked(value: Any, name: str, hidden: Collection[str], depth: int = 0) -> Any:
     if name in SECRET_FIELDS and isinstance(value, str) and value:
         return _MASKED
     if name not in hidden or isinstance(value, bool) or value in (None, "") or _is_shown.get():
-        return presented(value, depth, name)
+        return mask_personal(value, depth, name)
     if name in _WRITTEN and not isinstance(value, (str, int, float)):
-        return presented(value, depth, name)
+        return mask_personal(value, depth, name)
     return _MASKED
 
 
@@ -190,6 +190,6 @@ def _hidden_in(kind: type[Any]) -> frozenset[str]:
         names = {field.name for field in attrs.fields(kind)}
         # A class has the name of the field that holds its objects, or of one such object.
         parent = _CAPITAL.sub("_", kind.__name__).lower()
-        hidden = personal_among(names, parent) | personal_among(names, f"{parent}s")
+        hidden = select_personal(names, parent) | select_personal(names, f"{parent}s")
         _hidden[kind] = hidden | (_OF_SOMEBODY if "Address" in kind.__name__ else frozenset())
     return _hidden[kind]

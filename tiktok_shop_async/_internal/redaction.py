@@ -12,7 +12,7 @@ MASK = "***"
 MIN_LENGTH = 8
 """Shorter values are not masked: the service gives out none, and a test's would mangle words."""
 
-LONGEST_SECRET = 2048
+MAX_SECRET_BYTES = 2048
 """Bytes that a secret may have in its longest form."""
 
 _NAMES = (
@@ -65,9 +65,9 @@ def replace_all_forms(text: str, secret: str, mask: Callable[[], str]) -> str:
 
 def redact_start(body: bytes, limit: int, secrets: Iterable[str] = ()) -> str:
     """Return the redacted text of a body; of a longer one at most the first ``limit`` bytes."""
-    text = redact(body[: limit + LONGEST_SECRET].decode("utf-8", "replace"), secrets)
-    if len(body) >= limit + LONGEST_SECRET:
-        text = text[:-LONGEST_SECRET]  # with the beginning of a secret that goes on behind it
+    text = redact(body[: limit + MAX_SECRET_BYTES].decode("utf-8", "replace"), secrets)
+    if len(body) >= limit + MAX_SECRET_BYTES:
+        text = text[:-MAX_SECRET_BYTES]  # with the beginning of a secret that goes on behind it
     return text[:limit]
 
 

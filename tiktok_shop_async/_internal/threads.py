@@ -46,7 +46,7 @@ async def shared_in_thread(function: Callable[[Unpack[A]], T], *args: *A) -> T:
     return result
 
 
-def raisable(error: BaseException) -> BaseException:
+def raisable_error(error: BaseException) -> BaseException:
     """Return the error as a future can raise it, which StopIteration is not."""
     if not isinstance(error, StopIteration):
         return error
@@ -68,7 +68,7 @@ def _started(function: Callable[[], T]) -> Future[T]:
         try:
             result = context.run(function)
         except BaseException as error:  # as an executor does: it is raised where it is awaited
-            _deliver(loop, future, "set_exception", raisable(error))
+            _deliver(loop, future, "set_exception", raisable_error(error))
         else:
             _deliver(loop, future, "set_result", result)
 

@@ -14,7 +14,7 @@ GRACE = 5.0
 """Seconds that a cancellation or a release waits for a database."""
 
 
-def cancellations() -> int:
+def count_cancellations() -> int:
     """Return how often the current task was asked to end.
 
     `asyncio.wait_for`, by which redis-py sends, drops a cancellation that arrives just as it ends,
@@ -24,31 +24,31 @@ def cancellations() -> int:
     return 0 if task is None else task.cancelling()
 
 
-async def or_cancelled(query: Awaitable[T], before: int) -> T:
+async def await_cancellable(query: Awaitable[T], before: int) -> T:
     """Return what a query returns; raise a cancellation that its driver dropped.
 
     Args:
-        before: The `cancellations` before the query.
+        before: The `count_cancellations` before the query.
     """
     result = await query
-    if cancellations() > before:
+    if count_cancellations() > before:
         raise asyncio.CancelledError
     return result
 
 
 async def poll_until(attempt: Callable[[], Awaitable[bool]]) -> None:
     """Try until it succeeds; there is nothing to wait for, as it depends on other processes."""
-    before = cancellations()
+    before = count_cancellations()
     while not await attempt():
-        if cancellations() > before:
+        if count_cancellations() > before:
             raise asyncio.CancelledError
         await asyncio.sleep(PAUSE)
 
 
-async def cancelled(*tasks: asyncio.Task[Any] | None) -> None:
+async def cancel_and_wait(*tasks: asyncio.Task[Any] | None) -> None:
     """Cancel tasks and wait for their end, except those of an event loop that has ended.
 
-    They are cancelled again until they end: see `cancellations`.
+    They are cancelled again until they end: see `count_cancellations`.
     """
     loop = asyncio.get_running_loop()
     mine = [task for task in tasks if task is not None and task.get_loop() is loop]

@@ -13,7 +13,7 @@ import attrs
 from .._internal.argument_checks import check_function
 from .._internal.callbacks import reject_coroutine_function
 from .._internal.closing import ClosedOnExit
-from .._internal.personal_data import shown
+from .._internal.personal_data import masked_repr
 from ..errors import TikTokShopError
 from .claims import Claims, opened
 from .driver import Driver
@@ -32,7 +32,7 @@ class Unfinished:
     """A request that was begun, and that has no outcome."""
 
     key: str | None
-    request: Any = attrs.field(repr=shown)
+    request: Any = attrs.field(repr=masked_repr)
 
 
 class Batch(ClosedOnExit, Generic[O]):

@@ -12,7 +12,7 @@ import attrs
 from ..errors import InvalidArgumentError, TikTokShopError
 from ..options import RequestOptions
 from ..pipeline.arguments.idempotency import NAME as KEY_ARGUMENT
-from ..pipeline.arguments.idempotency import given_keys, single_key, without_extra_key
+from ..pipeline.arguments.idempotency import choose_key, collect_keys, drop_extra_key
 from ..response import APIResponse
 from .journal.base import Record
 from .outcome import FAILED, SUCCEEDED, UNKNOWN, Outcome, facts_of
@@ -65,7 +65,7 @@ class RequestState(Generic[T]):
         options = self.request.get("options") or RequestOptions()
         if not isinstance(options, RequestOptions):
             return  # the call rejects them
-        options = attrs.evolve(without_extra_key(options), idempotency_key=idempotency_key)
+        options = attrs.evolve(drop_extra_key(options), idempotency_key=idempotency_key)
         self._arguments = {**self.request, "options": options}
         if KEY_ARGUMENT in self.request:
             self._arguments[KEY_ARGUMENT] = idempotency_key
@@ -136,8 +136,8 @@ def proposed_key(request: Request) -> str | None:
     None for keys that are not valid: the call rejects them.
     """
     options = request.get("options")
-    given = given_keys(request, options if isinstance(options, RequestOptions) else None)
+    given = collect_keys(request, options if isinstance(options, RequestOptions) else None)
     try:
-        return single_key(given) or uuid4().hex
+        return choose_key(given) or uuid4().hex
     except InvalidArgumentError:
         return None

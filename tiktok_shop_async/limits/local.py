@@ -79,7 +79,7 @@ class LearningLimiter:
         self._gates: dict[LimitKey, _KeyState] = {}
         self._forgetting = Forgetting()
 
-    def at_once(self, key: LimitKey) -> Permit | None:
+    def try_acquire(self, key: LimitKey) -> Permit | None:
         """Return a permit if nothing limits the key now; the call counts from then on."""
         gate = self._gates.get(key) or self._new_gate(key)
         if gate.pace is not None or gate.account.limited:
@@ -95,7 +95,7 @@ class LearningLimiter:
 
         The call counts from then on. It is not counted if this is cancelled.
         """
-        return self.at_once(key) or await self._in_turn(self._gates[key], priority)
+        return self.try_acquire(key) or await self._in_turn(self._gates[key], priority)
 
     def is_current(self, permit: Permit) -> bool:
         """Whether no throttle came since; if one did, acquire again before sending."""
@@ -264,7 +264,7 @@ class LearningLimiter:
     def _tell(self, gate: _KeyState) -> None:
         gate.told = gate.pace.rate if gate.pace else 0.0
         if self._on_change is not None:
-            self._on_change.soon(self._seen(gate))
+            self._on_change.call_soon(self._seen(gate))
 
     def _seen(self, gate: _KeyState) -> LimitedRate:
         pace = gate.pace

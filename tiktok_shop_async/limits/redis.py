@@ -21,7 +21,7 @@ except ImportError as error:
     ) from error
 
 from .._internal.closing import ClosedOnExit
-from .._internal.waiting import cancelled
+from .._internal.waiting import cancel_and_wait
 from .._storage.redis import close_client, new_client
 from ..errors import ClientClosedError, InvalidArgumentError
 from ..options import Priority
@@ -149,7 +149,7 @@ class RedisLimiter(ClosedOnExit):
     def __repr__(self) -> str:
         return f"<RedisLimiter {self._prefix}>"
 
-    def at_once(self, key: LimitKey) -> Permit | None:
+    def try_acquire(self, key: LimitKey) -> Permit | None:
         """Return a permit if, by what Redis said last, nothing limits the key now."""
         gate = self._gates.get(key) or self._new_gate(key)
         if self._clock() >= gate.open_until:
@@ -159,7 +159,7 @@ class RedisLimiter(ClosedOnExit):
 
     async def acquire(self, key: LimitKey, priority: Priority = "normal") -> Permit:
         """Return when the call may go; `RateLimitError` if the hour's budget is used up."""
-        if (permit := self.at_once(key)) is not None:
+        if (permit := self.try_acquire(key)) is not None:
             return permit
         gate = self._gates[key]
         if self._closed:
@@ -228,7 +228,7 @@ class RedisLimiter(ClosedOnExit):
         Tasks of an ``on_change`` that is a coroutine function are awaited.
         """
         self._closed = True
-        await cancelled(*(gate.server for gate in self._gates.values()))
+        await cancel_and_wait(*(gate.server for gate in self._gates.values()))
         if self._on_change is not None:
             await self._on_change.settle()
         if self._owns_client:
@@ -331,7 +331,7 @@ class RedisLimiter(ClosedOnExit):
                 if changed or gate.rate > gate.told * NOTICEABLE:
                     gate.told = gate.rate
                     if self._on_change is not None:
-                        self._on_change.soon(self._seen(gate))
+                        self._on_change.call_soon(self._seen(gate))
 
     async def _ask(self, event: str, gate: _KeyState, facts: Mapping[str, Any]) -> Decision | None:
         """Return what Redis decides, or None if it cannot be reached."""

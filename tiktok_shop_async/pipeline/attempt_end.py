@@ -46,7 +46,7 @@ _GATEWAY_REFUSALS = (
 """Decided before the service sees the request, so the HTTP status adds nothing."""
 
 
-def end_of(error: BaseException, *, maybe_sent: bool) -> AttemptEnd:
+def classify_end(error: BaseException, *, maybe_sent: bool) -> AttemptEnd:
     """Return how the attempt that raised ``error`` ended; in doubt, `AttemptEnd.UNKNOWN`."""
     # An argument found to be invalid while it is sent, such as a file that shrinks, leaves the
     # request incomplete.

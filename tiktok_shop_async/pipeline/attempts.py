@@ -26,11 +26,11 @@ from ..errors import (
 from ..protocol.service_codes import HOURLY_QUOTA
 from ..response import APIResponse
 from ..transport.delivery import Delivery
-from .attempt_end import AttemptEnd, end_of, outcome_unknown
-from .emitting import Attempt, EventEmitter
+from .attempt_end import AttemptEnd, classify_end, outcome_unknown
+from .event_emitter import Attempt, EventEmitter
 from .operation import Operation
 from .request import PreparedCall
-from .retry import FailedAttempt, may_repeat
+from .retry import FailedAttempt, may_retry
 from .session import Session
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Attempts:
         else:
             self._due = self._session.clock.monotonic() + deadline
             made = self._run_within(deadline, attempt)
-        return self._events.follow_call(made) if self._listeners else made
+        return self._events.observe_call(made) if self._listeners else made
 
     async def _run_within(self, deadline: float, attempt: Attempt[R]) -> R:
         timer = asyncio.timeout(deadline)
@@ -108,10 +108,10 @@ class Attempts:
                     if wait is None:
                         raise
                 else:
-                    session.note_success()
+                    session.record_success()
                     return response
                 if wait > 0:
-                    async with session.until_closed():
+                    async with session.interrupt_on_close():
                         await session.clock.sleep(wait)
         except BaseException as error:
             self._record_end(error)
@@ -124,7 +124,7 @@ class Attempts:
 
     async def _prepare_credentials(self, cipher: str | None) -> None:
         with _naming_operation(self._call.operation):
-            async with self._session.until_closed():
+            async with self._session.interrupt_on_close():
                 await self._credentials.prepare(cipher)
 
     def _begin_attempt(self, attempt: Attempt[R]) -> Awaitable[R]:
@@ -141,7 +141,7 @@ class Attempts:
         if self._listeners:
             held_back = now - self._arrived
             begin = partial(attempt, self._prepared, self._made, delivery)
-            return self._events.follow_attempt(begin, self._made, held_back=held_back)
+            return self._events.observe_attempt(begin, self._made, held_back=held_back)
         return attempt(self._prepared, self._made, delivery)
 
     def _admit(self) -> Awaitable[None] | None:
@@ -149,11 +149,11 @@ class Attempts:
         session, call = self._session, self._call
         if session.limiter is None and session.slots.take():
             return None
-        shop = self._credentials.limited_as(call.operation.cipher)
+        shop = self._credentials.rate_limit_scope(call.operation.cipher)
         if session.limiter is None:
             return session.slots.acquire(shop, call.options.priority)
         key = session.limit_key(shop, call.operation)
-        self._permit = session.limiter.at_once(key)
+        self._permit = session.limiter.try_acquire(key)
         if self._permit is not None and session.slots.take():
             return None
         return self._wait_for_admission(session.limiter, key)
@@ -164,7 +164,7 @@ class Attempts:
         permit = self._permit
         while True:
             if permit is None:
-                async with self._session.until_closed():
+                async with self._session.interrupt_on_close():
                     permit = await limiter.acquire(key, priority)
             has_slot = is_admitted = False
             try:
@@ -188,7 +188,7 @@ class Attempts:
             error.attempts = max(1, self._made)
         if delivery is None:
             return None
-        end = end_of(error, maybe_sent=delivery.maybe_sent)
+        end = classify_end(error, maybe_sent=delivery.maybe_sent)
         self._maybe_processed |= end is AttemptEnd.UNKNOWN
         if end is AttemptEnd.NOT_SENT and self._permit is not None:
             self._session.give_back(self._permit)
@@ -216,7 +216,7 @@ class Attempts:
         if self._made > (session.options.max_retries if max_retries is None else max_retries):
             return None
         if (
-            not may_repeat(call.operation, error, has_key=call.idempotency_key is not None)
+            not may_retry(call.operation, error, has_key=call.idempotency_key is not None)
             or not call.repeatable
         ):
             return None
@@ -253,7 +253,7 @@ class Attempts:
         if not is_expired and not _is_about_the_token(error):
             return False
         with _naming_operation(self._call.operation):
-            async with self._session.until_closed():
+            async with self._session.interrupt_on_close():
                 is_renewed = await self._credentials.renew(used, is_expired=is_expired)
         if not is_renewed or not self._call.repeatable:
             return False

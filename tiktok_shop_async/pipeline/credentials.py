@@ -44,7 +44,7 @@ class Credentials(Protocol):
         """
         ...
 
-    def limited_as(self, cipher: str | None) -> str:
+    def rate_limit_scope(self, cipher: str | None) -> str:
         """Return the name of the shop or authorization whose calls share a rate limit."""
         ...
 

@@ -18,7 +18,7 @@ from ..response import APIResponse, FileResponse
 M = TypeVar("M")
 
 
-def check_path(save_to: str | PathLike[str] | None) -> Path | None:
+def parse_save_path(save_to: str | PathLike[str] | None) -> Path | None:
     """Return ``save_to`` as a path; reject anything else."""
     try:
         return None if save_to is None else Path(save_to)
@@ -28,7 +28,7 @@ def check_path(save_to: str | PathLike[str] | None) -> Path | None:
         ) from None
 
 
-async def file_of(response: APIResponse[M], field: str, path: Path | None) -> FileResponse[M]:
+async def extract_file(response: APIResponse[M], field: str, path: Path | None) -> FileResponse[M]:
     """Return ``response`` with its file, whose base64 text is in ``field`` of its data.
 
     With a ``path``, the file is written to it, and appears there only when it is complete.

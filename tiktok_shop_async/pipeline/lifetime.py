@@ -11,7 +11,7 @@ from ..errors import ClientClosedError
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
-    from .admission.closing import UntilClosed
+    from .admission.closing import InterruptOnClose
     from .admission.slots import Slots
 
 
@@ -26,7 +26,7 @@ class Lifetime:
         self.closed = False
         self._max_in_flight = max_in_flight
         self._loop: AbstractEventLoop | None = None
-        self._waits: set[UntilClosed] = set()
+        self._waits: set[InterruptOnClose] = set()
 
     def check_open(self) -> None:
         """Raise `ClientClosedError` if the client is closed."""
@@ -87,9 +87,9 @@ class Lifetime:
         # One that inherits this method has nothing to close, such as `httpx.MockTransport`.
         return getattr(transport, "aclose", None) is not httpx.AsyncBaseTransport.aclose
 
-    def until_closed(self) -> UntilClosed:
+    def interrupt_on_close(self) -> InterruptOnClose:
         """Return a context in which waiting ends with `ClientClosedError` at a close."""
-        from .admission.closing import UntilClosed
+        from .admission.closing import InterruptOnClose
 
         self.check_open()
-        return UntilClosed(self._waits)
+        return InterruptOnClose(self._waits)

@@ -17,7 +17,7 @@ import httpx
 from ..errors import InvalidArgumentError
 from ..options import RequestOptions
 from .arguments.files import MultipartBody, can_be_read_again, multipart_body
-from .arguments.idempotency import given_keys, single_key
+from .arguments.idempotency import choose_key, collect_keys
 from .arguments.kinds import Kind, convert
 from .arguments.values import argument_name, plain, query_text
 from .credentials import Credentials
@@ -65,9 +65,9 @@ class Call:
         place = self.operation.idempotency_key
         if place is None:
             return self
-        given = given_keys(self.query if place == "query" else self.body, self.options)
+        given = collect_keys(self.query if place == "query" else self.body, self.options)
         try:
-            key = single_key(given) or uuid4().hex
+            key = choose_key(given) or uuid4().hex
         except InvalidArgumentError as error:
             error.operation = self.operation.id
             raise
@@ -278,7 +278,7 @@ class _Builder:
         return tuple(headers.values())
 
 
-def with_defaults(headers: Headers, defaults: Headers) -> list[tuple[bytes, bytes]]:
+def merge_headers(headers: Headers, defaults: Headers) -> list[tuple[bytes, bytes]]:
     """Return ``headers``, and those of ``defaults`` that they do not replace."""
     names = {name.lower() for name, _ in headers}
     return [*(default for default in defaults if default[0] not in names), *headers]

@@ -16,7 +16,7 @@ from ..errors import (
     TikTokShopError,
     TransportError,
 )
-from .attempt_end import AttemptEnd, end_of
+from .attempt_end import AttemptEnd, classify_end
 from .operation import Operation
 
 
@@ -52,7 +52,7 @@ class ExponentialBackoff:
     """Seconds that the first wait takes at most."""
     longest: float = 60.0
     """Seconds that no such wait exceeds."""
-    longest_retry_after: float = 120.0
+    max_retry_after: float = 120.0
     """A service that asks for more seconds than these is not waited for."""
     give_up_after: float = 120.0
     """No attempt begins later than so many seconds after the first one."""
@@ -60,7 +60,7 @@ class ExponentialBackoff:
     """Returns a number from 0 to 1: the part of the wait that is waited."""
 
     def __attrs_post_init__(self) -> None:
-        for name in ("base", "longest", "longest_retry_after", "give_up_after"):
+        for name in ("base", "longest", "max_retry_after", "give_up_after"):
             if not getattr(self, name) >= 0:
                 raise InvalidArgumentError(f"{name} is below 0.", argument=name)
 
@@ -71,7 +71,7 @@ class ExponentialBackoff:
         wait = ceiling * self.chance()
         asked = failed.error.retry_after if isinstance(failed.error, TikTokAPIError) else None
         if asked is not None:
-            if asked > self.longest_retry_after:
+            if asked > self.max_retry_after:
                 return None
             # Everybody was told the same: some chance keeps them from coming back at once.
             wait = max(wait, asked + min(self.base, ceiling) * self.chance())
@@ -105,7 +105,7 @@ class RetryBudget:
         self._tokens = min(self._most, self._tokens + 0.1)
 
 
-def may_repeat(operation: Operation, error: TikTokShopError, *, has_key: bool) -> bool:
+def may_retry(operation: Operation, error: TikTokShopError, *, has_key: bool) -> bool:
     """Tell whether a failed call can be sent again: the fault may pass, and no write is doubled.
 
     With an idempotency key a write is as good as a read.
@@ -121,4 +121,6 @@ def may_repeat(operation: Operation, error: TikTokShopError, *, has_key: bool) -
 
 def may_have_been_processed(operation: Operation, error: TikTokShopError) -> bool:
     """Return whether a write that failed with ``error`` may have been processed."""
-    return operation.effect == "write" and end_of(error, maybe_sent=True) is AttemptEnd.UNKNOWN
+    return (
+        operation.effect == "write" and classify_end(error, maybe_sent=True) is AttemptEnd.UNKNOWN
+    )

@@ -15,11 +15,11 @@ from ..protocol.envelope import ErrorContext, decode
 from ..response import APIResponse, FileResponse
 from ..transport.delivery import DELIVERY, Delivery
 from ..transport.error_boundary import ErrorBoundary
-from ..transport.receiving import MAX_INLINE_BYTES, off_the_loop, receive
+from ..transport.receiving import MAX_INLINE_BYTES, receive, run_off_loop
 from ..transport.sending import connect_errors_are_presend, send
 from .attempts import Attempts
 from .credentials import Credentials
-from .request import Call, PreparedCall, build_request, with_defaults
+from .request import Call, PreparedCall, build_request, merge_headers
 from .session import Session
 from .signing import APIRequest, AppCredentials, AttemptSecrets, SigningAuth
 
@@ -33,7 +33,7 @@ class Pipeline:
         options = session.options
         self._session = session
         self._app = AppCredentials(app_key=options.app_key, app_secret=options.app_secret)
-        self._faithful = connect_errors_are_presend(session.http_client)
+        self._connect_errors_are_presend = connect_errors_are_presend(session.http_client)
         self._timeout = _timeout_extension(options.timeout)
         self._base_url = httpx.URL(options.base_url)
         self._headers = (
@@ -60,18 +60,23 @@ class Pipeline:
         save_to: str | PathLike[str] | None,
     ) -> FileResponse[M]:
         """Send ``call``, whose response has a file; keep the file in memory or in ``save_to``."""
-        from .downloads import check_path, file_of
+        from .downloads import extract_file, parse_save_path
 
-        path = check_path(save_to)
+        path = parse_save_path(save_to)
         response = await self.run(call, model, credentials)
-        return await file_of(response, call.operation.download or "", path)
+        return await extract_file(response, call.operation.download or "", path)
 
     async def _attempt(
         self, prepared: PreparedCall[M], number: int, delivery: Delivery
     ) -> APIResponse[M]:
         operation = prepared.call.operation.id
         secrets = AttemptSecrets(self._app, prepared.credentials)
-        with ErrorBoundary(operation, faithful=self._faithful, secrets=secrets, delivery=delivery):
+        with ErrorBoundary(
+            operation,
+            connect_errors_are_presend=self._connect_errors_are_presend,
+            secrets=secrets,
+            delivery=delivery,
+        ):
             with ExitStack() as files:
                 response = await receive(
                     await self._send(prepared, files, secrets, delivery),
@@ -80,7 +85,7 @@ class Pipeline:
                 )
             context = ErrorContext(operation, secrets, self._session.clock)
             if len(response.body) > MAX_INLINE_BYTES:
-                decoded = await off_the_loop(decode, response, prepared.model, context)
+                decoded = await run_off_loop(decode, response, prepared.model, context)
             else:
                 decoded = decode(response, prepared.model, context)
         return APIResponse(
@@ -117,7 +122,7 @@ class Pipeline:
             unsigned.method,
             self._base_url,  # a placeholder until signing sets the URL; parsing one is slow
             headers=(
-                with_defaults(unsigned.headers, self._headers)
+                merge_headers(unsigned.headers, self._headers)
                 if call.options.extra_headers
                 else [*self._headers, *unsigned.headers]
             ),

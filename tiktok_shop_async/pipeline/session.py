@@ -53,7 +53,7 @@ class Session(Lifetime):
         self.retry_policy = self._given_policy or ExponentialBackoff()
         self.retry_budget = RetryBudget()
 
-    def note_success(self) -> None:
+    def record_success(self) -> None:
         """Note that a call succeeded."""
         if not self.retry_budget.is_full:
             self.retry_budget.give()

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from .._internal.clock import Clock
-from .._internal.http_dates import seconds_of
+from .._internal.http_dates import parse_http_date
 from .._internal.redaction import excerpt, redact
 from ..errors import (
     ResponseDecodeError,
@@ -156,5 +156,5 @@ def _retry_after(failed: FailedResponse) -> float | None:
     value = failed.response.headers.get("retry-after", "").strip()
     if _SECONDS.fullmatch(value):
         return float(value)
-    date = seconds_of(value)
+    date = parse_http_date(value)
     return None if date is None else max(0.0, date - failed.clock.time())

@@ -52,19 +52,21 @@ class Examples:
     items: int = 2
     """How many a list holds, if it may hold so many."""
 
-    def of_fields(self, fields: Fields, path: str = "") -> dict[str, Any]:
+    def make_object(self, fields: Fields, path: str = "") -> dict[str, Any]:
         """Return an object with all of ``fields``."""
         known = fields if self.version is None else in_version(fields, self.version)
-        return {name: self.of(node, name, f"{path}.{name}") for name, node in known.items()}
+        return {name: self.make_value(node, name, f"{path}.{name}") for name, node in known.items()}
 
-    def of(self, node: Node, name: str, path: str) -> Any:
+    def make_value(self, node: Node, name: str, path: str) -> Any:
         """Return a value of ``node``; its place, together with the seed, decides which one."""
         match node["type"]:
             case "array":
                 count = min(self.items, node.get("max_items", self.items))
-                return [self.of(node["items"], name, f"{path}[{at}]") for at in range(count)]
+                return [
+                    self.make_value(node["items"], name, f"{path}[{at}]") for at in range(count)
+                ]
             case "object" | "file":
-                return self.of_fields(node.get("fields", {}), path)
+                return self.make_object(node.get("fields", {}), path)
         if node["type"] in ("integer", "string"):
             known = self._known(node, name, path)
             if known is not None:

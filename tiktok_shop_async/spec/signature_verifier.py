@@ -34,7 +34,7 @@ class SignatureVerifier:
         digest.update(self._end)
         return digest.hexdigest()
 
-    def fits(self, sign: str, path: str, query: Iterable[tuple[str, str]], body: bytes) -> bool:
+    def matches(self, sign: str, path: str, query: Iterable[tuple[str, str]], body: bytes) -> bool:
         """Return whether ``sign`` is right; only lowercase hex is."""
         expected = self.expected(path, query, body)
         return hmac.compare_digest(sign.encode("utf-8", "surrogateescape"), expected.encode())

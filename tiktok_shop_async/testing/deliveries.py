@@ -63,7 +63,7 @@ def signed_webhook(
         "tts_notification_id": notification_id,
         "shop_id": shop_id,
         "timestamp": int(time.time()) if timestamp is None else timestamp,
-        "data": Examples(seed=shape["name"]).of_fields(shape["data"]) | given,
+        "data": Examples(seed=shape["name"]).make_object(shape["data"]) | given,
     }
     body = json.dumps(envelope, separators=(",", ":")).encode()
     headers = {

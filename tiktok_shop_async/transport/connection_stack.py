@@ -22,13 +22,13 @@ from urllib.request import getproxies
 import httpx
 
 from .._internal.threads import shared_in_thread
-from .delivery import delivery_of, traced
+from .delivery import delivery_of, trace_delivery
 from .environment import (
     ProxyConnectError,
-    checked_proxy,
     environment_proxies,
     is_about_certificates,
     new_ssl_context,
+    parse_proxy,
 )
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class ConnectionStackTransport(httpx.AsyncBaseTransport):
         trust_env: bool = True,
         keepalive_expiry: float = KEEPALIVE_EXPIRY,
     ) -> None:
-        self._proxy = checked_proxy(proxy)
+        self._proxy = parse_proxy(proxy)
         self._proxy_rules = _environment_rules() if trust_env and proxy is None else None
         self._verify = verify
         self._trust_env = trust_env
@@ -203,7 +203,7 @@ class _SingleUseConnection(httpx.AsyncHTTPTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send ``request``."""
         if not is_httpcore_replaced():
-            request = traced(request)
+            request = trace_delivery(request)
         try:
             return await super().handle_async_request(request)
         except httpx.ConnectError as error:

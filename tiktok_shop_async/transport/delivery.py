@@ -35,7 +35,7 @@ def delivery_of(request: httpx.Request) -> Delivery:
     return Delivery() if found is None else found
 
 
-def traced(request: httpx.Request) -> httpx.Request:
+def trace_delivery(request: httpx.Request) -> httpx.Request:
     """Have httpx's own transport say when it begins to write ``request``."""
     delivery = delivery_of(request)
     delivery.maybe_sent = False

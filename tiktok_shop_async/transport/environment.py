@@ -39,7 +39,7 @@ def is_about_certificates(error: BaseException | None) -> bool:
     return error is not None
 
 
-def checked_proxy(proxy: object) -> httpx.Proxy | None:
+def parse_proxy(proxy: object) -> httpx.Proxy | None:
     """Return the proxy of an argument; the error shows nothing of it: it may hold a password."""
     if proxy is None:
         return None

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from .._internal.error_causes import bare_cause, without_request_frames
+from .._internal.error_causes import drop_request_frames, strip_cause
 from .._internal.redaction import redact
 from ..errors import (
     ConnectError,
@@ -43,19 +43,19 @@ class ErrorBoundary:
     and the frames in here, httpx's and httpcore's have headers, URLs and signatures in theirs.
     """
 
-    __slots__ = ("_delivery", "_faithful", "_operation", "_secrets")
+    __slots__ = ("_connect_errors_are_presend", "_delivery", "_operation", "_secrets")
 
     def __init__(
         self,
         operation: str,
         *,
-        faithful: bool,
+        connect_errors_are_presend: bool,
         secrets: Iterable[str] = (),
         delivery: Delivery | None = None,
     ) -> None:
         """Make it for one attempt; without a ``delivery``, the request may have been sent."""
         self._operation = operation
-        self._faithful = faithful
+        self._connect_errors_are_presend = connect_errors_are_presend
         self._secrets = secrets
         self._delivery = delivery
 
@@ -78,13 +78,15 @@ class ErrorBoundary:
                 error.__context__ = None
             return
         if not isinstance(error, HTTPX_ERRORS):
-            without_request_frames(error)
+            drop_request_frames(error)
             return
         secrets = tuple(self._secrets)
         maybe_sent = self._delivery is None or self._delivery.maybe_sent
-        ours = _translated(error, self._operation, self._faithful, secrets, maybe_sent)
+        ours = _translated(
+            error, self._operation, self._connect_errors_are_presend, secrets, maybe_sent
+        )
         # What could not be sent is quoted by the error that says so.
-        cause = None if isinstance(error, _PROTOCOL_ERRORS) else bare_cause(error, secrets)
+        cause = None if isinstance(error, _PROTOCOL_ERRORS) else strip_cause(error, secrets)
         del error, secrets
         try:
             raise ours from cause
@@ -94,11 +96,18 @@ class ErrorBoundary:
 
 
 def _translated(
-    error: Exception, operation: str, faithful: bool, secrets: Iterable[str], maybe_sent: bool
+    error: Exception,
+    operation: str,
+    connect_errors_are_presend: bool,
+    secrets: Iterable[str],
+    maybe_sent: bool,
 ) -> TikTokShopError:
     reason = redact(str(error), secrets) or type(error).__name__
     facts: dict[str, Any] = {"operation": operation, "maybe_sent": maybe_sent}
-    unsent: dict[str, Any] = {"operation": operation, "maybe_sent": maybe_sent and not faithful}
+    unsent: dict[str, Any] = {
+        "operation": operation,
+        "maybe_sent": maybe_sent and not connect_errors_are_presend,
+    }
     match error:
         case httpx.PoolTimeout():
             return RequestTimeoutError(

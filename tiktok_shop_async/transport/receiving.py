@@ -74,10 +74,10 @@ async def _decoded(body: bytes, encodings: list[str], limit: int) -> bytes:
         except ContentTooLargeError:
             if limit <= MAX_INLINE_BYTES:
                 raise
-    return await off_the_loop(decode_content, body, encodings, limit)
+    return await run_off_loop(decode_content, body, encodings, limit)
 
 
-async def off_the_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+async def run_off_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run ``function`` in a thread, or on the event loop if no thread can be started.
 
     The response was received: a lack of threads must not turn it into an error.

@@ -8,15 +8,15 @@ import httpx
 
 from .._internal.httpx_internals import (
     TransportFor,
-    plain_transport_chooser,
+    direct_transport_chooser,
+    list_transports,
     transport_chooser,
-    transports_of,
 )
 from ..errors import (
     TikTokShopError,
 )
 from .connection_stack import ConnectionStackTransport, is_httpcore_replaced
-from .delivery import Delivery, delivery_of, traced
+from .delivery import Delivery, delivery_of, trace_delivery
 from .error_boundary import HTTPX_ERRORS
 
 _REPORT_FAITHFULLY = (
@@ -49,7 +49,7 @@ async def send(
     transport = transport_of(signed.url)
     delivery.maybe_sent = True  # unless the transport knows better
     if _can_be_traced(transport):
-        traced(signed)
+        trace_delivery(signed)
     try:
         response = await transport.handle_async_request(signed)
     except AssertionError:  # how a mock of a transport rejects what a test did not expect
@@ -74,7 +74,7 @@ async def _send_by_client(
     transport = transport_of(request.url) if transport_of is not None else None
     is_traced = _can_be_traced(transport)
     if is_traced:
-        traced(request)
+        trace_delivery(request)
     try:
         return await http_client.send(request, auth=signing, stream=True, follow_redirects=False)
     except (*HTTPX_ERRORS, TikTokShopError) as error:
@@ -99,7 +99,7 @@ def _direct_way(http_client: httpx.AsyncClient) -> TransportFor | None:
     """Return what chooses the client's transport; None if its ``send`` does more than httpx's."""
     if any(http_client.event_hooks.values()):
         return None
-    return plain_transport_chooser(http_client)
+    return direct_transport_chooser(http_client)
 
 
 def connect_errors_are_presend(http_client: httpx.AsyncClient) -> bool:
@@ -108,7 +108,7 @@ def connect_errors_are_presend(http_client: httpx.AsyncClient) -> bool:
     Some transports turn a connection that was lost after sending into a connect error; a write
     repeated on that happens twice. Those we do not know count as such.
     """
-    senders = map(_sender_of, transports_of(http_client))
+    senders = map(_sender_of, list_transports(http_client))
     return all(sender in _REPORT_FAITHFULLY for sender in senders)
 
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 
 from .._internal.closing import ClosedOnExit
-from .._internal.http_dates import seconds_of
-from .._internal.waiting import cancelled
+from .._internal.http_dates import parse_http_date
+from .._internal.waiting import cancel_and_wait
 from ..errors import InvalidArgumentError
 from ..options import RequestOptions
 from .changes import CANCELLATION, ORDER, RETURN, as_webhooks_spell, change_of, polled, sent
@@ -112,7 +112,7 @@ class WebhookPoller(ClosedOnExit):
     async def aclose(self) -> None:
         """Stop looking; what was not looked through comes the next time."""
         task, self._task = self._task, None
-        await cancelled(task)
+        await cancel_and_wait(task)
 
     async def poll(self) -> int:
         """Look once, up to the present, and return how many events are new.
@@ -203,7 +203,7 @@ class WebhookPoller(ClosedOnExit):
 
 def _requested_at(page: APIResponse[Any], asked_at: float, received_at: float) -> int:
     """Return when a page was requested, by the clock of the service, which dates webhooks too."""
-    date = seconds_of(page.headers.get("date", ""))
+    date = parse_http_date(page.headers.get("date", ""))
     return int(asked_at if date is None else date - (received_at - asked_at))
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..._internal.closing import drop_connections
-from ..._internal.error_causes import reported_as
+from ..._internal.error_causes import raise_as
 from ..._internal.waiting import finish_shielded
 from ...errors import InvalidArgumentError, TikTokShopError
 from .engine import dispose, is_in_memory, new_engine, shown
@@ -74,7 +74,7 @@ class Database:
     async def create_schema(self, who: object) -> None:
         """Create the tables, or bring them to the newest version; many may do so at once."""
         self._loop = asyncio.get_running_loop()
-        with reported_as(self._error, who, "creating the tables"):
+        with raise_as(self._error, who, "creating the tables"):
             async with asyncio.timeout(ANSWER_TIMEOUT):
                 await finish_shielded(self._create_schema())
         self._is_checked = True
@@ -90,7 +90,7 @@ class Database:
             elif self.is_sqlite:
                 await self.create_schema(who)
             else:
-                with reported_as(self._error, who, "looking for the tables"):
+                with raise_as(self._error, who, "looking for the tables"):
                     async with asyncio.timeout(ANSWER_TIMEOUT):
                         await finish_shielded(check_server(self.connections, self._schema))
                 self._is_checked = True

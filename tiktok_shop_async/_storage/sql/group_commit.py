@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ..._internal.error_causes import reported_as
+from ..._internal.error_causes import raise_as
 from ..._internal.waiting import GRACE, finish_shielded
 from ...errors import TikTokShopError
 from .lost_connections import is_aborted, is_lost, is_rejected
@@ -167,7 +167,7 @@ class GroupCommit(Generic[V]):
         until, pause = timer() + RECOVERY, MIN_PAUSE
         while group:
             try:
-                with reported_as(self._error, self._name, "a transaction"):
+                with raise_as(self._error, self._name, "a transaction"):
                     answers = await self._transaction(group, repeated)
             except TikTokShopError as error:
                 if len(group) > 1 and is_rejected(error.__cause__):

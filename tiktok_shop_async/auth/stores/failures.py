@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from ..._internal.error_causes import reported_as
+from ..._internal.error_causes import raise_as
 from ...errors import TokenStoreError
 
-reported = partial(reported_as, TokenStoreError)
+reported = partial(raise_as, TokenStoreError)

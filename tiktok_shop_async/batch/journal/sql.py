@@ -22,7 +22,7 @@ except ImportError as error:
     ) from error
 
 from ..._internal.closing import ClosedOnExit
-from ..._internal.error_causes import reported_as
+from ..._internal.error_causes import raise_as
 from ...errors import InvalidArgumentError, JournalError
 from .base import Record
 
@@ -120,7 +120,7 @@ class SQLJournal(ClosedOnExit):
         after = ""
         while True:
             values = {"batch": self._batch, "after": after, "most": PAGE}
-            with reported_as(JournalError, self, "reading"):
+            with raise_as(JournalError, self, "reading"):
                 async with self._database.connections.connect() as connection:
                     rows = list(await connection.execute(self._statements.read_on, values))
             for row in rows:
@@ -132,7 +132,7 @@ class SQLJournal(ClosedOnExit):
     async def counts(self) -> dict[str, int]:
         """Return how many rows there are of each state: ``"sending"`` is not final."""
         await self._database.check_schema(self)
-        with reported_as(JournalError, self, "counting"):
+        with raise_as(JournalError, self, "counting"):
             async with self._database.connections.connect() as connection:
                 rows = await connection.execute(self._statements.count, {"batch": self._batch})
                 return {row.state: row.rows for row in rows}

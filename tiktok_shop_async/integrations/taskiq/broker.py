@@ -19,7 +19,7 @@ except ImportError as error:
         name=error.name,
     ) from error
 
-from ..._internal.waiting import cancellations, cancelled
+from ..._internal.waiting import cancel_and_wait, count_cancellations
 from ...errors import InvalidArgumentError
 
 logger = logging.getLogger("tiktok_shop_async.integrations.taskiq")
@@ -124,14 +124,14 @@ class RedeliveringStreamBroker(RedisStreamBroker):
         try:
             await super().shutdown()
         finally:
-            await cancelled(self._keeper)
+            await cancel_and_wait(self._keeper)
 
     async def listen(self) -> AsyncGenerator[AckableMessage, None]:
         """Yield tasks: new ones, and now and then what was left behind."""
         is_group_lost = False
         async with self._redis() as redis:
-            before = cancellations()
-            while cancellations() == before:
+            before = count_cancellations()
+            while count_cancellations() == before:
                 try:
                     if is_group_lost:
                         await self._declare_consumer_group()
@@ -145,7 +145,7 @@ class RedeliveringStreamBroker(RedisStreamBroker):
                 is_group_lost = False
                 if message is not None:
                     yield message
-                    before = cancellations()  # another task may have asked for the next one
+                    before = count_cancellations()  # another task may have asked for the next one
         raise asyncio.CancelledError
 
     async def _declare_consumer_group(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from ...errors import ClientClosedError
 
 
-class UntilClosed:
+class InterruptOnClose:
     """An async context that raises `ClientClosedError` where it waits, once `end` is called.
 
     It works as `asyncio.timeout` does, without a time: the task is cancelled, and the cancellation
@@ -19,7 +19,7 @@ class UntilClosed:
 
     __slots__ = ("_cancelling", "_is_ended", "_others", "_task")
 
-    def __init__(self, waits: set[UntilClosed]) -> None:
+    def __init__(self, waits: set[InterruptOnClose]) -> None:
         self._others = waits
         self._is_ended = False
         self._task: Task[Any] | None = None

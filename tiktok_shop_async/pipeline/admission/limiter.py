@@ -55,7 +55,7 @@ class Limiter(Protocol):
     Of a success it is told nothing: a rate rises by being used.
     """
 
-    def at_once(self, key: LimitKey) -> Permit | None:
+    def try_acquire(self, key: LimitKey) -> Permit | None:
         """Return a permit if nothing limits the key now; None asks the caller to `acquire` one."""
         ...
 

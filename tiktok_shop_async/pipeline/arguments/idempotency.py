@@ -14,7 +14,7 @@ NAME = "idempotency_key"
 MAX_LENGTH = 255
 
 
-def given_keys(arguments: Mapping[str, Any], options: RequestOptions | None) -> dict[str, Any]:
+def collect_keys(arguments: Mapping[str, Any], options: RequestOptions | None) -> dict[str, Any]:
     """Return the idempotency keys that the caller passed, by the argument that holds each."""
     found = {NAME: arguments.get(NAME)}
     if options is not None:
@@ -27,8 +27,8 @@ def given_keys(arguments: Mapping[str, Any], options: RequestOptions | None) -> 
     return given
 
 
-def single_key(given: Mapping[str, Any]) -> str | None:
-    """Return the one key of ``given_keys``; reject a key that is not valid, or two that differ."""
+def choose_key(given: Mapping[str, Any]) -> str | None:
+    """Return the one key of ``collect_keys``; reject a key that is not valid, or two that differ."""
     chosen = ""
     for where, key in given.items():
         if not _is_valid(key):
@@ -55,7 +55,7 @@ def _is_valid(key: object) -> bool:
     )
 
 
-def without_extra_key(options: RequestOptions) -> RequestOptions:
+def drop_extra_key(options: RequestOptions) -> RequestOptions:
     """Return the options without an idempotency key in ``extra_query`` and ``extra_body``."""
     query, body = options.extra_query, options.extra_body
     if NAME not in (query or ()) and NAME not in (body or ()):

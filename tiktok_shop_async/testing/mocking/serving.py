@@ -13,7 +13,7 @@ import httpx
 from ...client_options import DEFAULT_BASE_URL
 from ...errors import TikTokShopError
 from ...pipeline.operation import Operation
-from ...registry import find_operation, operation_at, version_in
+from ...registry import find_operation, find_operation_at, find_version
 from ...transport.delivery import DELIVERY, delivery_of
 from .call_arguments import MalformedRequestError, read_arguments
 from .mock_operation import MockCall, MockOperation, UnexpectedRequestError
@@ -148,7 +148,7 @@ class OperationServer:
             arguments = read_arguments(called, request)
         except MalformedRequestError as error:
             problem, arguments = error, read_arguments(called, request, strict=False)
-        version = version_in(self._path(request))
+        version = find_version(self._path(request))
         call = MockCall(arguments=arguments, version=version, request=request)
         mocked.calls.append(call)
         if self.check_requests:
@@ -169,7 +169,7 @@ class OperationServer:
         check_signature(called, request, path=self._path(request), app_secret=self.app_secret)
 
     def _called(self, request: httpx.Request) -> Operation | None:
-        return operation_at(request.method, self._path(request))
+        return find_operation_at(request.method, self._path(request))
 
     def _path(self, request: httpx.Request) -> str:
         """Return the path below the base URL."""

@@ -20,7 +20,7 @@ except ImportError as error:
     ) from error
 
 from ..._internal.closing import ClosedOnExit
-from ..._internal.error_causes import reported_as
+from ..._internal.error_causes import raise_as
 from ..._internal.waiting import GRACE, finish_shielded
 from ..._storage.redis import binary_client, close_client, place_of
 from ...errors import InvalidArgumentError, WebhookStoreError, WebhookStoreFullError
@@ -45,7 +45,7 @@ PAGE = 1000
 EVENTS_AT_ONCE = 50
 """Events whose bodies are read at once."""
 
-reported = partial(reported_as, WebhookStoreError)
+reported = partial(raise_as, WebhookStoreError)
 
 
 class RedisWebhookStore(ClosedOnExit):

@@ -34,7 +34,7 @@ class EventEmitter:
     """Emits the events of one call.
 
     Delays are always emitted, since they are logged as INFO. Starts and ends are emitted by
-    `follow_call` and `follow_attempt`, which are used only when somebody listens.
+    `observe_call` and `observe_attempt`, which are used only when somebody listens.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class EventEmitter:
             path_arguments=prepared.call.path,
         )
 
-    async def follow_call(self, attempts: Awaitable[R]) -> R:
+    async def observe_call(self, attempts: Awaitable[R]) -> R:
         """Await the attempts of the call; emit its start and its end."""
         call, timer, error = self._info, self._session.clock.monotonic, None
         began = timer()
@@ -72,7 +72,7 @@ class EventEmitter:
             )
             error = None  # or it would hold this frame, and this frame would hold it
 
-    async def follow_attempt(
+    async def observe_attempt(
         self, begin: Callable[[], Awaitable[R]], number: int, *, held_back: float
     ) -> R:
         """Make one attempt; emit its start and its end."""
