@@ -60,5 +60,5 @@ async def test_tasks_are_cancelled_until_they_end(monkeypatch: pytest.MonkeyPatc
     serving = asyncio.create_task(serve())
     await driver.called.wait()
     async with asyncio.timeout(5):
-        await _waiting.cancelled(serving, None)
+        await _waiting.cancel_and_wait(serving, None)
     assert serving.cancelled()

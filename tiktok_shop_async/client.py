@@ -318,7 +318,7 @@ class AsyncTikTokShop(ClosedOnExit, Unpicklable, ResourceGroups):
 
         from ._internal.argument_checks import check_mapping
         from .options import RequestOptions, validate_options
-        from .pipeline.request import Call
+        from .pipeline.call import Call
         from .raw import raw_operation
 
         for name, value in (("query", query), ("body", body), ("files", files)):

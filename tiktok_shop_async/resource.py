@@ -11,8 +11,8 @@ import attrs
 from .auth import AuthState
 from .options import RequestOptions, validate_options
 from .pagination import Pager
+from .pipeline.call import Call
 from .pipeline.operation import Operation
-from .pipeline.request import Call
 from .pipeline.run import Pipeline
 from .response import APIResponse, FileResponse
 

@@ -12,18 +12,18 @@ from outcomes.table import TABLE, End, Meanwhile
 from tiktok_shop_async.pipeline import attempts, event_emitter
 
 EXITS: dict[str, tuple[End | Meanwhile, ...]] = {
-    "attempt(number, delivery)": tuple(End),
-    "self._begun(attempt)": tuple(End),
-    "self._prepared(cipher)": (Meanwhile.REFRESH_FAILED,),
-    "self._auth.prepare(cipher)": (Meanwhile.REFRESH_FAILED,),
-    "authorization.replace(used)": (
+    "start()": tuple(End),
+    "self._start_attempt(attempt)": tuple(End),
+    "self._prepare_credentials(cipher)": (Meanwhile.REFRESH_FAILED,),
+    "self._credentials.prepare(cipher)": (Meanwhile.REFRESH_FAILED,),
+    "self._credentials.renew(used, is_expired=is_expired)": (
+        Meanwhile.OTHER_TOKEN,
         Meanwhile.TOKEN_REFRESHED,
         Meanwhile.REFRESH_FAILED,
         Meanwhile.DEADLINE,
         Meanwhile.CANCELLED,
         Meanwhile.CLOSED,
     ),
-    "authorization.look_again(used)": (Meanwhile.OTHER_TOKEN,),
     "admission": (Meanwhile.DEADLINE, Meanwhile.CANCELLED, Meanwhile.CLOSED),
     "limiter.acquire(key, priority)": (Meanwhile.CLOSED,),
     "slots.acquire(key.shop, priority)": (Meanwhile.CLOSED,),
@@ -31,12 +31,12 @@ EXITS: dict[str, tuple[End | Meanwhile, ...]] = {
         Meanwhile.CALLBACK_RAISES,
     ),
     "session.retry_policy(failed)": (Meanwhile.CALLBACK_RAISES, Meanwhile.NO_RETRY_LEFT),
-    "session.sleep(wait)": (Meanwhile.DEADLINE, Meanwhile.CANCELLED, Meanwhile.CLOSED),
+    "session.clock.sleep(delay)": (Meanwhile.DEADLINE, Meanwhile.CANCELLED, Meanwhile.CLOSED),
     # These pass on what the ones above raise.
-    "self._repeated(attempt)": (),
-    "self._wait_after(error)": (),
-    "self._note_throttle(error)": (),
-    "self._has_another_token(error)": (),
+    "self._run_attempts(attempt)": (),
+    "self._plan_retry(error)": (),
+    "self._report_throttle(error)": (),
+    "self._replace_token(error)": (),
     "attempts": (),
 }
 """What the loop awaits, and the function of a user that it calls: the rows that show their exits.
@@ -47,8 +47,8 @@ Errors of your own code in each of them: ``test_every_exit.py``.
 RAISES = {
     "raise": 6,
     "raise self._outcome_unknown(error) from error": 1,
-    "raise self._outcome_unknown(self._deadline_passed(deadline))": 1,
-    "raise self._deadline_passed(deadline)": 1,
+    "raise self._outcome_unknown(self._deadline_error(deadline))": 1,
+    "raise self._deadline_error(deadline)": 1,
 }
 """How often the module raises what; ``raise`` alone is what is passed on."""
 
@@ -84,11 +84,11 @@ def test_the_loop_raises_only_by_its_one_question() -> None:
 
 
 def test_all_of_the_loop_is_in_the_block_that_asks() -> None:
-    """Every error of `_repeated` is caught there, and the attempt under way is judged first."""
+    """Every error of `_run_attempts` is caught there, and the attempt under way is judged first."""
     loop = next(
         node
         for node in ast.walk(TREE)
-        if isinstance(node, ast.AsyncFunctionDef) and node.name == "_repeated"
+        if isinstance(node, ast.AsyncFunctionDef) and node.name == "_run_attempts"
     )
     block = loop.body[-1]
     assert isinstance(block, ast.Try)
@@ -97,7 +97,7 @@ def test_all_of_the_loop_is_in_the_block_that_asks() -> None:
     )
     assert isinstance(block.handlers[0].type, ast.Name)
     assert block.handlers[0].type.id == "BaseException"
-    assert ast.unparse(block.handlers[0].body[0]) == "self._note_end(error)"
+    assert ast.unparse(block.handlers[0].body[0]) == "self._record_end(error)"
     assert not block.orelse
     assert not block.finalbody
 

@@ -21,8 +21,9 @@ from tiktok_shop_async._internal.model import model, wire_name
 from tiktok_shop_async.models.return_refund import OrderLine, Sku
 from tiktok_shop_async.pipeline.arguments.kinds import Time, convert
 from tiktok_shop_async.pipeline.arguments.values import plain
+from tiktok_shop_async.pipeline.call import Call
 from tiktok_shop_async.pipeline.operation import Operation
-from tiktok_shop_async.pipeline.request import Call, build_request
+from tiktok_shop_async.pipeline.request import build_request
 from tiktok_shop_async.registry import operations
 from tiktok_shop_async.resources._groups import GROUPS
 

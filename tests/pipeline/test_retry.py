@@ -89,7 +89,7 @@ def test_a_write_that_may_have_happened_is_repeated_with_an_idempotency_key_only
     assert not may_have_been_processed(GET_ORDER_DETAIL, make())
 
 
-chances = st.floats(0, 1)
+jitters = st.floats(0, 1)
 seconds = st.floats(0, 1e6)
 failures = st.builds(
     FailedAttempt,
@@ -118,7 +118,7 @@ backoffs = st.builds(
     longest=st.floats(0, 1000),
     max_retry_after=st.floats(0, 1000),
     give_up_after=seconds,
-    chance=chances.map(lambda chance: lambda: chance),
+    jitter=jitters.map(lambda fraction: lambda: fraction),
 )
 
 
@@ -160,20 +160,22 @@ def test_no_retry_after_makes_a_wait_that_is_not_within_the_bounds(retry_after: 
         assert wait is not None
 
 
-@given(st.integers(1, 100_000), chances, chances)
+@given(st.integers(1, 100_000), jitters, jitters)
 def test_the_jitter_is_full(attempt: int, low: float, high: float) -> None:
-    """A wait is any part of the ceiling, in proportion to the chance."""
+    """A wait is any part of the ceiling, in proportion to the jitter."""
     ceilings = set()
-    for chance in (low, high):
-        if chance > 1e-6:
-            backoff = ExponentialBackoff(chance=lambda chance=chance: chance, give_up_after=1e9)
+    for fraction in (low, high):
+        if fraction > 1e-6:
+            backoff = ExponentialBackoff(
+                jitter=lambda fraction=fraction: fraction, give_up_after=1e9
+            )
             wait = backoff(
                 FailedAttempt(
                     operation=CANCEL_ORDER, error=ConnectError("x"), attempt=attempt, elapsed=0.0
                 )
             )
             assert wait is not None
-            ceilings.add(round(wait / chance, 3))
+            ceilings.add(round(wait / fraction, 3))
     assert len(ceilings) <= 1
     assert all(math.isclose(each, min(60, 2 ** min(attempt - 1, 10))) for each in ceilings)
 
@@ -192,7 +194,7 @@ def test_no_more_is_repeated_than_the_budget_and_a_tenth_of_what_succeeds(
     budget, repeats = RetryBudget(10), 0
     for succeeded in history:
         if succeeded:
-            budget.give()
+            budget.record_success()
         else:
             repeats += budget.take()
     assert repeats <= 10 + sum(history) / 10 + 1e-6
