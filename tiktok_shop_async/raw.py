@@ -1,4 +1,4 @@
-"""Calls by method and path: what the catalogue knows of them, and what to assume of the rest."""
+"""Raw calls by method and path, described by the catalogue if it has them, else by defaults."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def raw_operation(
     cipher: Literal["auto", "shop_cipher", "category_asset_cipher", "none"],
     has_shop: bool,
 ) -> Operation:
-    """Return an operation for ``path``, with the catalogue's facts where it has it."""
-    method = _checked_method(method)
+    """Return an operation for ``path``, with the facts of the catalogue if it has the operation."""
+    method = _validate_method(method)
     _check_path(path)
     if cipher not in _CIPHERS:
         raise invalid("cipher", " or ".join(map(repr, _CIPHERS)), cipher)
@@ -47,8 +47,8 @@ def raw_operation(
 _CIPHERS = ("auto", "shop_cipher", "category_asset_cipher", "none")
 
 
-def _checked_method(method: object) -> Any:
-    """Return an HTTP method in upper case: servers reject any other."""
+def _validate_method(method: object) -> Any:
+    """Return an HTTP method in upper case, as servers require it."""
     if not isinstance(method, str) or not (method.isascii() and method.isalpha()):
         raise invalid("method", "an HTTP method such as 'GET'", method)
     return method.upper()
@@ -60,7 +60,7 @@ def _check_path(path: object) -> None:
     segments = path.split("/")
     if not path.startswith("/") or {".", ".."} & set(segments) or re.search(r"[?#{}]", path):
         raise InvalidArgumentError(
-            f"{path!r} is not a plain path.",
+            f"path must start with a slash and have no dot segment, ?, #, {{ or }}, not {path!r}.",
             argument="path",
-            hint="Start it with a slash, and pass parameters as query.",
+            hint="Pass query parameters as query.",
         )

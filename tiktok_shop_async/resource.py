@@ -18,7 +18,7 @@ from .response import APIResponse, FileResponse
 
 M = TypeVar("M")
 
-_NONE_GIVEN: Mapping[str, Any] = {}
+_NO_ARGUMENTS: Mapping[str, Any] = {}
 _NO_OPTIONS = RequestOptions()
 
 
@@ -26,7 +26,7 @@ class Resource:
     """One group of operations, called with one auth state."""
 
     GROUP: ClassVar[str]
-    """The name of the group, as ``client.<group>`` has it."""
+    """The name of the group, as in ``client.<group>``."""
 
     __slots__ = ("_auth", "_pipeline")
 
@@ -39,9 +39,9 @@ class Resource:
         operation: Operation,
         model: type[M],
         *,
-        path: Mapping[str, Any] = _NONE_GIVEN,
-        query: Mapping[str, Any] = _NONE_GIVEN,
-        body: Mapping[str, Any] = _NONE_GIVEN,
+        path: Mapping[str, Any] = _NO_ARGUMENTS,
+        query: Mapping[str, Any] = _NO_ARGUMENTS,
+        body: Mapping[str, Any] = _NO_ARGUMENTS,
         options: RequestOptions | None,
     ) -> Awaitable[APIResponse[M]]:
         call = Call(
@@ -58,8 +58,8 @@ class Resource:
         operation: Operation,
         model: type[M],
         *,
-        path: Mapping[str, Any] = _NONE_GIVEN,
-        query: Mapping[str, Any] = _NONE_GIVEN,
+        path: Mapping[str, Any] = _NO_ARGUMENTS,
+        query: Mapping[str, Any] = _NO_ARGUMENTS,
         save_to: str | PathLike[str] | None,
         options: RequestOptions | None,
     ) -> Awaitable[FileResponse[M]]:
@@ -76,9 +76,9 @@ class Resource:
         operation: Operation,
         model: type[M],
         *,
-        path: Mapping[str, Any] = _NONE_GIVEN,
-        query: Mapping[str, Any] = _NONE_GIVEN,
-        body: Mapping[str, Any] = _NONE_GIVEN,
+        path: Mapping[str, Any] = _NO_ARGUMENTS,
+        query: Mapping[str, Any] = _NO_ARGUMENTS,
+        body: Mapping[str, Any] = _NO_ARGUMENTS,
         options: RequestOptions | None,
     ) -> Pager[M, Any]:
         pagination = operation.pagination
@@ -98,7 +98,7 @@ class Resource:
         return Pager(fetch, pagination)
 
 
-def _with_token(call: Call, place: str, token: str) -> Call:
-    if place == "query":
+def _with_token(call: Call, location: str, token: str) -> Call:
+    if location == "query":
         return attrs.evolve(call, query={**call.query, "page_token": token})
     return attrs.evolve(call, body={**call.body, "page_token": token})
