@@ -69,8 +69,8 @@ async def test_a_walk_that_ends_early_is_logged_without_the_token(
     (record,) = caplog.records
     assert record.levelname == "WARNING"
     assert record.getMessage() == (
-        f"order.get_order_list: the iteration ends at page 2, because its next_page_token {reason}; "
-        "items may be missing (request id req-2026)"
+        "order.get_order_list: the iteration ends at page 2, because its next_page_token "
+        f"{reason}; items may be missing (request id req-2026)"
     )
 
 

@@ -98,7 +98,7 @@ async def test_a_service_code_raises_the_error_it_means(
 
 
 HINTS = [
-    (105001, 401, "have the seller authorize the app again"),
+    (105001, 401, "the seller must authorize the app again"),
     (98001004, 200, "page_size"),
     (25001014, 200, "return_refund.get_aftersale_eligibility"),
     (25001021, 200, "return_refund.get_aftersale_eligibility"),
