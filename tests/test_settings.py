@@ -267,7 +267,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     [
         ("ALL_PROXY", "socks://user:pass-7w0rd@proxy.example:1080", "socks://, which is not"),
         ("HTTPS_PROXY", "socks4://proxy.example:1080", "socks4://, which is not"),
-        ("all_proxy", "socks5://proxy.example:1080", "needs a further package"),
+        ("all_proxy", "socks5://proxy.example:1080", "requires the package socksio"),
         ("https_proxy", "http://user:pass-7w0rd@proxy.example:port", "not the URL of a proxy"),
         ("http_proxy", "http://", "not the URL of a proxy"),
         ("HTTPS_PROXY", "proxy.example:99999", "not the URL of a proxy"),
