@@ -1,4 +1,4 @@
-"""Errors of other libraries, made safe to chain to ours."""
+"""The cleaning of other libraries' errors, so that they can be chained without their secrets."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ _MAX_DEPTH = 8
 _HOLDS_REQUESTS = frozenset(
     {"httpx", "httpcore", "h11", "h2", "hpack", "anyio", "sniffio", "asyncio", "ssl", "uvloop"}
 )
-"""Packages whose frames have whole requests in their local variables."""
+"""Packages whose frames have requests in their local variables."""
 _OURS_WITH_REQUESTS = frozenset(
     {"tiktok_shop_async.transport.connection", "tiktok_shop_async.transport.network"}
 )
 
 
 class raise_as:  # noqa: N801 - a context manager, used like a function
-    """Raise any exception of the block as an error of this kind, without quoting it.
+    """A context manager that raises exceptions of its block as ``kind``, without quoting them.
 
-    The frames of the block are dropped, also from our own errors: their local variables may hold
-    what is stored.
+    It drops the frames of the block, also from this package's own errors, because their local
+    variables may contain stored secrets.
     """
 
-    def __init__(self, kind: type[TikTokShopError], who: object, what: str) -> None:
+    def __init__(self, kind: type[TikTokShopError], owner: object, action: str) -> None:
         self._kind = kind
-        self._who = who
-        self._what = what
+        self._owner = owner
+        self._action = action
 
     def __enter__(self) -> None:
         """Do nothing before the block."""
@@ -42,7 +42,7 @@ class raise_as:  # noqa: N801 - a context manager, used like a function
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Raise our error in place of a driver's or the system's."""
+        """Raise this package's error in place of a driver's or the operating system's."""
         del traceback
         if error is None or not isinstance(error, Exception):
             return
@@ -50,13 +50,13 @@ class raise_as:  # noqa: N801 - a context manager, used like a function
         if isinstance(error, TikTokShopError):
             return
         raise self._kind(
-            f"{self._who}: {self._what} failed ({type(error).__name__}).",
-            hint="Its cause, chained to this error, says why.",
+            f"{self._owner}: {self._action} failed ({type(error).__name__}).",
+            hint="See the chained cause of this error.",
         ) from error
 
 
 def drop_frames(error: BaseException | None) -> None:
-    """Drop the frames of an error and of its causes; their messages stay."""
+    """Drop the frames of an error and of its causes; keep their messages."""
     for _ in range(_MAX_DEPTH):
         if error is None:
             return
@@ -67,18 +67,18 @@ def drop_frames(error: BaseException | None) -> None:
 
 
 def drop_request_frames(error: BaseException | None) -> None:
-    """Drop the frames that hold a request, of an error and of what it came from.
+    """Drop the frames that have a request, of an error, its causes and its group.
 
-    The frames of a transport or hook of the user's own stay.
+    The frames of the user's own transports and hooks stay.
     """
-    waiting, seen = [error], set[int]()
-    while waiting:
-        each = waiting.pop()
+    pending, seen = [error], set[int]()
+    while pending:
+        each = pending.pop()
         if each is not None and id(each) not in seen:
             seen.add(id(each))
             each.__traceback__ = _without_requests(each.__traceback__)
-            waiting += [each.__cause__, each.__context__, *getattr(each, "exceptions", ())]
-            del each  # or this frame and the error would hold each other
+            pending += [each.__cause__, each.__context__, *getattr(each, "exceptions", ())]
+            del each  # otherwise this frame and the error would refer to each other
 
 
 def _without_requests(traceback: TracebackType | None) -> TracebackType | None:
@@ -97,13 +97,13 @@ def _without_requests(traceback: TracebackType | None) -> TracebackType | None:
 def strip_cause(
     error: BaseException | None, secrets: Iterable[str] = (), depth: int = _MAX_DEPTH
 ) -> BaseException | None:
-    """Return an error of the same type to chain to ours, with its text redacted and no frames.
+    """Return a copy of an error to chain, with redacted text, without request and frames.
 
-    The original has the request as an attribute, and frames that hold headers and signature.
+    The original has the request as an attribute, and frames with headers and signature.
     """
     if error is None or not depth:
         return None
-    if isinstance(error, OSError):  # they hold no secret, and errno is useful
+    if isinstance(error, OSError):  # it has no secrets, and its errno is useful
         bare: BaseException = error
     else:
         bare = _blank(type(error))
@@ -117,8 +117,8 @@ def strip_cause(
 
 
 def _blank(kind: type[BaseException]) -> BaseException:
-    """Return an error of a type without calling its ``__init__``, or of the next best type."""
+    """Return an error of a type without calling ``__init__``, or else a plain `Exception`."""
     try:
         return kind.__new__(kind)
-    except TypeError:  # as groups do, which anyio raises for several addresses
+    except TypeError:  # exception groups raise it; anyio raises one for several addresses
         return Exception()
