@@ -103,8 +103,8 @@ HINTS = [
     (25001014, 200, "return_refund.get_aftersale_eligibility"),
     (25001021, 200, "return_refund.get_aftersale_eligibility"),
     (106001, 401, "without spaces or line breaks"),
-    (99999999, 401, "Check the access token"),
-    (None, 401, "Check the access token"),
+    (99999999, 401, "Check that the access token"),
+    (None, 401, "Check that the access token"),
 ]
 
 

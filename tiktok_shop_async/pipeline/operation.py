@@ -39,8 +39,7 @@ class Operation:
     versions: tuple[str, ...]
     """Known versions, oldest first; the last is the default."""
     effect: Literal["read", "write"]
-    """Whether the call changes anything at the service; a lost response to a write is an unknown
-    outcome."""
+    """Whether the call changes anything; the outcome of a write without a response is unknown."""
     cipher: Literal["shop_cipher", "category_asset_cipher"] | None = None
     """The query parameter that is filled in from the auth state."""
     body: Literal["json", "multipart"] | None = None

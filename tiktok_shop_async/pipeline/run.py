@@ -55,7 +55,7 @@ class Pipeline:
     ) -> Awaitable[APIResponse[M]]:
         """Return an awaitable of the response, its data a ``model`` or, without one, plain values.
 
-        Raise errors of the arguments, and `ClientClosedError`, at once.
+        `ClientClosedError` and errors of version and idempotency key are raised immediately.
         """
         self._session.check_usable()
         prepared = PreparedCall(call.with_key(), self._choose_version(call), model, credentials)

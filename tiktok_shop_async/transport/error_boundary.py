@@ -110,29 +110,14 @@ def _translate(
 ) -> TikTokShopError:
     reason = redact(str(error), secrets) or type(error).__name__
     facts: dict[str, Any] = {"operation": operation, "maybe_sent": maybe_sent}
-    unsent: dict[str, Any] = {
-        "operation": operation,
-        "maybe_sent": maybe_sent and not connect_errors_are_presend,
-    }
     match error:
-        case httpx.PoolTimeout():
-            return RequestTimeoutError(
-                "no connection of the pool became free within the timeout.",
-                hint="Lower max_in_flight to the size of the client's pool, or enlarge the pool.",
-                **unsent,
-            )
-        case httpx.ConnectTimeout():
-            return RequestTimeoutError("no connection was made within the timeout.", **unsent)
+        case (
+            httpx.PoolTimeout() | httpx.ConnectTimeout() | httpx.ConnectError() | httpx.ProxyError()
+        ):
+            facts["maybe_sent"] = maybe_sent and not connect_errors_are_presend
+            return _translate_connect_error(error, reason, facts)
         case httpx.TimeoutException():
             return RequestTimeoutError("no response was received within the timeout.", **facts)
-        case ProxyConnectError():
-            return ConnectError(f"{reason}.", hint=_PROXY_HINT, **unsent)
-        case httpx.ConnectError():
-            hint = _CERTIFICATE_HINT if is_about_certificates(error) else None
-            return ConnectError(f"no connection could be made: {reason}.", hint=hint, **unsent)
-        case httpx.ProxyError():
-            hint = f"Check the proxy's user and password. {_PROXY_HINT}"
-            return ConnectError(f"the proxy made no connection: {reason}.", hint=hint, **unsent)
         case httpx.DecodingError():
             return ResponseDecodeError(
                 f"the response's content encoding is invalid: {reason}.", operation=operation
@@ -145,3 +130,25 @@ def _translate(
             )
         case _:
             return TransportError(f"the connection broke: {reason}.", **facts)
+
+
+def _translate_connect_error(
+    error: Exception, reason: str, facts: dict[str, Any]
+) -> TransportError:
+    match error:
+        case httpx.PoolTimeout():
+            return RequestTimeoutError(
+                "no connection of the pool became free within the timeout.",
+                hint="Lower max_in_flight to the size of the client's pool, or enlarge the pool.",
+                **facts,
+            )
+        case httpx.ConnectTimeout():
+            return RequestTimeoutError("no connection was made within the timeout.", **facts)
+        case ProxyConnectError():
+            return ConnectError(f"{reason}.", hint=_PROXY_HINT, **facts)
+        case httpx.ConnectError():
+            hint = _CERTIFICATE_HINT if is_about_certificates(error) else None
+            return ConnectError(f"no connection could be made: {reason}.", hint=hint, **facts)
+        case _:
+            hint = f"Check the proxy's user and password. {_PROXY_HINT}"
+            return ConnectError(f"the proxy made no connection: {reason}.", hint=hint, **facts)

@@ -50,7 +50,7 @@ class Permit:
 
     key: LimitKey
     round: int
-    """How often the rate had been reduced when the permit was issued."""
+    """The number of times that the rate was reduced before the permit was issued."""
 
 
 class Limiter(Protocol):
