@@ -1,4 +1,4 @@
-"""How functions that users pass in to be notified are called: what they raise harms nothing."""
+"""Users' callbacks: exceptions that they raise do not affect calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Private parts of httpx: what is used of them works, and so does each fallback."""
+"""Private attributes of httpx: their use works, and so does each fallback."""
 
 from __future__ import annotations
 

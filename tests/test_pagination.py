@@ -1,4 +1,4 @@
-"""A pager gives one page when awaited, and all of them when iterated."""
+"""A pager returns the first page when awaited, and yields all items when iterated."""
 
 from __future__ import annotations
 

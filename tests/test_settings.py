@@ -1,4 +1,4 @@
-"""Arguments of clients, OAuth and options are rejected early, naming what is accepted."""
+"""Invalid arguments of clients, OAuth and options are rejected early; errors name valid ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Made-up answers fit the models of all operations, in all versions."""
+"""Example responses match the models of all operations, in all versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files go out as forms: streamed, unsigned, and closed by whoever opened them."""
+"""Files are sent as forms: streamed, unsigned, and closed by whoever opened them."""
 
 from __future__ import annotations
 

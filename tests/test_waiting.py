@@ -1,4 +1,4 @@
-"""Waits end although a driver drops the cancellation, as redis-py does before Python 3.12."""
+"""Waits end even if a driver drops the cancellation, as redis-py does before Python 3.12."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prints the table of outcomes as ``docs/outcomes.md``.
+"""The output of the table of outcomes as ``docs/outcomes.md``.
 
 Run ``PYTHONPATH=tests:tests/transport python -m outcomes.page`` in the root of the repository.
 """
@@ -78,7 +78,7 @@ def page() -> str:
 
 
 def line(row: Row) -> str:
-    """Return the line of a row: what it stands for, without what is pruned."""
+    """Return the line of a row: its combinations, without the pruned ones."""
     found = cells(row)
     facts = (
         joined(dict.fromkeys(cell.end for cell in found)),

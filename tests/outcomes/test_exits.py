@@ -1,4 +1,4 @@
-"""A new exit of the attempt loop needs a row of the table: what it may raise is listed here."""
+"""Every exit of the attempt loop is listed here, and has rows in the table."""
 
 from __future__ import annotations
 

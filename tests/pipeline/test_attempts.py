@@ -1,4 +1,4 @@
-"""The attempts of a call, at the wire: what is sent again, when, and what the caller is told."""
+"""The attempts of a call on the wire: which are retried, when, and what the caller gets."""
 
 from __future__ import annotations
 

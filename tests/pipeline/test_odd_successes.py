@@ -1,4 +1,4 @@
-"""A successful write returns a response, however odd the bytes are that say so."""
+"""A successful write always returns a response, even if its bytes are malformed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arguments become exactly the request that the service expects, or are refused unsent."""
+"""Arguments become exactly the request that the service expects, or are rejected unsent."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ async def test_an_unknown_version_is_refused(client: AsyncTikTokShop, shop: Fake
 
 @pytest.mark.parametrize("api_versions", [{"return_refund.cancel_ordre": "202309"}, {"x": "1"}])
 def test_an_unknown_operation_in_api_versions_is_refused(api_versions: dict[str, str]) -> None:
-    with pytest.raises(InvalidArgumentError, match="operation .* is unknown"):
+    with pytest.raises(InvalidArgumentError, match=r"operation .* is unknown"):
         new_client(api_versions=api_versions)
 
 

@@ -1,4 +1,4 @@
-"""What is repeated, when, and what is never repeated: the pure part, for all that may happen."""
+"""Retries as a pure function: which calls are retried, when, and which never are."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 def reject_coroutine_function(argument: str, function: object) -> None:
-    """Raise `InvalidArgumentError` for a coroutine function, whose coroutine would not be awaited."""
+    """Raise `InvalidArgumentError` for a coroutine function, which would not be awaited."""
     call = getattr(function, "__call__", None)  # noqa: B004 - an object may have an async __call__
     if iscoroutinefunction(function) or iscoroutinefunction(call):
         raise InvalidArgumentError(

@@ -1,4 +1,4 @@
-"""Each kind of answer means one kind of outcome."""
+"""Each kind of response has one kind of outcome."""
 
 from __future__ import annotations
 
