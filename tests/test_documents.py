@@ -1,4 +1,4 @@
-"""Each Python snippet of the README and the docs runs as it stands."""
+"""Each Python snippet of the README and the docs runs unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was used in one event loop can be closed in the next, when the first has ended."""
+"""Objects used in one event loop can be closed in another one after the first has ended."""
 
 from __future__ import annotations
 

@@ -298,11 +298,11 @@ class TestWhatIsForgotten:
         async def test(new: Any, clock: SetClock, _: TimedRedis) -> None:
             limiter = new()
             for n in range(400):
-                limiter.at_once(attrs.evolve(KEY, shop=f"old {n}"))
+                limiter.try_acquire(attrs.evolve(KEY, shop=f"old {n}"))
             await asyncio.sleep(HOUR)
             left = len(limiter.observe())
             for n in range(200):
-                limiter.at_once(attrs.evolve(KEY, shop=f"new {n}"))
+                limiter.try_acquire(attrs.evolve(KEY, shop=f"new {n}"))
                 before, left = left, len(limiter.observe())
                 assert before - left <= 4
             assert left == 200, "all that are old, and none that is in use"

@@ -1,4 +1,4 @@
-"""A successful write returns a response, however odd the bytes are that say so."""
+"""A successful write always returns a response, even if its bytes are malformed."""
 
 from __future__ import annotations
 
@@ -261,7 +261,7 @@ async def test_a_response_that_cannot_be_closed_is_a_response(
     shop.body = Unclosable(SUCCESS)
     async with new_client(shop) as client:
         assert (await cancel(client)).raw == SUCCESS
-    assert "could not be closed" in caplog.text
+    assert "failed to close a response" in caplog.text
 
 
 async def test_a_hook_may_have_read_the_response() -> None:

@@ -132,7 +132,7 @@ def test_an_example_has_no_key_twice_and_its_times_in_order(name: str, version: 
 
 @pytest.mark.parametrize("number", webhook_types())
 def test_an_event_has_no_key_twice_and_its_times_in_order(number: int) -> None:
-    data = Examples().of_fields(webhook_shape(number)["data"])
+    data = Examples().make_object(webhook_shape(number)["data"])
     assert list(repeated(data)) == []
     assert list(misordered(data)) == []
 

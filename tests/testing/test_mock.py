@@ -238,7 +238,7 @@ async def test_an_operation_that_is_not_mocked_fails_by_its_name(
 def test_what_is_no_group_or_operation_is_no_attribute(mock: MockTikTokShop) -> None:
     with pytest.raises(AttributeError, match=r"no group 'orders'\. Did you mean order"):
         mock.orders  # noqa: B018
-    with pytest.raises(AttributeError, match=r"no operation 'order\.cancel'"):
+    with pytest.raises(AttributeError, match=r"operation 'order\.cancel' is unknown"):
         mock.order.cancel  # noqa: B018
     with pytest.raises(AttributeError, match=r"Did you mean order\.get_order_detail"):
         mock.order.get_order_details  # noqa: B018

@@ -174,7 +174,7 @@ def test_an_unknown_field_of_an_example_is_an_error(data: dict[str, Any], said: 
 def test_unknown_names_of_examples_are_errors() -> None:
     with pytest.raises(InvalidArgumentError, match=r"Did you mean order\.get_order_detail"):
         example_response("order.get_order_detial")
-    with pytest.raises(InvalidArgumentError, match="version '202301' is not known"):
+    with pytest.raises(InvalidArgumentError, match="version '202301' is unknown"):
         example_response(DETAIL, version="202301")
     with pytest.raises(TypeError, match=r"Order has no 'statuss'\. Did you mean status"):
         make(Order, statuss="UNPAID")

@@ -79,7 +79,7 @@ def test_there_is_a_class_for_each_of_the_44_events() -> None:
 @pytest.mark.parametrize("number", webhook_types())
 def test_an_example_of_each_event_fits_its_class(number: int) -> None:
     """Field by field, at any depth, and without anything to remark."""
-    data = Examples().of_fields(webhook_shape(number)["data"])
+    data = Examples().make_object(webhook_shape(number)["data"])
     event = parse(type=number, data=data)
     assert type(event) is event_class(number)
     assert event.issues == ()
@@ -232,7 +232,7 @@ def test_any_odd_field_leaves_an_event(name: str, value: Any) -> None:
 def test_any_odd_field_of_any_event_leaves_its_class(number: int, data: st.DataObject) -> None:
     shape = webhook_shape(number)["data"]
     name = data.draw(st.sampled_from([*shape]))
-    event = parse(type=number, data={**Examples().of_fields(shape), name: data.draw(JSON)})
+    event = parse(type=number, data={**Examples().make_object(shape), name: data.draw(JSON)})
     assert type(event) is event_class(number)
     change_of(event)
 

@@ -38,7 +38,7 @@ OnChange: TypeAlias = Callable[[LimitedRate], object]
 
 
 def guarded_callback(on_change: OnChange | None) -> Callback[LimitedRate] | None:
-    """Return the guarded callback of a limiter, for `Callback.soon`, or None."""
+    """Return the guarded callback of a limiter, for `Callback.call_soon`, or None."""
     return None if on_change is None else Callback(on_change, "on_change", logger, describe=str)
 
 

@@ -90,7 +90,7 @@ class LearningLimiter:
 
     # The Limiter Protocol -------------------------------------------------------------------------
 
-    def at_once(self, key: LimitKey) -> Permit | None:
+    def try_acquire(self, key: LimitKey) -> Permit | None:
         """Return a permit if nothing limits the key now; the call is counted."""
         state = self._states.get(key) or self._new_state(key)
         if state.limit is not None or state.account.limited:
@@ -106,7 +106,7 @@ class LearningLimiter:
 
         Raises `RateLimitError` if the hour's budget is used up.
         """
-        return self.at_once(key) or await self._wait(self._states[key], priority)
+        return self.try_acquire(key) or await self._wait(self._states[key], priority)
 
     def is_current(self, permit: Permit) -> bool:
         """Return whether no throttle came since; if one did, acquire again before sending."""
@@ -282,7 +282,7 @@ class LearningLimiter:
     def _emit_change(self, state: _KeyState) -> None:
         state.emitted_rate = state.limit.rate if state.limit else 0.0
         if self._on_change is not None:
-            self._on_change.soon(self._observed(state))
+            self._on_change.call_soon(self._observed(state))
 
     def _observed(self, state: _KeyState) -> LimitedRate:
         limit = state.limit

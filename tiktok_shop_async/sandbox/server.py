@@ -16,7 +16,7 @@ import httpx
 import uvicorn
 from starlette.applications import Starlette
 
-from .._internal.movable_clock import Movable, movable
+from .._internal.movable_clock import Movable, as_movable
 from ..client import AsyncTikTokShop
 from .control.state_file import StateFile
 from .demo import (
@@ -141,7 +141,7 @@ async def run_sandbox(
     short for the one of the ``spans``. ``state`` names a file to go on from and to keep everything
     in; see `StateFile`.
     """
-    clock = movable(clock)
+    clock = as_movable(clock)
     market = demo_market(
         orders=orders,
         seed=seed,

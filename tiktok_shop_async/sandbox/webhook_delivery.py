@@ -138,7 +138,7 @@ class Webhooks:
         if shop_id is None:
             shop_id = next((shop.id for shop in self._market.shops.values()), "")
         if data is None:
-            data = Examples().of_fields(webhook_shape(number)["data"])
+            data = Examples().make_object(webhook_shape(number)["data"])
         return self.announce(Event(number, shop_id, data))
 
     def announce(self, event: Event) -> list[Delivery]:

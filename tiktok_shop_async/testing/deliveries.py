@@ -68,7 +68,7 @@ def signed_webhook(
         "tts_notification_id": notification_id,
         "shop_id": shop_id,
         "timestamp": int(time.time()) if timestamp is None else timestamp,
-        "data": plain(Examples(seed=shape["name"]).of_fields(shape["data"]) | given, "data"),
+        "data": plain(Examples(seed=shape["name"]).make_object(shape["data"]) | given, "data"),
     }
     body = json.dumps(envelope, separators=(",", ":")).encode()
     headers = {

@@ -47,7 +47,7 @@ def example_response(
     examples = Examples(
         seed=operation_id, version=described.check_version(version or described.versions[-1])
     )
-    made = examples.of_fields(operation_shape(operation_id)["response"])
+    made = examples.make_object(operation_shape(operation_id)["response"])
     return {
         "code": 0,
         "message": "Success",
@@ -90,7 +90,7 @@ class _Maker:
             ]
         if "class" not in node:
             name = path.rpartition(".")[2].partition("[")[0]
-            return self._examples.of(node, name, path) if override is None else override
+            return self._examples.make_value(node, name, path) if override is None else override
         if override is not None and not isinstance(override, Mapping):
             return override
         models = import_module(f"{_MODELS}{self._group}")

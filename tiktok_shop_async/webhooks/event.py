@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import attrs
 
 from .._internal.lenient_json import load_document
-from .._internal.personal_data import fields_shown, shown
+from .._internal.personal_data import masked_fields, masked_repr
 from ..errors import WebhookBodyError
 from ..response import DecodingIssue
 
@@ -38,7 +38,7 @@ class WebhookEvent:
     """In place of ``shop_id``, where the event is about a creator."""
     timestamp: int | None = None
     """When the event was first sent, in Unix seconds."""
-    data: Any = attrs.field(repr=shown)
+    data: Any = attrs.field(repr=masked_repr)
     app_key: str | None = None
     """The app whose secret signed it; None if the signature was not checked."""
     issues: tuple[DecodingIssue, ...] = ()
@@ -66,7 +66,7 @@ class WebhookEvent:
         raise WebhookBodyError(problem, hint="`raw` has its bytes.")
 
     def __rich_repr__(self) -> Iterator[tuple[str, Any]]:
-        return fields_shown(self)
+        return masked_fields(self)
 
 
 @attrs.frozen(kw_only=True)

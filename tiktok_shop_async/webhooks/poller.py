@@ -14,8 +14,8 @@ import attrs
 
 from .._internal.clock import TimeSource, clock_of
 from .._internal.closing import ClosedOnExit
-from .._internal.http_dates import seconds_of
-from .._internal.waiting import cancelled
+from .._internal.http_dates import parse_http_date
+from .._internal.waiting import cancel_and_wait
 from ..errors import InvalidArgumentError
 from ..options import RequestOptions
 from .changes import CANCELLATION, ORDER, RETURN, change_of, polled, sent, webhook_status
@@ -119,7 +119,7 @@ class WebhookPoller(ClosedOnExit):
     async def aclose(self) -> None:
         """Stop polling; the next poll continues where the last one ended."""
         task, self._task = self._task, None
-        await cancelled(task)
+        await cancel_and_wait(task)
 
     async def poll(self) -> int:
         """Add all changes up to now to the store; return how many events are new.
@@ -209,7 +209,7 @@ class WebhookPoller(ClosedOnExit):
 
 def _requested_at(page: APIResponse[Any], requested_at: float, received_at: float) -> int:
     """Return when a page was requested, by the clock of the service, as in webhooks."""
-    date = seconds_of(page.headers.get("date", ""))
+    date = parse_http_date(page.headers.get("date", ""))
     return int(requested_at if date is None else date - (received_at - requested_at))
 
 

@@ -20,7 +20,7 @@ except ImportError as error:
 
 from ..._internal.clock import TimeSource
 from ..._internal.closing import ClosedOnExit
-from ..._internal.waiting import cancelled
+from ..._internal.waiting import cancel_and_wait
 from ..._storage.redis import close_client, new_client
 from ...errors import ClientClosedError, InvalidArgumentError
 from ...options import Priority
@@ -130,7 +130,7 @@ class RedisLimiter(ClosedOnExit):
 
     # The Limiter Protocol -------------------------------------------------------------------------
 
-    def at_once(self, key: LimitKey) -> Permit | None:
+    def try_acquire(self, key: LimitKey) -> Permit | None:
         """Return a permit if nothing limits the key now, by the last decision of Redis."""
         state = self._states[key]
         if self._now() >= state.open_until:
@@ -140,7 +140,7 @@ class RedisLimiter(ClosedOnExit):
 
     async def acquire(self, key: LimitKey, priority: Priority = "normal") -> Permit:
         """Wait until the call may be sent; `RateLimitError` if the hour's budget is used up."""
-        if (permit := self.at_once(key)) is not None:
+        if (permit := self.try_acquire(key)) is not None:
             return permit
         state = self._states[key]
         if self._closed:
@@ -214,7 +214,7 @@ class RedisLimiter(ClosedOnExit):
         Tasks of an ``on_change`` that is a coroutine function are awaited.
         """
         self._closed = True
-        await cancelled(*(state.task for state in self._states.values()))
+        await cancel_and_wait(*(state.task for state in self._states.values()))
         if self._on_change is not None:
             await self._on_change.settle()
         if self._owns_client:
@@ -322,7 +322,7 @@ class RedisLimiter(ClosedOnExit):
         if is_new_round or state.rate > state.emitted_rate * MIN_RISE:
             state.emitted_rate = state.rate
             if self._on_change is not None:
-                self._on_change.soon(self._observed(state))
+                self._on_change.call_soon(self._observed(state))
 
     def _observed(self, state: KeyState) -> LimitedRate:
         held_for = state.held_until - self._now()

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from ..._internal.argument_checks import texts
+from ..._internal.argument_checks import parse_texts
 
 
 class UserType(IntEnum):
@@ -21,7 +21,7 @@ class UserType(IntEnum):
 def check_texts(_: Any, attribute: attrs.Attribute[Any], value: object) -> None:
     """Reject anything but None and texts, above all a single one; an attrs validator."""
     if value is not None:
-        texts(value, attribute.name)
+        parse_texts(value, attribute.name)
 
 
 @attrs.frozen(kw_only=True)

@@ -26,7 +26,7 @@ def made_up_answer(call: AdmittedCall, seed: int) -> dict[str, Any]:
     """
     fields = in_version(operation_shape(call.operation.id)["response"], call.version)
     examples = Examples(seed=_seed(call, seed), version=call.version)
-    data = examples.of_fields(fields)
+    data = examples.make_object(fields)
     if call.operation.pagination:
         _put_page(data, fields, call.operation.pagination, examples, call)
     data |= {name: value for name, value in call.path_params.items() if name in data}
@@ -49,7 +49,7 @@ def _put_page(
         parent, above, name = _at(data, fields, path)
         if name in above:  # not every version has each of them
             parent[name] = [
-                examples.of(above[name]["items"], name, f".{path}[{at}]")
+                examples.make_value(above[name]["items"], name, f".{path}[{at}]")
                 for at in range(start, end)
             ]
     parent, _, name = _at(data, fields, paging.next_token)

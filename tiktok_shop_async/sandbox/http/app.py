@@ -23,9 +23,9 @@ from starlette.routing import Mount
 from starlette.routing import Route as PageRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..._internal.argument_checks import texts
+from ..._internal.argument_checks import parse_texts
 from ..._internal.clock import clock_of
-from ..._internal.movable_clock import movable
+from ..._internal.movable_clock import as_movable
 from ..console import console_routes
 from ..control.routes import control_routes
 from ..control.sandbox_state import SandboxState
@@ -91,9 +91,9 @@ def create_app(
         allowed_hosts: Names that a Host header may have, besides loopback ones and the address at
             which the server was reached.
     """
-    hosts = texts(allowed_hosts, "allowed_hosts")
+    hosts = parse_texts(allowed_hosts, "allowed_hosts")
     if market is None:
-        clock = movable(clock)
+        clock = as_movable(clock)
         market = demo_market(
             orders=orders, seed=seed, spans=spans, clock=clock, redirect_url=redirect_url
         )

@@ -223,7 +223,7 @@ def _check_signature(app: App, received: Received, query: Mapping[str, str]) -> 
     sign = query.get("sign")
     if not sign:
         raise invalid("The parameter sign is missing.")
-    if not app.verifier.fits(sign, received.path, received.query_pairs, received.signed_body):
+    if not app.verifier.matches(sign, received.path, received.query_pairs, received.signed_body):
         raise Refusal(
             refusals.WRONG_SIGNATURE,
             "The signature does not match the request; the sandbox's log shows the string to sign.",

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from ..._internal.redaction import LONGEST_SECRET, MASK, redact, redact_start
+from ..._internal.redaction import MASK, MAX_SECRET_BYTES, redact, redact_start
 from ...spec.signature_verifier import NOT_SIGNED
 from ..faults.rules import FaultRule
 from ..json_input import encodable
@@ -32,7 +32,7 @@ class LoggedBody:
     @classmethod
     def of(cls, body: bytes) -> LoggedBody:
         """Return what the log keeps of a body."""
-        return cls(body[: MAX_BODY + LONGEST_SECRET], len(body)) if body else NO_BODY
+        return cls(body[: MAX_BODY + MAX_SECRET_BYTES], len(body)) if body else NO_BODY
 
     @property
     def shown_size(self) -> int:

@@ -28,7 +28,7 @@ def check_signature(
     """Raise for a signature that is not that of the app."""
     params = request.url.params
     form = request.headers.get("content-type", "").startswith("multipart/")
-    if not SignatureVerifier(app_secret).fits(
+    if not SignatureVerifier(app_secret).matches(
         params.get("sign", ""), path, params.multi_items(), b"" if form else request.content
     ):
         raise rejected(

@@ -14,7 +14,7 @@ import httpx
 from ...client_options import DEFAULT_BASE_URL
 from ...errors import TikTokShopError
 from ...pipeline.operation import Operation
-from ...registry import find_operation, operation_at, version_in
+from ...registry import find_operation, find_operation_at, find_version
 from ...transport.delivery import DELIVERY, delivery_of
 from .call_arguments import MalformedRequestError, read_arguments
 from .mock_operation import MockCall, MockOperation, UnexpectedRequestError
@@ -151,7 +151,7 @@ class OperationServer:
             arguments = read_arguments(called, request)
         except MalformedRequestError as error:
             problem, arguments = error, read_arguments(called, request, strict=False)
-        version = version_in(self._path(request))
+        version = find_version(self._path(request))
         call = MockCall(arguments=arguments, version=version, request=request)
         mocked.calls.append(call)
         if self.check_requests:
@@ -172,7 +172,7 @@ class OperationServer:
         check_signature(called, request, path=self._path(request), app_secret=self.app_secret)
 
     def _called(self, request: httpx.Request) -> Operation | None:
-        return operation_at(request.method, self._path(request))
+        return find_operation_at(request.method, self._path(request))
 
     def _path(self, request: httpx.Request) -> str:
         """Return the path below the base URL, which clients of this SDK can have set."""
@@ -201,7 +201,7 @@ def _is_async_stream(response: httpx.Response) -> bool:
 def _path_of_operation(method: str, path: str) -> str:
     """Return the end of ``path`` that is of an operation; all of it if no end is."""
     ends = (path[at:] for at, character in enumerate(path) if character == "/")
-    return next((end for end in ends if operation_at(method, end)), path)
+    return next((end for end in ends if find_operation_at(method, end)), path)
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:

@@ -10,11 +10,11 @@ from urllib.parse import parse_qsl
 import attrs
 import httpx
 
-from ...registry import operation_at
+from ...registry import find_operation_at
 from .bodies import by_name, described_body
-from .masking import Masking, names_of
+from .masking import Masking, split_names
 
-_NOT_ARGUMENTS = names_of(
+_NOT_ARGUMENTS = split_names(
     "access_token app_key app_secret auth_code category_asset_cipher refresh_token shop_cipher",
     "sign timestamp",
 )
@@ -80,7 +80,7 @@ def describe(request: httpx.Request) -> dict[str, Any]:
     """Return what is asked for, without who asks and when."""
     path = request.url.path
     pairs = parse_qsl(request.url.query.decode("ascii"), keep_blank_values=True)
-    operation = operation_at(request.method, path)
+    operation = find_operation_at(request.method, path)
     described = {
         "operation": operation.id if operation else f"{request.method} {path}",
         "method": request.method,
@@ -122,7 +122,7 @@ def _is_file(value: Any) -> bool:
 def _masked_path(request: Mapping[str, Any], masking: Masking) -> str:
     """Return a path with masks in its parameters; its fixed parts say what was called."""
     segments = request["path"].split("/")
-    called = operation_at(request["method"], request["path"])
+    called = find_operation_at(request["method"], request["path"])
     template = called.path.split("/") if called else ["{}"] * len(segments)
     return "/".join(
         masking.without_known(segment) if expected.startswith("{") else segment

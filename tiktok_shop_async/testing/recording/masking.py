@@ -14,16 +14,16 @@ from ..._internal.personal_data import (
     PERSONAL_FIELDS,
     SECRET_FIELDS,
     WRITTEN_FIELDS,
-    names_of,
-    personal_among,
+    select_personal,
+    split_names,
 )
 from ...spec.shapes import words_of_the_api
 from .finding import Finder
 from .json_text import dump_json, json_in, looks_like_json
 
-__all__ = ["MASK", "PERSONAL_FIELDS", "SECRET_FIELDS", "Masking", "names_of", "stays"]
+__all__ = ["MASK", "PERSONAL_FIELDS", "SECRET_FIELDS", "Masking", "split_names", "stays"]
 
-_KEPT = names_of(
+_KEPT = split_names(
     "address_level address_level_name availability country country_code country_name format",
     "height id ids iso_code locale phone_number_region region region_code role status type width",
 )
@@ -100,7 +100,7 @@ class Masking:
             return [self._masked_field(child, parent, personal) for child in value]
         if not isinstance(value, dict):
             return self._masked_field(value, parent, personal)
-        own = personal_among(value, parent, self._personal_fields)
+        own = select_personal(value, parent, self._personal_fields)
         return {
             self.without_known(key, key): self._masked_field(
                 child, key, self._is_personal(key, own, personal)
@@ -165,7 +165,7 @@ class Masking:
             for child in value:
                 yield from self._leaves(child, name, personal=personal)
         elif isinstance(value, dict):
-            own = personal_among(value, name, self._personal_fields)
+            own = select_personal(value, name, self._personal_fields)
             for key, child in value.items():
                 yield from self._leaves(child, key, personal=self._is_personal(key, own, personal))
         elif name not in self._secret_fields and (nested := _nested(value)) is not None:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
-from ..._internal.personal_data import personal_among
+from ..._internal.personal_data import select_personal
 from .json_text import json_in
 from .masking import MASK, PERSONAL_FIELDS, SECRET_FIELDS, stays
 
@@ -48,7 +48,7 @@ class Matcher:
     def _are_fields(
         self, recorded: dict[str, Any], sent: dict[str, Any], parent: str, *, masked: bool
     ) -> bool:
-        own = personal_among(recorded, parent, self._masked_fields)
+        own = select_personal(recorded, parent, self._masked_fields)
         return all(
             name in self._ignore
             or (

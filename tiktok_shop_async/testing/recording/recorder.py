@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import httpx
 
-from ..._internal.argument_checks import texts
+from ..._internal.argument_checks import parse_texts
 from ..._internal.lenient_json import load_document
 from ..._internal.threads import in_thread
 from ...transport.connection_stack import ConnectionStackTransport
@@ -41,8 +41,8 @@ def record(
     ``transport`` really sends; without one, the client's own connections do.
     """
     masked_names = (
-        frozenset(texts(secret_fields, "secret_fields")),
-        frozenset(texts(personal_fields, "personal_fields")),
+        frozenset(parse_texts(secret_fields, "secret_fields")),
+        frozenset(parse_texts(personal_fields, "personal_fields")),
     )
     return RecordingTransport(Path(path), transport or ConnectionStackTransport(), *masked_names)
 
@@ -56,7 +56,9 @@ def replay(
         all_used: Whether its block, as a context manager, fails if something was not asked for.
         ignore: Names of arguments that may differ from what was recorded.
     """
-    return ReplayTransport(Path(path), all_used=all_used, ignore=frozenset(texts(ignore, "ignore")))
+    return ReplayTransport(
+        Path(path), all_used=all_used, ignore=frozenset(parse_texts(ignore, "ignore"))
+    )
 
 
 class RecordingTransport(httpx.AsyncBaseTransport):

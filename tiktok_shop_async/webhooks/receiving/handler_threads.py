@@ -14,7 +14,7 @@ from typing import Any
 
 import attrs
 
-from ..._internal.threads import raisable
+from ..._internal.threads import raisable_error
 
 logger = logging.getLogger("tiktok_shop_async.webhooks")
 
@@ -107,6 +107,6 @@ def _execute(run: _Run) -> None:
     try:
         result = run.function()
     except BaseException as error:  # as an executor does: it is raised where it is awaited
-        run.result.set_exception(raisable(error))
+        run.result.set_exception(raisable_error(error))
     else:
         run.result.set_result(result)

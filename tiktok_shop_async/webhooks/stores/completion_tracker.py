@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 
-from ..._internal.waiting import cancellations, or_cancelled
+from ..._internal.waiting import await_cancellable, count_cancellations
 
 POLL_INTERVAL = 1.0
 """Seconds between two queries for events that other processes handle."""
@@ -38,12 +38,12 @@ class CompletionTracker:
         Args:
             snapshot: Returns a function that queries the store for events that are left.
         """
-        before = cancellations()
-        outstanding = await or_cancelled(snapshot(), before)
+        before = count_cancellations()
+        outstanding = await await_cancellable(snapshot(), before)
         changed, completed = asyncio.Event(), set[str]()
         self._joins[changed] = completed
         try:
-            while keys := set(await or_cancelled(outstanding(), before)):
+            while keys := set(await await_cancellable(outstanding(), before)):
                 with suppress(TimeoutError):
                     async with asyncio.timeout(POLL_INTERVAL):
                         while not keys <= completed:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import attrs
 
-from ...._internal.argument_checks import texts
+from ...._internal.argument_checks import parse_texts
 from ...error_responses import (
     GRANTED_REQUEST,
     OPEN_REQUEST,
@@ -28,7 +28,7 @@ from .reasons import CANCEL, TEXTS, Reasons, fits_a_part, fitting
 
 
 def _line_item_ids(ids: Iterable[str]) -> tuple[str, ...]:
-    return texts(ids, "line_item_ids")
+    return parse_texts(ids, "line_item_ids")
 
 
 @attrs.frozen

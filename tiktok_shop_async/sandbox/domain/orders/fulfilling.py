@@ -7,7 +7,7 @@ from functools import partial
 
 import attrs
 
-from ...._internal.argument_checks import texts
+from ...._internal.argument_checks import parse_texts
 from ...error_responses import (
     FROZEN_PACKAGE,
     UNKNOWN_LINE_ITEM,
@@ -205,7 +205,7 @@ def _lines_to_pack(order: Order, ids: Collection[str]) -> list[LineItem]:
         for line in order.lines
         if lifecycle.line_status(line, order) == lifecycle.AWAITING_SHIPMENT
     ]
-    unknown = set(texts(ids, "line_item_ids")) - {line.id for line in unsent}
+    unknown = set(parse_texts(ids, "line_item_ids")) - {line.id for line in unsent}
     if unknown:
         raise Refusal(
             UNKNOWN_LINE_ITEM, f"The order has no line item {min(unknown)} left to be sent."

@@ -1,4 +1,4 @@
-"""The events of one call, as observers and the log receive them."""
+"""The emitter of one call's events, which observers and the log receive."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from ..response import APIResponse
 if TYPE_CHECKING:
     from ..events import Observer
     from ..transport.delivery import Delivery
-    from .request import PreparedCall
+    from .call import PreparedCall
     from .session import Session
 
 R = TypeVar("R", bound=APIResponse[Any])
 
 Attempt: TypeAlias = Callable[["PreparedCall[Any]", int, "Delivery"], Awaitable[R]]
-"""Makes one attempt, given its number and the record of whether its request may have been sent."""
+"""A function that makes one attempt, given the call, the attempt's number and its `Delivery`."""
 
 
 class EventEmitter:
-    """Emits the events of one call.
+    """An emitter of the events of one call.
 
-    Delays are always emitted, since they are logged as INFO. Starts and ends are emitted by
-    `follow_call` and `follow_attempt`, which are used only when somebody listens.
+    Delays are always emitted, since they are logged at level INFO. `observe_call` and
+    `observe_attempt`, which emit starts and ends, are called only if there is a listener.
     """
 
     def __init__(
@@ -53,10 +53,10 @@ class EventEmitter:
             path_arguments=prepared.call.path,
         )
 
-    async def follow_call(self, attempts: Awaitable[R]) -> R:
+    async def observe_call(self, attempts: Awaitable[R]) -> R:
         """Await the attempts of the call; emit its start and its end."""
         call, timer, error = self._info, self._session.clock.monotonic, None
-        began = timer()
+        started_at = timer()
         self._session.emit(CallStarted(call=call), self._listeners)
         try:
             return await attempts
@@ -66,14 +66,14 @@ class EventEmitter:
         finally:
             self._session.emit(
                 CallFinished(
-                    call=call, attempts=self._attempts, seconds=timer() - began, error=error
+                    call=call, attempts=self._attempts, seconds=timer() - started_at, error=error
                 ),
                 self._listeners,
             )
-            error = None  # or it would hold this frame, and this frame would hold it
+            error = None  # otherwise the error and this frame would refer to each other
 
-    async def follow_attempt(
-        self, begin: Callable[[], Awaitable[R]], number: int, *, held_back: float
+    async def observe_attempt(
+        self, start: Callable[[], Awaitable[R]], number: int, *, held_back: float
     ) -> R:
         """Make one attempt; emit its start and its end."""
         timer = self._session.clock.monotonic
@@ -81,13 +81,13 @@ class EventEmitter:
         self._session.emit(
             AttemptStarted(call=self._info, attempt=number, held_back=held_back), self._listeners
         )
-        began = timer()
+        started_at = timer()
         try:
-            response = await begin()
+            response = await start()
         except BaseException as error:
-            self._attempt_finished(number, timer() - began, error, error)
+            self._attempt_finished(number, timer() - started_at, error, error)
             raise
-        self._attempt_finished(number, timer() - began, response, None)
+        self._attempt_finished(number, timer() - started_at, response, None)
         return response
 
     def _attempt_finished(
@@ -106,7 +106,7 @@ class EventEmitter:
         )
 
     def throttled(self, attempt: int, error: RateLimitError) -> None:
-        """Emit that the service refused an attempt because there are too many calls."""
+        """Emit that the service throttled an attempt."""
         self._session.emit_delay(
             Throttled(
                 call=self._info,
@@ -117,11 +117,11 @@ class EventEmitter:
         )
 
     def retry_scheduled(self, attempt: int, error: BaseException, seconds: float) -> None:
-        """Emit that another attempt follows after a wait."""
+        """Emit that the call is retried after a wait."""
         self._session.emit_delay(
             RetryScheduled(call=self._info, attempt=attempt, seconds=seconds, error=error)
         )
 
     def token_replaced(self, attempt: int) -> None:
-        """Emit that another attempt follows with another access token."""
+        """Emit that the call is retried with another access token."""
         self._session.emit_delay(TokenReplaced(call=self._info, attempt=attempt))

@@ -1,4 +1,4 @@
-"""Each kind of answer means one kind of outcome."""
+"""Each kind of response has one kind of outcome."""
 
 from __future__ import annotations
 
@@ -98,13 +98,13 @@ async def test_a_service_code_raises_the_error_it_means(
 
 
 HINTS = [
-    (105001, 401, "have the seller authorize the app again"),
+    (105001, 401, "the seller must authorize the app again"),
     (98001004, 200, "page_size"),
     (25001014, 200, "return_refund.get_aftersale_eligibility"),
     (25001021, 200, "return_refund.get_aftersale_eligibility"),
     (106001, 401, "without spaces or line breaks"),
-    (99999999, 401, "Check the access token"),
-    (None, 401, "Check the access token"),
+    (99999999, 401, "Check that the access token"),
+    (None, 401, "Check that the access token"),
 ]
 
 

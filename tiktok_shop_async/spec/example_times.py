@@ -1,4 +1,4 @@
-"""Times of made-up objects, in the order in which such things happen."""
+"""The times of example objects, in a plausible order."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from time import gmtime, strftime
 from .shapes import Node
 
 NOW = 1_790_000_000
-"""Unix seconds around which all made-up times lie; a fixed one, so that examples stay the same."""
+"""Unix seconds close to all example times; fixed, so that examples never change."""
 
-_LONGEST_LIFE = 100 * 3600
+_MAX_LIFETIME = 100 * 3600
 _UPDATED = frozenset({"update", "updated"})
 _LAST = frozenset(
     {
@@ -41,7 +41,7 @@ _HOURS = {
     "collection": 42,
     "pickup": 42,
 }
-"""Word of a time's name -> hours after the order that it belongs to; the first here decides."""
+"""Hours after the order, by a word of the time's name; the first match applies."""
 _OTHERWISE = 30
 _UPDATES_AT, _LAST_AT = 80, 90
 _EARLIEST = 100_000_000
@@ -49,31 +49,31 @@ _ENDINGS = ("time", "timestamp", "deadline", "date", "at")
 
 
 def is_time(node: Node, name: str) -> bool:
-    """Whether a field without a format is a time in seconds, by its name and its example."""
+    """Return whether a field without a format is a time in seconds, by its name and example."""
     words = name.split("_")
     if node["type"] not in ("integer", "string") or words[-1] not in _ENDINGS:
         return False
     example = node.get("example")
     if example is None:
-        return "response" not in words  # how long one took
+        return "response" not in words  # a response time is a duration
     return isinstance(example, int) and example > _EARLIEST
 
 
-def moment(name: str, beginning: int, rank: int) -> int:
-    """Return when something happened, in Unix seconds.
+def example_time(name: str, beginning: int, rank: int) -> int:
+    """Return the time of an event, in Unix seconds.
 
     Args:
-        name: The field's name, which decides what comes before what.
-        beginning: A number that decides when the first of an object's times was.
-        rank: Where the object is among those of its list; a later one is a little younger.
+        name: The field's name, which determines the order of the times of an object.
+        beginning: A number that determines the first time of an object.
+        rank: The position of the object in its list; later objects are slightly younger.
     """
-    first = NOW - _LONGEST_LIFE - beginning % (30 * 86400)
+    first = NOW - _MAX_LIFETIME - beginning % (30 * 86400)
     return first + 3600 * _hours(name) + 37 * rank % 3600
 
 
-def date(name: str, beginning: int, rank: int) -> str:
-    """Return the day of a `moment`."""
-    return strftime("%Y-%m-%d", gmtime(moment(name, beginning, rank)))
+def example_date(name: str, beginning: int, rank: int) -> str:
+    """Return the day of an `example_time`."""
+    return strftime("%Y-%m-%d", gmtime(example_time(name, beginning, rank)))
 
 
 def _hours(name: str) -> int:
