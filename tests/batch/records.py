@@ -10,7 +10,7 @@ from tiktok_shop_async.models.order import Order, OrderDetail
 from tiktok_shop_async.models.return_refund import Cancellation, CancellationPage
 from tiktok_shop_async.protocol.decoding import decode_data
 from tiktok_shop_async.sandbox import DEMO_SHOP_CIPHER, Shop, demo_market
-from tiktok_shop_async.sandbox.handlers.aftersale_documents import cancellation_document
+from tiktok_shop_async.sandbox.handlers.aftersales.aftersale_documents import cancellation_document
 from tiktok_shop_async.sandbox.handlers.order_documents import order_document
 
 PAID = "seller_cancel_reason_out_of_stock"

@@ -10,7 +10,7 @@ import pytest
 from sandbox.wire import Wire
 
 from tiktok_shop_async.sandbox import Refusal
-from tiktok_shop_async.sandbox.domain.orders.orders import Order
+from tiktok_shop_async.sandbox.domain.entities.orders import Order
 
 RETURN_REFUND = "/return_refund/202309"
 APPROVE_CANCELLATION = RETURN_REFUND + "/cancellations/{}/approve"

@@ -45,11 +45,11 @@ from sandbox.wire import (
 )
 
 from tiktok_shop_async.sandbox import Refusal, StateFile
-from tiktok_shop_async.sandbox.domain.aftersales.returns import APPROVALS, DECISIONS, Return
-from tiktok_shop_async.sandbox.domain.aftersales.returns import NEXT as NEXT_OF_RETURNS
-from tiktok_shop_async.sandbox.domain.events import Event
-from tiktok_shop_async.sandbox.domain.orders.lifecycle import NEXT
-from tiktok_shop_async.sandbox.domain.orders.orders import Order
+from tiktok_shop_async.sandbox.domain.entities.lifecycle import NEXT
+from tiktok_shop_async.sandbox.domain.entities.orders import Order
+from tiktok_shop_async.sandbox.domain.entities.returns import APPROVALS, DECISIONS, Return
+from tiktok_shop_async.sandbox.domain.entities.returns import NEXT as NEXT_OF_RETURNS
+from tiktok_shop_async.sandbox.domain.shop_events import Event
 
 ORDERS = 5
 PLACES = st.integers(0, ORDERS - 1)
@@ -93,9 +93,9 @@ class Lives(RuleBasedStateMachine):
         self.state = StateFile(Path(self.folder.name, "shop.db"))
         self.wire: Wire = new_wire(application={"state": self.state}, **self.options)
         self.shop = self.wire.shop
-        self.shop.region = "TH" if self.options["seed"] % 3 == 0 else "US"
+        self.shop.settings.region = "TH" if self.options["seed"] % 3 == 0 else "US"
         self.orders = list(self.shop._orders.values())
-        self.shop.on_change = self.hear
+        self.shop.ledger.on_event = self.hear
 
     def stop(self) -> None:
         self.state.close()
@@ -124,7 +124,8 @@ class Lives(RuleBasedStateMachine):
         shown += [attrs.asdict(product) for product in self.shop.stock.products.values()]
         # By id: which order's come first may change when they are read again.
         shown += [
-            self.call("GET", RECORDS.format(each))["data"] for each in sorted(self.shop.returns)
+            self.call("GET", RECORDS.format(each))["data"]
+            for each in sorted(self.shop.returns.by_id)
         ]
         return shown
 
@@ -163,19 +164,23 @@ class Lives(RuleBasedStateMachine):
 
     @rule(place=PLACES, part=PARTS, wrong=RARELY)
     def seller_cancels(self, place: int, part: tuple[int, ...], wrong: bool) -> None:
-        order = self.pick(place, *EARLY, *["AWAITING_COLLECTION"] * (self.shop.region == "US"))
+        order = self.pick(
+            place, *EARLY, *["AWAITING_COLLECTION"] * (self.shop.settings.region == "US")
+        )
         reason = UNPAID if (order.status == "UNPAID") != wrong else PAID
         body = {"order_id": order.id, "cancel_reason": reason}
         self.call("POST", CANCEL, json={**body, "order_line_item_ids": self.lines(order, part)})
 
     @rule(place=PLACES, part=PARTS)
     def buyer_cancels(self, place: int, part: tuple[int, ...]) -> None:
-        order = self.pick(place, *EARLY[2:], *["AWAITING_COLLECTION"] * (self.shop.region == "TH"))
+        order = self.pick(
+            place, *EARLY[2:], *["AWAITING_COLLECTION"] * (self.shop.settings.region == "TH")
+        )
         self.try_to(self.shop.request_cancellation, order.id, NO_NEED, self.lines(order, part))
 
     @rule(index=PLACES, how=st.sampled_from(["approve", "reject", "withdraw"]))
     def cancellation_is_decided(self, index: int, how: str) -> None:
-        every = list(self.shop.cancellations.values())
+        every = list(self.shop.cancellations.by_id.values())
         for cancellation in at([each for each in every if each.awaits_seller] or every, index):
             if how == "approve":
                 self.call("POST", APPROVE_CANCELLATION.format(cancellation.id))
@@ -267,7 +272,7 @@ class Lives(RuleBasedStateMachine):
         """Few sequences would get as far by themselves."""
         self.it_goes_all_the_way(place)
         self.buyer_wants_it_back(place, part, back=True)
-        for request in [each for each in self.shop.returns.values() if each.open][-1:]:
+        for request in [each for each in self.shop.returns.by_id.values() if each.open][-1:]:
             self.decide(request.id, "APPROVE_RETURN", "", {})
             self.try_to(self.shop.send_back, request.id)
             for name in at(["APPROVE_RECEIVED_PACKAGE", "DIRECT_REFUND"], decision):
@@ -284,13 +289,13 @@ class Lives(RuleBasedStateMachine):
                 self.try_to(self.shop.answer_offer, request.id, accept=how == "accept")
 
     def request_at(self, index: int) -> list[Return]:
-        every = list(self.shop.returns.values())
+        every = list(self.shop.returns.by_id.values())
         return at([request for request in every if request.open] or every, index)
 
     @rule(seconds=st.sampled_from([0.5, 3, 3600, 86400, 200_000, 500_000]))
     def time_passes(self, seconds: float) -> None:
         self.wire.clock.now += seconds
-        self.shop.settle()
+        self.shop.ledger.settle()
 
     @rule(place=PLACES, part=PARTS, kind=st.sampled_from([("CANCEL", PAID), ("REFUND", DAMAGED)]))
     def a_calculation_changes_nothing(
@@ -336,7 +341,7 @@ class Lives(RuleBasedStateMachine):
             packed = Counter(line.id for package in order.packages for line in package.lines)
             assert set(packed.values()) <= {1}
             for package in order.packages:
-                assert self.shop.packages[package.id] is package
+                assert self.shop.fulfillment.packages[package.id] is package
                 assert bool(package.left) == (package.status != "CANCELLED")
 
     @invariant()

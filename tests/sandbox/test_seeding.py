@@ -6,7 +6,7 @@ from collections import Counter
 
 from sandbox.wire import NOW
 
-from tiktok_shop_async.sandbox.domain.orders.seeding import STATUS_WEIGHTS, make_orders
+from tiktok_shop_async.sandbox.domain.seeding import STATUS_WEIGHTS, make_orders
 from tiktok_shop_async.sandbox.domain.shop import Shop
 from tiktok_shop_async.sandbox.handlers.order_documents import order_document
 

@@ -319,7 +319,7 @@ async def test_every_field_of_an_order_is_kept(path: Path) -> None:
     async with opened(path) as wire:
         order = delivered(wire)
         order.buyer_message = "\N{GRINNING FACE} 'quoted' \u2028"
-        wire.shop.on_touch(order)
+        wire.shop.ledger.on_modified(order)
         before = attrs.asdict(order.buyer), order.buyer_message, order.packages[0].tracking_number
     async with opened(path) as wire:
         again = wire.shop.orders[order.id]

@@ -10,8 +10,8 @@ from sandbox.lives import DAMAGED, DAMAGED_SAYS_SELLER, NO_NEED, PACKED, SENT_BA
 from sandbox.wire import PAID, new_product
 
 from tiktok_shop_async.sandbox import Shop
-from tiktok_shop_async.sandbox.domain.orders.orders import Order
-from tiktok_shop_async.sandbox.domain.orders.products import Product
+from tiktok_shop_async.sandbox.domain.entities.orders import Order
+from tiktok_shop_async.sandbox.domain.entities.products import Product
 
 PICTURE = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + struct.pack(">II", 800, 600) + b"\r\n"
 

@@ -1,4 +1,4 @@
-"""Names in a rule for faults: its operation and its options."""
+"""Checks of the names in a fault rule: its operation and its options."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 
 from ...registry import did_you_mean, operations
 from ...resources._groups import GROUPS
-from ..json_input import shortened
+from ..inputs.json_input import shortened
 
 TOKEN_OPERATIONS = ("oauth.exchange", "oauth.refresh")
-"""Ids of the token endpoints, which are not in the catalogue."""
+"""Ids of the token endpoints, which the catalogue lacks."""
 
 _MAX_LENGTH = 200
 
 
 def check_operation(_: Any, __: Any, value: object) -> None:
-    """Reject a pattern that matches no operation; an attrs validator."""
+    """Reject a pattern that matches no operation: a validator of attrs."""
     if not isinstance(value, str) or len(value) > _MAX_LENGTH:
         raise ValueError(
             f"operation must be an operation's id or a pattern, not {shortened(value)}"
@@ -31,7 +31,7 @@ def check_operation(_: Any, __: Any, value: object) -> None:
 
 
 def problem_with_options(names: Iterable[str], known: Sequence[str]) -> str | None:
-    """Return the problem with the first option that rules do not have, if there is one."""
+    """Return an error message for the first unknown option; None if all are known."""
     unknown = next((name for name in names if name not in known), None)
     if unknown is None:
         return None

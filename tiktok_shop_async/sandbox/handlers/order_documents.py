@@ -1,4 +1,4 @@
-"""Orders as the API shows them, field by field as in the catalogue."""
+"""Orders as response data, with the fields of the catalogue."""
 
 from __future__ import annotations
 
@@ -6,21 +6,17 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..domain.aftersales.reasons import TEXTS
-from ..domain.orders import lifecycle, packages
-from ..domain.orders.orders import Buyer, LineItem, Order
-from ..domain.orders.packages import PROVIDER_NAME, Package
+from ..domain.entities import lifecycle, packages
+from ..domain.entities.orders import Buyer, LineItem, Order
+from ..domain.entities.packages import PROVIDER_NAME, Package
 from ..domain.shop import Shop
+from ..inputs.amounts import format_amount
 
 Document = dict[str, Any]
 
 
-def money(cents: int) -> str:
-    """Return an amount as the API writes it."""
-    return f"{cents // 100}.{cents % 100:02}"
-
-
 def order_document(order: Order, shop: Shop) -> Document:
-    """Return an order as in the list and in the detail."""
+    """Return an order as in the list and in the details."""
     document: Document = {
         "id": order.id,
         "user_id": order.buyer.user_id,
@@ -52,7 +48,7 @@ def order_document(order: Order, shop: Shop) -> Document:
         document["payment_method_name"] = "Credit card"
         document["paid_time"] = order.paid_time
     if order.status not in ("UNPAID", "ON_HOLD"):
-        document["recipient_address"] = address_document(order.buyer, shop.region)
+        document["recipient_address"] = address_document(order.buyer, shop.settings.region)
     if order.status in lifecycle.SHIPPED and order.packages:
         document |= _shipment(order.packages[-1])
         document["shipping_provider"] = document.pop("shipping_provider_name")
@@ -64,20 +60,20 @@ def order_document(order: Order, shop: Shop) -> Document:
 
 
 def order_documents(orders: Iterable[Order], shop: Shop) -> list[Document]:
-    """Return many orders."""
+    """Return orders as in the list and in the details."""
     return [order_document(order, shop) for order in orders]
 
 
 def _payment(order: Order, currency: str) -> Document:
-    sub_total, shipping_fee = money(order.sub_total), money(order.shipping_fee)
+    sub_total, shipping_fee = format_amount(order.sub_total), format_amount(order.shipping_fee)
     return {
         "currency": currency,
         "sub_total": sub_total,
         "shipping_fee": shipping_fee,
         "seller_discount": "0.00",
         "platform_discount": "0.00",
-        "tax": money(order.tax),
-        "total_amount": money(order.sub_total + order.shipping_fee + order.tax),
+        "tax": format_amount(order.tax),
+        "total_amount": format_amount(order.sub_total + order.shipping_fee + order.tax),
         "original_total_product_price": sub_total,
         "original_shipping_fee": shipping_fee,
         "shipping_fee_seller_discount": "0.00",
@@ -86,7 +82,7 @@ def _payment(order: Order, currency: str) -> Document:
 
 
 def address_document(buyer: Buyer, region: str) -> Document:
-    """Return where to send an order."""
+    """Return the shipping address of a buyer."""
     name = f"{buyer.first_name} {buyer.last_name}"
     return {
         "name": name,
@@ -106,7 +102,7 @@ def address_document(buyer: Buyer, region: str) -> Document:
 
 
 def _line_document(line: LineItem, order: Order, currency: str) -> Document:
-    price = money(line.sku.price)
+    price = format_amount(line.sku.price)
     document: Document = {
         "id": line.id,
         "sku_id": line.sku.id,
@@ -157,5 +153,5 @@ def _cancelled(order: Order) -> Document:
 
 
 def image_of(product_id: str) -> str:
-    """Return the address of a product's picture."""
+    """Return the URL of a product's image."""
     return f"https://images.sandbox.example/{product_id}.webp"

@@ -1,0 +1,22 @@
+"""Fields of requests, from the catalogue."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from ...spec.shapes import Fields, in_version, operation_shape
+
+
+def query_fields(operation_id: str, version: str) -> Fields:
+    """Return the query parameters of a version of an operation."""
+    return _fields(operation_id, "query", version)
+
+
+def body_fields(operation_id: str, version: str) -> Fields:
+    """Return the body fields of a version of an operation."""
+    return _fields(operation_id, "body", version)
+
+
+@cache
+def _fields(operation_id: str, location: str, version: str) -> Fields:
+    return in_version(operation_shape(operation_id)[location], version)
