@@ -94,7 +94,7 @@ class Lives(RuleBasedStateMachine):
         self.wire: Wire = new_wire(application={"state": self.state}, **self.options)
         self.shop = self.wire.shop
         self.shop.settings.region = "TH" if self.options["seed"] % 3 == 0 else "US"
-        self.orders = list(self.shop._orders.values())
+        self.orders = list(self.shop.ledger._orders.values())
         self.shop.ledger.on_event = self.hear
 
     def stop(self) -> None:
@@ -133,7 +133,7 @@ class Lives(RuleBasedStateMachine):
         """No status is followed by one that may not follow it, however fast they change."""
         if event.type == 1:
             order_id = event.data["order_id"]
-            status = self.shop._orders[order_id].status
+            status = self.shop.ledger._orders[order_id].status
             assert status in NEXT[self.seen[order_id]]
             self.seen[order_id] = status
         elif event.type == 12:
@@ -422,7 +422,7 @@ class Lives(RuleBasedStateMachine):
             line.id
             for return_id, status in self.returned.items()
             if status.endswith(("_SUCCESS", "_COMPLETE")) and return_id in self.parcels - self.kept
-            for line in self.shop._returns[return_id].lines
+            for line in self.shop.returns.by_id[return_id].lines
         }
         lines = [line for order in self.orders for line in order.lines]
         return sum(not line.cancelled and line.id not in back for line in lines)

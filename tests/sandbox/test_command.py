@@ -293,9 +293,9 @@ def without_table(path: Path) -> None:
 
 
 SPOILT = [
-    (letter, "is not a sandbox's state: name another file"),
-    (another_database, "is not a sandbox's state: name another file"),
-    (an_empty_database_of_another_program, "is not a sandbox's state: name another file"),
+    (letter, "is not a sandbox's state file: name another file"),
+    (another_database, "is not a sandbox's state file: name another file"),
+    (an_empty_database_of_another_program, "is not a sandbox's state file: name another file"),
     (directory, "is a directory: name a file"),
     (newer, "has format 99 of another version"),
     (truncated, "is damaged"),

@@ -158,7 +158,7 @@ def _state(order: Order) -> object:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"action": "explode"}, "There is no action 'explode'"),
+        ({"action": "explode"}, "The action 'explode' is unknown"),
         ({"action": "cancel", "line": []}, "Reason is required"),
         ({"action": "cancel", "reason": PAID, "line": []}, "Select at least one item"),
         ({"action": "cancel", "reason": "none", "line": ["1"]}, "reason is unknown"),

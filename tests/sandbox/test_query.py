@@ -135,7 +135,7 @@ async def test_an_empty_list_is_an_empty_object(wire: Wire) -> None:
     for body in (b"[[]]", b"[1]", b"null", b'""', b"0", b"false"):
         answer = await wire.send("POST", CANCELLATIONS, query=query, content=body, headers=headers)
         assert answer.json()["code"] == 36009023
-        assert "not a JSON object" in answer.json()["message"]
+        assert "must be a JSON object" in answer.json()["message"]
 
 
 async def test_a_required_field_is_missed_in_an_empty_list_too(wire: Wire) -> None:

@@ -50,7 +50,7 @@ def test_all_states_are_there_in_their_shares() -> None:
 
 def test_nothing_is_updated_before_it_was_created_or_in_the_future() -> None:
     for seed in range(20):
-        shop = Shop(id="1", name="A shop", cipher="C", clock=lambda: NOW, seed=seed)
+        shop = Shop(id="1", name="A shop", cipher="C", clock=lambda: NOW)
         shop.add_orders(make_orders(300, seed=seed, now=NOW))
         for order in shop.orders.values():
             document = order_document(order, shop)

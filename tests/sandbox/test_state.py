@@ -102,11 +102,11 @@ async def test_the_end_of_an_authorization_is_not_announced_again(path: Path) ->
         wire.market.grants.rules = TokenRules(refresh_token_seconds=10 * 86400)
         code = await approve(wire)
         await tokens(wire, "get", grant_type="authorized_code", auth_code=code)
-        wire.market.on_change = told.append
+        wire.market.on_event = told.append
         wire.market.settle(wire.clock())
         assert [event.type for event in told] == [7, 7]
     async with opened(path) as wire:
-        wire.market.on_change = told.append
+        wire.market.on_event = told.append
         wire.market.settle(wire.clock())
         assert len(told) == 2
         wire.market.settle(wire.clock() + 86400)

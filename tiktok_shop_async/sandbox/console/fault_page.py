@@ -42,6 +42,8 @@ SLOW = (FaultKind.SLOW_HEADERS, FaultKind.SLOW_BODY)
 EITHER = (FaultKind.INTERNAL_ERROR, FaultKind.UNAVAILABLE, FaultKind.HTML_PAGE)
 """Kinds for which a rule decides whether the call is processed."""
 
+RETRY_AFTER_FORMS = ("seconds", "date")
+
 CLASSES: Mapping[EndpointClass, tuple[str, str]] = {
     EndpointClass.LIGHT_READ: ("Light reads", "GET"),
     EndpointClass.READ: ("Reads", "searches by POST"),
@@ -97,7 +99,7 @@ def add_fault(state: SandboxState, form: Form) -> str:
     }
     if kind == FaultKind.THROTTLED:
         rule["retry_after"] = form.whole("retry_after", "Retry-After", minimum=0)
-        rule["retry_after_as"] = form.text("retry_after_as") or None
+        rule["retry_after_as"] = form.choice("retry_after_as", "Retry-After as", RETRY_AFTER_FORMS)
     if kind in SLOW:
         rule["seconds"] = form.number("seconds", "Delay")
     if kind in EITHER:

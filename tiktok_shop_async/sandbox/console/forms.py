@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qs
 
 import attrs
@@ -45,6 +45,13 @@ class Form:
         if not text:
             raise ValueError(f"{name.capitalize()} is required.")
         return text
+
+    def choice(self, name: str, label: str, choices: Sequence[str]) -> str | None:
+        """Return a field's text that must be one of the choices; None if it is missing."""
+        text = self.text(name)
+        if text and text not in choices:
+            raise ValueError(f"{label} must be one of {', '.join(choices)}, not {shortened(text)}.")
+        return text or None
 
     def whole(self, name: str, label: str, *, minimum: int = 1) -> int | None:
         """Return a field's integer; None if it is missing."""

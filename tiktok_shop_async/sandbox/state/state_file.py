@@ -136,7 +136,7 @@ class StateFile:
             self._file.execute(f"PRAGMA user_version = {FORMAT}")
             self._file.execute(_SCHEMA)
         elif owner != APPLICATION_ID:
-            raise StateFileError(f"{self._path} is not a state file of a sandbox{_CHOOSE_ANOTHER}")
+            raise StateFileError(f"{self._path} is not a sandbox's state file{_CHOOSE_ANOTHER}")
         elif (version := self._pragma("user_version")) != FORMAT:
             raise StateFileError(
                 f"{self._path} has format {version} of another version of the sandbox, and this "
@@ -169,7 +169,7 @@ class StateFile:
                     return f"cannot be created: the directory {path.parent} does not exist"
                 return f"cannot be written: change the permissions of {path.parent}"
             case sqlite3.SQLITE_NOTADB:
-                return f"is not a state file of a sandbox{_CHOOSE_ANOTHER}"
+                return f"is not a sandbox's state file{_CHOOSE_ANOTHER}"
             case sqlite3.SQLITE_CORRUPT:
                 return f"is damaged ({error}): delete the file, or name another one"
         return f"cannot be used ({error}){_CHOOSE_ANOTHER}"
