@@ -80,10 +80,10 @@ async def test_a_delivered_webhook_is_sent_again_and_retried(
     await webhooks.drain()
     assert [attempt.http_status for attempt in delivery.attempts] == [200, 503]
     assert delivery.state == "waiting"
-    with pytest.raises(LookupError, match="no delivery 1 "):
+    with pytest.raises(LookupError, match="the delivery 1 is not"):
         webhooks.resend("1")
     page = await console.send("/console/resend", delivery="1", target="fire")
-    assert notice(page) == ("failed", "No delivery 1 is among the latest.")
+    assert notice(page) == ("failed", "The delivery 1 is not among the latest.")
 
 
 async def test_the_control_endpoint_shows_responses_and_the_next_attempt(

@@ -40,7 +40,8 @@ from .faults.rate_limits import Limits, LimitSettings, Rate
 from .faults.rules import FaultKind, FaultRule, Faults
 from .server import Sandbox, run_sandbox
 from .state.state_file import StateFile, StateFileError
-from .webhook_delivery import Delivery, Webhooks
+from .webhook_delivery import Webhooks
+from .webhook_sender import Delivery
 
 del jinja2, starlette, uvicorn
 

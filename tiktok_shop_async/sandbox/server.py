@@ -39,7 +39,8 @@ from .faults.rules import Faults
 from .state.request_log import RequestLog
 from .state.sandbox_state import movable_clock
 from .state.state_file import StateFile
-from .webhook_delivery import Delivery, Webhooks
+from .webhook_delivery import Webhooks
+from .webhook_sender import Delivery
 
 
 @attrs.frozen(kw_only=True)

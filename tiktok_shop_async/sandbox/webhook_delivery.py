@@ -8,29 +8,23 @@ import hmac
 import itertools
 import json
 import secrets
-import ssl
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from functools import cache
-from typing import Any, Literal
+from typing import Any
 
-import attrs
 import httpx
 
 from .._internal.clock import TimeSource, clock_of
-from .._internal.redaction import excerpt
 from ..spec.examples import Examples
 from ..spec.shapes import webhook_shape, webhook_types
 from .domain.market import App, Market
 from .domain.shop_events import Event
 from .inputs.json_input import shortened
+from .webhook_sender import Delivery, WebhookSender
 
 RETRY_DELAYS = (2 * 60, 30 * 60, 3 * 3600, 12 * 3600)
 """Seconds between the attempts of a delivery."""
-RESPONSE_TIMEOUT = 3.0
-MAX_RESPONSE_CHARACTERS = 500
-"""Characters of a receiver's response that an attempt stores."""
 
 _OWNERS: Mapping[str, frozenset[int]] = {
     "seller_open_id": frozenset({19, 21, 22, 23, 24, 35, 52, 58}),
@@ -38,35 +32,6 @@ _OWNERS: Mapping[str, frozenset[int]] = {
 }
 """Field of the envelope -> the webhooks that have it instead of ``shop_id``."""
 _FIRST_NOTIFICATION_ID = 7_380_066_284_010_030_890
-
-State = Literal["sending", "waiting", "delivered", "given up", "cancelled", "dropped"]
-
-
-@attrs.frozen
-class Attempt:
-    """An attempt: its start, and the receiver's response or an error."""
-
-    at: float
-    http_status: int | None = None
-    error: str | None = None
-    response: str = attrs.field(default="", repr=False)
-    """The start of the response's body, with secrets masked."""
-
-
-@attrs.define(eq=False)
-class Delivery:
-    """A webhook to one address, with its attempts."""
-
-    notification_id: str
-    event: Event
-    app_key: str
-    url: str
-    body: bytes = attrs.field(repr=False)
-    signature: str = attrs.field(repr=False)
-    state: State = "sending"
-    due: float | None = None
-    """Time of the next attempt in Unix seconds, in the state ``waiting``."""
-    attempts: list[Attempt] = attrs.field(factory=list)
 
 
 def sign(app_key: str, app_secret: str, body: bytes) -> str:
@@ -108,7 +73,7 @@ class Webhooks:
         self._not_started: deque[Delivery] = deque()
         self._open: dict[asyncio.Task[None], Delivery] = {}
         self._watchers: list[asyncio.Future[None]] = []
-        self._http: httpx.AsyncClient | None = None
+        self._sender = WebhookSender(market.secrets)
         self._loop: asyncio.AbstractEventLoop | None = None
         # Random, so that ids differ from those of other sandboxes and of earlier runs.
         self._numbers = itertools.count(_FIRST_NOTIFICATION_ID + secrets.randbelow(10**18))
@@ -196,9 +161,7 @@ class Webhooks:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._http is not None:
-            await self._http.aclose()
-            self._http = None
+        await self._sender.aclose()
 
     def run_in(self, loop: asyncio.AbstractEventLoop) -> None:
         """Run all deliveries in an event loop, also for events from other threads."""
@@ -265,7 +228,7 @@ class Webhooks:
     async def _deliver(self, delivery: Delivery) -> None:
         for delay in (*RETRY_DELAYS, None):
             async with self._slots:
-                attempt = await self._attempt(delivery)
+                attempt = await self._sender.attempt(delivery, self._clock.time(), self.transport)
             delivery.attempts.append(attempt)
             if attempt.http_status == httpx.codes.OK:
                 delivery.state = "delivered"
@@ -278,37 +241,8 @@ class Webhooks:
             self._wake_watchers()
             await self._clock.sleep(seconds)
             delivery.state, delivery.due = "sending", None
-        await self._close_if_last()
-
-    async def _attempt(self, delivery: Delivery) -> Attempt:
-        started = self._clock.time()
-        headers = {"Authorization": delivery.signature, "Content-Type": "application/json"}
-        try:
-            async with asyncio.timeout(RESPONSE_TIMEOUT):
-                response = await self._client().post(
-                    delivery.url, content=delivery.body, headers=headers
-                )
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as error:
-            return Attempt(started, error=f"{type(error).__name__}: {error}".rstrip(": "))
-        return Attempt(
-            started,
-            http_status=response.status_code,
-            response=excerpt(response.content, self._market.secrets(), MAX_RESPONSE_CHARACTERS),
-        )
-
-    def _client(self) -> httpx.AsyncClient:
-        if self._http is None:
-            # A proxy from the environment could not reach a receiver on this machine.
-            self._http = httpx.AsyncClient(
-                transport=self.transport, verify=_tls(), timeout=RESPONSE_TIMEOUT, trust_env=False
-            )
-        return self._http
-
-    async def _close_if_last(self) -> None:
-        """Close the client after the last delivery, so that `aclose` is optional."""
-        if len(self._open) == 1 and self._http is not None:
-            http, self._http = self._http, None
-            await http.aclose()
+        if len(self._open) == 1:
+            await self._sender.aclose()  # after the last delivery, so that `aclose` is optional
 
     def _wake_watchers(self) -> None:
         for watcher in self._watchers:
@@ -343,8 +277,3 @@ def _owner(event_type: int) -> str:
 def _by_url(target: tuple[App, str]) -> tuple[str, str]:
     app, url = target
     return url, app.key
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    return httpx.create_ssl_context()

@@ -15,7 +15,7 @@ from ..domain.entities.orders import DROPPED, PENDING, Cancellation, Order
 from ..domain.market import Market
 from ..domain.shop import Shop
 from ..inputs.amounts import format_amount
-from ..webhook_delivery import Delivery
+from ..webhook_sender import Delivery
 from .order_actions import BUYER, CARRIER, PLATFORM, SELLER, actions_of
 from .pages import Page, clamp
 from .rendering import words

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from ...spec.shapes import webhook_shape, webhook_types
 from ..inputs.json_input import read_json
 from ..state.sandbox_state import SandboxState
-from ..webhook_delivery import Delivery
+from ..webhook_sender import Delivery
 from .forms import Form
 from .pages import Page, slice_of
 from .rendering import indented, plural, words

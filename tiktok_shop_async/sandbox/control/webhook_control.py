@@ -10,7 +10,8 @@ from starlette.routing import Route
 
 from ..inputs.json_input import shortened
 from ..state.sandbox_state import SandboxState
-from ..webhook_delivery import Delivery, Webhooks
+from ..webhook_delivery import Webhooks
+from ..webhook_sender import Delivery
 from .control_input import json_object
 from .control_routes import json_errors
 

@@ -16,7 +16,7 @@ from ..inputs.json_input import encodable
 
 
 class EnvelopeFactory:
-    """Creates responses with an envelope; each has a request id of its own."""
+    """A factory of responses with envelopes; each response has its own request id."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -77,7 +77,7 @@ class Cancellations:
     def request(self, order_id: str, reason: str, selection: Selection) -> Cancellation:
         """Cancel as the buyer; unless the order is unpaid or on hold, the seller must approve.
 
-        That the seller need not approve before is our choice.
+        Our choice: an unpaid order and one on hold are cancelled at once.
         """
         cancellation = self._create(order_id, BUYER_ROLE, reason, selection)
         cancellation.needs_decision = cancellation.order.status not in (
