@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.print_env:
         if not options.port:
-            parser.error("--print-env needs --port, the port of the sandbox")
+            parser.error("--print-env requires --port, the port of the sandbox")
         print(*export_lines(url_of(options.host, options.port)), sep="\n")
         return
     try:
@@ -115,6 +115,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m tiktok_shop_async.sandbox", description="Serve a local TikTok Shop."
     )
+    _add_server_options(parser)
+    _add_shop_options(parser)
+    _add_fault_options(parser)
+    _add_callback_options(parser)
+    return parser
+
+
+def _add_server_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--host", type=_host, default="127.0.0.1", help="address to listen on (%(default)s)"
     )
@@ -137,6 +145,9 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="print the settings of a client for the sandbox on --host and --port, and exit",
     )
+
+
+def _add_shop_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--orders",
         type=_integer(0, _MAX_ORDERS),
@@ -150,6 +161,9 @@ def _parser() -> argparse.ArgumentParser:
         help="seed of the orders (%(default)s)",
     )
     parser.add_argument("--state", metavar="FILE", type=_file, help="file that stores the state")
+
+
+def _add_fault_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fault",
         metavar="JSON",
@@ -164,6 +178,9 @@ def _parser() -> argparse.ArgumentParser:
         type=_from(LimitSettings.from_json, _LIMITS),
         help=f"rates and quota such as {_LIMITS}",
     )
+
+
+def _add_callback_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--redirect-url",
         type=_url,
@@ -179,7 +196,6 @@ def _parser() -> argparse.ArgumentParser:
         default=1.0,
         help="factor for waits between attempts (%(default)s)",
     )
-    return parser
 
 
 def _integer(low: int, high: int) -> Callable[[str], int]:

@@ -132,22 +132,16 @@ def _application(
         *token_routes(state, envelopes, sleep),
     ]
     saving = [] if state.file is None else [Middleware(SaveBeforeResponse, file=state.file)]
+    shortcut = Middleware(_OperationShortcut, operations=operations, routes=routes)
     app = Starlette(
         routes=routes,
-        middleware=[
-            Middleware(AllowedHosts, names=hosts),
-            *saving,
-            Middleware(_OperationShortcut, operations=operations, routes=routes),
-        ],
+        middleware=[Middleware(AllowedHosts, names=hosts), *saving, shortcut],
         exception_handlers={Exception: _internal_error(envelopes)},
         lifespan=_lifespan(state),
     )
     app.router.default = operations
-    app.state.market = state.market
-    app.state.faults = state.faults
-    app.state.limits = state.limits
-    app.state.requests = state.requests
-    app.state.webhooks = state.webhooks
+    for name in ("market", "faults", "limits", "requests", "webhooks"):
+        setattr(app.state, name, getattr(state, name))
     return app
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import attrs
 
-from .._internal.clock import TimeSource, clock_of
+from .._internal.clock import TimeSource
 from .domain.grants import Grant, open_id_of
 from .domain.market import AccessToken, App, Market, TokenRules, UserType
 from .domain.orders.shop_settings import PENDING_SHARE, ShopSettings, Spans
@@ -26,6 +29,20 @@ DEMO_REDIRECT_URL = "http://127.0.0.1:8000/callback"
 
 ORDERS_ONLY = frozenset({"seller.order.info"})
 MAX_ORDERS_OF_SECOND_SHOP = 20
+
+_FIRST_SHOP: Mapping[str, Any] = {
+    "id": "7000714532876273420",
+    "name": "Sandbox Goods",
+    "cipher": DEMO_SHOP_CIPHER,
+}
+_SECOND_SHOP: Mapping[str, Any] = {
+    "id": "7000714532876273421",
+    "name": "Sandbox Goods UK",
+    "cipher": DEMO_SECOND_SHOP_CIPHER,
+    "code": "GBLCSANDBOX",
+    "currency": "GBP",
+    "warehouse_id": "7000714532876273002",
+}
 
 
 def demo_market(
@@ -61,43 +78,27 @@ def demo_market(
     def settings(region: str) -> ShopSettings:
         return ShopSettings(region=region, spans=spans, seed=seed, pending_share=pending_share)
 
-    now = int(clock_of(clock).time())
-    shop = Shop(
-        id="7000714532876273420",
-        name="Sandbox Goods",
-        cipher=DEMO_SHOP_CIPHER,
-        clock=clock,
-        settings=settings("US"),
-    )
-    shop.stock.add(make_products(now=now))
-    shop.add_orders(make_orders(orders, seed=seed, now=now))
-    second = Shop(
-        id="7000714532876273421",
-        name="Sandbox Goods UK",
-        cipher=DEMO_SECOND_SHOP_CIPHER,
-        clock=clock,
-        settings=settings("GB"),
-        code="GBLCSANDBOX",
-        currency="GBP",
-        warehouse_id="7000714532876273002",
-    )
-    few = min(orders, MAX_ORDERS_OF_SECOND_SHOP)
-    second.stock.add(make_products(now=now))
-    second.add_orders(make_orders(few, seed=seed + 1, now=now))
+    first = Shop(**_FIRST_SHOP, clock=clock, settings=settings("US"))
+    second = Shop(**_SECOND_SHOP, clock=clock, settings=settings("GB"))
+    _seed(first, orders, seed)
+    _seed(second, min(orders, MAX_ORDERS_OF_SECOND_SHOP), seed + 1)
     app = App(DEMO_APP_KEY, DEMO_APP_SECRET, DEMO_SERVICE_ID, redirect_url)
     market = Market(
-        [app], _tokens(), [shop, second], seed=seed, token_rules=token_rules, remake=remake
+        [app], _tokens(), [first, second], seed=seed, token_rules=token_rules, remake=remake
     )
-    market.grants.add(
-        Grant(
-            app_key=DEMO_APP_KEY,
-            open_id=open_id_of(DEMO_APP_KEY, UserType.SELLER),
-            shop_ciphers=frozenset(market.shops),
-        ),
-        market.tokens[DEMO_ACCESS_TOKEN],
-        DEMO_REFRESH_TOKEN,
+    grant = Grant(
+        app_key=DEMO_APP_KEY,
+        open_id=open_id_of(DEMO_APP_KEY, UserType.SELLER),
+        shop_ciphers=frozenset(market.shops),
     )
+    market.grants.add(grant, market.tokens[DEMO_ACCESS_TOKEN], DEMO_REFRESH_TOKEN)
     return market
+
+
+def _seed(shop: Shop, orders: int, seed: int) -> None:
+    now = int(shop.ledger.now())
+    shop.stock.add(make_products(now=now))
+    shop.add_orders(make_orders(orders, seed=seed, now=now))
 
 
 def _tokens() -> list[AccessToken]:

@@ -42,7 +42,7 @@ def banner(base_url: str, orders: int, redirect_url: str) -> Iterator[str]:
     authorize = f"{base_url}{SELLER_PAGE}?service_id={DEMO_SERVICE_ID}&state=any"
     yield from export_lines(base_url)
     yield f"# Console: {base_url}/_sandbox/"
-    yield f"# Authorize: {authorize} (leads to {redirect_url})"
+    yield f"# Authorize: {authorize} (redirects to {redirect_url})"
     yield f"# Serving {orders} orders; press Ctrl+C to stop."
 
 
@@ -53,13 +53,15 @@ def listen_error(error: OSError | UnicodeError, host: str, port: int) -> str:
     match error.errno:
         case errno.EADDRINUSE:
             return (
-                f"port {port} on {host} is in use: stop the process that uses it, or give another "
-                "--port (0 takes a free one)"
+                f"port {port} on {host} is in use: stop the process that uses it, or use another "
+                "--port (0 selects a free port)"
             )
         case errno.EACCES:
-            return f"port {port} needs privileges: give a --port above 1023 (0 takes a free one)"
+            return (
+                f"port {port} requires privileges: use a --port above 1023 (0 selects a free port)"
+            )
         case errno.EADDRNOTAVAIL:
-            return f"--host {host} is not an address of this machine: give 127.0.0.1 or 0.0.0.0"
+            return f"--host {host} is not an address of this machine: use 127.0.0.1 or 0.0.0.0"
     if error.errno in _RESOLVER_ERRORS:  # create_server raises a plain OSError for these
         return _unresolved(host)
     reason = os.strerror(error.errno) if error.errno else str(error)
@@ -67,4 +69,4 @@ def listen_error(error: OSError | UnicodeError, host: str, port: int) -> str:
 
 
 def _unresolved(host: str) -> str:
-    return f"--host {host} cannot be resolved: give an address of this machine or localhost"
+    return f"--host {host} cannot be resolved: use an address of this machine or localhost"

@@ -20,8 +20,8 @@ from ..state.sandbox_state import SandboxState
 from .fault_page import add_fault, clear_faults, clear_limits, fault_page, remove_fault, set_limits
 from .forms import Form
 from .notices import Notice, Notices
-from .order_actions import perform
 from .order_pages import find_shop, order_list_page, order_page
+from .order_performers import perform
 from .overview_page import advance_clock, credential_page, overview_page, reset
 from .pages import HEADERS, TABS, Page, encode_query
 from .request_page import request_page

@@ -1,4 +1,4 @@
-"""A shop: who it is, its orders, and the processes that change them."""
+"""A shop with its orders, and the processes that change them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import attrs
 
 from ..._internal.clock import Clock, clock_of
 from .aftersales.cancellation_process import Cancellations
-from .aftersales.eligibility import Claim, Selection, select
+from .aftersales.eligibility import Selection, select
 from .aftersales.return_process import Returns, ReturnTerms
 from .entities.orders import Cancellation, Order
 from .entities.packages import PROVIDER_ID, Package
@@ -60,7 +60,7 @@ class Shop:
 
     @property
     def times_cancelled(self) -> dict[str, int]:
-        """How many cancellations of each line item were processed; more than 1 is an error."""
+        """Number of processed cancellations by line item id; more than 1 is an error."""
         return self.cancellations.times_cancelled()
 
     @property
@@ -85,10 +85,6 @@ class Shop:
         """Store the response to an idempotency key."""
         self.replies[reply.operation, reply.key] = reply
         self.ledger.on_modified(reply)
-
-    def claim(self, request_type: str, role: str, order_id: str) -> Claim:
-        """Return the claim to cancel, refund or return parts of an order."""
-        return Claim(request_type, role, self.ledger.order(order_id), self.settings.region)
 
     def pay(self, order_id: str) -> Order:
         """Pay an order as its buyer; after the time on hold it awaits shipment."""

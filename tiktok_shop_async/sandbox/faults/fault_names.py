@@ -36,8 +36,8 @@ def problem_with_options(names: Iterable[str], known: Sequence[str]) -> str | No
     if unknown is None:
         return None
     return (
-        f"a rule has no option {shortened(unknown)}.{did_you_mean(unknown, known)} "
-        f"Options: {', '.join(known)}."
+        f"a rule has an unexpected option {shortened(unknown)}.{did_you_mean(unknown, known)} "
+        f"Accepted are {', '.join(known)}."
     )
 
 

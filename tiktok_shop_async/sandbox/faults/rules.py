@@ -125,7 +125,7 @@ class FaultRule:
         if problem := problem_with_options(document, _OPTIONS):
             raise ValueError(problem)
         if "kind" not in document:
-            raise ValueError(f"a rule must have a kind: one of {', '.join(FaultKind)}")
+            raise ValueError(f"a rule requires a kind: one of {', '.join(FaultKind)}")
         return cls(**document)
 
     def as_json(self) -> dict[str, Any]:

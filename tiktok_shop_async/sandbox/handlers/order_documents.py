@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..domain.aftersales.reasons import TEXTS
@@ -15,9 +15,25 @@ from ..inputs.amounts import format_amount
 Document = dict[str, Any]
 
 
+_SAME_FOR_ALL_ORDERS: Mapping[str, str | bool] = {
+    "commerce_platform": "TIKTOK_SHOP",
+    "order_type": "NORMAL",
+    "fulfillment_type": "FULFILLMENT_BY_SELLER",
+    "delivery_type": "HOME_DELIVERY",
+    "delivery_option_name": "Standard shipping",
+    "delivery_option_id": "7091146663229654785",
+    "is_cod": False,
+    "is_sample_order": False,
+    "is_replacement_order": False,
+    "is_exchange_order": False,
+    "has_updated_recipient_address": False,
+}
+
+
 def order_document(order: Order, shop: Shop) -> Document:
     """Return an order as in the list and in the details."""
     document: Document = {
+        **_SAME_FOR_ALL_ORDERS,
         "id": order.id,
         "user_id": order.buyer.user_id,
         "buyer_email": order.buyer.email,
@@ -25,21 +41,10 @@ def order_document(order: Order, shop: Shop) -> Document:
         "status": order.status,
         "create_time": order.create_time,
         "update_time": order.update_time,
-        "commerce_platform": "TIKTOK_SHOP",
-        "order_type": "NORMAL",
-        "fulfillment_type": "FULFILLMENT_BY_SELLER",
         "shipping_type": order.shipping_type,
-        "delivery_type": "HOME_DELIVERY",
-        "delivery_option_name": "Standard shipping",
-        "delivery_option_id": "7091146663229654785",
         "warehouse_id": shop.warehouse_id,
-        "is_cod": False,
-        "is_sample_order": False,
-        "is_replacement_order": False,
-        "is_exchange_order": False,
         "is_buyer_request_cancel": order.buyers_request is not None,
         "is_on_hold_order": order.status == "ON_HOLD",
-        "has_updated_recipient_address": False,
         "payment": _payment(order, shop.currency),
         "packages": [{"id": package.id} for package in order.packages],
         "line_items": [_line_document(line, order, shop.currency) for line in order.lines],

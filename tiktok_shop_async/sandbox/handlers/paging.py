@@ -39,12 +39,7 @@ class Page(Generic[D]):
     next_token: str
 
 
-def page_of(
-    found: Iterable[D],
-    call: AdmittedCall,
-    *,
-    default_order: str,
-) -> Page[D]:
+def page_of(found: Iterable[D], call: AdmittedCall, *, default_order: str) -> Page[D]:
     """Return the page that a call requests.
 
     A token names the last item of the previous page, so that items which no longer match the
@@ -55,8 +50,20 @@ def page_of(
     size = int(query.text("page_size") or known["default"])
     field = query.choice("sort_field", ("create_time", "update_time"), "create_time")
     sign = 1 if query.choice("sort_order", ("ASC", "DESC"), default_order) == "ASC" else -1
-
+    token = query.text("page_token")
+    after = decode_token(token) if token else None
     time_of: Callable[[D], int] = attrgetter(field)
+    # For speed, sort by time first: most items are already in that order.
+    items = sorted(found, key=time_of)
+    if sign < 0:
+        items.reverse()
+    return _slice(items, time_of, sign, after, size)
+
+
+def _slice(
+    items: list[D], time_of: Callable[[D], int], sign: int, after: SortKey | None, size: int
+) -> Page[D]:
+    """Return the page after a key from items that are sorted by time."""
 
     def time(item: D) -> int:
         return sign * time_of(item)
@@ -64,13 +71,7 @@ def page_of(
     def key(item: D) -> SortKey:
         return sign * time_of(item), sign * int(item.id)
 
-    # For speed, sort by time first: most items are already in that order. Then sort by time and id
-    # only the items around the page: those between the times of its first and its last item.
-    items = sorted(found, key=time_of)
-    if sign < 0:
-        items.reverse()
-    token = query.text("page_token")
-    after = decode_token(token) if token else None
+    # Sort by id only the items around the page: those between the times of its first and last item.
     first, last = 0, size
     if after:
         first = bisect_left(items, after[0], key=time)

@@ -43,7 +43,7 @@ def check_query(
     for name in query:
         if name not in fields and name not in common:
             raise invalid(
-                f"The query parameter {name} is unknown: {operation.id} does not take it."
+                f"The query parameter {name} is unknown: {operation.id} does not accept it."
             )
     for name, node in fields.items():
         text = query.get(name)

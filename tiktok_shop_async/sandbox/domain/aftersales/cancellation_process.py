@@ -111,7 +111,7 @@ class Cancellations:
         return cancellation
 
     def register(self, order: Order) -> None:
-        """Register a new order's cancellations, and schedule what time does to them."""
+        """Register a new order's cancellations, and schedule what happens to them automatically."""
         for cancellation in order.cancellations:
             self._by_id[cancellation.id] = cancellation
             if cancellation.status == PENDING:

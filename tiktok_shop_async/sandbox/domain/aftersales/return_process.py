@@ -41,7 +41,7 @@ class ReturnTerms:
 
 @attrs.frozen
 class _Step:
-    """One step of a request: who takes it, when, and with which comment."""
+    """A step of a request: the role that takes it, its time, and a comment."""
 
     role: str
     time: float

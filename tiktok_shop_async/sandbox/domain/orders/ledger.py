@@ -1,4 +1,4 @@
-"""The orders of a shop and a schedule of what time does to them."""
+"""The orders of a shop, and a schedule of actions on them."""
 
 from __future__ import annotations
 

@@ -75,22 +75,7 @@ def return_document(request: Return, shop: Shop, version: str) -> Document:
         document["seller_next_action_response"] = [
             {"action": request.next_action, "deadline": int(request.deadline)}
         ]
-    if request.type == RETURN_AND_REFUND:
-        document["shipment_type"] = request.shipment_type
-        document["handover_method"] = request.handover_method
-        document["return_method"] = (
-            "PLATFORM_SHIPPED" if request.shipment_type == "PLATFORM" else "BUYER_SHIPPED"
-        )
-    if request.tracking_number:
-        document["return_tracking_number"] = request.tracking_number
-        document["return_provider_id"] = PROVIDER_ID
-        document["return_provider_name"] = PROVIDER_NAME
-    if request.offer is not None:
-        document["seller_proposed_return_type"] = "PARTIAL_REFUND"
-        document["partial_refund"] = {
-            "currency": shop.currency,
-            "amount": format_amount(request.offer),
-        }
+    document |= _shipment(request) | _offer(request, shop.currency)
     if version >= "202602":
         document["is_quick_refund"] = False
     return document
@@ -113,6 +98,30 @@ def record_document(record: Record, request: Return) -> Document:
 def refund_document(refund: Refund, currency: str) -> Document:
     """Return a refund with its parts."""
     return _amounts(refund, refund.shipping_fee, currency)
+
+
+def _shipment(request: Return) -> Document:
+    document: Document = {}
+    if request.type == RETURN_AND_REFUND:
+        document["shipment_type"] = request.shipment_type
+        document["handover_method"] = request.handover_method
+        document["return_method"] = (
+            "PLATFORM_SHIPPED" if request.shipment_type == "PLATFORM" else "BUYER_SHIPPED"
+        )
+    if request.tracking_number:
+        document["return_tracking_number"] = request.tracking_number
+        document["return_provider_id"] = PROVIDER_ID
+        document["return_provider_name"] = PROVIDER_NAME
+    return document
+
+
+def _offer(request: Return, currency: str) -> Document:
+    if request.offer is None:
+        return {}
+    return {
+        "seller_proposed_return_type": "PARTIAL_REFUND",
+        "partial_refund": {"currency": currency, "amount": format_amount(request.offer)},
+    }
 
 
 def _refund(cancellation: Cancellation) -> Refund | None:
