@@ -14,7 +14,7 @@ import attrs
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from sandbox.lives import (
+from sandbox.scenarios import (
     APPROVE_CANCELLATION,
     APPROVE_RETURN,
     CALCULATE,
@@ -74,7 +74,7 @@ def cents(text: str) -> int:
     return int(whole + part)
 
 
-class Lives(RuleBasedStateMachine):
+class ShopMachine(RuleBasedStateMachine):
     """A small shop in which anything is tried at any time; refusals are fine, faults are not."""
 
     @initialize(seed=st.integers(0, 30), pending=st.sampled_from([0.0, 0.5]))
@@ -428,8 +428,8 @@ class Lives(RuleBasedStateMachine):
         return sum(not line.cancelled and line.id not in back for line in lines)
 
 
-TestLives = Lives.TestCase
-TestLives.settings = settings(
+TestShopMachine = ShopMachine.TestCase
+TestShopMachine.settings = settings(
     max_examples=80,
     stateful_step_count=50,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sandbox.lives import (
+from sandbox.scenarios import (
     APPROVE_CANCELLATION,
     DECISIONS,
     NO_NEED,

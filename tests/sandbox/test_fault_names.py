@@ -70,7 +70,7 @@ def test_patterns_and_token_endpoints_are_operations(operation: str) -> None:
             ("throttled",),
             {"nht": 2},
             TypeError,
-            r"'nht'\. Did you mean nth\? Accepted are kind, oper",
+            r"'nht'\. Did you mean nth\? Accepted are",
         ),
         (("throttled",), {"retry_afer": 2}, TypeError, "Did you mean retry_after"),
         (("throtled",), {}, ValueError, r"not 'throtled'\. Did you mean throttled"),

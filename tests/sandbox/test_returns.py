@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sandbox.lives import (
+from sandbox.scenarios import (
     APPROVE_RETURN,
     CALCULATE,
     DAMAGED,

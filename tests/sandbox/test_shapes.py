@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sandbox.lives import requests_of_aftersale
+from sandbox.scenarios import requests_of_aftersale
 from sandbox.wire import PAID, UNPAID, Wire, new_product, new_wire
 
 import catalogue

@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 import httpx
 import pytest
-from sandbox.lives import APPROVE_RETURN, DAMAGED, delivered
+from sandbox.scenarios import APPROVE_RETURN, DAMAGED, delivered
 from sandbox.wire import Wire, new_product, new_wire
 
 import tiktok_shop_async.sandbox.__main__ as command

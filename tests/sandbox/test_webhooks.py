@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sandbox.lives import LATE
+from sandbox.scenarios import LATE
 from sandbox.test_shapes import assert_fits
 from sandbox.wire import PAID, Clock, Wire, new_product
 

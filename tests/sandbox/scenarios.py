@@ -1,4 +1,4 @@
-"""Orders brought to where a test needs them, and the paths to ask about them."""
+"""Orders in the states that tests start from, and the paths of the operations on them."""
 
 from __future__ import annotations
 
