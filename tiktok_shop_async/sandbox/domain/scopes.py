@@ -10,8 +10,7 @@ from __future__ import annotations
 from functools import cache
 
 from ...pipeline.operation import Operation
-from ...registry import operations
-from ...resources._groups import GROUPS
+from ..inputs.catalogue import all_operations
 from .access_tokens import UserType
 
 WITHOUT_SCOPE = frozenset({"authorization", "event"})
@@ -41,7 +40,6 @@ def all_scopes(user_type: UserType) -> frozenset[str]:
     """Return all scopes that a type of user can grant."""
     return frozenset(
         scope
-        for group in GROUPS
-        for operation in operations(group)
+        for operation in all_operations()
         if user_type_of(operation) is user_type and (scope := scope_of(operation)) is not None
     )

@@ -7,8 +7,8 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any
 
-from ...registry import did_you_mean, operations
-from ...resources._groups import GROUPS
+from ...registry import did_you_mean
+from ..inputs.catalogue import all_operations, group_names
 from ..inputs.json_input import shortened
 
 TOKEN_OPERATIONS = ("oauth.exchange", "oauth.refresh")
@@ -45,9 +45,9 @@ def _suggestion(value: str) -> str:
     same_name = [each for each in _operation_ids() if each.endswith(f".{value}")]
     if same_name:
         return f" Did you mean {' or '.join(same_name[:3])}?"
-    return did_you_mean(value, [*_operation_ids(), *(f"{group}.*" for group in GROUPS)])
+    return did_you_mean(value, [*_operation_ids(), *(f"{group}.*" for group in group_names())])
 
 
 @cache
 def _operation_ids() -> tuple[str, ...]:
-    return (*(each.id for group in GROUPS for each in operations(group)), *TOKEN_OPERATIONS)
+    return (*(each.id for each in all_operations()), *TOKEN_OPERATIONS)

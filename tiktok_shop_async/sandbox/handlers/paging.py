@@ -12,7 +12,7 @@ import attrs
 
 from ..error_responses import invalid
 from ..inputs.arguments import Arguments
-from ..inputs.catalogue_fields import query_fields
+from ..inputs.catalogue import query_fields
 from .call import AdmittedCall
 
 

@@ -18,7 +18,7 @@ from ..domain.shop import Shop
 from ..error_responses import Refusal, invalid
 from ..handlers.call import AdmittedCall, UploadedFile
 from ..inputs.arguments import digits
-from ..inputs.catalogue_fields import query_fields
+from ..inputs.catalogue import query_fields
 from ..inputs.json_input import encodable, read_json, shortened
 from .multipart import parse_form
 from .operation_routes import Route

@@ -10,9 +10,8 @@ from http import HTTPStatus
 import attrs
 
 from ...pipeline.operation import Operation
-from ...registry import operations
-from ...resources._groups import GROUPS
 from ..error_responses import UNKNOWN_METHOD, UNKNOWN_PATH, UNKNOWN_VERSION, Refusal
+from ..inputs.catalogue import all_operations
 
 _VERSION_AT = 2
 """Index of the version in a path such as ``/group/version/...``, split at slashes."""
@@ -57,8 +56,7 @@ Fixed = Mapping[int, str]
 def _templates() -> Mapping[tuple[str, int], Sequence[tuple[Fixed, Operation]]]:
     """Return the operations by first segment and length, with fixed paths first."""
     found: dict[tuple[str, int], list[tuple[Fixed, Operation]]] = defaultdict(list)
-    every = (operation for group in GROUPS for operation in operations(group))
-    for operation in sorted(every, key=lambda each: each.path.count("{")):
+    for operation in sorted(all_operations(), key=lambda each: each.path.count("{")):
         template = operation.path.split("/")
         fixed = {at: text for at, text in enumerate(template) if not text.startswith("{")}
         found[template[1], len(template)].append((fixed, operation))

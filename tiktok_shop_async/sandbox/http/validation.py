@@ -14,7 +14,7 @@ from ...spec.shapes import Fields, Node, in_version
 from ..error_responses import invalid
 from ..handlers.call import UploadedFile
 from ..inputs.arguments import digits
-from ..inputs.catalogue_fields import body_fields, query_fields
+from ..inputs.catalogue import body_fields, query_fields
 
 _KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "string": ((str,), "a string"),
