@@ -144,7 +144,7 @@ def test_limits_made_directly_reject_values_with_a_readable_error(
         ({"kind": "throttled", "\ud800": 2}, "unexpected option"),
         ({"kind": "throttled", "operation": "\ud800"}, "matches no operation"),
         ({"kind": "\ud800"}, "kind must be one of"),
-        ({"nth": 2}, "must have a kind: one of throttled"),
+        ({"nth": 2}, "requires a kind: one of throttled"),
         ([], "such as {"),
     ],
 )
