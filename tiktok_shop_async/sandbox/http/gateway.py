@@ -67,7 +67,7 @@ class Received:
 
 
 class Gateway:
-    """The gateway, which admits valid calls and refuses others because of the first failed check."""
+    """The gateway: admits valid calls, and refuses others because of the first failed check."""
 
     def __init__(self, market: Market, clock: Clock) -> None:
         self._market = market
