@@ -21,16 +21,11 @@ from tiktok_shop_async import (
     TikTokAPIError,
 )
 from tiktok_shop_async.sandbox import Sandbox, create_app
-from tiktok_shop_async.sandbox.handlers.handlers import PLAYS
-from tiktok_shop_async.testing import (
-    MockTikTokShop,
-    UnexpectedRequestError,
-    example_response,
-    make,
-)
+from tiktok_shop_async.sandbox.handlers.operation_handlers import HANDLERS
+from tiktok_shop_async.testing import MockTikTokShop, UnexpectedRequestError, example_response, make
 from tiktok_shop_async.testing.sandboxes import local_shop
 
-PLAYED = [(name, version) for name, version in ENDPOINTS if name in PLAYS]
+PLAYED = [(name, version) for name, version in ENDPOINTS if name in HANDLERS]
 CANCELLATIONS = "/return_refund/202602/cancellations"
 SHOPS = "/authorization/202309/shops"
 
