@@ -76,8 +76,3 @@ class MovableClock:
         for loop, moved in tuple(self._sleepers):
             if not loop.is_closed():
                 loop.call_soon_threadsafe(moved.set)
-
-
-def as_movable(clock: Callable[[], float]) -> Movable:
-    """Return ``clock`` if it can be moved; otherwise a movable clock that follows it."""
-    return clock if isinstance(clock, Movable) else MovableClock(clock)
