@@ -1,4 +1,8 @@
-"""The base of the generated resource classes."""
+"""The base of the generated resource classes, in which every typed call begins.
+
+A generated method passes its operation, its response model and its arguments to `Resource._call`,
+which hands them as a `Call` to `Pipeline.run`.
+"""
 
 from __future__ import annotations
 
@@ -44,6 +48,7 @@ class Resource:
         body: Mapping[str, Any] = _NO_ARGUMENTS,
         options: RequestOptions | None,
     ) -> Awaitable[APIResponse[M]]:
+        """Return an awaitable of the response."""
         call = Call(
             operation=operation,
             path=path,
@@ -63,6 +68,7 @@ class Resource:
         save_to: str | PathLike[str] | None,
         options: RequestOptions | None,
     ) -> Awaitable[FileResponse[M]]:
+        """Return an awaitable of the response and its file."""
         call = Call(
             operation=operation,
             path=path,
@@ -81,6 +87,7 @@ class Resource:
         body: Mapping[str, Any] = _NO_ARGUMENTS,
         options: RequestOptions | None,
     ) -> Pager[M, Any]:
+        """Return a pager that starts at the page that the arguments select."""
         pagination = operation.pagination
         assert pagination is not None
         first = Call(
