@@ -21,7 +21,7 @@ from test_every_operation import OPERATIONS, arguments, method
 from tiktok_shop_async import RequestOptions, TikTokShopError
 from tiktok_shop_async.pipeline.arguments.values import plain
 from tiktok_shop_async.testing import example_response, record, replay
-from tiktok_shop_async.testing.recording.finding import Finder
+from tiktok_shop_async.testing.recording.text_finder import TextFinder
 
 GROUPS: dict[str, list[str]] = defaultdict(list)
 for operation_id in OPERATIONS:
@@ -498,7 +498,7 @@ def test_text_is_found_in_any_encoding(
     text: str, before: str, encode: Callable[[str], str]
 ) -> None:
     assume(text == before or text not in before)
-    finder = Finder()
+    finder = TextFinder()
     finder.add(text)
     replaced = finder.replace(f"{before}\t\t{encode(text)}\t\t{before}", lambda _: "MASK")
     around = "MASK" if text == before else before

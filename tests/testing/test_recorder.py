@@ -227,7 +227,7 @@ async def test_what_was_not_recorded_is_named(path: Path) -> None:
     async with new_client(replay(path)) as client:
         with pytest.raises(NotRecordedError, match=r"get_order_detail .*ids='2'(.|\n)*ids='1'"):
             await client.order.get_order_detail(ids=["2"])
-        with pytest.raises(NotRecordedError, match="nothing of this operation"):
+        with pytest.raises(NotRecordedError, match="no call of this operation"):
             await client.authorization.get_authorized_shops()
     with pytest.raises(NotRecordedError, match=r"not made:\n  order.get_order_detail"):
         async with replay(path, all_used=True):

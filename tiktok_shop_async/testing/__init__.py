@@ -15,13 +15,8 @@ if TYPE_CHECKING:
     from .mocking.mock import MockTikTokShop
     from .mocking.mock_operation import MockCall, MockOperation, UnexpectedRequestError
     from .recording.masking import PERSONAL_FIELDS, SECRET_FIELDS
-    from .recording.recorder import (
-        NotRecordedError,
-        RecordingTransport,
-        ReplayTransport,
-        record,
-        replay,
-    )
+    from .recording.recorder import RecordingTransport, record
+    from .recording.replayer import NotRecordedError, ReplayTransport, replay
     from .token_stores import check_token_store
 
     __all__ = [
@@ -53,10 +48,10 @@ _, __getattr__, __dir__ = lazy_exports(
         "MockOperation": "mocking.mock_operation",
         "MockTikTokShop": "mocking.mock",
         "MovableClock": "._internal.movable_clock",
-        "NotRecordedError": "recording.recorder",
+        "NotRecordedError": "recording.replayer",
         "PERSONAL_FIELDS": "recording.masking",
         "RecordingTransport": "recording.recorder",
-        "ReplayTransport": "recording.recorder",
+        "ReplayTransport": "recording.replayer",
         "SECRET_FIELDS": "recording.masking",
         "Sandbox": ".sandbox",
         "SignedWebhook": "deliveries",
@@ -65,7 +60,7 @@ _, __getattr__, __dir__ = lazy_exports(
         "example_response": "examples",
         "make": "examples",
         "record": "recording.recorder",
-        "replay": "recording.recorder",
+        "replay": "recording.replayer",
         "signed_webhook": "deliveries",
     },
 )
