@@ -172,7 +172,7 @@ class Masking:
             yield name, _written(value), personal
 
     def _may_be_in(self, text: str, is_kept: bool, known: str) -> bool:
-        """Return whether to search for ``known`` in ``text``; only long text in one that is kept."""
+        """Return whether to search for ``known`` in ``text``: in kept text only if it is long."""
         if known in self._secrets:
             return True
         if text in words_of_the_api():
