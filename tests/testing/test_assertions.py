@@ -240,7 +240,9 @@ async def test_options_are_no_arguments(mock: MockTikTokShop, client: AsyncTikTo
     mocked = mock.return_refund.cancel_order.respond()
     options = RequestOptions(extra_headers={"x-key": "a-secret-of-mine"})
     await client.return_refund.cancel_order(**cancelling(), options=options)
-    with pytest.raises(AssertionError, match="options are no part of a request") as caught:
+    with pytest.raises(
+        AssertionError, match="options are not an argument of the request"
+    ) as caught:
         mocked.assert_called_with(**cancelling(), options=options)
     assert "secret-of" not in str(caught.value)
 

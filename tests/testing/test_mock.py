@@ -1,4 +1,4 @@
-"""The mocked shop: it answers as told, sees what was sent, and refuses what the service would."""
+"""The mocked shop: stub responses, recorded calls, and rejected requests."""
 
 from __future__ import annotations
 
@@ -231,7 +231,7 @@ async def test_an_operation_that_is_not_mocked_fails_by_its_name(
 ) -> None:
     with pytest.raises(UnexpectedRequestError, match=r"mock\.order\.get_order_detail\.respond"):
         await client.order.get_order_detail(ids=["1"])
-    with pytest.raises(UnexpectedRequestError, match="GET /nowhere is no operation"):
+    with pytest.raises(UnexpectedRequestError, match="GET /nowhere is not an operation"):
         await client.request("GET", "/nowhere")
 
 
@@ -293,10 +293,10 @@ async def test_other_services_are_routes_of_the_router() -> None:
     ("name", "argument", "said"),
     [
         ("respond", "text", "data is a mapping or a model"),
-        ("respond", httpx.Response(200), "goes to side_effect"),
-        ("respond", example_response("return_refund.cancel_order"), 'under "data"'),
-        ("fail", "boom", "no code of an error"),
-        ("fail", 0, "0 is success"),
+        ("respond", httpx.Response(200), "set side_effect for"),
+        ("respond", example_response("return_refund.cancel_order"), 'value of its "data" field'),
+        ("fail", "boom", "code must be an error code"),
+        ("fail", 0, "for a success call respond"),
     ],
 )
 def test_what_cannot_be_an_answer_is_refused_where_it_is_given(
@@ -304,7 +304,7 @@ def test_what_cannot_be_an_answer_is_refused_where_it_is_given(
 ) -> None:
     with pytest.raises(TypeError, match=said):
         getattr(mock.return_refund.cancel_order, name)(argument)
-    with pytest.raises(TypeError, match="cannot answer with"):
+    with pytest.raises(TypeError, match="cannot respond with"):
         mock.return_refund.cancel_order.side_effect = "text"
     assert not mock.return_refund.cancel_order.is_mocked
 
@@ -313,7 +313,7 @@ async def test_a_function_that_returns_nothing_is_named(
     mock: MockTikTokShop, client: AsyncTikTokShop
 ) -> None:
     mock.return_refund.cancel_order.side_effect = [lambda _: None]
-    with pytest.raises(TypeError, match=r"return_refund\.cancel_order cannot answer with None"):
+    with pytest.raises(TypeError, match=r"return_refund\.cancel_order cannot respond with None"):
         await cancel(client)
 
 
@@ -340,7 +340,7 @@ async def test_side_effects_may_be_generated_awaited_and_cancelled(
             "POST",
             "/return_refund/202602/cancellations",
             {"cipher": "none"},
-            "lacks the shop_cipher",
+            "shop_cipher is missing",
         ),
         (
             "GET",

@@ -225,7 +225,7 @@ async def test_what_nobody_mocks_fails_by_its_name_and_fails_the_block(shop_firs
         kit, other = mocked_shop(), respx.mock()
         with (
             entered(*((kit, other) if shop_first else (other, kit))),
-            pytest.raises(UnexpectedRequestError, match="cancel_order was called, and is not"),
+            pytest.raises(UnexpectedRequestError, match="cancel_order was called, but is not"),
         ):
             await cancel_id()
 
@@ -363,7 +363,7 @@ async def test_shops_of_two_addresses_are_told_apart(a_first: bool) -> None:
 async def test_the_error_is_that_of_the_shop_at_the_address(a_first: bool) -> None:
     a, b = mocked_shop(base_url="https://a.example"), mocked_shop(base_url="https://b.example")
     with (
-        pytest.raises(UnexpectedRequestError, match="cancel_order was called, and is not mocked"),
+        pytest.raises(UnexpectedRequestError, match="cancel_order was called, but is not mocked"),
         entered(*((a, b) if a_first else (b, a))),
     ):
         await cancel_id(base_url="https://a.example")

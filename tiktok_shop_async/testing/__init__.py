@@ -11,9 +11,11 @@ if TYPE_CHECKING:
     from .._internal.movable_clock import MovableClock
     from ..sandbox import Sandbox
     from .deliveries import SignedWebhook, signed_webhook
-    from .examples import example_response, make
+    from .example_models import example_response, make
+    from .mocking.call_log import MockCall
     from .mocking.mock import MockTikTokShop
-    from .mocking.mock_operation import MockCall, MockOperation, UnexpectedRequestError
+    from .mocking.mock_operation import MockOperation
+    from .mocking.request_checks import UnexpectedRequestError
     from .recording.masking import PERSONAL_FIELDS, SECRET_FIELDS
     from .recording.recorder import RecordingTransport, record
     from .recording.replayer import NotRecordedError, ReplayTransport, replay
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
 _, __getattr__, __dir__ = lazy_exports(
     __name__,
     {
-        "MockCall": "mocking.mock_operation",
+        "MockCall": "mocking.call_log",
         "MockOperation": "mocking.mock_operation",
         "MockTikTokShop": "mocking.mock",
         "MovableClock": "._internal.movable_clock",
@@ -55,10 +57,10 @@ _, __getattr__, __dir__ = lazy_exports(
         "SECRET_FIELDS": "recording.masking",
         "Sandbox": ".sandbox",
         "SignedWebhook": "deliveries",
-        "UnexpectedRequestError": "mocking.mock_operation",
+        "UnexpectedRequestError": "mocking.request_checks",
         "check_token_store": "token_stores",
-        "example_response": "examples",
-        "make": "examples",
+        "example_response": "example_models",
+        "make": "example_models",
         "record": "recording.recorder",
         "replay": "recording.replayer",
         "signed_webhook": "deliveries",
