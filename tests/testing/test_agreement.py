@@ -28,7 +28,7 @@ from tiktok_shop_async.testing import (
     example_response,
     make,
 )
-from tiktok_shop_async.testing.sandboxes import local_shop
+from tiktok_shop_async.testing.sandboxes import create_sandbox
 
 PLAYED = [(name, version) for name, version in ENDPOINTS if name in PLAYS]
 CANCELLATIONS = "/return_refund/202602/cancellations"
@@ -53,7 +53,7 @@ def made_up() -> httpx.ASGITransport:
 
 @pytest.fixture
 def shop() -> Sandbox:
-    return local_shop()
+    return create_sandbox()
 
 
 async def called(client: AsyncTikTokShop, name: str, version: str, given: Any) -> Result:

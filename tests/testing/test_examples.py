@@ -88,7 +88,7 @@ def test_an_unknown_field_is_named() -> None:
 
 @pytest.mark.parametrize("value", [dict, "Order"])
 def test_what_is_no_model_is_refused(value: Any) -> None:
-    with pytest.raises(TypeError, match="no model"):
+    with pytest.raises(TypeError, match="model must be a class of tiktok_shop_async"):
         make(value)
 
 

@@ -292,7 +292,7 @@ async def test_other_services_are_routes_of_the_router() -> None:
 @pytest.mark.parametrize(
     ("name", "argument", "said"),
     [
-        ("respond", "text", "data is a mapping or a model"),
+        ("respond", "text", "data must be a mapping or a model"),
         ("respond", httpx.Response(200), "set side_effect for"),
         ("respond", example_response("return_refund.cancel_order"), 'value of its "data" field'),
         ("fail", "boom", "code must be an error code"),

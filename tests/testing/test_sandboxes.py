@@ -10,19 +10,19 @@ import pytest
 
 from tiktok_shop_async import AuthState, InvalidArgumentError
 from tiktok_shop_async.testing import MovableClock, Sandbox
-from tiktok_shop_async.testing.sandboxes import local_shop, served_shop
+from tiktok_shop_async.testing.sandboxes import create_sandbox, serve_sandbox
 
 DAY = 86400
 
 
 @pytest.fixture
 def shop() -> Sandbox:
-    return local_shop()
+    return create_sandbox()
 
 
 @pytest.fixture
 def served() -> Iterator[Sandbox]:
-    with served_shop() as served:
+    with serve_sandbox() as served:
         yield served
 
 
@@ -59,7 +59,7 @@ def test_a_shop_that_cannot_be_served_says_why(monkeypatch: pytest.MonkeyPatch) 
         raise OSError("no ports left")
 
     monkeypatch.setattr("tiktok_shop_async.testing.sandboxes.run_sandbox", refuse)
-    with pytest.raises(OSError, match="no ports left"), served_shop():
+    with pytest.raises(OSError, match="no ports left"), serve_sandbox():
         pass
 
 

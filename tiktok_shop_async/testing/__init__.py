@@ -1,6 +1,6 @@
-"""For the tests of your own code: a mocked shop, made-up objects, recordings, and the sandbox.
+"""Test kit: a mocked shop, example objects, recordings, and fixtures of the sandbox.
 
-Needs the extra ``tiktok-shop-async[testing]``; the fixtures of the sandbox need ``[sandbox]`` too.
+Requires the extra ``tiktok-shop-async[testing]``; the sandbox fixtures require ``[sandbox]`` too.
 """
 
 from typing import TYPE_CHECKING
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
         "signed_webhook",
     ]
 
-# pytest loads this package at its start, for the plugin: only what a test uses is loaded then.
+# pytest imports this package for the plugin: the rest is imported when a test uses it.
 _, __getattr__, __dir__ = lazy_exports(
     __name__,
     {

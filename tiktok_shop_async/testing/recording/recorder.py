@@ -39,7 +39,7 @@ def record(
         path: The file, which is replaced.
         transport: The transport that sends; a client's default connections unless given.
         secret_fields: Names of fields whose values are masked everywhere.
-        personal_fields: Names of fields with personal data; see the page on recorded traffic.
+        personal_fields: Names of fields with personal data, or ``parent.name``.
     """
     masked_names = (
         frozenset(texts(secret_fields, "secret_fields")),
