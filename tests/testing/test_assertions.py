@@ -227,7 +227,7 @@ async def test_a_long_difference_is_shortened(
     assert len(str(caught.value)) < 10_000
 
 
-async def test_what_cannot_be_sent_was_not_sent(
+async def test_an_expected_value_that_cannot_be_sent_is_an_error(
     mock: MockTikTokShop, client: AsyncTikTokShop
 ) -> None:
     mocked = mock.return_refund.cancel_order.respond()
@@ -236,7 +236,7 @@ async def test_what_cannot_be_sent_was_not_sent(
         mocked.assert_called_with(**cancelling(order_id=1.5))
 
 
-async def test_options_are_no_arguments(mock: MockTikTokShop, client: AsyncTikTokShop) -> None:
+async def test_options_are_not_arguments(mock: MockTikTokShop, client: AsyncTikTokShop) -> None:
     mocked = mock.return_refund.cancel_order.respond()
     options = RequestOptions(extra_headers={"x-key": "a-secret-of-mine"})
     await client.return_refund.cancel_order(**cancelling(), options=options)

@@ -179,7 +179,7 @@ def test_fixtures_and_decorators_work_in_any_order(pytester: pytest.Pytester) ->
 
 
 @pytest.mark.parametrize("shop_first", [True, False])
-async def test_an_operation_that_is_not_mocked_goes_on_to_other_routers(shop_first: bool) -> None:
+async def test_other_routers_handle_an_operation_that_is_not_mocked(shop_first: bool) -> None:
     kit, other = mocked_shop(), respx.mock()
     with entered(*((kit, other) if shop_first else (other, kit))):
         route = other.post(CANCELLATIONS).respond(json={"code": 0, "data": {"cancel_id": "7"}})
@@ -207,7 +207,7 @@ async def test_the_same_path_of_another_host_is_not_the_shops(shop_first: bool, 
 
 
 @pytest.mark.parametrize("shop_first", [True, False])
-async def test_a_router_that_answers_everything_does_so_as_in_respx(
+async def test_a_router_that_handles_everything_does_so_as_in_respx(
     shop_first: bool, get: Get
 ) -> None:
     """``assert_all_mocked=False`` of any router decides, for operations too."""
@@ -220,7 +220,7 @@ async def test_a_router_that_answers_everything_does_so_as_in_respx(
 
 
 @pytest.mark.parametrize("shop_first", [True, False])
-async def test_what_nobody_mocks_fails_by_its_name_and_fails_the_block(shop_first: bool) -> None:
+async def test_an_operation_that_no_router_mocks_fails_the_block(shop_first: bool) -> None:
     async def block() -> None:
         kit, other = mocked_shop(), respx.mock()
         with (
@@ -319,7 +319,7 @@ async def test_shops_that_overlap_end_in_any_order() -> None:
 
 
 @pytest.mark.parametrize("a_first", [True, False])
-async def test_shops_of_two_apps_are_told_apart_by_the_signature(a_first: bool) -> None:
+async def test_shops_of_two_apps_are_distinguished_by_the_signature(a_first: bool) -> None:
     a, b = mocked_shop(app_secret="a"), mocked_shop(app_secret="b")
     with entered(*((a, b) if a_first else (b, a))):
         a.return_refund.cancel_order.respond({"cancel_id": "of a"})
@@ -344,7 +344,7 @@ async def test_a_signature_of_no_shop_fails_and_goes_to_no_other_router() -> Non
 
 
 @pytest.mark.parametrize("a_first", [True, False])
-async def test_shops_of_two_addresses_are_told_apart(a_first: bool) -> None:
+async def test_shops_of_two_addresses_are_distinguished(a_first: bool) -> None:
     a = mocked_shop(base_url="https://a.example")
     b = mocked_shop(base_url="https://b.example:8443/shop/")
     with entered(*((a, b) if a_first else (b, a))):

@@ -1,4 +1,4 @@
-"""Typing mistakes in tests with the mock: an error that names what is meant."""
+"""Typing mistakes in tests with the mock: errors that suggest the right name."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ UNKNOWN = [
     (make(CancelOrderResult), "'cancel_id'"),
     ({1: "x"}, "'1'"),
 ]
-"""Data of a stub response, and what the error says."""
+"""Data of a stub response, and the pattern of the error."""
 
 
 @pytest.mark.parametrize(("data", "said"), UNKNOWN)
