@@ -26,7 +26,7 @@ _TOKEN_HEADER = "x-tts-access-token"  # noqa: S105  the header's name
 
 @attrs.define
 class Exchange:
-    """A request and its response; None until it arrives."""
+    """A request and its response, which is None until it arrives."""
 
     request: dict[str, Any]
     url: str

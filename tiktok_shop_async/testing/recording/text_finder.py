@@ -71,8 +71,8 @@ class TextFinder:
         parts: list[str] = []
         done = end = 0
         anywhere = any(inside in plain for inside in self._inside_words)
-        for start in (_ANY_CHARACTER if anywhere else _WORD_START).finditer(plain):
-            at = start.start()
+        for boundary in (_ANY_CHARACTER if anywhere else _WORD_START).finditer(plain):
+            at = boundary.start()
             candidates = self._by_prefix.get(lowered[at : at + 2]) if at >= end else None
             found = self._find_among(candidates, plain, at, accepts) if candidates else None
             if found is None:
