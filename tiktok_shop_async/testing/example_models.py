@@ -1,4 +1,4 @@
-"""Made-up objects and answers: full, plausible, and the same ones every time."""
+"""Example objects and responses: complete, plausible and deterministic."""
 
 from __future__ import annotations
 
@@ -22,48 +22,56 @@ _MODELS = "tiktok_shop_async.models."
 def make(model: type[M], **overrides: Any) -> M:
     """Return an example of a generated model with all its fields.
 
-    Overrides are attributes by name; one that is an object, or a list of them, may be given as a
-    mapping (or mappings) of what to change in the example.
+    Args:
+        model: The class of the model.
+        overrides: Values of attributes. For an object, a mapping changes only some fields of the
+            example; for a list of objects, a list of mappings does.
     """
     if model is NoData:
         return model(**overrides)
     module = model.__module__ if isinstance(model, type) else ""
-    place = module.removeprefix(_MODELS)
-    if place == module:
-        raise TypeError(f"{model!r} is no model's class of {_MODELS.rstrip('.')}")
-    return _Maker(place.partition(".")[0], model.__name__).make(model, overrides, "")
+    qualified = module.removeprefix(_MODELS)
+    if qualified == module:
+        raise TypeError(
+            f"model must be a class of {_MODELS.rstrip('.')}, such as Order, not {model!r}."
+        )
+    return _ExampleBuilder(qualified.partition(".")[0], model.__name__).build(model, overrides, "")
 
 
 def example_response(
     operation_id: str, *, version: str | None = None, data: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Return the whole answer of an operation, as the service would send it.
+    """Return an example of an operation's whole response, with code, message and data.
 
-    ``data`` replaces fields of the answer's data, by their names in the API; a field that the
-    catalogue does not have is a `TypeError`, since it may be misspelt. Add one to the result.
+    Args:
+        operation_id: Group and name of the operation, such as ``"order.get_order_list"``.
+        version: A version of the operation, the newest unless given.
+        data: Fields of the data that replace those of the example, by their names in the API. A
+            field that the catalogue lacks is a `TypeError`, since it may be misspelt: add such a
+            field to the returned response.
     """
-    described = find_operation(operation_id)
+    operation = find_operation(operation_id)
     check_fields(operation_id, dict(data or {}))
     examples = Examples(
-        seed=operation_id, version=described.check_version(version or described.versions[-1])
+        seed=operation_id, version=operation.check_version(version or operation.versions[-1])
     )
-    made = examples.make_object(operation_shape(operation_id)["response"])
+    example = examples.make_object(operation_shape(operation_id)["response"])
     return {
         "code": 0,
         "message": "Success",
         "request_id": "202611240001020304050607",
-        "data": made | dict(data or {}),
+        "data": example | dict(data or {}),
     }
 
 
-class _Maker:
-    """Makes a model and all that it holds."""
+class _ExampleBuilder:
+    """Builds examples of a group's models, with their nested objects."""
 
     def __init__(self, group: str, seed: str) -> None:
         self._group = group
         self._examples = Examples(seed=seed)
 
-    def make(self, model: type[M], overrides: Mapping[str, Any], path: str) -> M:
+    def build(self, model: type[M], overrides: Mapping[str, Any], path: str) -> M:
         nodes = class_fields(self._group, model.__name__)
         fields = {
             field.name: field.metadata.get("wire_name", field.name)
@@ -94,11 +102,11 @@ class _Maker:
         if override is not None and not isinstance(override, Mapping):
             return override
         models = import_module(f"{_MODELS}{self._group}")
-        return self.make(getattr(models, node["class"]), override or {}, path)
+        return self.build(getattr(models, node["class"]), override or {}, path)
 
 
 def _is_partial(override: Any) -> bool:
-    """Whether an override is, or has, a mapping of what to change."""
+    """Return whether an override is or contains a mapping of fields to change."""
     return isinstance(override, Mapping) or (
         isinstance(override, list) and any(isinstance(item, Mapping) for item in override)
     )

@@ -1,4 +1,4 @@
-"""Finds masked text where it appears again: as it is, escaped, or percent-encoded."""
+"""Search for known text in other text, also where it is escaped or percent-encoded."""
 
 from __future__ import annotations
 
@@ -16,41 +16,41 @@ _ESCAPE = re.compile(
     re.DOTALL,
 )
 _ANY_CHARACTER = re.compile(".", re.DOTALL)
-_BEGINNING_OF_A_WORD = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]|[^A-Za-z0-9]")
-"""Where text that stands alone may begin."""
+_WORD_START = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]|[^A-Za-z0-9]")
+"""Positions at which a whole word may begin."""
 _IDENTIFIER = re.compile(r"\w+", re.ASCII)
 _LETTERS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
-_MAX_TIMES_ENCODED = 4
-_SHORTEST_IN_ANY_CASE = 8
-"""Shorter names are also words: Bath and bath, Green and green."""
+_MAX_ENCODINGS = 4
+_MIN_LENGTH_IN_ANY_CASE = 8
+"""Shorter names are found only in their own case, since many are words: Bath, Green."""
 
 Span = tuple[int, int]
 
 
-class Finder:
-    """Finds texts in others; the longest one wins where several fit."""
+class TextFinder:
+    """Finds added texts in other text; the longest one wins where several match."""
 
     def __init__(self) -> None:
         self._texts: dict[str, str] = {}
         self._inside_words: set[str] = set()
-        self._by_beginning: dict[str, list[str]] = {}
+        self._by_prefix: dict[str, list[str]] = {}
 
     def add(self, text: str, *, inside_words: bool = False) -> None:
-        """Look for ``text`` from now on: between other letters and digits only if told so."""
-        plain = _decoded(text)[0].strip()
+        """Search for ``text`` from now on, as a whole word unless ``inside_words``."""
+        plain = _decode(text)[0].strip()
         if len(plain) < 2:
             return
         if plain not in self._texts:
             self._texts[plain] = text
-            alike = self._by_beginning.setdefault(_lowered(plain[:2]), [])
-            alike.append(plain)
-            alike.sort(key=len, reverse=True)
+            candidates = self._by_prefix.setdefault(_lower(plain[:2]), [])
+            candidates.append(plain)
+            candidates.sort(key=len, reverse=True)
         if inside_words:
             self._inside_words.add(plain)
 
-    def known(self, text: str) -> str | None:
-        """Return what was added, if ``text`` is the same in any encoding."""
-        return self._texts.get(_decoded(text)[0].strip())
+    def find_equal(self, text: str) -> str | None:
+        """Return the added text that ``text`` equals in any encoding."""
+        return self._texts.get(_decode(text)[0].strip())
 
     def replace(
         self,
@@ -58,23 +58,23 @@ class Finder:
         mask: Callable[[str], str],
         accepts: Callable[[str], bool] = lambda _: True,
     ) -> str:
-        """Return ``text`` with each text found replaced by its mask.
+        """Return ``text`` with a mask in place of each added text.
 
         Args:
-            mask: Returns the mask of a text that was added.
-            accepts: Whether a text that was added is looked for here.
+            mask: Returns the mask of an added text.
+            accepts: Returns whether to search for an added text here.
         """
         if not self._texts:
             return text
-        plain, spans = _decoded(text)
-        lowered = _lowered(plain)
+        plain, spans = _decode(text)
+        lowered = _lower(plain)
         parts: list[str] = []
         done = end = 0
         anywhere = any(inside in plain for inside in self._inside_words)
-        for beginning in (_ANY_CHARACTER if anywhere else _BEGINNING_OF_A_WORD).finditer(plain):
-            at = beginning.start()
-            alike = self._by_beginning.get(lowered[at : at + 2]) if at >= end else None
-            found = self._found_among(alike, plain, at, accepts) if alike else None
+        for boundary in (_ANY_CHARACTER if anywhere else _WORD_START).finditer(plain):
+            at = boundary.start()
+            candidates = self._by_prefix.get(lowered[at : at + 2]) if at >= end else None
+            found = self._find_among(candidates, plain, at, accepts) if candidates else None
             if found is None:
                 continue
             end = at + len(found)
@@ -83,7 +83,7 @@ class Finder:
             done = last
         return "".join([*parts, text[done:]]) if parts else text
 
-    def _found_among(
+    def _find_among(
         self, candidates: list[str], plain: str, at: int, accepts: Callable[[str], bool]
     ) -> str | None:
         for candidate in candidates:
@@ -92,24 +92,24 @@ class Finder:
         return None
 
     def _is_at(self, plain: str, at: int, text: str) -> bool:
-        """Whether ``text`` is at that place; the case of long text does not matter."""
+        """Return whether ``text`` is at a position; the case of long text does not matter."""
         if text in self._inside_words:
             return plain.startswith(text, at)
-        if len(text) < _SHORTEST_IN_ANY_CASE:
-            return plain.startswith(text, at) and _stands_alone(plain, at, text)
+        if len(text) < _MIN_LENGTH_IN_ANY_CASE:
+            return plain.startswith(text, at) and _is_whole_word(plain, at, text)
         found = plain[at : at + len(text)]
-        return _lowered(found) == _lowered(text) and _stands_alone(plain, at, found)
+        return _lower(found) == _lower(text) and _is_whole_word(plain, at, found)
 
 
-def _lowered(text: str) -> str:
-    """Return ``text`` in lower case, where that has as many characters."""
+def _lower(text: str) -> str:
+    """Return ``text`` in lower case, with as many characters as before."""
     if text.isascii():
         return text.lower()
     return "".join(low if len(low := each.lower()) == 1 else each for each in text)
 
 
-def _stands_alone(plain: str, at: int, text: str) -> bool:
-    """Whether no letter or digit of ASCII, nor an identifier, runs on over an end of ``text``."""
+def _is_whole_word(plain: str, at: int, text: str) -> bool:
+    """Return whether neither an ASCII word nor an identifier continues past an end of ``text``."""
     end = at + len(text)
     before, after = plain[at - 1 : at], plain[end : end + 1]
     if (_is_word(before) and _is_word(text[0])) or (_is_word(after) and _is_word(text[-1])):
@@ -124,19 +124,19 @@ def _is_word(character: str) -> bool:
     return character.isascii() and character.isalnum()  # which an empty text is not
 
 
-def _decoded(text: str) -> tuple[str, list[Span]]:
-    """Return ``text`` without its encodings, and where each character of that is in ``text``.
+def _decode(text: str) -> tuple[str, list[Span]]:
+    """Return ``text`` decoded, and the span of each decoded character in ``text``.
 
-    The list is empty where nothing is encoded. Plus signs are spaces in a query, so that all of
-    them count as spaces; backslashes only escape.
+    The list is empty where nothing is encoded. All plus signs count as spaces, which they are in a
+    query; backslashes only escape.
     """
     plain, spans = text, list[Span]()
-    for _ in range(_MAX_TIMES_ENCODED):
+    for _ in range(_MAX_ENCODINGS):
         if _ESCAPE.search(plain) is None:
             break
         characters: list[str] = []
         outer: list[Span] = []
-        for character, start, end in _decoded_once(plain):
+        for character, start, end in _decode_once(plain):
             characters.append(character)
             outer.append((spans[start][0], spans[end - 1][1]) if spans else (start, end))
         if (once := "".join(characters)) == plain:
@@ -145,23 +145,23 @@ def _decoded(text: str) -> tuple[str, list[Span]]:
     return plain, spans
 
 
-def _decoded_once(text: str) -> Iterator[tuple[str, int, int]]:
-    """Yield each character with where it begins and ends in ``text``."""
+def _decode_once(text: str) -> Iterator[tuple[str, int, int]]:
+    """Yield each decoded character with its start and end in ``text``."""
     done = 0
     for found in _ESCAPE.finditer(text):
         yield from ((text[at], at, at + 1) for at in range(done, found.start()))
         done = found.end()
         if found["percent"]:
-            yield from _percent_decoded(found["percent"], found.start())
-        elif (characters := _character(found)) is None:
+            yield from _decode_percent(found["percent"], found.start())
+        elif (characters := _unescape(found)) is None:
             yield from ((text[at], at, at + 1) for at in range(found.start(), done))
         else:
             yield from ((each, found.start(), done) for each in characters)
     yield from ((text[at], at, at + 1) for at in range(done, len(text)))
 
 
-def _character(found: re.Match[str]) -> str | None:
-    """Return what an escape stands for, or None if it stands for nothing."""
+def _unescape(found: re.Match[str]) -> str | None:
+    """Return the character of an escape, or None if the escape is invalid."""
     if found["plus"]:
         return " "
     if found["itself"] is not None:  # a quote, or the beginning of an escape of another notation
@@ -178,8 +178,8 @@ def _character(found: re.Match[str]) -> str | None:
     return chr(code) if code <= 0x10FFFF else None
 
 
-def _percent_decoded(run: str, start: int) -> Iterator[tuple[str, int, int]]:
-    """Yield the characters of percent-encoded UTF-8; a byte that is none is one of Latin-1."""
+def _decode_percent(run: str, start: int) -> Iterator[tuple[str, int, int]]:
+    """Yield the characters of percent-encoded UTF-8; other bytes count as Latin-1."""
     encoded = bytes.fromhex(run.replace("%", ""))
     at = 0
     while at < len(encoded):

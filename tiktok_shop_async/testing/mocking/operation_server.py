@@ -1,4 +1,4 @@
-"""The operations of a mocked shop: which requests it takes, and what it responds."""
+"""Server of a mocked shop: accepts requests of its operations, and returns stub responses."""
 
 from __future__ import annotations
 
@@ -17,18 +17,25 @@ from ...pipeline.operation import Operation
 from ...registry import find_operation, find_operation_at, find_version
 from ...transport.delivery import DELIVERY, delivery_of
 from .call_arguments import MalformedRequestError, read_arguments
-from .mock_operation import MockCall, MockOperation, UnexpectedRequestError
-from .request_checks import check_ciphers, check_signature, check_token, malformed
+from .call_log import MockCall
+from .mock_operation import MockOperation
+from .request_checks import (
+    UnexpectedRequestError,
+    check_ciphers,
+    check_signature,
+    check_token,
+    malformed_error,
+)
 
 
-class Fit(IntEnum):
-    """How far a request fits a shop; the shop that it fits best serves it."""
+class MatchLevel(IntEnum):
+    """How well a request matches a shop; the shop with the best match serves it."""
 
     OTHER_ADDRESS = 0
     UNKNOWN_OPERATION = 1
     NOT_MOCKED = 2
     WRONG_SIGNATURE = 3
-    """It may be of another app, whose shop is mocked too."""
+    """The request may belong to another app, whose shop is mocked too."""
     FULL = 4
 
 
@@ -42,7 +49,7 @@ class OperationServer:
     check_responses: bool
     in_block: bool = False
     operations: dict[str, MockOperation] = attrs.field(init=False, factory=dict)
-    """The operations that a test asked for or called, by id."""
+    """The operations that a test accessed or called, by id."""
     unexpected: list[UnexpectedRequestError] = attrs.field(init=False, factory=list)
 
     def operation(self, operation_id: str) -> MockOperation:
@@ -63,7 +70,7 @@ class OperationServer:
             mocked.enter_block()
 
     def leave_block(self) -> None:
-        """Keep stubs that are set from now on for the blocks to come."""
+        """Keep stubs that are set from now on for later blocks."""
         self.in_block = False
         for mocked in self.operations.values():
             mocked.leave_block()
@@ -74,7 +81,7 @@ class OperationServer:
         for mocked in self.operations.values():
             mocked.reset()
 
-    def idle(self) -> list[str]:
+    def uncalled(self) -> list[str]:
         """Return the ids of operations that are mocked and were never called."""
         return [
             operation_id
@@ -82,69 +89,69 @@ class OperationServer:
             if mocked.is_mocked and not mocked.called
         ]
 
-    def fit(self, request: httpx.Request) -> Fit:
-        """Return how far a request fits; its body must have been read."""
-        if not self._is_address_of(request):
-            return Fit.OTHER_ADDRESS
-        called = self._called(request)
+    def match(self, request: httpx.Request) -> MatchLevel:
+        """Return how well a request matches; its body must have been read."""
+        if not self._has_address_of(request):
+            return MatchLevel.OTHER_ADDRESS
+        called = self._operation_of(request)
         if called is None:
-            return Fit.UNKNOWN_OPERATION
+            return MatchLevel.UNKNOWN_OPERATION
         if not self.operation(called.id).is_mocked:
-            return Fit.NOT_MOCKED
+            return MatchLevel.NOT_MOCKED
         if self.check_requests:
             try:
                 self._check_signature(called, request)
             except UnexpectedRequestError:
-                return Fit.WRONG_SIGNATURE
-        return Fit.FULL
+                return MatchLevel.WRONG_SIGNATURE
+        return MatchLevel.FULL
 
     def is_mocked(self, request: httpx.Request) -> bool:
         """Return whether a request is for a mocked operation, whatever its address."""
-        called = self._called(request)
+        called = self._operation_of(request)
         return called is not None and self.operation(called.id).is_mocked
 
     def serve(self, request: httpx.Request) -> httpx.Response:
-        """Respond to a request of a synchronous client, or raise why not."""
-        with self._recording(request):
-            mocked, call = self._received(request)
-            return mocked.response_of(mocked.next_answer(call))
+        """Return the response for a synchronous client, or raise an error of the test."""
+        with self._handle_errors(request):
+            mocked, call = self._receive(request)
+            return mocked.build_response(mocked.next_response(call))
 
     async def serve_async(self, request: httpx.Request) -> httpx.Response:
-        """Respond to a request, or raise why not."""
-        with self._recording(request):
-            mocked, call = self._received(request)
-            answer = mocked.next_answer(call)
-            if inspect.isawaitable(answer):
-                answer = await answer
-            if isinstance(answer, httpx.Response) and _is_async_stream(answer):
-                await answer.aread()
-            return mocked.response_of(answer)
+        """Return the response for an asynchronous client, or raise an error of the test."""
+        with self._handle_errors(request):
+            mocked, call = self._receive(request)
+            response = mocked.next_response(call)
+            if inspect.isawaitable(response):
+                response = await response
+            if isinstance(response, httpx.Response) and _is_async_stream(response):
+                await response.aread()
+            return mocked.build_response(response)
 
     @contextmanager
-    def _recording(self, request: httpx.Request) -> Iterator[None]:
+    def _handle_errors(self, request: httpx.Request) -> Iterator[None]:
         try:
             yield
         except UnexpectedRequestError as error:
             self.unexpected.append(error)
             raise
         except (httpx.HTTPError, TikTokShopError):
-            raise  # the stub of the test
+            raise  # a stub response
         except Exception:
-            # A mistake of the test, to be shown as it is: no write was processed.
+            # An error of the test must surface unchanged, not as an unknown outcome of a write.
             delivery_of(request).maybe_sent = False
             raise
 
-    def _received(self, request: httpx.Request) -> tuple[MockOperation, MockCall]:
-        called = self._called(request)
+    def _receive(self, request: httpx.Request) -> tuple[MockOperation, MockCall]:
+        called = self._operation_of(request)
         if called is None:
             raise UnexpectedRequestError(
-                f"{request.method} {request.url.path} is no operation of the API, in no version: "
-                "mock.router takes routes for what else is called."
+                f"{request.method} {request.url.path} is not an operation of the API in any "
+                "version: add a route to mock.router for other requests."
             )
         mocked = self.operation(called.id)
         if not mocked.is_mocked:
             raise UnexpectedRequestError(
-                f"{called.id} was called, and is not mocked: mock.{called.id}.respond(...)"
+                f"{called.id} was called, but is not mocked: call mock.{called.id}.respond(...)"
             )
         problem: MalformedRequestError | None = None
         try:
@@ -166,22 +173,22 @@ class OperationServer:
         self._check_signature(called, request)
         check_ciphers(called, request)
         if problem is not None:
-            raise malformed(called, problem) from problem
+            raise malformed_error(called, problem) from problem
 
     def _check_signature(self, called: Operation, request: httpx.Request) -> None:
         check_signature(called, request, path=self._path(request), app_secret=self.app_secret)
 
-    def _called(self, request: httpx.Request) -> Operation | None:
+    def _operation_of(self, request: httpx.Request) -> Operation | None:
         return find_operation_at(request.method, self._path(request))
 
     def _path(self, request: httpx.Request) -> str:
-        """Return the path below the base URL, which clients of this SDK can have set."""
+        """Return the path below the base URL, which clients of this SDK can set."""
         path = request.url.path
         if self.base_url is not None:
             return path.removeprefix(self.base_url.path.rstrip("/"))
         return _path_of_operation(request.method, path) if DELIVERY in request.extensions else path
 
-    def _is_address_of(self, request: httpx.Request) -> bool:
+    def _has_address_of(self, request: httpx.Request) -> bool:
         if self.base_url is None:
             return DELIVERY in request.extensions or request.url.host == _DEFAULT_HOST
         prefix = self.base_url.path.rstrip("/") + "/"
@@ -199,9 +206,9 @@ def _is_async_stream(response: httpx.Response) -> bool:
 
 @lru_cache(maxsize=256)
 def _path_of_operation(method: str, path: str) -> str:
-    """Return the end of ``path`` that is of an operation; all of it if no end is."""
-    ends = (path[at:] for at, character in enumerate(path) if character == "/")
-    return next((end for end in ends if find_operation_at(method, end)), path)
+    """Return the suffix of ``path`` that is an operation's path, or all of it if none is."""
+    suffixes = (path[at:] for at, character in enumerate(path) if character == "/")
+    return next((suffix for suffix in suffixes if find_operation_at(method, suffix)), path)
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
