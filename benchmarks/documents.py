@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from catalogue import example, in_version, operations
+from helpers.catalogue import example, in_version, operations
 
 OPERATIONS = operations()
 

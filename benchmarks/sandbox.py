@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import httpx
-from signatures import expected_signature
+from helpers.signatures import expected_signature
 
 from tiktok_shop_async import AsyncTikTokShop
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx
 import pytest
+from helpers.client import FakeShop, new_client
 from hypothesis import HealthCheck, settings
-from support import FakeShop, new_client
 
 from tiktok_shop_async import AsyncTikTokShop
 

@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any
 
 import pytest
-from limits.service import KEY
-from limits.virtual_time import VirtualTimeLoop, now, run
-from support import FakeShop, new_client
+from helpers.client import FakeShop, new_client
+from helpers.limits.service import KEY
+from helpers.limits.virtual_time import VirtualTimeLoop, now, run
 
 from tiktok_shop_async import InvalidArgumentError
 from tiktok_shop_async._internal.callbacks import Callback, reject_coroutine_function

@@ -17,7 +17,15 @@ from typing import Any
 
 import httpx
 import pytest
-from support import ACCESS_TOKEN, APP_KEY, APP_SECRET, SECRETS, SHOP_CIPHER, FakeShop, new_client
+from helpers.client import (
+    ACCESS_TOKEN,
+    APP_KEY,
+    APP_SECRET,
+    SECRETS,
+    SHOP_CIPHER,
+    FakeShop,
+    new_client,
+)
 
 from tiktok_shop_async import (
     AsyncTikTokShop,

@@ -10,10 +10,10 @@ from typing import Any
 import attrs
 import httpx
 import pytest
-from auth.consent import DOCUMENT, with_data
+from helpers.auth.consent import DOCUMENT, with_data
+from helpers.client import ACCESS_TOKEN, APP_KEY, APP_SECRET, SHOP_CIPHER, FakeShop, new_client
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import ACCESS_TOKEN, APP_KEY, APP_SECRET, SHOP_CIPHER, FakeShop, new_client
 
 from tiktok_shop_async import (
     AsyncTikTokShop,

@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx
 import pytest
+from helpers.client import FakeShop, new_client
 from sqlalchemy import URL
-from support import FakeShop, new_client
 
 from tiktok_shop_async import InvalidArgumentError
 from tiktok_shop_async.auth import SQLTokenStore

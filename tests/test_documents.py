@@ -17,11 +17,11 @@ from typing import Any
 import httpx
 import pytest
 import respx
-from auth.consent import DOCUMENT
-from auth.databases import REDIS_URL, postgresql_database, redis_prefix
+from helpers.auth.consent import DOCUMENT
+from helpers.auth.databases import REDIS_URL, postgresql_database, redis_prefix
+from helpers.catalogue import example, operations
 from starlette.requests import Request
 
-from catalogue import example, operations
 from tiktok_shop_async import AuthState, ConnectError, FailedAttempt, TikTokShopOAuth, Token
 from tiktok_shop_async.auth import Authorizations, MemoryTokenStore
 from tiktok_shop_async.auth.web import Authorized

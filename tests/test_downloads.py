@@ -8,7 +8,7 @@ from tempfile import NamedTemporaryFile
 from typing import Any
 
 import pytest
-from support import FakeShop, new_client
+from helpers.client import FakeShop, new_client
 
 from tiktok_shop_async import (
     AsyncTikTokShop,

@@ -15,9 +15,9 @@ import attrs
 import httpx
 import pytest
 import uvloop
-from auth.databases import REDIS_URL, postgresql_database, redis_prefix
-from webhooks.serving import WEBHOOKS, delivery, signed
-from workers.crew import until
+from helpers.auth.databases import REDIS_URL, postgresql_database, redis_prefix
+from helpers.webhooks.serving import WEBHOOKS, delivery, signed
+from helpers.workers.processes import until
 
 from tiktok_shop_async import AsyncTikTokShop, ClientClosedError, TikTokAPIError, TikTokShopOAuth
 from tiktok_shop_async.auth import (

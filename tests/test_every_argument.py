@@ -14,10 +14,10 @@ from typing import Any
 
 import httpx
 import pytest
-from support import FakeShop, new_client
+from helpers.catalogue import ROOT, example, in_version
+from helpers.client import FakeShop, new_client
 from test_every_operation import ENDPOINTS, OPERATIONS, RENAMED, method, query_text
 
-from catalogue import ROOT, example, in_version
 from tiktok_shop_async import InvalidArgumentError, RequestOptions
 from tiktok_shop_async.registry import find_operation
 from tiktok_shop_async.sandbox.http.multipart import parse_form

@@ -9,8 +9,8 @@ from typing import Any
 import attrs
 import httpx
 import pytest
-from signatures import expected_signature, sent_signature
-from support import (
+from helpers.catalogue import example, in_version, operations
+from helpers.client import (
     APP_SECRET,
     CATEGORY_ASSET_CIPHER,
     SHOP_CIPHER,
@@ -18,8 +18,8 @@ from support import (
     envelope,
     new_client,
 )
+from helpers.signatures import expected_signature, sent_signature
 
-from catalogue import example, in_version, operations
 from tiktok_shop_async import APIResponse, Pager, RequestOptions
 from tiktok_shop_async.pipeline.arguments.values import plain
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from support import FakeShop
+from helpers.client import FakeShop
 
 from tiktok_shop_async import AsyncTikTokShop, RateLimitError
 

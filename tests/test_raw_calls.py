@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx
 import pytest
-from signatures import expected_signature, sent_signature
-from support import APP_SECRET, CATEGORY_ASSET_CIPHER, SHOP_CIPHER, FakeShop, new_client
+from helpers.client import APP_SECRET, CATEGORY_ASSET_CIPHER, SHOP_CIPHER, FakeShop, new_client
+from helpers.signatures import expected_signature, sent_signature
 
 from tiktok_shop_async import (
     AsyncTikTokShop,

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 import trustme
-from support import APP_KEY, APP_SECRET, SECRETS, FakeShop, new_client
+from helpers.client import APP_KEY, APP_SECRET, SECRETS, FakeShop, new_client
 
 from tiktok_shop_async import (
     AsyncTikTokShop,

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from helpers.catalogue import operations
 
-from catalogue import operations
 from tiktok_shop_async.models.order import OrderDetail
 from tiktok_shop_async.protocol.decoding import decode_data, read_envelope
 from tiktok_shop_async.spec import shapes

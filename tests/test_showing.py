@@ -10,9 +10,9 @@ import attrs
 import pytest
 import rich.console
 import rich.pretty
+from helpers.client import FakeShop
 from hypothesis import given
 from hypothesis import strategies as st
-from support import FakeShop
 
 from tiktok_shop_async import APIResponse, AsyncTikTokShop, show_personal_data
 from tiktok_shop_async.batch import Outcome

@@ -11,7 +11,8 @@ from typing import Any
 
 import httpx
 import pytest
-from auth.world import World
+from helpers.auth.environment import World
+from helpers.client import ACCESS_TOKEN, APP_SECRET, SECRETS, SHOP_CIPHER, FakeShop, new_client
 from opentelemetry import trace
 from opentelemetry.context import get_current
 from opentelemetry.sdk.metrics import MeterProvider
@@ -20,7 +21,6 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
-from support import ACCESS_TOKEN, APP_SECRET, SECRETS, SHOP_CIPHER, FakeShop, new_client
 
 from tiktok_shop_async import (
     AsyncTikTokShop,

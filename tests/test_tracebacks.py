@@ -26,12 +26,12 @@ import attrs
 import httpcore
 import httpx
 import pytest
-from auth.consent import DOCUMENT, with_data
 from cryptography.fernet import Fernet
+from helpers.auth.consent import DOCUMENT, with_data
+from helpers.client import FakeShop
 from rich.console import Console
 from rich.traceback import Traceback
 from sqlalchemy import text as sql
-from support import FakeShop
 
 from tiktok_shop_async import (
     AsyncTikTokShop,

@@ -13,12 +13,12 @@ from typing import Any
 
 import httpx
 import pytest
-from signatures import expected_signature, sent_signature
-from support import APP_SECRET, FakeShop, new_client
+from helpers.catalogue import example, in_version
+from helpers.client import APP_SECRET, FakeShop, new_client
+from helpers.signatures import expected_signature, sent_signature
+from helpers.transport.servers import Peer, serving
 from test_every_operation import OPERATIONS, method
-from transport.servers import Peer, serving
 
-from catalogue import example, in_version
 from tiktok_shop_async import (
     AsyncTikTokShop,
     InvalidArgumentError,

@@ -18,9 +18,9 @@ from typing import Any
 import attrs
 import httpx
 import pytest
-from auth.consent import decided
-from auth.databases import postgresql_database
 from cryptography.fernet import Fernet
+from helpers.auth.consent import decided
+from helpers.auth.databases import postgresql_database
 
 from tiktok_shop_async.sandbox import (
     DEMO_APP_KEY,

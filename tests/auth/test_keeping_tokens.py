@@ -12,7 +12,7 @@ import attrs
 import httpx
 import pytest
 from auth.test_refreshing import WEEK, cancel, fails_to_keep, open_id_of, refresh, started, until
-from auth.world import Process, UnreliableStore, World
+from helpers.auth.environment import Process, UnreliableStore, World
 
 from tiktok_shop_async import (
     AccessTokenExpiredError,

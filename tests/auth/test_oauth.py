@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 import respx
-from auth.consent import (
+from helpers.auth.consent import (
     CODE,
     DOCUMENT,
     LATER,

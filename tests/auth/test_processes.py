@@ -9,7 +9,15 @@ import signal
 from pathlib import Path
 
 import pytest
-from auth.crew import HELD, WEEK, begin_to_refresh, crew_of, place_of, signal_to, started
+from helpers.auth.processes import (
+    HELD,
+    WEEK,
+    begin_to_refresh,
+    crew_of,
+    place_of,
+    signal_to,
+    started,
+)
 
 STORES = ["sqlite", "postgresql", "redis"]
 PROCESSES, TASKS = 8, 100

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from auth.consent import decided, oauth_of
+from helpers.auth.consent import decided, oauth_of
 from hypothesis import given
 from hypothesis import strategies as st
 

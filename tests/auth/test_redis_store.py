@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from auth.databases import REDIS_URL, redis_prefix
+from helpers.auth.databases import REDIS_URL, redis_prefix
 from redis.asyncio import Redis
 
 from tiktok_shop_async import InvalidArgumentError, StaleVersionError, TokenStoreError

@@ -11,7 +11,7 @@ from functools import partial
 
 import httpx
 import pytest
-from auth.world import DAY, REASON, Process, UnreliableStore, World
+from helpers.auth.environment import DAY, REASON, Process, UnreliableStore, World
 
 from tiktok_shop_async import (
     AccessTokenExpiredError,

@@ -17,7 +17,7 @@ from urllib.parse import quote, quote_plus
 import attrs
 import httpx
 import pytest
-from auth.consent import DOCUMENT, with_data
+from helpers.auth.consent import DOCUMENT, with_data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from auth.databases import postgresql_database, process, said
+from helpers.auth.databases import postgresql_database, process, said
 from sqlalchemy import Connection, NullPool, inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import attrs
 import pytest
-from auth.databases import REDIS_URL, postgresql_database, process, redis_prefix, said
 from cryptography.fernet import Fernet
+from helpers.auth.databases import REDIS_URL, postgresql_database, process, redis_prefix, said
 
 import tiktok_shop_async.auth as package
 from tiktok_shop_async import StaleVersionError, TokenStoreError

@@ -18,8 +18,8 @@ import attrs
 import httpx
 import pytest
 import uvicorn
-from auth.consent import oauth_of
 from fastapi import FastAPI
+from helpers.auth.consent import oauth_of
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from batch import shops
+from helpers.batch import shops
 
 
 @pytest.fixture(params=["on a port", "in process"])

@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 import pytest
-from batch.shops import (
+from helpers.batch.shops import (
     BUYERS,
     CANCEL,
     DETAIL,
@@ -24,7 +24,7 @@ from batch.shops import (
     shop_in_a_hurry,
     untruths,
 )
-from support import new_client
+from helpers.client import new_client
 
 from tiktok_shop_async.batch import CancelOutcome, OrderToCancel, cancel_orders
 from tiktok_shop_async.errors import (

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import attrs
 import pytest
-from batch.shops import CANCEL, PAID, calls, order_ids, shop_in_a_hurry
+from helpers.batch.shops import CANCEL, PAID, calls, order_ids, shop_in_a_hurry
 
 from tiktok_shop_async.batch import CancelOutcome, Claim, Record, cancel_orders
 from tiktok_shop_async.errors import LeaseLostError

@@ -16,14 +16,14 @@ from random import Random
 
 import attrs
 import pytest
-from auth.databases import postgresql_database
-from batch.damage import Arrival, Record, Service, code_in
-from batch.damaged_process import Job
+from helpers.auth.databases import postgresql_database
+from helpers.batch.damage import Arrival, Record, Service, code_in
+from helpers.batch.damaged_process import Job
 from sqlalchemy import URL
 
 from tiktok_shop_async.batch import SQLJournal
 
-PROCESS = Path(__file__).with_name("damaged_process.py")
+PROCESS = Path(__file__).parents[1] / "helpers" / "batch" / "damaged_process.py"
 TESTS = Path(__file__).parents[1]
 BATCHES = ("keyed", "looked up", "blind")
 Said = dict[tuple[str, str], str]

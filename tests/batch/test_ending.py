@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from batch.shops import CANCEL, PAID, calls, order_ids, shop_in_a_hurry
+from helpers.batch.shops import CANCEL, PAID, calls, order_ids, shop_in_a_hurry
 
 from tiktok_shop_async import InvalidArgumentError, TikTokShopError
 from tiktok_shop_async.batch import (

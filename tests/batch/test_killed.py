@@ -17,14 +17,14 @@ from typing import Any
 
 import attrs
 import pytest
-from auth.databases import postgresql_database
-from batch.cancelling_process import Job
-from batch.shops import CANCEL, untruths
+from helpers.auth.databases import postgresql_database
+from helpers.batch.cancelling_process import Job
+from helpers.batch.shops import CANCEL, untruths
 
 from tiktok_shop_async.batch import Busy, CancelOutcome, Claim, SQLJournal
 from tiktok_shop_async.sandbox import Sandbox, run_sandbox
 
-PROCESS = Path(__file__).with_name("cancelling_process.py")
+PROCESS = Path(__file__).parents[1] / "helpers" / "batch" / "cancelling_process.py"
 PATIENCE = 300
 LEASE = 1.0
 

@@ -13,11 +13,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from auth.databases import postgresql_database
+from helpers.auth.databases import postgresql_database
 
 from tiktok_shop_async.batch import SQLJournal
 
-WORKER = Path(__file__).with_name("worker.py")
+WORKER = Path(__file__).parents[1] / "helpers" / "batch" / "worker.py"
 LEASE = 1.0
 COUNT = 400
 CONCURRENCY = 20

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from batch.shops import CANCEL, PAID, calls, order_ids, shop_in_a_hurry
+from helpers.batch.shops import CANCEL, PAID, calls, order_ids, shop_in_a_hurry
 
 from tiktok_shop_async.batch import CancelOutcome, OrderToCancel, cancel_orders
 from tiktok_shop_async.sandbox import Sandbox

@@ -13,8 +13,8 @@ from typing import Any
 
 import httpx
 import pytest
-from batch.lost_connections import Proxy, proxied_database
-from support import envelope, new_client
+from helpers.batch.lost_connections import Proxy, proxied_database
+from helpers.client import envelope, new_client
 
 from tiktok_shop_async._storage.sql import engine, group_commit
 from tiktok_shop_async.batch import Busy, Claim, Record, SQLJournal, run_batch

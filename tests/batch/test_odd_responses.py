@@ -7,8 +7,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from auth.databases import postgresql_database
-from support import new_client
+from helpers.auth.databases import postgresql_database
+from helpers.client import new_client
 
 from tiktok_shop_async.batch import SQLJournal, run_batch
 

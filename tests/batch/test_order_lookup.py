@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from batch.shops import DETAIL, PAID, SEARCH, a_shop, calls, order_ids
-from support import envelope, new_client
+from helpers.batch.shops import DETAIL, PAID, SEARCH, a_shop, calls, order_ids
+from helpers.client import envelope, new_client
 
 from tiktok_shop_async import AsyncTikTokShop
 from tiktok_shop_async.batch import OrderLookup

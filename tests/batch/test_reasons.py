@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from batch.shops import CANCEL, ELIGIBILITY, a_shop, calls, order_ids, order_ids_of
+from helpers.batch.shops import CANCEL, ELIGIBILITY, a_shop, calls, order_ids, order_ids_of
 
 from tiktok_shop_async.batch import CancelOutcome, CancelReason, cancel_orders
 from tiktok_shop_async.batch.cancellation.cancel_reasons import (

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import attrs
 import pytest
-from batch.records import PAID, Clock, cancellations_of, new_shop, order_of
+from helpers.batch.records import PAID, Clock, cancellations_of, new_shop, order_of
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from batch.shops import CANCEL, DETAIL, PAID, SEARCH, a_shop, order_ids
+from helpers.batch.shops import CANCEL, DETAIL, PAID, SEARCH, a_shop, order_ids
 
 from tiktok_shop_async import AsyncTikTokShop
 from tiktok_shop_async.batch import resolve_cancellation

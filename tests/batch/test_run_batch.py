@@ -12,9 +12,9 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from batch.shops import CANCEL, PAID, calls, order_ids, shop_in_a_hurry
+from helpers.batch.shops import CANCEL, PAID, calls, order_ids, shop_in_a_hurry
+from helpers.client import FakeShop, envelope, new_client
 from sqlalchemy import URL
-from support import FakeShop, envelope, new_client
 
 from tiktok_shop_async import (
     AsyncTikTokShop,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from auth.databases import postgresql_database
+from helpers.auth.databases import postgresql_database
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 

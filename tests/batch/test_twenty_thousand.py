@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from batch.shops import CANCEL, shop_in_a_hurry, untruths
+from helpers.batch.shops import CANCEL, shop_in_a_hurry, untruths
 
 from tiktok_shop_async.batch import cancel_orders
 

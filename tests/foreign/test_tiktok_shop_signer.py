@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from foreign.peers import Outcome, TikTokShopSigner
 from foreign.signed import signed_and_sent, url_of
+from helpers.catalogue import operations
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from catalogue import operations
 from tiktok_shop_async.pipeline.signing import signature
 from tiktok_shop_async.sandbox import Sandbox
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import httpx
 import pytest
-from auth.databases import REDIS_URL, redis_prefix
-from limits.service import KEY
-from limits.virtual_time import now, run
+from helpers.auth.databases import REDIS_URL, redis_prefix
+from helpers.client import envelope, new_client
+from helpers.limits.service import KEY
+from helpers.limits.virtual_time import now, run
 from outcomes.stubs import StubLimiter, hang, settled, write
-from support import envelope, new_client
 
 from tiktok_shop_async import AsyncTikTokShop, ConnectError, InvalidArgumentError, RateLimitError
 from tiktok_shop_async.limits import (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from limits.service import KEY
+from helpers.limits.service import KEY
 
 from tiktok_shop_async import RateLimitError
 from tiktok_shop_async._internal.movable_clock import MovableClock

@@ -8,8 +8,8 @@ from typing import Any
 
 import attrs
 import pytest
-from limits.service import KEY, Service, flood
-from limits.virtual_time import now, run
+from helpers.limits.service import KEY, Service, flood
+from helpers.limits.virtual_time import now, run
 
 from tiktok_shop_async import InvalidArgumentError, RateLimitError
 from tiktok_shop_async.limits import (

@@ -10,12 +10,12 @@ from typing import Any
 
 import attrs
 import pytest
-from auth.databases import redis_prefix
+from helpers.auth.databases import redis_prefix
+from helpers.limits.service import KEY
+from helpers.limits.shared import TimedRedis
+from helpers.limits.virtual_time import now, run
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from limits.service import KEY
-from limits.shared import TimedRedis
-from limits.virtual_time import now, run
 
 from tiktok_shop_async import InvalidArgumentError, RateLimitError
 from tiktok_shop_async.limits import (

@@ -15,12 +15,12 @@ from typing import Any
 
 import attrs
 import pytest
-from auth.databases import REDIS_URL, redis_prefix
+from helpers.auth.databases import REDIS_URL, redis_prefix
+from helpers.limits.service import KEY, Service, flood
+from helpers.limits.shared import TimedRedis
+from helpers.limits.virtual_time import now, run
 from hypothesis import HealthCheck, given, settings
-from limits.service import KEY, Service, flood
-from limits.shared import TimedRedis
 from limits.test_rate_state import histories, rates
-from limits.virtual_time import now, run
 from redis import Redis
 
 from tiktok_shop_async import ClientClosedError, InvalidArgumentError, RateLimitError
@@ -35,7 +35,7 @@ from tiktok_shop_async.limits.rate_state import (
 from tiktok_shop_async.limits.shared.decision import Decision
 from tiktok_shop_async.limits.shared.redis_script import DECIDE
 
-PROCESS = Path(__file__).with_name("process.py")
+PROCESS = Path(__file__).parents[1] / "helpers" / "limits" / "process.py"
 READ = attrs.evolve(KEY, endpoint_class=EndpointClass.READ)
 
 

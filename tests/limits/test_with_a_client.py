@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import httpx
 import pytest
-from limits.virtual_time import now, run
+from helpers.limits.virtual_time import now, run
 
 from tiktok_shop_async import AsyncTikTokShop, RateLimitError
 from tiktok_shop_async.events import AttemptFinished, CallEvent

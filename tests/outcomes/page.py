@@ -1,6 +1,6 @@
 """A generator of ``docs/outcomes.md``, from the table of outcomes.
 
-Run ``PYTHONPATH=tests:tests/transport python -m outcomes.page`` in the root of the repository.
+Run ``PYTHONPATH=tests python -m outcomes.page`` in the root of the repository.
 """
 
 from __future__ import annotations

@@ -11,10 +11,10 @@ from typing import Any
 
 import httpx
 import pytest
+from helpers.client import envelope, new_client
+from helpers.transport.servers import Peer
 from outcomes.stubs import StubAuthorization, hang, settled
 from outcomes.table import Cell, Earlier, End, Meanwhile
-from servers import Peer
-from support import envelope, new_client
 
 from tiktok_shop_async import AsyncTikTokShop, LeaseLostError, ReauthorizationRequiredError
 

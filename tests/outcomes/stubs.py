@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from support import SHOP_CIPHER
+from helpers.client import SHOP_CIPHER
 
 from tiktok_shop_async import APIResponse, AsyncTikTokShop, AuthState, RequestOptions
 from tiktok_shop_async.limits import LimitKey, Permit

@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
+from helpers.client import FakeShop, envelope, new_client
+from helpers.transport.servers import Peer, serving
 from outcomes.stubs import (
     StubAuthorization,
     StubLimiter,
@@ -18,8 +20,6 @@ from outcomes.stubs import (
     settled,
     write,
 )
-from servers import Peer, serving
-from support import FakeShop, envelope, new_client
 
 from tiktok_shop_async import ClientClosedError, OutcomeUnknownError, TikTokShopOAuth
 from tiktok_shop_async.limits import LearningLimiter

@@ -14,6 +14,8 @@ from typing import Any
 
 import httpx
 import pytest
+from helpers.client import FakeShop, new_client
+from helpers.transport.servers import Peer, serving
 from outcomes.stubs import (
     StubAuthorization,
     StubLimiter,
@@ -24,8 +26,6 @@ from outcomes.stubs import (
     settled,
     write,
 )
-from servers import Peer, serving
-from support import FakeShop, new_client
 
 from tiktok_shop_async import AsyncTikTokShop, InvalidArgumentError, TokenStoreError
 from tiktok_shop_async.auth.single_flight import SingleFlight

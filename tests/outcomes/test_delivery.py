@@ -9,9 +9,9 @@ from typing import Any
 
 import httpx
 import pytest
+from helpers.client import new_client
+from helpers.transport.servers import Peer, serving
 from outcomes.stubs import hang, read, write
-from servers import Peer, serving
-from support import new_client
 
 import tiktok_shop_async.transport.connection  # noqa: F401 - its import is not to take of a deadline
 from tiktok_shop_async import AsyncTikTokShop, OutcomeUnknownError, RequestTimeoutError

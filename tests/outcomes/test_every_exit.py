@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx
 import pytest
+from helpers.client import FakeShop, envelope, new_client
 from outcomes.stubs import StubAuthorization, StubLimiter, hang, keyed_write, no_pause, read, write
-from support import FakeShop, envelope, new_client
 
 from tiktok_shop_async import (
     AsyncTikTokShop,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from raw_shop import RawPeer, RawShop, raw_shop, response_to
-from support import new_client
+from helpers.client import new_client
+from helpers.transport.raw_shop import RawPeer, RawShop, raw_shop, response_to
 
 from tiktok_shop_async import (
     ConnectError,

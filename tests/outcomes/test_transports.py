@@ -5,8 +5,8 @@ from __future__ import annotations
 import httpx
 import pytest
 import respx
-from raw_shop import RawPeer, raw_shop
-from support import new_client
+from helpers.client import new_client
+from helpers.transport.raw_shop import RawPeer, raw_shop
 
 from tiktok_shop_async import OutcomeUnknownError
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from support import SECRETS, FakeShop, envelope, new_client
+from helpers.client import SECRETS, FakeShop, envelope, new_client
 
 from tiktok_shop_async import (
     APIResponse,

@@ -14,8 +14,8 @@ from typing import Any
 
 import httpx
 import pytest
-from pipeline.parts import Parts
-from support import new_client
+from helpers.client import new_client
+from helpers.pipeline.parts import Parts
 
 from tiktok_shop_async import (
     InvalidArgumentError,

@@ -12,10 +12,10 @@ from typing import Any
 
 import httpx
 import pytest
+from helpers.client import new_client
+from helpers.pipeline.parts import Parts
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pipeline.parts import Parts
-from support import new_client
 
 from tiktok_shop_async import (
     APIResponse,

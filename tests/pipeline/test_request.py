@@ -12,9 +12,9 @@ from typing import Any
 
 import attrs
 import pytest
+from helpers.client import FakeShop, new_client
 from hypothesis import given
 from hypothesis import strategies as st
-from support import FakeShop, new_client
 
 from tiktok_shop_async import AsyncTikTokShop, InvalidArgumentError, RequestOptions
 from tiktok_shop_async._internal.model import model, wire_name

@@ -12,11 +12,11 @@ from typing import Any
 
 import httpx
 import pytest
+from helpers.catalogue import operations
+from helpers.client import ACCESS_TOKEN, SHOP_CIPHER, FakeShop, envelope, new_client
 from hypothesis import given
 from hypothesis import strategies as st
-from support import ACCESS_TOKEN, SHOP_CIPHER, FakeShop, envelope, new_client
 
-from catalogue import operations
 from tiktok_shop_async import (
     AccessTokenExpiredError,
     AsyncTikTokShop,

@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 import httpx
+from helpers.client import APP_SECRET, FakeShop, new_client
+from helpers.signatures import expected_signature, sent_signature
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from signatures import expected_signature, sent_signature
-from support import APP_SECRET, FakeShop, new_client
 
 from tiktok_shop_async import RequestOptions
 from tiktok_shop_async.pipeline.signing import signature, string_to_sign

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from support import FakeShop, new_client
+from helpers.client import FakeShop, new_client
 
 from tiktok_shop_async import (
     AsyncTikTokShop,

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from support import FakeShop, envelope
+from helpers.client import FakeShop, envelope
 
 from tiktok_shop_async import (
     AsyncTikTokShop,

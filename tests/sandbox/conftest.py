@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from sandbox.console import HOOK, Console, Receiver
-from sandbox.wire import Wire, new_wire
+from helpers.sandbox.console import HOOK, Console, Receiver
+from helpers.sandbox.wire import Wire, new_wire
 
 from tiktok_shop_async.sandbox import Faults, Sandbox, run_sandbox
 
@@ -26,7 +26,7 @@ async def wire() -> AsyncIterator[Wire]:
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    from sandbox.browser import open_browser
+    from helpers.sandbox.browser import open_browser
 
     with open_browser(tmp_path_factory.mktemp("profile")) as browser:
         yield browser
@@ -35,7 +35,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 @pytest.fixture
 async def console_sandbox() -> AsyncIterator[Sandbox]:
     """Serve a sandbox whose webhooks go to a receiver that accepts every second one."""
-    from sandbox.console_page import FlakyReceiver
+    from helpers.sandbox.console_page import FlakyReceiver
 
     async with run_sandbox(
         orders=120, pending_share=0.0, webhook_url="http://receiver.example/webhooks/tiktok-shop"

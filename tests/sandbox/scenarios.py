@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sandbox.wire import Wire
+from helpers.sandbox.wire import Wire
 
 from tiktok_shop_async.sandbox import Refusal
 from tiktok_shop_async.sandbox.domain.entities.orders import Order

@@ -11,6 +11,15 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import attrs
+from helpers.sandbox.wire import (
+    CANCEL,
+    PAID,
+    SEARCH_CANCELLATIONS,
+    SEARCH_ORDERS,
+    UNPAID,
+    Wire,
+    new_wire,
+)
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -33,15 +42,6 @@ from sandbox.scenarios import (
     SENT_BACK,
     UNCLEAR,
     refunded_for,
-)
-from sandbox.wire import (
-    CANCEL,
-    PAID,
-    SEARCH_CANCELLATIONS,
-    SEARCH_ORDERS,
-    UNPAID,
-    Wire,
-    new_wire,
 )
 
 from tiktok_shop_async.sandbox import Refusal, StateFile

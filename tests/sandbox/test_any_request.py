@@ -12,10 +12,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from sandbox.valid_calls import VALID_CALLS
-from sandbox.wire import (
+from helpers.sandbox.valid_calls import VALID_CALLS
+from helpers.sandbox.wire import (
     CANCEL,
     DEMO_ACCESS_TOKEN,
     DEMO_APP_KEY,
@@ -29,6 +27,8 @@ from sandbox.wire import (
     Wire,
     new_wire,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from test_every_operation import OPERATIONS
 
 NAMES = (

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import attrs
 import httpx
 import pytest
-from sandbox.wire import NOW, ORDERS, SHOPS, Wire, new_wire
+from helpers.sandbox.wire import NOW, ORDERS, SHOPS, Wire, new_wire
 
 from tiktok_shop_async.sandbox import (
     DEMO_ACCESS_TOKEN,

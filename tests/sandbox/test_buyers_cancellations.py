@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from helpers.sandbox.wire import PAID, SEARCH_CANCELLATIONS, SEARCH_ORDERS, Wire
 from sandbox.scenarios import (
     APPROVE_CANCELLATION,
     DECISIONS,
@@ -16,7 +17,6 @@ from sandbox.scenarios import (
     order_in,
     refuses,
 )
-from sandbox.wire import PAID, SEARCH_CANCELLATIONS, SEARCH_ORDERS, Wire
 
 from tiktok_shop_async.sandbox import Spans
 from tiktok_shop_async.sandbox.domain.entities.orders import Cancellation

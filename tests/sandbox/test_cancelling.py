@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from sandbox.wire import CANCEL, PAID, SEARCH_CANCELLATIONS, UNPAID, Wire, new_wire
+from helpers.sandbox.wire import CANCEL, PAID, SEARCH_CANCELLATIONS, UNPAID, Wire, new_wire
 
 from tiktok_shop_async.sandbox import Refusal
 

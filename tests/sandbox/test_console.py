@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from sandbox.browser import DESKTOP, PHONE, needs_browser
-from sandbox.console_page import Page, busy_pages, client_of, order_of
-from sandbox.wire import PAID
+from helpers.sandbox.browser import DESKTOP, PHONE, needs_browser
+from helpers.sandbox.console_page import Page, busy_pages, client_of, order_of
+from helpers.sandbox.wire import PAID
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 

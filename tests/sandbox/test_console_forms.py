@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx
 import pytest
-from sandbox.console import CONSOLE, HOOK, Console, Receiver, form_of, notice, text_of
-from sandbox.wire import SHOPS, Clock, Wire, new_wire
+from helpers.sandbox.console import CONSOLE, HOOK, Console, Receiver, form_of, notice, text_of
+from helpers.sandbox.wire import SHOPS, Clock, Wire, new_wire
 
 from tiktok_shop_async.sandbox import (
     DEMO_ACCESS_TOKEN,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from sandbox.browser import DESKTOP, PHONE, needs_browser, resize
-from sandbox.console_page import CLIPPED, UNLABELLED, UNREADABLE, Page, busy_pages
+from helpers.sandbox.browser import DESKTOP, PHONE, needs_browser, resize
+from helpers.sandbox.console_page import CLIPPED, UNLABELLED, UNREADABLE, Page, busy_pages
 from selenium.webdriver import Chrome
 
 from tiktok_shop_async.sandbox import Sandbox

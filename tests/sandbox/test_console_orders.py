@@ -6,8 +6,8 @@ import asyncio
 from typing import Any
 
 import pytest
-from sandbox.console import CONSOLE, Console, form_of, labels, notice, text_of
-from sandbox.wire import PAID, Wire, new_wire
+from helpers.sandbox.console import CONSOLE, Console, form_of, labels, notice, text_of
+from helpers.sandbox.wire import PAID, Wire, new_wire
 
 from tiktok_shop_async.sandbox.console.order_actions import actions_of
 from tiktok_shop_async.sandbox.domain.entities.orders import Order

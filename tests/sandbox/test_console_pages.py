@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from sandbox.console import CONSOLE, Console, Receiver, notice, text_of
-from sandbox.wire import CANCEL, SEARCH_ORDERS, SHOPS, UPLOAD, Wire
+from helpers.sandbox.console import CONSOLE, Console, Receiver, notice, text_of
+from helpers.sandbox.wire import CANCEL, SEARCH_ORDERS, SHOPS, UPLOAD, Wire
 
 from tiktok_shop_async.sandbox import (
     DEMO_ACCESS_TOKEN,

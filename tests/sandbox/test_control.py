@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import httpx
 import pytest
-from sandbox.wire import CANCEL, NOW, PAID, SHOPS, UPLOAD, Clock, Wire, new_wire
+from helpers.sandbox.wire import CANCEL, NOW, PAID, SHOPS, UPLOAD, Clock, Wire, new_wire
 
 from tiktok_shop_async.sandbox import (
     DEMO_ACCESS_TOKEN,

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sandbox.wire import CANCEL, SHOPS, Wire, new_wire
+from helpers.sandbox.wire import CANCEL, SHOPS, Wire, new_wire
 
 from tiktok_shop_async._internal.movable_clock import MovableClock
 from tiktok_shop_async.sandbox import FaultRule, Faults, Limits, LimitSettings, Rate, create_app

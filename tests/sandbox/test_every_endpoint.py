@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from support import ACCESS_TOKEN, APP_KEY, APP_SECRET, CATEGORY_ASSET_CIPHER, SHOP_CIPHER
+from helpers.client import ACCESS_TOKEN, APP_KEY, APP_SECRET, CATEGORY_ASSET_CIPHER, SHOP_CIPHER
 from test_every_operation import ENDPOINTS, OPERATIONS, arguments, method
 
 from tiktok_shop_async import AsyncTikTokShop, InvalidRequestError, RequestOptions

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 import pytest
-from sandbox.wire import new_wire
+from helpers.sandbox.wire import new_wire
 
 import tiktok_shop_async.sandbox.__main__ as command
 from tiktok_shop_async.sandbox import FaultKind, FaultRule, Faults, LimitSettings, Rate

@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx
 import pytest
-from sandbox.wire import CANCEL, NOW, PAID, SEARCH_ORDERS, SHOPS, Wire, new_wire
-from signatures import expected_signature
+from helpers.sandbox.wire import CANCEL, NOW, PAID, SEARCH_ORDERS, SHOPS, Wire, new_wire
+from helpers.signatures import expected_signature
 
 from tiktok_shop_async import (
     AsyncTikTokShop,

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sandbox.wire import CANCEL, NOW, ORDERS, SEARCH_ORDERS, SHOPS, UPLOAD, Clock, Wire
+from helpers.sandbox.wire import CANCEL, NOW, ORDERS, SEARCH_ORDERS, SHOPS, UPLOAD, Clock, Wire
 from starlette.applications import Starlette
 
 from tiktok_shop_async.registry import operations

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from helpers.sandbox.wire import PAID, UNPAID, Wire
 from sandbox.scenarios import NO_NEED, PACKAGES, delivered, order_in, refuses
-from sandbox.wire import PAID, UNPAID, Wire
 
 from tiktok_shop_async.sandbox import Refusal, Shop
 

@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
-from sandbox.wire import CANCEL, NOW, ORDERS, PAID, SEARCH_ORDERS, SHOPS, Wire, new_wire
+from helpers.sandbox.wire import CANCEL, NOW, ORDERS, PAID, SEARCH_ORDERS, SHOPS, Wire, new_wire
 
 from tiktok_shop_async.pipeline.admission.limiter import endpoint_class
 from tiktok_shop_async.registry import operations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sandbox.wire import PAID, Wire, new_product
+from helpers.sandbox.wire import PAID, Wire, new_product
 
 PRODUCTS = "/product/202309/products"
 EDIT = "/product/202509/products/{}"

@@ -16,9 +16,18 @@ from urllib.parse import quote_from_bytes
 
 import httpx
 import pytest
+from helpers.sandbox.wire import (
+    CANCEL,
+    ORDERS,
+    SEARCH_ORDERS,
+    SHOPS,
+    UPLOAD,
+    Wire,
+    new_product,
+    new_wire,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sandbox.wire import CANCEL, ORDERS, SEARCH_ORDERS, SHOPS, UPLOAD, Wire, new_product, new_wire
 
 from tiktok_shop_async.sandbox import StateFile, run_sandbox
 from tiktok_shop_async.sandbox.inputs.json_input import MAX_DEPTH, encodable, read_json

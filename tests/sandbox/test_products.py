@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from sandbox.wire import PAID, Wire, new_wire
+from helpers.sandbox.wire import PAID, Wire, new_wire
 
 PRODUCTS = "/product/202309/products"
 SEARCH = "/product/202502/products/search"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sandbox.wire import CANCEL, ORDERS, SEARCH_ORDERS, SHOPS, UPLOAD, Wire
+from helpers.sandbox.wire import CANCEL, ORDERS, SEARCH_ORDERS, SHOPS, UPLOAD, Wire
 from test_every_operation import OPERATIONS
 
 from tiktok_shop_async.sandbox.handlers.operation_handlers import HANDLERS

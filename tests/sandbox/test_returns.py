@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from helpers.sandbox.wire import PAID, Wire
 from sandbox.scenarios import (
     APPROVE_RETURN,
     CALCULATE,
@@ -31,7 +32,6 @@ from sandbox.scenarios import (
     refunded_for,
     refuses,
 )
-from sandbox.wire import PAID, Wire
 
 from tiktok_shop_async.sandbox.domain.entities.orders import Order
 from tiktok_shop_async.sandbox.domain.entities.returns import Return

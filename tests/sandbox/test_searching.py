@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sandbox.wire import (
+from helpers.sandbox.wire import (
     DEMO_SHOP_CIPHER,
     ORDERS,
     PAID,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from sandbox.wire import NOW
+from helpers.sandbox.wire import NOW
 
 from tiktok_shop_async.sandbox.domain.seeding import STATUS_WEIGHTS, make_orders
 from tiktok_shop_async.sandbox.domain.shop import Shop

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from helpers import catalogue
+from helpers.sandbox.wire import PAID, UNPAID, Wire, new_product, new_wire
 from sandbox.scenarios import requests_of_aftersale
-from sandbox.wire import PAID, UNPAID, Wire, new_product, new_wire
 
-import catalogue
 from tiktok_shop_async.registry import operations
 from tiktok_shop_async.resources._groups import GROUPS
 from tiktok_shop_async.sandbox.handlers.operation_handlers import HANDLERS

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sandbox.wire import DEMO_ACCESS_TOKEN, SHOPS, Wire
+from helpers.sandbox.wire import DEMO_ACCESS_TOKEN, SHOPS, Wire
 
 from tiktok_shop_async.sandbox import DEMO_SERVICE_ID, create_app, run_sandbox
 

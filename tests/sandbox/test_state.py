@@ -15,8 +15,8 @@ from typing import Any
 import attrs
 import httpx
 import pytest
+from helpers.sandbox.wire import Wire, new_product, new_wire
 from sandbox.scenarios import APPROVE_RETURN, DAMAGED, delivered
-from sandbox.wire import Wire, new_product, new_wire
 
 import tiktok_shop_async.sandbox.__main__ as command
 from tiktok_shop_async import AsyncTikTokShop

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sandbox.wire import PAID, Wire
+from helpers.sandbox.wire import PAID, Wire
 
 from tiktok_shop_async.errors import InvalidArgumentError
 from tiktok_shop_async.sandbox import AccessToken, create_app

@@ -6,7 +6,7 @@ import struct
 from typing import Any
 
 import pytest
-from sandbox.wire import UPLOAD, Wire
+from helpers.sandbox.wire import UPLOAD, Wire
 
 JPEG = b"\xff\xd8\xff\xe0 and so on"
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import httpx
 import pytest
+from helpers import catalogue
+from helpers.sandbox.wire import PAID, Clock, Wire, new_product
 from sandbox.scenarios import LATE
 from sandbox.test_shapes import assert_fits
-from sandbox.wire import PAID, Clock, Wire, new_product
 
-import catalogue
 from tiktok_shop_async.sandbox import (
     DEMO_ACCESS_TOKEN,
     DEMO_APP_KEY,

@@ -8,9 +8,9 @@ from typing import Any
 import attrs
 import httpx
 import pytest
+from helpers.client import APP_KEY, APP_SECRET, CATEGORY_ASSET_CIPHER, SHOP_CIPHER
+from helpers.sandbox.valid_calls import VALID_CALLS
 from sandbox.test_every_endpoint import MADE_UP, new_market, use_the_token_for, valid_arguments
-from sandbox.valid_calls import VALID_CALLS
-from support import APP_KEY, APP_SECRET, CATEGORY_ASSET_CIPHER, SHOP_CIPHER
 from test_every_operation import ENDPOINTS, OPERATIONS, arguments, method
 
 from tiktok_shop_async import (

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
-from signatures import expected_signature
+from helpers.signatures import expected_signature
 from test_every_operation import method
 
 from tiktok_shop_async import AsyncTikTokShop, RequestOptions

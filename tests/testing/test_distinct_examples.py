@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx
 import pytest
+from helpers.client import APP_KEY, APP_SECRET, CATEGORY_ASSET_CIPHER, SHOP_CIPHER
 from sandbox.test_every_endpoint import new_market, use_the_token_for, valid_arguments
-from support import APP_KEY, APP_SECRET, CATEGORY_ASSET_CIPHER, SHOP_CIPHER
 from test_every_operation import ENDPOINTS, OPERATIONS, method
 
 from tiktok_shop_async import AsyncTikTokShop, RequestOptions

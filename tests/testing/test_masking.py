@@ -13,9 +13,9 @@ from urllib.parse import quote, quote_plus
 
 import httpx
 import pytest
+from helpers.client import envelope, new_client
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
-from support import envelope, new_client
 from test_every_operation import OPERATIONS, arguments, method
 
 from tiktok_shop_async import RequestOptions, TikTokShopError

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+from helpers.catalogue import ROOT, Node, operations
 
-from catalogue import ROOT, Node, operations
 from tiktok_shop_async.testing import PERSONAL_FIELDS, SECRET_FIELDS
 from tiktok_shop_async.testing.recording.masking import Masking, is_readable
 

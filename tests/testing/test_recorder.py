@@ -12,9 +12,9 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from helpers.client import ACCESS_TOKEN, SECRETS, SHOP_CIPHER, FakeShop, new_client
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import ACCESS_TOKEN, SECRETS, SHOP_CIPHER, FakeShop, new_client
 
 from tiktok_shop_async import AsyncTikTokShop, RateLimitError
 from tiktok_shop_async.sandbox import (

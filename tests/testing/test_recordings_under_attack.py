@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from support import envelope
+from helpers.client import envelope
 
 from tiktok_shop_async.testing import PERSONAL_FIELDS, SECRET_FIELDS, record, replay
 

@@ -13,7 +13,14 @@ from typing import Any
 
 import pytest
 import uvloop
-from raw_shop import Certificates, RawPeer, client_of, framed, raw_shop, response_to
+from helpers.transport.raw_shop import (
+    Certificates,
+    RawPeer,
+    client_of,
+    framed,
+    raw_shop,
+    response_to,
+)
 
 from tiktok_shop_async import ConnectError, RequestTimeoutError
 

@@ -15,7 +15,7 @@ import pytest
 import respx
 import trustme
 import uvloop
-from servers import ANSWER, Peer, Server, serving
+from helpers.transport.servers import ANSWER, Peer, Server, serving
 
 from tiktok_shop_async.transport import connection_stack as connections
 from tiktok_shop_async.transport.connection import DirectConnection

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 
 import pytest
-from support import new_client
+from helpers.client import new_client
 
 from tiktok_shop_async import TikTokShopError
 

@@ -13,8 +13,8 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from damage import DamagingShop, Record, confirmed
-from raw_shop import Certificates, client_of, raw_shop
+from helpers.transport.damage import DamagingShop, Record, confirmed
+from helpers.transport.raw_shop import Certificates, client_of, raw_shop
 
 from tiktok_shop_async import (
     AsyncTikTokShop,

@@ -17,7 +17,15 @@ from typing import Any
 import httpx
 import pytest
 import uvloop
-from raw_shop import Certificates, RawPeer, RawShop, client_of, framed, raw_shop, response_to
+from helpers.transport.raw_shop import (
+    Certificates,
+    RawPeer,
+    RawShop,
+    client_of,
+    framed,
+    raw_shop,
+    response_to,
+)
 
 from tiktok_shop_async import (
     AsyncTikTokShop,

@@ -10,9 +10,9 @@ from typing import Any
 
 import httpx
 import pytest
+from helpers.transport.servers import Peer, Server, serving
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from servers import Peer, Server, serving
 
 from tiktok_shop_async import AsyncTikTokShop, InvalidArgumentError, TikTokShopError
 

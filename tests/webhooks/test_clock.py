@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from webhooks.serving import delivery
+from helpers.webhooks.serving import delivery
 
 from tiktok_shop_async._internal.movable_clock import MovableClock
 from tiktok_shop_async.webhooks import WebhookEvent, WebhookReceiver, Webhooks

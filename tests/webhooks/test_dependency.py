@@ -11,12 +11,12 @@ import httpx
 import pytest
 from fastapi import Body, Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
+from helpers.webhooks.serving import WEBHOOKS, delivery, served, signed
 from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.routing import Route
-from webhooks.serving import WEBHOOKS, delivery, served, signed
 
 from tiktok_shop_async.webhooks import WebhookEvent, webhook_event
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Collection, Sequence
 
 import pytest
-from webhooks.serving import WEBHOOKS, delivery, signed
+from helpers.webhooks.serving import WEBHOOKS, delivery, signed
 from webhooks.test_handling import AT_ONCE, until
 
 from tiktok_shop_async._internal.movable_clock import MovableClock

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from webhooks.serving import WEBHOOKS, delivery, served, signed
+from helpers.webhooks.serving import WEBHOOKS, delivery, served, signed
 
 from tiktok_shop_async import (
     InvalidArgumentError,

@@ -17,14 +17,14 @@ from random import Random
 import attrs
 import httpx
 import pytest
-from auth.databases import REDIS_URL, postgresql_database, redis_prefix
-from support import APP_KEY, APP_SECRET
-from webhooks.receiving_process import Job, new_store
+from helpers.auth.databases import REDIS_URL, postgresql_database, redis_prefix
+from helpers.client import APP_KEY, APP_SECRET
+from helpers.webhooks.receiving_process import Job, new_store
 
 from tiktok_shop_async.sandbox.webhook_delivery import sign
 from tiktok_shop_async.webhooks import SQLWebhookStore
 
-PROCESS = Path(__file__).with_name("receiving_process.py")
+PROCESS = Path(__file__).parents[1] / "helpers" / "webhooks" / "receiving_process.py"
 LEASE = 2.0
 AT_ONCE = 50
 """Deliveries under way."""

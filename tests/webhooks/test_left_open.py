@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 
 import pytest
-from webhooks.serving import WEBHOOKS, delivery, signed
+from helpers.webhooks.serving import WEBHOOKS, delivery, signed
 
 from tiktok_shop_async.webhooks import SQLWebhookStore, WebhookEvent, WebhookReceiver
 

@@ -13,10 +13,10 @@ from random import Random
 
 import httpx
 import pytest
-from support import APP_KEY, APP_SECRET
-from webhooks.receiving_process import Job, new_store
-from webhooks.serving import WEBHOOKS, signed
-from webhooks.stores.places import Place
+from helpers.client import APP_KEY, APP_SECRET
+from helpers.webhooks.receiving_process import Job, new_store
+from helpers.webhooks.serving import WEBHOOKS, signed
+from helpers.webhooks.stores.places import Place
 from webhooks.test_handling import is_settled
 from webhooks.test_killed_receivers import Receiver, free_port, places
 

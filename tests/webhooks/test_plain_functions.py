@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from webhooks.serving import WEBHOOKS, delivery, signed
+from helpers.webhooks.serving import WEBHOOKS, delivery, signed
 
 from tiktok_shop_async.webhooks import (
     MemoryWebhookStore,
@@ -24,7 +24,7 @@ from tiktok_shop_async.webhooks.receiving.handler_threads import HandlerThreads
 
 HANGING_PROCESS = """
 import asyncio, threading
-from webhooks.serving import WEBHOOKS, delivery, signed
+from helpers.webhooks.serving import WEBHOOKS, delivery, signed
 from tiktok_shop_async.webhooks import WebhookEvent, WebhookReceiver
 
 async def main():

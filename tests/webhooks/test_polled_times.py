@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from webhooks.serving import WEBHOOKS, signed
+from helpers.webhooks.serving import WEBHOOKS, signed
 
 from tiktok_shop_async import AsyncTikTokShop
 from tiktok_shop_async._internal.movable_clock import MovableClock

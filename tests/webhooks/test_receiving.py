@@ -13,12 +13,12 @@ from typing import Annotated, Any
 import httpx
 import pytest
 from fastapi import Depends, FastAPI
+from helpers.webhooks.serving import WEBHOOKS, delivery, served, signed
 from hypothesis import given
 from hypothesis import strategies as st
 from litestar import Litestar, asgi
 from starlette.applications import Starlette
 from starlette.routing import Mount
-from webhooks.serving import WEBHOOKS, delivery, served, signed
 
 from tiktok_shop_async import InvalidArgumentError, WebhookStoreError
 from tiktok_shop_async.sandbox import Sandbox, run_sandbox

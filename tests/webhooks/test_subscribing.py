@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from support import FakeShop, new_client
+from helpers.client import FakeShop, new_client
 
 from tiktok_shop_async import AsyncTikTokShop, InvalidArgumentError
 from tiktok_shop_async.sandbox import Sandbox, run_sandbox

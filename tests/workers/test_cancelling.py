@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
-from batch.shops import untruths
-from workers.crew import BATCH, World, add_faults, kill, until, world
+from helpers.batch.shops import untruths
+from helpers.workers.processes import BATCH, World, add_faults, kill, until, world
 
 from tiktok_shop_async.batch import CancelOutcome
 

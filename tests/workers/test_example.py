@@ -8,7 +8,7 @@ import sys
 from asyncio.subprocess import PIPE
 from pathlib import Path
 
-from auth.databases import REDIS_URL, redis_prefix
+from helpers.auth.databases import REDIS_URL, redis_prefix
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "taskiq_cancel.py"
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import attrs
 import pytest
-from auth.databases import REDIS_URL, redis_prefix
+from helpers.auth.databases import REDIS_URL, redis_prefix
+from helpers.workers.app import App, Job
+from helpers.workers.processes import until
+from helpers.workers.workers_here import lose_a_task, noted, worker_here
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from taskiq_redis import RedisStreamBroker
-from workers.app import App, Job
-from workers.crew import until
-from workers.workers_here import lose_a_task, noted, worker_here
 
 from tiktok_shop_async import InvalidArgumentError
 from tiktok_shop_async.integrations.taskiq import RedeliveringStreamBroker

@@ -7,11 +7,11 @@ from typing import Any
 
 import attrs
 import pytest
-from auth.consent import code_of, oauth_of
-from batch.shops import CANCEL, calls, order_ids, untruths
+from helpers.auth.consent import code_of, oauth_of
+from helpers.batch.shops import CANCEL, calls, order_ids, untruths
+from helpers.workers.processes import BATCH, World, until, world
+from helpers.workers.workers_here import lose_a_task, noted, worker_here
 from taskiq import InMemoryBroker
-from workers.crew import BATCH, World, until, world
-from workers.workers_here import lose_a_task, noted, worker_here
 
 from tiktok_shop_async import AsyncTikTokShop, InvalidArgumentError, TikTokShopError
 from tiktok_shop_async.auth import Authorizations, MemoryTokenStore

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from webhooks.stores.places import KINDS, Place, place_of
+from helpers.webhooks.stores.places import KINDS, Place, place_of
 
 from tiktok_shop_async.webhooks import WebhookStore
 

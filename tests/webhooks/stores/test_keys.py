@@ -8,12 +8,12 @@ from pathlib import Path
 
 import attrs
 import pytest
-from auth.databases import REDIS_URL, postgresql_database, redis_prefix
+from helpers.auth.databases import REDIS_URL, postgresql_database, redis_prefix
+from helpers.webhooks.serving import delivery
+from helpers.webhooks.stores.places import claim, event
 from redis.asyncio import Redis
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
-from webhooks.serving import delivery
-from webhooks.stores.places import claim, event
 
 from tiktok_shop_async import WebhookStoreError
 from tiktok_shop_async.webhooks import (

@@ -13,12 +13,12 @@ from random import Random
 
 import attrs
 import pytest
-from webhooks.stores.handling_process import Work
-from webhooks.stores.places import place_of
+from helpers.webhooks.stores.handling_process import Work
+from helpers.webhooks.stores.places import place_of
 
 from tiktok_shop_async.webhooks import NewEvent, WebhookStore
 
-PROCESS = Path(__file__).with_name("handling_process.py")
+PROCESS = Path(__file__).parents[2] / "helpers" / "webhooks" / "stores" / "handling_process.py"
 PATIENCE = 120
 LEASE = 4.0
 """Long enough for a busy machine: only events of a process that was killed come again."""

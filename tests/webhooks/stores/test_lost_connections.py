@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
-from batch.lost_connections import Proxy, proxied_database
+from helpers.batch.lost_connections import Proxy, proxied_database
 
 from tiktok_shop_async._storage.sql import group_commit
 from tiktok_shop_async.errors import WebhookStoreError

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from auth.databases import REDIS_URL, redis_prefix
+from helpers.auth.databases import REDIS_URL, redis_prefix
+from helpers.webhooks.stores.places import LEASE, claim, event, place_of
 from redis.asyncio import Redis
-from webhooks.stores.places import LEASE, claim, event, place_of
 from webhooks.stores.test_order import DEAD, added, ids, of_object
 from webhooks.stores.test_same_change import postgresql_store, waits_for_a_lock
 

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from auth.databases import postgresql_database
+from helpers.auth.databases import postgresql_database
+from helpers.webhooks.stores.places import Place, claim, place_of
 from sqlalchemy import make_url
-from webhooks.stores.places import Place, claim, place_of
 
 from tiktok_shop_async.webhooks import NewEvent, SQLWebhookStore, WebhookStore
 
 CHANGES = 100
-PROCESS = Path(__file__).with_name("bringing_process.py")
+PROCESS = Path(__file__).parents[2] / "helpers" / "webhooks" / "stores" / "bringing_process.py"
 
 
 def webhook(change: int, delivery: str = "first") -> NewEvent:

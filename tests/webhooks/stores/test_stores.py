@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from auth.databases import REDIS_URL, postgresql_database, redis_prefix
+from helpers.auth.databases import REDIS_URL, postgresql_database, redis_prefix
+from helpers.webhooks.stores.places import LEASE, Place, claim, event, place_of
 from redis.asyncio import Redis
-from webhooks.stores.places import LEASE, Place, claim, event, place_of
 
 from tiktok_shop_async import InvalidArgumentError, WebhookStoreError, WebhookStoreFullError
 from tiktok_shop_async.webhooks import (

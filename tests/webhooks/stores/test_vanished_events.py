@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from auth.databases import REDIS_URL, redis_prefix
+from helpers.auth.databases import REDIS_URL, redis_prefix
+from helpers.webhooks.stores.places import claim, event
 from redis.asyncio import Redis
 from sqlalchemy import delete
-from webhooks.stores.places import claim, event
 from webhooks.stores.test_order import DEAD, added, ids, of_object
 
 from tiktok_shop_async.webhooks import RedisWebhookStore, SQLWebhookStore, WebhookStore

@@ -13,10 +13,10 @@ from typing import Any
 
 import attrs
 import pytest
-from support import APP_KEY, APP_SECRET
-from webhooks.receiving_process import Job
-from webhooks.serving import WEBHOOKS, delivery, signed
-from webhooks.stores.places import LEASE, Place, claim, event, place_of
+from helpers.client import APP_KEY, APP_SECRET
+from helpers.webhooks.receiving_process import Job
+from helpers.webhooks.serving import WEBHOOKS, delivery, signed
+from helpers.webhooks.stores.places import LEASE, Place, claim, event, place_of
 
 from tiktok_shop_async.webhooks import (
     MemoryWebhookStore,
@@ -30,7 +30,7 @@ from tiktok_shop_async.webhooks.stores import completion_tracker, redis
 from tiktok_shop_async.webhooks.stores.completion_tracker import CompletionTracker, Outstanding
 
 PATIENCE = 120
-RECEIVING = Path(__file__).parents[1] / "receiving_process.py"
+RECEIVING = Path(__file__).parents[2] / "helpers" / "webhooks" / "receiving_process.py"
 
 
 @pytest.fixture

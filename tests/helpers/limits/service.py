@@ -7,7 +7,7 @@ import random
 from collections.abc import Sequence
 
 import attrs
-from limits.virtual_time import now
+from helpers.limits.virtual_time import now
 
 from tiktok_shop_async.limits import EndpointClass, Limiter, LimitKey
 

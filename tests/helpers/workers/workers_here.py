@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
+from helpers.workers.app import App, Job
 from taskiq.receiver import Receiver
-from workers.app import App, Job
 
 
 @asynccontextmanager

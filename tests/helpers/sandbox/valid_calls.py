@@ -6,8 +6,8 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from helpers.sandbox.wire import PAID, new_product
 from sandbox.scenarios import DAMAGED, DAMAGED_SAYS_SELLER, NO_NEED, PACKED, SENT_BACK, UNCLEAR
-from sandbox.wire import PAID, new_product
 
 from tiktok_shop_async.sandbox import Shop
 from tiktok_shop_async.sandbox.domain.entities.orders import Order

@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 import httpx
-from batch.damage import Record, Service
+from helpers.batch.damage import Record, Service
 
 from tiktok_shop_async import AsyncTikTokShop, RequestOptions
 from tiktok_shop_async.batch import SQLJournal, Verdict, run_batch

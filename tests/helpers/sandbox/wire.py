@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import httpx
-from signatures import expected_signature
+from helpers.signatures import expected_signature
 from starlette.applications import Starlette
 
 from tiktok_shop_async.sandbox import (

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from auth.databases import REDIS_URL, postgresql_database, redis_prefix
-from batch.shops import CANCEL
-from workers.app import VARIABLE, App, Job
+from helpers.auth.databases import REDIS_URL, postgresql_database, redis_prefix
+from helpers.batch.shops import CANCEL
+from helpers.workers.app import VARIABLE, App, Job
 
 from tiktok_shop_async.batch import CancelOutcome, SQLJournal
 from tiktok_shop_async.sandbox import Sandbox, run_sandbox
 
-TESTS = Path(__file__).parents[1]
+TESTS = Path(__file__).parents[2]
 BATCH = "a bad day"
 PATIENCE = 300
 
@@ -37,7 +37,7 @@ class World:
     @asynccontextmanager
     async def worker(self, *options: str) -> AsyncIterator[Process]:
         """Run the command ``taskiq worker`` with one process for tasks; it is killed in the end."""
-        command = [sys.executable, "-m", "taskiq", "worker", "workers.app:new_broker"]
+        command = [sys.executable, "-m", "taskiq", "worker", "helpers.workers.app:new_broker"]
         command += ["--app-dir", str(TESTS), "--workers", "1", "--max-async-tasks", "2"]
         running = await asyncio.create_subprocess_exec(
             *command,

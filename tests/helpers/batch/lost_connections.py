@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import asyncpg
-from auth.databases import postgresql_database
+from helpers.auth.databases import postgresql_database
 from sqlalchemy import URL, make_url
 
 COMMIT = b"COMMIT;"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-from auth.databases import REDIS_URL, postgresql_database, redis_prefix
+from helpers.auth.databases import REDIS_URL, postgresql_database, redis_prefix
 
 from tiktok_shop_async.webhooks import (
     ClaimedEvent,

@@ -14,7 +14,7 @@ from typing import Any
 
 import attrs
 import httpx
-from support import envelope
+from helpers.client import envelope
 
 REFUSED, THROTTLED = 25001021, 36009002
 FATES = {

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import pairwise
 
-from raw_shop import RawPeer
+from helpers.transport.raw_shop import RawPeer
 
 DAMAGE = (
     "flip",

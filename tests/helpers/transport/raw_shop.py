@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import trustme
-from support import new_client
+from helpers.client import new_client
 
 from tiktok_shop_async import AsyncTikTokShop
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parent.parent / "catalogue"
+ROOT = Path(__file__).parents[2] / "catalogue"
 
 Node = dict[str, Any]
 

@@ -11,14 +11,14 @@ import contextlib
 import tempfile
 from pathlib import Path
 
-from sandbox.browser import PHONE, open_browser, resize
-from sandbox.wire import PAID
+from helpers.sandbox.browser import PHONE, open_browser, resize
+from helpers.sandbox.wire import PAID
 from selenium.webdriver import Chrome
 
 from tiktok_shop_async import TikTokShopError
 from tiktok_shop_async.sandbox import Sandbox, run_sandbox
 
-IMAGES = Path(__file__).parents[2] / "docs" / "images"
+IMAGES = Path(__file__).parents[3] / "docs" / "images"
 
 
 async def main() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from sandbox.wire import Wire
+from helpers.sandbox.wire import Wire
 
 CONSOLE = "/_sandbox"
 HOOK = "http://receiver.example/hook"

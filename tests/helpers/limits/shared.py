@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from auth.databases import REDIS_URL
+from helpers.auth.databases import REDIS_URL
 from redis import Redis
 
 

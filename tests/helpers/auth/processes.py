@@ -15,11 +15,11 @@ from typing import Any
 
 import attrs
 import pytest
-from auth.consent import code_of, oauth_of
-from auth.databases import REDIS_URL, postgresql_database, redis_prefix
-from auth.worker import Job, Place
-from auth.world import DAY, REASON
 from cryptography.fernet import Fernet
+from helpers.auth.consent import code_of, oauth_of
+from helpers.auth.databases import REDIS_URL, postgresql_database, redis_prefix
+from helpers.auth.environment import DAY, REASON
+from helpers.auth.worker import Job, Place
 
 from tiktok_shop_async import TikTokShopOAuth
 from tiktok_shop_async.auth import Authorizations, SQLTokenStore, TokenStore
