@@ -19,7 +19,7 @@ class Clock(Protocol):
         """Return seconds that never decrease, to measure durations."""
         ...
 
-    def sleep(self, seconds: float) -> Awaitable[object]:
+    def sleep(self, seconds: float, /) -> Awaitable[object]:
         """Return an awaitable that waits for a number of seconds."""
         ...
 
