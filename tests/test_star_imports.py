@@ -108,11 +108,12 @@ def test_one_missing_library_hides_only_what_needs_it(
 
 
 def test_a_fault_of_the_package_itself_is_not_hidden() -> None:
-    with pytest.raises(AssertionError, match=r"tiktok_shop_async\.webhooks\.receiver"):
+    with pytest.raises(AssertionError, match=r"tiktok_shop_async\.webhooks\.receiving\.receiver"):
         star_imports([".webhooks"], without=["tiktok_shop_async.webhooks.receiving.receiver"])
 
 
-@pytest.mark.parametrize("package", [".sandbox", ".taskiq"])
+@pytest.mark.parametrize("package", [".sandbox", ".integrations.taskiq"])
 def test_a_package_that_is_an_extra_as_a_whole_names_it(package: str) -> None:
-    with pytest.raises(AssertionError, match=rf"tiktok-shop-async\[{package[1:]}\]"):
+    extra = package.rpartition(".")[2]
+    with pytest.raises(AssertionError, match=rf"tiktok-shop-async\[{extra}\]"):
         star_imports([package], without=modules_of_extras())
