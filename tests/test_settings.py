@@ -292,7 +292,7 @@ def test_a_socks_proxy_needs_its_package_when_the_client_is_made(
     environment: pytest.MonkeyPatch,
 ) -> None:
     environment.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(InvalidArgumentError, match="further package") as caught:
+    with pytest.raises(InvalidArgumentError, match="requires the package socksio") as caught:
         client(proxy="socks5://proxy.example:1080")
     assert "pip install 'httpx[socks]'" in (caught.value.hint or "")
 
