@@ -16,25 +16,6 @@ if TYPE_CHECKING:
     from .token import Token
 
 
-def _inherited(name: str, doc: str) -> property:
-    """Return a property that falls back to the state from which this one is derived."""
-    private = f"_{name}"
-
-    def get(self: AuthState) -> str | None:
-        value: str | None = getattr(self, private)
-        has_own = name == "shop_cipher" and self._shop is not None  # not the cipher of its base
-        if value is None and self._base is not None and not has_own:
-            value = getattr(self._base, name)
-        return value
-
-    def set_(self: AuthState, value: str | None) -> None:
-        secret = Secret(value)
-        del value  # tracebacks can show local variables
-        setattr(self, private, secret.optional(name))
-
-    return property(get, set_, doc=doc)
-
-
 @attrs.define(kw_only=True, eq=False, slots=False, init=False)
 class AuthState(Unpicklable):
     """An access token and ciphers; they can be set at any time, and apply to the next attempt.
@@ -72,11 +53,32 @@ class AuthState(Unpicklable):
         for name in ("access_token", "shop_cipher", "category_asset_cipher"):
             Secret(getattr(self, f"_{name}")).optional(name)
 
-    shop_cipher = _inherited("shop_cipher", "The cipher of the shop.")
-    category_asset_cipher = _inherited(
-        "category_asset_cipher",
-        "The cipher of a partner's category asset.",
-    )
+    @property
+    def shop_cipher(self) -> str | None:
+        """The cipher of the shop."""
+        # A shop that is still to be looked up does not have the cipher of the base.
+        if self._shop_cipher is not None or self._shop is not None or self._base is None:
+            return self._shop_cipher
+        return self._base.shop_cipher
+
+    @shop_cipher.setter
+    def shop_cipher(self, value: str | None) -> None:
+        secret = Secret(value)
+        del value  # tracebacks can show local variables
+        self._shop_cipher = secret.optional("shop_cipher")
+
+    @property
+    def category_asset_cipher(self) -> str | None:
+        """The cipher of a partner's category asset."""
+        if self._category_asset_cipher is not None or self._base is None:
+            return self._category_asset_cipher
+        return self._base.category_asset_cipher
+
+    @category_asset_cipher.setter
+    def category_asset_cipher(self, value: str | None) -> None:
+        secret = Secret(value)
+        del value  # tracebacks can show local variables
+        self._category_asset_cipher = secret.optional("category_asset_cipher")
 
     @property
     def access_token(self) -> str | None:
