@@ -10,7 +10,7 @@ from typing import Any
 from tiktok_shop_async import AsyncTikTokShop
 from tiktok_shop_async.events import CallEvent
 from tiktok_shop_async.limits import LearningLimiter
-from tiktok_shop_async.pipeline.request import PreparedCall
+from tiktok_shop_async.pipeline.call import PreparedCall
 from tiktok_shop_async.pipeline.run import Pipeline
 from tiktok_shop_async.transport.delivery import Delivery
 

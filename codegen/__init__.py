@@ -1,1 +1,1 @@
-"""Writes the package's resources and models from the catalogue: ``python -m codegen``."""
+"""A generator of the package's resources, models and events: ``python -m codegen``."""

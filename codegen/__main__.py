@@ -1,4 +1,4 @@
-"""``python -m codegen`` writes the generated code; with ``--check`` it says what is stale."""
+"""The command ``python -m codegen``: generate the code, or check that it is up to date."""
 
 from __future__ import annotations
 
@@ -25,14 +25,16 @@ Files = dict[Path, str]
 
 
 def generate() -> Files:
-    """Return the text of all generated files, by their path from the root, not yet formatted."""
+    """Return the unformatted text of all generated files by path, relative to the root."""
     operations, locked = load(), lock.locked_names()
     files: Files = {}
     found: dict[str, GroupClasses] = {}
     wordings: dict[str, Wording] = {}
     for group in groups():
-        mine = [operation for operation in operations if operation.group == group]
-        found[group], wordings[group] = _generate_group(files, group, mine, locked.get(group, {}))
+        members = [operation for operation in operations if operation.group == group]
+        found[group], wordings[group] = _generate_group(
+            files, group, members, locked.get(group, {})
+        )
     if events := load_events():
         modules, found[EVENTS] = event_modules(events, locked.get(EVENTS, {}))
         files |= {PACKAGE / "webhooks" / "events" / name: text for name, text in modules.items()}
@@ -77,7 +79,7 @@ def write(files: Files, root: Path) -> None:
 
 
 def generated_files(root: Path) -> set[Path]:
-    """Return the paths of the files below ``root`` that an earlier run wrote."""
+    """Return the paths of the generated modules below ``root``, including obsolete ones."""
     folders = [root / PACKAGE / name for name in ("resources", "models", "webhooks/events")]
     found = [
         path for folder in folders for path in folder.rglob("*.py") if HEADER in path.read_text()
@@ -86,20 +88,22 @@ def generated_files(root: Path) -> set[Path]:
 
 
 def main() -> int:
-    """Generate, or check."""
-    parser = argparse.ArgumentParser(prog="python -m codegen", description=__doc__)
+    """Generate the code, or check it with ``--check``, and return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m codegen",
+        description="Generate resources, models, events and shapes from catalogue/.",
+    )
     parser.add_argument(
-        "--check", action="store_true", help="write nothing; fail if anything is stale"
+        "--check",
+        action="store_true",
+        help="write nothing; list stale files and exit with status 1 if there are any",
     )
     arguments = parser.parse_args()
     try:
-        files = generate()
+        fresh = formatted(generate())
     except CatalogueError as error:
-        print(error, file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 1
-    with tempfile.TemporaryDirectory() as room:
-        write(files, Path(room))
-        fresh = {path: (Path(room) / path).read_text() for path in files}
     obsolete = generated_files(ROOT) - fresh.keys()
     stale = [
         path
@@ -107,16 +111,26 @@ def main() -> int:
         if not (ROOT / path).exists() or (ROOT / path).read_text() != text
     ]
     if arguments.check:
-        for path in sorted({*stale, *obsolete}):
+        outdated = sorted({*stale, *obsolete})
+        for path in outdated:
             print(f"stale: {path}")
-        return 1 if stale or obsolete else 0
+        if outdated:
+            print("error: run `python -m codegen` to update the generated code.", file=sys.stderr)
+        return 1 if outdated else 0
     for path in obsolete:
         (ROOT / path).unlink()
     for path in stale:
         (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
         (ROOT / path).write_text(fresh[path])
-    print(f"{len(fresh)} files, {len(stale)} written, {len(obsolete)} removed")
+    print(f"{len(fresh)} files generated, {len(stale)} written, {len(obsolete)} removed")
     return 0
+
+
+def formatted(files: Files) -> Files:
+    """Return ``files`` with formatted texts."""
+    with tempfile.TemporaryDirectory() as folder:
+        write(files, Path(folder))
+        return {path: (Path(folder) / path).read_text() for path in files}
 
 
 if __name__ == "__main__":

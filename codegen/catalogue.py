@@ -1,4 +1,4 @@
-"""The catalogue, with the corrections applied, as attrs objects."""
+"""The catalogue as attrs objects, with the overrides applied."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ ROOT = Path(__file__).parent.parent
 CATALOGUE = ROOT / "catalogue"
 
 EVENTS = "webhook"
-"""The group of the events, in the tables of names and of wording."""
+"""The name of the events' group in the tables of names and wording."""
 
 _FORM = "multipart/form-data"
 
 
 class CatalogueError(Exception):
-    """The catalogue, or what we say about it, does not add up."""
+    """An inconsistency in the catalogue, its overrides, names or wording."""
 
 
 @attrs.define(kw_only=True)
 class Node:
-    """One field: its type and what is known of it."""
+    """A field: its type and the facts known about it."""
 
     name: str
     python_name: str
@@ -37,10 +37,10 @@ class Node:
     fields: dict[str, Node] = attrs.field(factory=dict)
     required: bool = False
     versions: tuple[str, ...] | None = None
-    """The versions that have it; None for all."""
+    """The versions that have the field; None for all."""
     example: Any = None
     facts: dict[str, Any] = attrs.field(factory=dict)
-    """Enum, format, limits and the like, as the catalogue has them."""
+    """Enum, format, limits and similar facts, with the catalogue's keys."""
 
     def walk(self) -> Iterator[Node]:
         """Yield the node and all below it."""
@@ -50,29 +50,39 @@ class Node:
 
     @property
     def element(self) -> Node:
-        """The node itself, or what its list holds."""
+        """The node itself, or the innermost element of its lists."""
         return self.items.element if self.items else self
 
     @property
     def is_class(self) -> bool:
-        """Whether its objects are a class of their own."""
+        """Whether the objects of this node get a generated class."""
         return self.type == "object" and bool(self.fields)
 
 
 @attrs.define(kw_only=True)
 class Argument:
-    """One argument of a method, which may go to more than one place."""
+    """An argument of a method, sent in one or more locations of the request."""
 
     name: str
     node: Node
-    places: dict[str, str]
-    """Place -> wire name there."""
+    locations: dict[str, str]
+    """Location -> wire name there."""
     required: bool
+
+    def versions(self, operation: OperationFacts) -> tuple[str, ...] | None:
+        """Return the versions of ``operation`` that have the argument; None for all."""
+        found = set()
+        for location, wire in self.locations.items():
+            versions = operation.arguments[location][wire].versions
+            if versions is None:
+                return None
+            found |= set(versions)
+        return None if found >= set(operation.versions) else tuple(sorted(found))
 
 
 @attrs.define(kw_only=True)
 class OperationFacts:
-    """One operation."""
+    """An operation: its endpoint, arguments and response."""
 
     group: str
     name: str
@@ -87,7 +97,7 @@ class OperationFacts:
     pagination: dict[str, Any] | None
     download: str | None
     arguments: dict[str, dict[str, Node]]
-    """Place (``path``, ``query``, ``body``) -> wire name -> node."""
+    """Location (``path``, ``query``, ``body``) -> wire name -> node."""
     response: dict[str, Node]
 
     @property
@@ -96,28 +106,30 @@ class OperationFacts:
         return f"{self.group}.{self.name}"
 
     def all_nodes(self) -> Iterator[Node]:
-        """Yield the nodes of all arguments and of the answer, nested ones too."""
+        """Yield all nodes of the arguments and the response, nested ones included."""
         for nodes in (*self.arguments.values(), self.response):
             for node in nodes.values():
                 yield from node.walk()
 
     def all_arguments(self) -> list[Argument]:
-        """Return the arguments of a method: path, required, optional."""
+        """Return the arguments of a method: path arguments, then required, then optional ones."""
         found: dict[str, Argument] = {}
-        for place, nodes in self.arguments.items():
+        for location, nodes in self.arguments.items():
             for wire, node in nodes.items():
-                required = place == "path" or (node.required and node.versions is None)
+                required = location == "path" or (node.required and node.versions is None)
                 argument = found.setdefault(
                     node.python_name,
-                    Argument(name=node.python_name, node=node, places={}, required=required),
+                    Argument(name=node.python_name, node=node, locations={}, required=required),
                 )
-                argument.places[place] = wire
-        return sorted(found.values(), key=lambda one: ("path" not in one.places, not one.required))
+                argument.locations[location] = wire
+        return sorted(
+            found.values(), key=lambda one: ("path" not in one.locations, not one.required)
+        )
 
 
 @attrs.define(kw_only=True)
 class EventFacts:
-    """One event, whose data is described like an operation's answer."""
+    """An event; its data is described like the response of an operation."""
 
     number: int
     event_type: str | None
@@ -125,7 +137,7 @@ class EventFacts:
 
     @property
     def name(self) -> str:
-        """As the catalogue calls it: ``order_status_change``."""
+        """The catalogue's name of the event, such as ``order_status_change``."""
         return self.operation.name
 
 
@@ -135,7 +147,7 @@ def load() -> list[OperationFacts]:
     corrections = {entry["operation"]: entry for entry in overrides["correction"]}
     for operation, entry in corrections.items():
         if not entry.get("reason"):
-            raise CatalogueError(f"the override of {operation} gives no reason")
+            raise CatalogueError(f"the override of {operation} has no reason")
     found = []
     for group, raw in _raw_operations():
         correction = corrections.pop(f"{group}.{raw['name']}", {})
@@ -150,7 +162,7 @@ def load() -> list[OperationFacts]:
 
 
 def _drop_doubtful_facts(operations: list[OperationFacts], doubt: dict[str, Any]) -> None:
-    """Leave out facts that cannot be right: a docstring without them is the better one."""
+    """Drop facts that cannot be right: no information is better than wrong information."""
     dropped = [
         node.facts.pop(doubt["fact"])
         for operation in operations
@@ -159,12 +171,12 @@ def _drop_doubtful_facts(operations: list[OperationFacts], doubt: dict[str, Any]
         if node.name in doubt["fields"] and doubt["fact"] in node.facts
     ]
     if not dropped or not doubt.get("reason"):
-        raise CatalogueError(f"a doubt without effect or reason: {doubt}")
+        raise CatalogueError(f"a doubt has no effect or no reason: {doubt}")
 
 
 def _add_missing_fact(operations: list[OperationFacts], fact: dict[str, Any]) -> None:
-    """Add the format of arguments where the catalogue has only an example of it."""
-    lacking = [
+    """Add the format of arguments for which the catalogue has only an example."""
+    matching = [
         node
         for operation in operations
         if operation.group == fact["group"]
@@ -173,21 +185,21 @@ def _add_missing_fact(operations: list[OperationFacts], fact: dict[str, Any]) ->
         for node in argument.walk()
         if node.name in fact["fields"] and node.type == fact["type"] and "format" not in node.facts
     ]
-    if not fact.get("reason") or {node.name for node in lacking} != set(fact["fields"]):
-        raise CatalogueError(f"a fact without effect or reason: {fact}")
-    for node in lacking:
+    if not fact.get("reason") or {node.name for node in matching} != set(fact["fields"]):
+        raise CatalogueError(f"a fact has no effect or no reason: {fact}")
+    for node in matching:
         node.facts["format"] = fact["format"]
 
 
 def load_webhooks() -> list[dict[str, Any]]:
-    """Return the facts about all webhooks, as the catalogue has them."""
+    """Return the catalogue's facts about all webhooks."""
     path = CATALOGUE / "webhooks.json"
     found: list[dict[str, Any]] = json.loads(path.read_text())["webhooks"]
     return found
 
 
 def load_events() -> list[EventFacts]:
-    """Return all events, by their numbers; what an event's data has is an operation's answer."""
+    """Return all events in the order of their numbers."""
     found = [
         EventFacts(
             number=int(raw["type"]),
@@ -220,7 +232,7 @@ def groups() -> list[str]:
 
 
 def fingerprint() -> str:
-    """Return a hash of the pinned facts."""
+    """Return a hash of the catalogue's facts."""
     digest = hashlib.sha256()
     for path in [*sorted((CATALOGUE / "operations").glob("*.json")), CATALOGUE / "webhooks.json"]:
         digest.update(path.name.encode())
@@ -263,21 +275,21 @@ def _operation(group: str, raw: dict[str, Any], correction: dict[str, Any]) -> O
         response=_nodes(raw["response"]),
     )
     for path in correction.get("refuse_empty", ()):
-        _refuse_empty(operation, path)
+        _mark_non_empty(operation, path)
     return operation
 
 
-def _refuse_empty(operation: OperationFacts, path: str) -> None:
-    """Mark an optional list of which the service takes none for all."""
-    place, _, name = path.partition(".")
-    node = operation.arguments.get(place, {}).get(name)
+def _mark_non_empty(operation: OperationFacts, path: str) -> None:
+    """Mark an optional list that must not be empty, since the service could take it for "all"."""
+    location, _, name = path.partition(".")
+    node = operation.arguments.get(location, {}).get(name)
     if node is None or not node.items or node.required:
-        raise CatalogueError(f"{operation.id}: {path} is no optional list")
+        raise CatalogueError(f"{operation.id}: {path} must be an optional list")
     node.facts["min_items"] = 1
 
 
 def _without_files(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of a JSON body, where what the documents call a file is an object."""
+    """Return the fields of a JSON body, where a documented ``file`` is an object."""
     changed = {}
     for name, raw in fields.items():
         changed[name] = {**raw, "type": "object"} if raw["type"] == "file" else dict(raw)

@@ -1,8 +1,8 @@
-"""Which objects of the catalogue are one class, and what that class is called.
+"""Classes made from the objects of the catalogue.
 
-Objects of one shape are one class. Objects that propose the same name in the same group are one
-class too, the union of their fields, if they look like the same thing. If they do not, that is a
-clash, which `names` must settle.
+Objects of the same shape become one class. Objects of one group that propose the same name become
+one class with the union of their fields if they are similar enough. Otherwise the names clash, and
+``catalogue/names/`` must settle them.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ from .naming import Names, data_name, proposed_name
 Side = Literal["input", "output"]
 Shape = tuple[object, ...] | str
 
-LONGEST_NAME = 40
+MAX_NAME_LENGTH = 40
 RESERVED_NAMES = {
     "APIResponse", "Any", "FileInput", "FileResponse", "Literal", "Mapping", "NoData", "Operation",
     "Pager", "Paging", "PathLike", "RequestOptions", "Resource", "Sequence",
 }  # fmt: skip
 """Names that the generated modules import."""
-_LEAST_OVERLAP = 0.5
-_FEWEST_FIELDS_ALIKE = 3
+_MIN_OVERLAP = 0.5
+_MIN_FIELDS_TO_MATCH = 3
 
 
 @attrs.define(kw_only=True)
-class Place:
-    """Where an object stands: ``get_order_detail.response.orders.line_items``."""
+class Occurrence:
+    """An object at one path, such as ``get_order_detail.response.orders.line_items``."""
 
     operation: OperationFacts
     side: Side
     path: tuple[str, ...]
-    """Place in the request or ``response``, then the names of the fields that lead to it."""
+    """Location in the request or ``response``, then the fields that lead to the object."""
     node: Node
-    parent: Place | None
+    parent: Occurrence | None
 
     @property
     def key(self) -> str:
-        """The place as text, as names are settled for it."""
+        """The path as text, as the tables of names use it."""
         return ".".join((self.operation.name, *self.path))
 
 
@@ -54,17 +54,17 @@ class ModelClass:
     group: str
     name: str
     side: Side
-    places: list[Place]
+    occurrences: list[Occurrence]
     fields: dict[str, Node] = attrs.field(factory=dict)
-    """By wire name: the union over all places."""
+    """Wire name -> field, as the union over all occurrences."""
     parts: dict[str, ModelClass] = attrs.field(factory=dict)
     """Wire name of a field -> the class of its objects."""
     is_input: bool = False
-    """Whether callers make it: its fields have the types of arguments."""
+    """Whether callers create it, so that its fields have the types of arguments."""
 
     @property
     def required(self) -> set[str]:
-        """Wire names of the fields that must be given, whatever the version."""
+        """Wire names of the fields that every version requires."""
         return {
             name for name, node in self.fields.items() if node.required and node.versions is None
         }
@@ -72,35 +72,37 @@ class ModelClass:
 
 @attrs.define(kw_only=True)
 class GroupClasses:
-    """All classes of a group, and where each stands."""
+    """All classes of a group."""
 
-    by_place: dict[str, ModelClass]
-    """Key of a place -> its class; answers without fields have none."""
+    by_key: dict[str, ModelClass]
+    """Key of an occurrence -> its class; responses without fields have none."""
     chosen: dict[str, str]
-    """Key of a place -> the name chosen for it, which an input class may have to extend."""
+    """Key of an occurrence -> its chosen name; some input classes append ``Input`` to it."""
     classes: list[ModelClass]
 
 
 class ClashError(CatalogueError):
-    """Things that differ propose one name, and nothing settles which is which."""
+    """One name for different objects that no table of names settles."""
 
 
 def classes_of(group: str, operations: Iterable[OperationFacts], names: Names) -> GroupClasses:
-    """Return the classes of a group; raises `ClashError`."""
-    places = [place for operation in operations for place in _places(operation)]
+    """Return the classes of a group, or raise `ClashError`."""
+    occurrences = [occurrence for operation in operations for occurrence in _occurrences(operation)]
     chosen: dict[str, str] = {}
     for side in ("output", "input"):
-        chosen |= _chosen_names([place for place in places if place.side == side], names)
-    merged = _merge(group, places, chosen, names)
+        chosen |= _chosen_names(
+            [occurrence for occurrence in occurrences if occurrence.side == side], names
+        )
+    merged = _merge(group, occurrences, chosen, names)
     _share_between_sides(merged)
-    by_place = {place.key: made for made in merged for place in made.places}
-    kept = {id(made): made for made in by_place.values()}
+    by_key = {occurrence.key: made for made in merged for occurrence in made.occurrences}
+    kept = {id(made): made for made in by_key.values()}
     classes = sorted(kept.values(), key=lambda made: made.name)
     _check(group, classes)
-    return GroupClasses(by_place=by_place, chosen=chosen, classes=classes)
+    return GroupClasses(by_key=by_key, chosen=chosen, classes=classes)
 
 
-def _places(operation: OperationFacts) -> Iterator[Place]:
+def _occurrences(operation: OperationFacts) -> Iterator[Occurrence]:
     for name, node in operation.arguments["body"].items():
         yield from _objects(operation, "input", ("body", name), node, None)
     if operation.response:
@@ -109,19 +111,23 @@ def _places(operation: OperationFacts) -> Iterator[Place]:
 
 
 def _objects(
-    operation: OperationFacts, side: Side, path: tuple[str, ...], node: Node, parent: Place | None
-) -> Iterator[Place]:
+    operation: OperationFacts,
+    side: Side,
+    path: tuple[str, ...],
+    node: Node,
+    parent: Occurrence | None,
+) -> Iterator[Occurrence]:
     element = node.element
     if not element.is_class:
         return
-    place = Place(operation=operation, side=side, path=path, node=element, parent=parent)
-    yield place
+    occurrence = Occurrence(operation=operation, side=side, path=path, node=element, parent=parent)
+    yield occurrence
     for name, child in element.fields.items():
-        yield from _objects(operation, side, (*path, name), child, place)
+        yield from _objects(operation, side, (*path, name), child, occurrence)
 
 
 def shape(node: Node) -> Shape:
-    """Return what two objects must have in common to be of one shape."""
+    """Return the names, types and required flags by which two objects are compared."""
     if node.items:
         return ("list", shape(node.items))
     if node.is_class:
@@ -131,77 +137,86 @@ def shape(node: Node) -> Shape:
     return node.type
 
 
-def _chosen_names(places: list[Place], names: Names) -> dict[str, str]:
-    """Return the class name of each place: settled, or by rule; equal shapes share one."""
-    by_shape: dict[object, list[Place]] = defaultdict(list)
-    for place in places:
-        # Few fields make no likeness: a brand and a category may both be just id and name.
-        few = len(place.node.fields) < _FEWEST_FIELDS_ALIKE
-        by_shape[shape(place.node), _by_rule([place]) if few else None].append(place)
+def _chosen_names(occurrences: list[Occurrence], names: Names) -> dict[str, str]:
+    """Return the class name of each occurrence, settled or by rule; equal shapes share one."""
+    by_shape: dict[object, list[Occurrence]] = defaultdict(list)
+    for occurrence in occurrences:
+        # With few fields, equal shapes may differ in meaning: brand and category are id and name.
+        few = len(occurrence.node.fields) < _MIN_FIELDS_TO_MATCH
+        by_shape[shape(occurrence.node), _proposed_by_rule([occurrence]) if few else None].append(
+            occurrence
+        )
     chosen: dict[str, str] = {}
-    for alike in by_shape.values():
-        settled = {name for place in alike if (name := names.settled(place))}
-        if len(settled) > 1:  # the settlement sets equal shapes apart on purpose
-            chosen |= {place.key: names.settled(place) or _by_rule([place]) for place in alike}
+    for members in by_shape.values():
+        settled = {name for occurrence in members if (name := names.settled(occurrence))}
+        if len(settled) > 1:  # the tables separate equal shapes on purpose
+            chosen |= {
+                occurrence.key: names.settled(occurrence) or _proposed_by_rule([occurrence])
+                for occurrence in members
+            }
         else:
-            name = settled.pop() if settled else _by_rule(alike)
-            chosen |= {place.key: name for place in alike}
+            name = settled.pop() if settled else _proposed_by_rule(members)
+            chosen |= {occurrence.key: name for occurrence in members}
     return chosen
 
 
-def _by_rule(places: list[Place]) -> str:
+def _proposed_by_rule(occurrences: list[Occurrence]) -> str:
     proposals = Counter(
-        proposed_name(place) if place.parent or place.side == "input" else data_name(place)
-        for place in places
+        proposed_name(occurrence)
+        if occurrence.parent or occurrence.side == "input"
+        else data_name(occurrence)
+        for occurrence in occurrences
     )
     return min(proposals, key=lambda name: (-proposals[name], len(name), name))
 
 
 def _merge(
-    group: str, places: list[Place], chosen: dict[str, str], names: Names
+    group: str, occurrences: list[Occurrence], chosen: dict[str, str], names: Names
 ) -> list[ModelClass]:
-    by_name: dict[tuple[Side, str], list[Place]] = defaultdict(list)
-    for place in places:
-        by_name[place.side, chosen[place.key]].append(place)
+    by_name: dict[tuple[Side, str], list[Occurrence]] = defaultdict(list)
+    for occurrence in occurrences:
+        by_name[occurrence.side, chosen[occurrence.key]].append(occurrence)
     made: dict[tuple[Side, str], ModelClass] = {}
-    for (side, name), alike in by_name.items():
-        _refuse_strangers(group, name, alike, names)
+    for (side, name), members in by_name.items():
+        _reject_mismatches(group, name, members, names)
         made[side, name] = ModelClass(
-            group=group, name=name, side=side, places=alike, is_input=side == "input"
+            group=group, name=name, side=side, occurrences=members, is_input=side == "input"
         )
-    class_of = {place.key: model for model in made.values() for place in model.places}
+    class_of = {
+        occurrence.key: model for model in made.values() for occurrence in model.occurrences
+    }
     for model in made.values():
-        _fill(model, class_of)
+        _add_fields(model, class_of)
     return list(made.values())
 
 
-def _refuse_strangers(group: str, name: str, places: list[Place], names: Names) -> None:
-    """Raise `ClashError` unless each shape goes with the largest, or was put there by hand."""
-    shapes: dict[Shape, Place] = {}
-    for place in places:
-        if names.settled(place):
-            shapes[shape(place.node)] = place
+def _reject_mismatches(group: str, name: str, occurrences: list[Occurrence], names: Names) -> None:
+    """Raise `ClashError` unless each shape resembles the largest one or has a settled name."""
+    shapes: dict[Shape, Occurrence] = {}
+    for occurrence in occurrences:
+        if names.settled(occurrence):
+            shapes[shape(occurrence.node)] = occurrence
         else:
-            shapes.setdefault(shape(place.node), place)
-    largest = max(shapes.values(), key=lambda place: len(place.node.fields))
-    for place in shapes.values():
-        conflict = conflicting_field(largest.node, place.node)
+            shapes.setdefault(shape(occurrence.node), occurrence)
+    largest = max(shapes.values(), key=lambda occurrence: len(occurrence.node.fields))
+    for occurrence in shapes.values():
+        conflict = conflicting_field(largest.node, occurrence.node)
         if conflict:
-            reason = f"their {conflict} differ"
-        elif not names.settled(place) and not _overlap(largest.node, place.node):
-            reason = "they share too little"
+            reason = f"the types of their field {conflict} differ"
+        elif not names.settled(occurrence) and not _overlap(largest.node, occurrence.node):
+            reason = "they share too few fields"
         else:
             continue
         raise ClashError(
-            f"{group}: two things are called {name}, and {reason}:\n"
+            f"{group}: two different objects are named {name}, and {reason}:\n"
             f"  {largest.key}: {', '.join(largest.node.fields)}\n"
-            f"  {place.key}: {', '.join(place.node.fields)}\n"
+            f"  {occurrence.key}: {', '.join(occurrence.node.fields)}\n"
             f"  Name one of them in catalogue/names/{group}.toml."
         )
 
 
 def conflicting_field(one: Node, other: Node) -> str | None:
-    """Return the first field that both have with types that do not go together."""
+    """Return the first field that both objects have with incompatible types."""
     for name in sorted(one.fields.keys() & other.fields.keys()):
         mine, theirs = one.fields[name], other.fields[name]
         if _depth(mine) != _depth(theirs) or mine.element.type != theirs.element.type:
@@ -215,24 +230,27 @@ def _depth(node: Node) -> int:
 
 def _overlap(one: Node, other: Node) -> bool:
     shared = len(one.fields.keys() & other.fields.keys())
-    return shared >= _LEAST_OVERLAP * min(len(one.fields), len(other.fields))
+    return shared >= _MIN_OVERLAP * min(len(one.fields), len(other.fields))
 
 
-def _fill(model: ModelClass, class_of: dict[str, ModelClass]) -> None:
-    everywhere = len(model.places)
+def _add_fields(model: ModelClass, class_of: dict[str, ModelClass]) -> None:
+    everywhere = len(model.occurrences)
     seen: Counter[str] = Counter()
-    # Fields stay in the order of the documents; that of lists goes first, whose answers are long.
-    for place in sorted(model.places, key=lambda place: place.operation.pagination is None):
-        for name, node in place.node.fields.items():
+    # Fields keep the documented order; paged operations come first, as their responses are long.
+    for occurrence in sorted(
+        model.occurrences, key=lambda occurrence: occurrence.operation.pagination is None
+    ):
+        for name, node in occurrence.node.fields.items():
             seen[name] += 1
             known = model.fields.get(name)
-            model.fields[name] = _united(known, node) if known else node
-            part = class_of.get(f"{place.key}.{name}")
+            model.fields[name] = _union(known, node) if known else node
+            part = class_of.get(f"{occurrence.key}.{name}")
             if part and model.parts.setdefault(name, part) is not part:
                 other = model.parts[name].name
                 raise ClashError(
-                    f"{model.group}: {model.name}.{name} is a {other} in one place "
-                    f"and a {part.name} in {place.key}; name them alike, or their parents apart."
+                    f"{model.group}: {model.name}.{name} is a {other} in one occurrence and a "
+                    f"{part.name} in {occurrence.key}. "
+                    "Give both the same name, or their parents different names."
                 )
     model.fields = {
         name: node if seen[name] == everywhere else attrs.evolve(node, required=False)
@@ -240,8 +258,8 @@ def _fill(model: ModelClass, class_of: dict[str, ModelClass]) -> None:
     }
 
 
-def _united(one: Node, other: Node) -> Node:
-    """Return the union of what two places say about one field."""
+def _union(one: Node, other: Node) -> Node:
+    """Return the union of two occurrences of one field."""
     facts = {**other.facts, **one.facts}
     if "enum" in one.facts or "enum" in other.facts:
         facts["enum"] = [*dict.fromkeys([*one.facts.get("enum", []), *other.facts.get("enum", [])])]
@@ -256,7 +274,7 @@ def _united(one: Node, other: Node) -> Node:
 
 
 def _share_between_sides(models: list[ModelClass]) -> None:
-    """Let input classes that equal an output class be that class, and rename those that do not."""
+    """Replace input classes by equal output classes, and rename those with a different namesake."""
     outputs = {model.name: model for model in models if model.side == "output"}
     replaced: dict[int, ModelClass] = {}
 
@@ -266,7 +284,7 @@ def _share_between_sides(models: list[ModelClass]) -> None:
             parts = {name: shared(part) for name, part in model.parts.items()}
             same = twin is not None and not model.required and _same_fields(model, twin, parts)
             if twin is not None and same:
-                twin.places += model.places
+                twin.occurrences += model.occurrences
                 replaced[id(model)] = twin
             else:
                 model.parts = parts
@@ -295,11 +313,12 @@ def _check(group: str, classes: list[ModelClass]) -> None:
     counts = Counter(made.name for made in classes)
     for made in classes:
         if counts[made.name] > 1:
-            raise ClashError(f"{group}: two classes are called {made.name}")
+            raise ClashError(f"{group}: two classes are named {made.name}.")
+        where = f"{made.occurrences[0].key} in catalogue/names/{group}.toml"
         if made.name in RESERVED_NAMES or hasattr(builtins, made.name):
-            raise ClashError(f"{group}: {made.name} means something else; settle another name.")
-        if len(made.name) > LONGEST_NAME:
+            raise ClashError(f"{group}: the name {made.name} is reserved. Rename {where}.")
+        if len(made.name) > MAX_NAME_LENGTH:
             raise ClashError(
-                f"{group}: the name {made.name} is longer than {LONGEST_NAME} letters; "
-                f"settle a shorter one for {made.places[0].key}."
+                f"{group}: the name {made.name} is longer than {MAX_NAME_LENGTH} characters. "
+                f"Rename {where}."
             )

@@ -1,4 +1,4 @@
-"""Events -> the modules of ``webhooks/events/``, and the exports of ``webhooks/``."""
+"""Emission of the modules of ``webhooks/events/`` and the exports of ``webhooks/``."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _EXPORTS = {
     "subscriptions": ["WebhookChanges", "ensure_webhooks"],
     "webhooks": ["Webhooks"],
 }
-"""What ``webhooks/`` exports besides the events: the names by module."""
+"""The exports of ``webhooks/`` besides the events: module -> names."""
 
 _ABOUT_WEBHOOKS = (
-    "Events that the platform sends: verified, typed, acknowledged in time, handled once."
+    "Webhooks: signature checks, typed events, a receiver with durable stores, and a poller."
 )
 _PAGE = "https://partner.tiktokshop.com/docv2/page/tts-webhooks-overview"
 
@@ -63,8 +63,8 @@ def _data_class(event: EventFacts) -> str:
 
 
 def _tail(event: EventFacts, wording: Wording) -> Tail:
-    said = wording.operations[event.name]
-    text = "\n\n".join(filter(None, (said["summary"], said.get("returns"), f"Source: {_PAGE}")))
+    entry = wording.operations[event.name]
+    text = "\n\n".join(filter(None, (entry["summary"], entry.get("notes"), f"Source: {_PAGE}")))
     lines = [
         "@attrs.frozen(kw_only=True)",
         f"class {event_class(event)}(WebhookEvent):",
@@ -83,11 +83,11 @@ def _package(events: list[EventFacts], layout: Layout) -> str:
     numbers = [f'    {event.number}: "{event_class(event)}",' for event in events]
     return "\n".join(
         [
-            *lazy_package("Events, and what is in them; each is loaded when needed.", module_of),
+            *lazy_package("Webhook events and their data, loaded on first use.", module_of),
             "CLASS_OF = {",
             *numbers,
             "}",
-            '"""The number of each event, and the name of its class."""',
+            '"""Type number of an event -> name of its class."""',
             "",
         ]
     )

@@ -1,4 +1,4 @@
-"""Operations -> the modules of ``resources/``."""
+"""Emission of the modules of ``resources/``."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Any
 
 from .catalogue import Argument, CatalogueError, Node, OperationFacts
 from .classes import GroupClasses
+from .docstrings import operation_docstring, resource_docstring
 from .emit_models import HEADER
 from .text import docstring, identifier, pascal, singular
 from .types import input_type, is_used, kind_of, literal_of
-from .wording import Wording, operation_docstring
+from .wording import Wording
 
-_LONGEST_INLINE_LITERAL = 6
+_MAX_INLINE_LITERAL = 6
 _FORM = "multipart/form-data"
 
 
@@ -56,7 +57,7 @@ class _Emitter:
                 *constants,
                 "",
                 f"class {pascal(self._group)}Resource(Resource):",
-                *docstring(self._wording.group, 4),
+                *docstring(resource_docstring(self._operations, self._wording), 4),
                 "",
                 f'    GROUP = "{self._group}"',
                 *methods,
@@ -104,7 +105,7 @@ class _Emitter:
         if operation.download:
             parameters.append("save_to: str | PathLike[str] | None = None")
         parameters.append("options: RequestOptions | None = None")
-        data = self._found.by_place.get(f"{operation.name}.response")
+        data = self._found.by_key.get(f"{operation.name}.response")
         model = data.name if data else "NoData"
         if data:
             self._models.add(model)
@@ -113,7 +114,7 @@ class _Emitter:
         returned = f"Pager[{model}, {self._item(operation)}]" if pages else f"APIResponse[{model}]"
         if operation.download:
             returned = f"FileResponse[{model}]"
-        call = ", ".join([operation.name.upper(), model, *_places(operation, arguments)])
+        call = ", ".join([operation.name.upper(), model, *_call_arguments(operation, arguments)])
         statement = f"self.{caller}({call})"
         return [
             "",
@@ -127,8 +128,8 @@ class _Emitter:
 
     def _parameter(self, operation: OperationFacts, argument: Argument) -> str:
         model = None
-        for place, wire in argument.places.items():
-            found = self._found.by_place.get(f"{operation.name}.{place}.{wire}")
+        for location, wire in argument.locations.items():
+            found = self._found.by_key.get(f"{operation.name}.{location}.{wire}")
             model = found.name if found else model
         if model:
             self._models.add(model)
@@ -138,7 +139,7 @@ class _Emitter:
 
     def _literal(self, operation: OperationFacts, node: Node) -> str | None:
         literal = literal_of(node)
-        if literal is None or literal.count(",") < _LONGEST_INLINE_LITERAL:
+        if literal is None or literal.count(",") < _MAX_INLINE_LITERAL:
             return literal
         taken = {model.name for model in self._found.classes}
         for name in (
@@ -150,14 +151,14 @@ class _Emitter:
         return literal
 
     def _item(self, operation: OperationFacts) -> str:
-        """Return the type of what a pager's iteration yields."""
+        """Return the type of the items that a pager yields."""
         assert operation.pagination is not None
         kinds: list[str] = []
         for path in operation.pagination["items"]:
             node = Node(name="", python_name="", type="object", fields=operation.response)
             for step in path.split("."):
                 node = node.element.fields[step]
-            model = self._found.by_place.get(f"{operation.name}.response.{path}")
+            model = self._found.by_key.get(f"{operation.name}.response.{path}")
             kinds.append(
                 model.name if model else {"string": "str", "integer": "int"}[node.element.type]
             )
@@ -165,15 +166,15 @@ class _Emitter:
         return " | ".join(dict.fromkeys(kinds)) or "Any"
 
 
-def _places(operation: OperationFacts, arguments: list[Argument]) -> Iterator[str]:
-    for place in operation.arguments:
+def _call_arguments(operation: OperationFacts, arguments: list[Argument]) -> Iterator[str]:
+    for location in operation.arguments:
         entries = [
-            f'"{argument.places[place]}": {argument.name}'
+            f'"{argument.locations[location]}": {argument.name}'
             for argument in arguments
-            if place in argument.places
+            if location in argument.locations
         ]
         if entries:
-            yield f"{place}={{{', '.join(entries)}}}"
+            yield f"{location}={{{', '.join(entries)}}}"
     if operation.download:
         yield "save_to=save_to"
     yield "options=options"
@@ -211,11 +212,11 @@ def _facts(operation: OperationFacts) -> Iterator[tuple[str, str]]:
 def _argument_facts(operation: OperationFacts) -> Iterator[tuple[str, str]]:
     required, only_in, refuse_empty = set(), {}, set()
     for argument in operation.all_arguments():
-        for place, wire in argument.places.items():
-            if argument.required and place != "path":
-                required.add(f"{place}.{wire}")
+        for location, wire in argument.locations.items():
+            if argument.required and location != "path":
+                required.add(f"{location}.{wire}")
             if argument.node.facts.get("min_items"):
-                refuse_empty.add(f"{place}.{wire}")
+                refuse_empty.add(f"{location}.{wire}")
     for path, node in _all_nodes(operation):
         if node.versions is not None:
             only_in[path] = node.versions
@@ -225,15 +226,15 @@ def _argument_facts(operation: OperationFacts) -> Iterator[tuple[str, str]]:
     if kinds:
         yield "arguments", kinds
     renamed = {
-        f"{place}.{wire}": argument.name
+        f"{location}.{wire}": argument.name
         for argument in operation.all_arguments()
-        for place, wire in argument.places.items()
+        for location, wire in argument.locations.items()
         if wire != argument.name
     }
     if renamed:
         if any(path.startswith(f"{each}.") for path in only_in for each in renamed):
             raise CatalogueError(
-                f"{operation.id}: a renamed argument has fields of one version only"
+                f"{operation.id}: a renamed argument must not have version-specific fields"
             )
         entries = [f"{_text(path)}: {_text(name)}" for path, name in renamed.items()]
         yield "renamed", "{" + ", ".join(entries) + "}"
@@ -245,12 +246,12 @@ def _argument_facts(operation: OperationFacts) -> Iterator[tuple[str, str]]:
 
 
 def _kinds(operation: OperationFacts) -> str:
-    """Return the kinds of the arguments as a display; path parameters are text unless named."""
+    """Return the kinds of the arguments as source text; unlisted path parameters are text."""
     kinds = [
-        f"{_text(f'{place}.{wire}')}: {kind_of(node)}"
-        for place, nodes in operation.arguments.items()
+        f"{_text(f'{location}.{wire}')}: {kind_of(node)}"
+        for location, nodes in operation.arguments.items()
         for wire, node in nodes.items()
-        if node.type != "file" and not (place == "path" and kind_of(node) == "str")
+        if node.type != "file" and not (location == "path" and kind_of(node) == "str")
     ]
     return "{" + ", ".join(kinds) + "}" if kinds else ""
 
@@ -261,9 +262,9 @@ def _all_nodes(operation: OperationFacts) -> Iterator[tuple[str, Node]]:
         for name, child in node.element.fields.items():
             yield from walk(f"{path}.{name}", child)
 
-    for place in ("query", "body"):
-        for name, node in operation.arguments[place].items():
-            yield from walk(f"{place}.{name}", node)
+    for location in ("query", "body"):
+        for name, node in operation.arguments[location].items():
+            yield from walk(f"{location}.{name}", node)
 
 
 def _pagination(facts: dict[str, Any]) -> str:
@@ -308,7 +309,7 @@ def groups_module(groups: list[str], wordings: dict[str, Wording]) -> str:
         f"GROUPS = {_tuple(groups)}",
         "",
         "class ResourceGroups:",
-        '    """One attribute a group; its module is loaded when it is first used."""',
+        '    """A mixin with one attribute for each group; its module is loaded on first use."""',
         "",
         "    _session: Session",
         "",
@@ -319,7 +320,7 @@ def groups_module(groups: list[str], wordings: dict[str, Wording]) -> str:
         "",
         "    @cached_property",
         "    def _pipeline(self) -> Pipeline:",
-        "        # Its stages take long to import, and a program may start without them.",
+        "        # The pipeline is slow to import, and a program can start without it.",
         "        from ..pipeline.run import Pipeline",
         "",
         "        return Pipeline(self._session)",

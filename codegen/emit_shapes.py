@@ -1,4 +1,4 @@
-"""The catalogue's facts about arguments and answers, for the sandbox and the test kit."""
+"""Emission of ``spec/shapes/``: facts about arguments and responses as JSON."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from .classes import GroupClasses
 
 
 def shapes_file(operations: list[OperationFacts], found: GroupClasses) -> str:
-    """Return the shapes of a group as JSON, an operation a line: a change shows as its line."""
+    """Return the shapes of a group as JSON, one operation a line, which keeps diffs small."""
     lines = []
     for operation in operations:
         shape: dict[str, Any] = {
-            place: _fields(nodes, f"{operation.name}.{place}", found)
-            for place, nodes in operation.arguments.items()
+            location: _fields(nodes, f"{operation.name}.{location}", found)
+            for location, nodes in operation.arguments.items()
         }
         shape["response"] = _fields(operation.response, f"{operation.name}.response", found)
-        if f"{operation.name}.response" in found.by_place:
-            shape["model"] = found.by_place[f"{operation.name}.response"].name
+        if f"{operation.name}.response" in found.by_key:
+            shape["model"] = found.by_key[f"{operation.name}.response"].name
         lines.append(f"{json.dumps(operation.name)}: {_compact(shape)}")
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def webhooks_file() -> str:
-    """Return the shapes of all webhooks as JSON, one a line."""
+    """Return the shapes of all webhooks as JSON, one webhook a line."""
     lines = []
     for webhook in sorted(load_webhooks(), key=lambda webhook: int(webhook["type"])):
         shape = {key: webhook[key] for key in ("name", "event_type", "data")}
@@ -51,8 +51,8 @@ def _node(node: Node, path: str, found: GroupClasses) -> dict[str, Any]:
         shape["items"] = _node(node.items, path, found)
     if node.type == "object":
         shape["fields"] = _fields(node.fields, path, found)
-        if path in found.by_place:
-            shape["class"] = found.by_place[path].name
+        if path in found.by_key:
+            shape["class"] = found.by_key[path].name
     return shape
 
 

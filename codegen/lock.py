@@ -1,4 +1,4 @@
-"""The lock: what the output was made from, and the names that were chosen."""
+"""The lock file: a hash of the generator's input, and the chosen class names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LockedNames = dict[str, dict[str, str]]
 
 
 def locked_names() -> LockedNames:
-    """Return the class names of earlier runs: group -> key of a place -> name."""
+    """Return the class names of earlier runs: group -> key of an occurrence -> name."""
     if not PATH.exists():
         return {}
     names: LockedNames = json.loads(PATH.read_text())["names"]
@@ -22,7 +22,7 @@ def locked_names() -> LockedNames:
 
 
 def lock_text(found: dict[str, GroupClasses]) -> str:
-    """Return the lock for what was found."""
+    """Return the text of the lock file for the classes of all groups."""
     names = {group: classes.chosen for group, classes in found.items()}
     document = {"catalogue": fingerprint(), "generator": GENERATOR_VERSION, "names": names}
     return json.dumps(document, indent=1, sort_keys=True) + "\n"

@@ -1,4 +1,4 @@
-"""Names of classes: settled by hand, locked, or proposed by rule."""
+"""Class names: settled by hand, locked by an earlier run, or proposed by rule."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .catalogue import CATALOGUE, CatalogueError
 from .text import pascal, singular
 
 if TYPE_CHECKING:
-    from .classes import Place
+    from .classes import Occurrence
 
 _VAGUE = {
     "data",
@@ -25,50 +25,50 @@ _VAGUE = {
     "results",
     "content",
 }
-"""Field names that mean nothing without their parent's."""
+"""Field names that are too vague for a class without the name of their parent."""
 
 
 @attrs.define(kw_only=True)
 class Names:
-    """What is settled about the names of one group."""
+    """The settled class names of one group."""
 
     group: str
-    by_place: dict[str, str]
+    by_key: dict[str, str]
     by_fields: dict[str, str]
     by_operation: dict[str, str]
     locked: dict[str, str]
     used: set[str] = attrs.field(factory=set)
 
-    def settled(self, place: Place) -> str | None:
-        """Return the name that was chosen for ``place``, by hand or in an earlier run."""
-        if place.key in self.by_place:
-            self.used.add(place.key)
-            return self.by_place[place.key]
-        if place.path == ("response",) and place.operation.name in self.by_operation:
-            self.used.add(place.operation.name)
-            return self.by_operation[place.operation.name]
-        fields = ",".join(sorted(place.node.fields))
+    def settled(self, occurrence: Occurrence) -> str | None:
+        """Return the name of ``occurrence`` that the tables or the lock hold, or None."""
+        if occurrence.key in self.by_key:
+            self.used.add(occurrence.key)
+            return self.by_key[occurrence.key]
+        if occurrence.path == ("response",) and occurrence.operation.name in self.by_operation:
+            self.used.add(occurrence.operation.name)
+            return self.by_operation[occurrence.operation.name]
+        fields = ",".join(sorted(occurrence.node.fields))
         if fields in self.by_fields:
             self.used.add(fields)
             return self.by_fields[fields]
-        return self.locked.get(place.key)
+        return self.locked.get(occurrence.key)
 
     def check_used(self) -> None:
-        """Raise unless all that was settled by hand is there to be named."""
-        unused = {*self.by_place, *self.by_operation} - self.used
+        """Raise `CatalogueError` for names of occurrences that do not exist."""
+        unused = {*self.by_key, *self.by_operation} - self.used
         if unused:
             raise CatalogueError(
-                f"catalogue/names/{self.group}.toml names what is not there: "
+                f"catalogue/names/{self.group}.toml has names for unknown objects: "
                 + ", ".join(sorted(unused))
             )
 
 
 def names_of(group: str, locked: dict[str, str]) -> Names:
-    """Return the settled names of ``group``: its own, then those common to all groups."""
+    """Return the settled names of ``group``; its own take precedence over the common ones."""
     common, own = _table("common"), _table(group)
     return Names(
         group=group,
-        by_place=own.get("classes", {}),
+        by_key=own.get("classes", {}),
         by_fields=common.get("shapes", {}) | own.get("shapes", {}),
         by_operation=own.get("data", {}),
         locked=locked,
@@ -80,38 +80,38 @@ def _table(name: str) -> dict[str, dict[str, str]]:
     return tomllib.loads(path.read_text()) if path.exists() else {}
 
 
-def proposed_name(place: Place) -> str:
-    """Return the name that an object's field suggests: one of ``line_items`` is a ``LineItem``."""
-    field = place.path[-1]
+def proposed_name(occurrence: Occurrence) -> str:
+    """Return a class name from the object's field: ``line_items`` holds a ``LineItem``."""
+    field = occurrence.path[-1]
     name = pascal(singular(field))
     if field in _VAGUE:
-        above = _above(place)
+        above = _above(occurrence)
         return above + name.removeprefix(above)
     return name
 
 
-def _above(place: Place) -> str:
-    if place.parent and place.parent.parent:
-        return proposed_name(place.parent)
+def _above(occurrence: Occurrence) -> str:
+    if occurrence.parent and occurrence.parent.parent:
+        return proposed_name(occurrence.parent)
     return (
-        data_name(place).removesuffix("Result")
-        if place.side == "output"
-        else pascal(place.operation.name)
+        data_name(occurrence).removesuffix("Result")
+        if occurrence.side == "output"
+        else pascal(occurrence.operation.name)
     )
 
 
-def data_name(place: Place) -> str:
-    """Return the name of a whole answer.
+def data_name(occurrence: Occurrence) -> str:
+    """Return the class name of an operation's response data.
 
-    ``get_order_detail`` gives an ``OrderDetail``, a search of cancellations a ``CancellationPage``,
-    anything else a result.
+    ``get_order_detail`` returns an ``OrderDetail``, a paged search of cancellations a
+    ``CancellationPage``, and any other operation a class that ends in ``Result``.
     """
-    operation = place.operation
+    operation = occurrence.operation
     if operation.pagination and operation.pagination["items"]:
         items = str(operation.pagination["items"][0]).rpartition(".")[2]
         return pascal(singular(items)) + "Page"
     verb, _, noun = operation.name.partition("_")
     name = pascal(noun) if verb in ("get", "list") else pascal(operation.name)
-    # What only wraps the thing it is named after is no such thing.
-    wraps = any(pascal(singular(field)) == name for field in place.node.fields)
+    # An object that only wraps the field it is named after needs a different name.
+    wraps = any(pascal(singular(field)) == name for field in occurrence.node.fields)
     return f"{name}Result" if wraps or verb not in ("get", "list") else name

@@ -1,4 +1,4 @@
-"""Names and prose: wire names to Python's, and lines that fit."""
+"""Conversion of names, and wrapping of docstrings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _IRREGULAR = {"batchs": "batch", "children": "child", "skus": "sku", "spus": "sp
 
 
 def identifier(wire: str) -> str:
-    """Return a clean Python name for a wire name: ``24h_live_gmv`` is ``live_gmv_24h``."""
+    """Return a valid Python name for a wire name: ``24h_live_gmv`` becomes ``live_gmv_24h``."""
     name = re.sub(r"\W", "_", wire).lower()
     leading = re.match(r"(\d\w*?)_(.+)", name)
     if leading:
@@ -33,7 +33,7 @@ def snake(name: str) -> str:
 
 
 def singular(name: str) -> str:
-    """Return the name of one of ``name``: ``line_items`` holds a ``line_item``."""
+    """Return the singular of a field name: ``line_items`` becomes ``line_item``."""
     head, _, last = name.rpartition("_")
     if last == "list" and head:
         return singular(head)
@@ -58,26 +58,30 @@ def words(name: str) -> str:
 
 
 def docstring(text: str, indent: int) -> list[str]:
-    """Return the lines of a docstring; paragraphs and list items are wrapped, and kept apart."""
+    """Return the lines of a docstring with each paragraph and section entry wrapped."""
     margin = " " * indent
     one_line = f'{margin}"""{text}"""'
     if "\n" not in text and len(one_line) <= WIDTH:
         return [one_line]
     lines: list[str] = []
+    section = ""
     for paragraph in f'"""{text}'.split("\n"):
-        lines += _wrapped(paragraph, indent) or [""]
+        if paragraph.endswith(":") and not paragraph.startswith(" "):
+            section = paragraph
+        named_entry = paragraph.startswith(" ") and section in ("Args:", "Raises:")
+        lines += _wrapped(paragraph, indent, hanging=4 if named_entry else 0) or [""]
     return [*lines, f'{margin}"""']
 
 
-def _wrapped(paragraph: str, indent: int) -> list[str]:
+def _wrapped(paragraph: str, indent: int, *, hanging: int) -> list[str]:
+    if paragraph.startswith("Source: "):  # a URL stays on the line of its label
+        return [" " * indent + paragraph]
     inner = len(paragraph) - len(paragraph.lstrip())
-    # An Args entry continues indented below its name.
-    hanging = " " * (indent + inner + (4 if inner else 0))
     return textwrap.wrap(
         paragraph.strip(),
         WIDTH,
         initial_indent=" " * (indent + inner),
-        subsequent_indent=hanging,
+        subsequent_indent=" " * (indent + inner + hanging),
         break_long_words=False,
         break_on_hyphens=False,
     )

@@ -1,4 +1,4 @@
-"""Nodes of the catalogue -> Python annotations."""
+"""Python annotations and argument kinds of the catalogue's nodes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _TIMES = ("unix-seconds", "unix-milliseconds")
 
 
 def output_type(node: Node, class_name: str | None) -> str:
-    """Return the annotation of a field in an answer."""
+    """Return the annotation of a field in a response."""
     if node.items:
         return f"list[{_output_element(node.items, class_name)}]"
     return f"{_output_element(node, class_name)} | None"
@@ -26,7 +26,7 @@ def _output_element(node: Node, class_name: str | None) -> str:
 
 
 def input_type(node: Node, class_name: str | None, literal: str | None) -> str:
-    """Return the annotation of an argument; ``literal`` stands for its known values."""
+    """Return the annotation of an argument; ``literal`` is the type of its known values."""
     if node.items:
         return f"Sequence[{input_type(node.items, class_name, literal)}]"
     if node.type == "object":
@@ -53,7 +53,7 @@ _KINDS = {
 
 
 def kind_of(node: Node) -> str:
-    """Return the kind of an argument, as `Operation.arguments` has it."""
+    """Return the kind of an argument as an expression for `Operation.arguments`."""
     if node.items:
         return f"[{kind_of(node.items)}]"
     if node.type == "object":
@@ -63,7 +63,7 @@ def kind_of(node: Node) -> str:
 
 
 def literal_of(node: Node) -> str | None:
-    """Return the ``Literal`` of an argument's known values, if it has any."""
+    """Return the ``Literal`` type of an argument's known values, or None."""
     values = node.element.facts.get("enum") or node.facts.get("enum")
     if not values or node.element.type != "string":
         return None
@@ -71,6 +71,6 @@ def literal_of(node: Node) -> str | None:
 
 
 def is_used(name: str, text: str) -> bool:
-    """Whether an annotation in ``text`` has ``name``."""
+    """Return whether an annotation in ``text`` uses ``name``."""
     pattern = rf"\b{name}\[|(\| |\[|, |: ){name}(?=[\],)]| \||$)"
     return re.search(pattern, text, re.MULTILINE) is not None

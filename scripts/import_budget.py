@@ -1,4 +1,4 @@
-"""Fails when importing the package, or making a client, loads more than it needs."""
+"""A check that importing the package and making a client load no more than they need."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def loaded_by(module: str, more: str = "") -> set[str]:
 
 
 def main() -> int:
-    """Compare, and say what is over the budget."""
+    """Print what exceeds the budget, and return the exit status."""
     baseline = loaded_by("httpx")
     ours = loaded_by("tiktok_shop_async", 'tiktok_shop_async.AsyncTikTokShop("key", "secret")')
     beyond = sorted(ours - baseline)
@@ -49,9 +49,9 @@ def main() -> int:
         if name.startswith(_NEVER_AT_IMPORT) and name not in _ALLOWED_AT_IMPORT
     ]
     if unwanted:
-        print("Loaded by the import, and must not be:", *unwanted, sep="\n  ")
+        print("Modules that the import must not load:", *unwanted, sep="\n  ")
     if len(beyond) > _MAX_MODULES_BEYOND_HTTPX:
-        print(f"{len(beyond)} modules beyond httpx, {_MAX_MODULES_BEYOND_HTTPX} are allowed:")
+        print(f"{len(beyond)} modules beyond httpx; {_MAX_MODULES_BEYOND_HTTPX} are allowed:")
         print(*beyond, sep="\n  ")
         return 1
     print(f"{len(beyond)} modules beyond httpx")

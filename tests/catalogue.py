@@ -1,4 +1,4 @@
-"""The catalogue as the tests read it, with example values for arguments and answers."""
+"""The catalogue for tests, with example values for arguments and responses."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def in_version(fields: dict[str, Node], version: str) -> dict[str, Node]:
 
 
 def example(node: Node, version: str, name: str = "", *, top: bool = False) -> Any:
-    """Return a value that has every field of ``node``, unlike its neighbours where it can be."""
+    """Return a value with every field of ``node``, different from its siblings where possible."""
     match node["type"]:
         case "object":
             fields = in_version(node.get("fields", {}), version)

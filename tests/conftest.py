@@ -1,4 +1,4 @@
-"""A shop that answers what a test tells it to, and a client that talks to it."""
+"""Fixtures: a fake shop with prepared responses, and a client of it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ settings.load_profile("untimed")
 
 
 def pytest_collection_finish() -> None:
-    """Exclude modules and collected tests from garbage collection: they live to the end."""
+    """Exclude modules and collected tests from garbage collection: they exist until the end."""
     gc.collect()
     gc.freeze()
 

@@ -1,4 +1,4 @@
-"""Signatures as a server checks them, from the platform's page and not from the SDK."""
+"""Signatures as a server verifies them, written from the platform's page and not from the SDK."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import httpx
 
 
 def expected_signature(request: httpx.Request, app_secret: str) -> str:
-    """Return the signature of what is on the wire: raw target and body bytes."""
+    """Return the signature of the raw target and body bytes of a request."""
     raw_path, _, raw_query = request.url.raw_path.partition(b"?")
     pairs = parse_qsl(raw_query.decode("ascii"), keep_blank_values=True, strict_parsing=True)
     text = unquote(raw_path.decode("ascii"))

@@ -1,4 +1,4 @@
-"""What many tests share: a shop that answers as told, clients of it, and the secrets they use."""
+"""Shared test helpers: a fake shop with prepared responses, its clients and their secrets."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def envelope(data: Any = None, *, code: Any = 0, message: str = "Success") -> di
 
 
 class FakeShop(httpx.AsyncBaseTransport):
-    """Keeps the requests it gets and gives the prepared answers in turn, the last one for ever."""
+    """A transport that stores requests and returns prepared responses; the last one is repeated."""
 
     def __init__(self) -> None:
         self.requests: list[httpx.Request] = []

@@ -1,4 +1,4 @@
-"""How functions that users pass in to be notified are called: what they raise harms nothing."""
+"""Users' callbacks: exceptions that they raise do not affect calls."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class TestOneCallback:
 
     async def test_soon_notifies_in_the_next_step(self) -> None:
         done = list[str]()
-        callback(done.append).soon("a")
+        callback(done.append).call_soon("a")
         assert done == []
         await asyncio.sleep(0)
         assert done == ["a"]

@@ -1,4 +1,4 @@
-"""Credentials are validated where they are set, and errors quote nothing of them."""
+"""Credentials are validated when they are set, and errors do not quote them."""
 
 from __future__ import annotations
 

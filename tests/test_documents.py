@@ -1,4 +1,4 @@
-"""Each Python snippet of the README and the docs runs as it stands."""
+"""Each Python snippet of the README and the docs runs unchanged."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tiktok_shop_async.auth import Authorizations, MemoryTokenStore
 from tiktok_shop_async.auth.web import Authorized
 from tiktok_shop_async.resources.order import GET_ORDER_DETAIL
 from tiktok_shop_async.testing import signed_webhook
-from tiktok_shop_async.testing.sandboxes import local_shop
+from tiktok_shop_async.testing.sandboxes import create_sandbox
 from tiktok_shop_async.webhooks import MemoryWebhookStore, OrderStatusChange, Webhooks
 from tiktok_shop_async.webhooks.events import CLASS_OF
 
@@ -107,7 +107,7 @@ def world(
         "order_id": "1",
         "order_ids": ["1", "2"],
         "task_id": "7",
-        "sandbox": local_shop(),
+        "sandbox": create_sandbox(),
         "shop_id": "7000714532876273420",  # of the catalogue's example
         "token": Token.from_document(DOCUMENT | {"access_token_expire_in": 4_000_000_000}),
         **databases,

@@ -1,4 +1,4 @@
-"""A file in an answer is given as bytes, or written to a path when it is complete."""
+"""A file in a response is returned as bytes, or saved to a path once it is complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was used in one event loop can be closed in the next, when the first has ended."""
+"""Objects used in one event loop can be closed in another one after the first has ended."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tiktok_shop_async.auth import (
 from tiktok_shop_async.batch import OrderLookup, SQLJournal
 from tiktok_shop_async.limits import EndpointClass, LimitKey, RedisLimiter
 from tiktok_shop_async.sandbox import Sandbox
-from tiktok_shop_async.testing.sandboxes import served_shop
+from tiktok_shop_async.testing.sandboxes import serve_sandbox
 from tiktok_shop_async.webhooks import (
     MemoryWebhookStore,
     RedisWebhookStore,
@@ -63,7 +63,7 @@ class Place:
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    with served_shop() as sandbox:
+    with serve_sandbox() as sandbox:
         yield sandbox
 
 

@@ -1,4 +1,4 @@
-"""Each argument of each operation: what is accepted arrives as documented, all else is rejected."""
+"""Each argument of each operation: valid values are sent as documented, others are rejected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each operation of the catalogue, in each of its versions, on the wire and back."""
+"""Each operation of the catalogue, in each of its versions: its request and its response."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Private parts of httpx: what is used of them works, and so does each fallback."""
+"""Private attributes of httpx: their use works, and so does each fallback."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ def test_an_httpx_whose_urls_have_other_attributes_parses_them_at_once(
 async def test_a_client_whose_transports_cannot_be_found_is_not_trusted() -> None:
     async with httpx.AsyncClient() as client:
         assert connect_errors_are_presend(client)
-        assert httpx_internals.plain_transport_chooser(client) is not None
+        assert httpx_internals.direct_transport_chooser(client) is not None
     hidden: Any = SimpleNamespace(send=httpx.AsyncClient.send)  # an httpx that renamed them
     assert not connect_errors_are_presend(hidden)
     assert httpx_internals.transport_chooser(hidden) is None
-    assert httpx_internals.plain_transport_chooser(hidden) is None
+    assert httpx_internals.direct_transport_chooser(hidden) is None
 
 
 async def test_a_send_that_is_overridden_or_wrapped_is_not_bypassed(
@@ -64,7 +64,7 @@ async def test_a_send_that_is_overridden_or_wrapped_is_not_bypassed(
             return await super().send(*arguments, **options)  # type: ignore[arg-type]
 
     async with Own() as own, httpx.AsyncClient() as client:
-        assert httpx_internals.plain_transport_chooser(own) is None
+        assert httpx_internals.direct_transport_chooser(own) is None
         original = httpx.AsyncClient.send
 
         async def traced(*arguments: object, **options: object) -> httpx.Response:
@@ -72,7 +72,7 @@ async def test_a_send_that_is_overridden_or_wrapped_is_not_bypassed(
 
         traced.__module__, traced.__wrapped__ = original.__module__, original  # type: ignore[attr-defined]
         monkeypatch.setattr(httpx.AsyncClient, "send", traced)
-        assert httpx_internals.plain_transport_chooser(client) is None
+        assert httpx_internals.direct_transport_chooser(client) is None
 
 
 @pytest.mark.parametrize("kind", [httpx.ConnectError, httpx.ReadTimeout, httpx.HTTPError])

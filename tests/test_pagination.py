@@ -1,4 +1,4 @@
-"""A pager gives one page when awaited, and all of them when iterated."""
+"""A pager returns the first page when awaited, and yields all items when iterated."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def test_a_repeated_token_ends_the_walk(client: AsyncTikTokShop, shop: Fak
 
 
 @pytest.mark.parametrize(
-    ("token", "reason"), [("again", "an earlier page had too"), (["again"], "cannot be read")]
+    ("token", "reason"), [("again", "is that of an earlier page"), (["again"], "cannot be read")]
 )
 async def test_a_walk_that_ends_early_is_logged_without_the_token(
     client: AsyncTikTokShop,
@@ -69,8 +69,8 @@ async def test_a_walk_that_ends_early_is_logged_without_the_token(
     (record,) = caplog.records
     assert record.levelname == "WARNING"
     assert record.getMessage() == (
-        f"order.get_order_list: the walk ends at page 2, whose next_page_token {reason}; "
-        "items may be missing (request id req-2026)"
+        "order.get_order_list: the iteration ends at page 2, because its next_page_token "
+        f"{reason}; items may be missing (request id req-2026)"
     )
 
 

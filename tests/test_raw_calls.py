@@ -17,7 +17,7 @@ from tiktok_shop_async import (
     RequestOptions,
     TransportError,
 )
-from tiktok_shop_async.registry import operation_at
+from tiktok_shop_async.registry import find_operation_at
 
 
 async def test_a_known_path_is_sent_as_its_operation_would_be(
@@ -93,7 +93,7 @@ async def test_files_make_a_form(client: AsyncTikTokShop, shop: FakeShop) -> Non
 async def test_what_is_no_plain_path_is_refused(
     client: AsyncTikTokShop, shop: FakeShop, path: str
 ) -> None:
-    with pytest.raises(InvalidArgumentError, match="plain path"):
+    with pytest.raises(InvalidArgumentError, match="path must start with a slash"):
         await client.request("GET", path)
     assert not shop.requests
 
@@ -108,7 +108,7 @@ async def test_odd_characters_in_a_path_are_encoded_and_signed_decoded(
 
 
 def test_a_fixed_path_goes_before_one_with_an_id_in_its_place() -> None:
-    found = operation_at("GET", "/product/202606/skpps/sum")
+    found = find_operation_at("GET", "/product/202606/skpps/sum")
     assert found is not None
     assert found.id == "product.get_shop_skpp_summary"
 

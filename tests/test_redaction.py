@@ -1,4 +1,4 @@
-"""Secrets are masked in every form they take in messages, and words of messages are left alone."""
+"""Secrets are masked in every form they have in messages; other words are not changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Made-up answers fit the models of all operations, in all versions."""
+"""Example responses match the models of all operations, in all versions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OPERATIONS = operations()
 
 def answer(name: str, version: str, seed: str = "0") -> dict[str, Any]:
     fields = shapes.operation_shape(name)["response"]
-    return Examples(seed=seed, version=version).of_fields(fields)
+    return Examples(seed=seed, version=version).make_object(fields)
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

@@ -1,4 +1,4 @@
-"""`repr` shows the fields that are set, and buyers' personal data only when it is asked for."""
+"""`repr` shows the fields that are set, and personal data only on request."""
 
 from __future__ import annotations
 

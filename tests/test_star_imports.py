@@ -1,4 +1,4 @@
-"""``from tiktok_shop_async.… import *`` gives what is installed, and needs no extra."""
+"""``from tiktok_shop_async.… import *`` imports what is installed, and requires no extra."""
 
 from __future__ import annotations
 

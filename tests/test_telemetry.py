@@ -1,4 +1,4 @@
-"""OpenTelemetry: what the spans and metrics of calls say, and that none is left over."""
+"""OpenTelemetry: the spans and metrics of calls, all of which are ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files go out as forms: streamed, unsigned, and closed by whoever opened them."""
+"""Files are sent as forms: streamed, unsigned, and closed by whoever opened them."""
 
 from __future__ import annotations
 
@@ -379,6 +379,6 @@ async def test_every_form_stays_one_with_its_required_arguments_only(
     assert request.headers["content-length"] == str(len(request.content))
     query = request.url.params.multi_items()
     verifier = SignatureVerifier(APP_SECRET)
-    assert verifier.fits(request.url.params["sign"], request.url.path, query, b"")
+    assert verifier.matches(request.url.params["sign"], request.url.path, query, b"")
     sent, files = parse_form(request.headers["content-type"], request.content)
     assert {*sent, *files} == {key for key in given if key in operation["body"]}

@@ -1,4 +1,4 @@
-"""Waits end although a driver drops the cancellation, as redis-py does before Python 3.12."""
+"""Waits end even if a driver drops the cancellation, as redis-py does before Python 3.12."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def test_a_query_raises_the_cancellation() -> None:
     driver = Driver(drops=1)
 
     async def query() -> None:
-        await _waiting.or_cancelled(driver.call(), _waiting.cancellations())
+        await _waiting.await_cancellable(driver.call(), _waiting.count_cancellations())
 
     running = asyncio.create_task(query())
     await driver.called.wait()
@@ -60,5 +60,5 @@ async def test_tasks_are_cancelled_until_they_end(monkeypatch: pytest.MonkeyPatc
     serving = asyncio.create_task(serve())
     await driver.called.wait()
     async with asyncio.timeout(5):
-        await _waiting.cancelled(serving, None)
+        await _waiting.cancel_and_wait(serving, None)
     assert serving.cancelled()

@@ -1,4 +1,4 @@
-"""As a user writes tests: plain respx, default client, nothing of ours but the public names."""
+"""Tests as users write them: plain respx, a default client and public names only."""
 
 import asyncio
 from typing import Any

@@ -316,8 +316,8 @@ class AsyncTikTokShop(ClosedOnExit, Unpicklable, ResourceGroups):
         from attrs import evolve
 
         from ._internal.argument_checks import check_mapping
-        from .options import RequestOptions, checked_options
-        from .pipeline.request import Call
+        from .options import RequestOptions, validate_options
+        from .pipeline.call import Call
         from .raw import raw_operation
 
         for name, value in (("query", query), ("body", body), ("files", files)):
@@ -330,7 +330,7 @@ class AsyncTikTokShop(ClosedOnExit, Unpicklable, ResourceGroups):
             cipher=cipher,
             has_shop=self._auth.names_shop,
         )
-        options = RequestOptions() if options is None else checked_options(options)
+        options = RequestOptions() if options is None else validate_options(options)
         # Arguments of a raw call are sent as given: an explicit None becomes null.
         extra = {**(body or {}), **(options.extra_body or {})}
         call = Call(

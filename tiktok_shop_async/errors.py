@@ -1,37 +1,37 @@
-"""Everything that can go wrong, as one tree.
+"""The errors that this package raises, as one tree.
 
 .. code-block:: text
 
     TikTokShopError
-    ├── InvalidArgumentError           refused before anything was sent
-    ├── ClientClosedError              the client was used after it was closed, or from another loop
-    ├── TikTokAPIError                 the service answered, and said no
-    │   ├── AccessTokenExpiredError        105002
-    │   ├── ReauthorizationRequiredError   only the seller can mend it
-    │   ├── PermissionDeniedError          scope, user type, IP, inactive shop
-    │   ├── SignatureError                 signature, app key or clock
+    ├── InvalidArgumentError           an argument is invalid; nothing was sent
+    ├── ClientClosedError              the client is closed or belongs to another event loop
+    ├── TikTokAPIError                 the service returned an error
+    │   ├── AccessTokenExpiredError        the access token has expired (105002)
+    │   ├── ReauthorizationRequiredError   the seller must authorize the app again
+    │   ├── PermissionDeniedError          scope, user type, IP address, inactive shop
+    │   ├── SignatureError                 signature, app key, token header or timestamp
     │   ├── RateLimitError                 throttled, or a quota is used up
-    │   ├── InvalidRequestError            the request itself is at fault
+    │   ├── InvalidRequestError            the service rejected the request itself
     │   └── ServiceUnavailableError        the service failed
-    ├── TransportError                 no answer
-    │   ├── ConnectError                   no connection, so nothing was sent
-    │   └── RequestTimeoutError            the time was up
-    ├── OutcomeUnknownError            a write that may or may not have happened
-    ├── ResponseDecodeError            an answer that cannot be read
-    ├── AuthorizationError             an authorize page led back without a code to use
-    │   ├── AuthorizationDeniedError       the user said no
-    │   └── StateError                     forged, made for another browser, or used before
-    │       └── StateExpiredError              the user took too long
+    ├── TransportError                 no complete response
+    │   ├── ConnectError                   no connection
+    │   └── RequestTimeoutError            a timeout or deadline was exceeded
+    ├── OutcomeUnknownError            a write that may or may not have taken effect
+    ├── ResponseDecodeError            a response that cannot be read
+    ├── AuthorizationError             the authorization page returned no usable code
+    │   ├── AuthorizationDeniedError       the user denied the authorization
+    │   └── StateError                     the state is missing, forged or already used
+    │       └── StateExpiredError              the state has expired
     ├── TokenStoreError                tokens could not be read, written or locked
-    │   └── StaleVersionError              somebody else wrote in between
-    ├── JournalError                   a batch's journal could not be read or written
-    │   └── LeaseLostError                 this process was away too long to send; nothing was
-    └── WebhookError                   a delivery that is not handled
-        ├── WebhookSignatureError          the service did not sign it
-        ├── WebhookExpiredError            it is older than is allowed
-        ├── WebhookBodyError               it is signed, and no event
+    │   └── StaleVersionError              another process replaced the stored value
+    ├── JournalError                   the journal of a batch could not be read or written
+    │   └── LeaseLostError                 another process may have taken over the request
+    └── WebhookError                   a webhook delivery that is not handled
+        ├── WebhookSignatureError          signature mismatch
+        ├── WebhookExpiredError            the delivery is too old
+        ├── WebhookBodyError               the body is not an event
         └── WebhookStoreError              the store could not be read or written
-            └── WebhookStoreFullError          too many events wait in it
+            └── WebhookStoreFullError          the store has reached its limit
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from typing import Any
 
 
 class TikTokShopError(Exception):
-    """Root of all errors that this package raises."""
+    """The base of all errors that this package raises."""
 
     def __init__(
         self,
@@ -54,14 +54,14 @@ class TikTokShopError(Exception):
         super().__init__(message)
         self.message = message
         self.operation = operation
-        """The operation as it is called: ``"order.get_order_detail"``."""
+        """The operation, such as ``"order.get_order_detail"``."""
         self.request_id = request_id
-        """The service's id of the call; its support asks for it."""
+        """The service's id of the call; quote it to the service's support."""
         self.http_status = http_status
         self.hint = hint
-        """What to do next."""
+        """A suggestion for solving the problem, or None."""
         self.attempts = 1
-        """How often the call was sent, or was about to be."""
+        """The number of attempts that were started, at least 1."""
 
     def __str__(self) -> str:
         prefix = f"{self.operation}: " if self.operation else ""
@@ -79,24 +79,37 @@ class TikTokShopError(Exception):
         return facts
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # With keyword-only arguments an exception does not pickle by itself; process pools do it.
+        # Exceptions with keyword-only arguments cannot be pickled otherwise; process pools need it.
         return _rebuild, (type(self), self.args, self.__dict__)
 
 
 class InvalidArgumentError(TikTokShopError, ValueError):
-    """An argument that cannot be sent; nothing was."""
+    """An argument is invalid. Raised before anything is sent; correct ``argument`` and call again.
+
+    The exception is ``save_to``: if its path cannot be written, the call has succeeded already.
+    """
 
     def __init__(self, message: str, *, argument: str | None = None, **facts: Any) -> None:
         super().__init__(message, **facts)
         self.argument = argument
+        """The name of the argument, or None."""
 
 
 class ClientClosedError(TikTokShopError, RuntimeError):
-    """The client was used after it was closed, or from an event loop that is not its own."""
+    """The client is closed, was closed while the call waited, or belongs to another event loop.
+
+    The call did not take effect. Create one client per event loop, and close it after its last
+    call.
+    """
 
 
 class TikTokAPIError(TikTokShopError):
-    """The service answered and refused the call."""
+    """The service returned an error.
+
+    The subclasses stand for the known causes; any other code raises this class itself. A write did
+    not take effect: one that may have been processed raises `OutcomeUnknownError` instead. ``hint``
+    suggests what to do.
+    """
 
     def __init__(
         self,
@@ -109,22 +122,31 @@ class TikTokAPIError(TikTokShopError):
     ) -> None:
         super().__init__(message, **facts)
         self.code = code
-        """The service's code; None where the answer had none, as from a proxy in between."""
+        """The service's code; None if the response has none, such as one of a proxy."""
         self.retryable = retryable
         """Whether the same call may succeed later without any change."""
         self.retry_after = retry_after
-        """The minimum wait in seconds that the service or a limiter asks for, or None."""
+        """The minimum number of seconds to wait before a retry, or None."""
 
     def _facts(self) -> list[str]:
         return ([f"code {self.code}"] if self.code is not None else []) + super()._facts()
 
 
 class AccessTokenExpiredError(TikTokAPIError):
-    """The access token has expired (105002); nothing was processed."""
+    """The access token has expired (105002). The call was not processed.
+
+    Raised for a token that cannot be refreshed, such as one that was set by hand, and for a
+    refreshed token that is rejected again. Get a new one with `TikTokShopOAuth.refresh`, set
+    ``client.auth.access_token`` and call again.
+    """
 
 
 class ReauthorizationRequiredError(TikTokAPIError):
-    """The authorization is gone; only the seller can renew it."""
+    """The authorization is not valid any more: the seller must authorize the app again.
+
+    Raised if the seller has revoked it, or if the refresh token has expired. The call was not
+    processed.
+    """
 
     def __init__(
         self,
@@ -136,128 +158,197 @@ class ReauthorizationRequiredError(TikTokAPIError):
     ) -> None:
         super().__init__(message, **facts)
         self.seller = seller
-        """Who has to authorize the app again: the name, or else the open id."""
+        """The seller who must authorize the app again: the name, or the open id."""
         self.authorization_url = authorization_url
-        """Where to send the seller for it."""
+        """The URL of the authorization page for the seller."""
 
 
 class PermissionDeniedError(TikTokAPIError):
-    """The token is valid but not for this: a missing scope, another user type, an inactive shop."""
+    """The token does not permit the call. The call was not processed.
+
+    Raised for a missing scope, another user type, an IP address that is not allowed, or an inactive
+    shop. ``hint`` says what to change; the seller may have to authorize the app again.
+    """
 
 
 class SignatureError(TikTokAPIError):
-    """The service could not verify who calls: signature, app key, token header or timestamp."""
+    """The service rejected the signature, app key, token header or timestamp.
+
+    The call was not processed. Check app key, app secret, access token and clock: see ``hint``.
+    """
 
 
 class RateLimitError(TikTokAPIError):
-    """The call was throttled before it was processed."""
+    """The call was throttled, or a quota is used up. The call was not processed.
+
+    Raised by a limiter before anything is sent, and for throttled calls once no retry is left. Call
+    again after ``retry_after`` seconds if ``retryable``; otherwise when the quota is renewed.
+    """
 
 
 class InvalidRequestError(TikTokAPIError):
-    """The service found the request itself at fault."""
+    """The service rejected the request itself. The call did not take effect.
+
+    The message names the cause; correct the request before calling again.
+    """
 
 
 class ServiceUnavailableError(TikTokAPIError):
-    """The service failed to answer properly; a read may be repeated."""
+    """The service failed, or a proxy returned an error instead of the service's response.
+
+    Raised for reads, once no retry is left; a write raises `OutcomeUnknownError`, chained from this
+    error. If ``retryable``, call again later.
+    """
 
 
 class TransportError(TikTokShopError):
-    """The call got no complete answer."""
+    """No complete response was received.
+
+    Raised once no retry is left, for a read or for a write that was not sent. Call again later. A
+    write that may have been processed raises `OutcomeUnknownError`, chained from this error.
+    """
 
     def __init__(self, message: str, *, maybe_sent: bool = True, **facts: Any) -> None:
         super().__init__(message, **facts)
         self.maybe_sent = maybe_sent
-        """False only where surely nothing of the request reached the service."""
+        """Whether any part of the request may have been sent; False if certainly none was."""
 
 
 class ConnectError(TransportError):
-    """No connection could be made, so nothing was sent."""
+    """No connection could be made, to the service or to a proxy.
+
+    Nothing was sent, unless ``maybe_sent`` is true: some transports report a connection that was
+    lost later as a connect error. Check network, proxy and certificates: see ``hint``.
+    """
 
 
 class RequestTimeoutError(TransportError):
-    """The call took longer than its timeout."""
+    """A timeout, or the deadline of the call, was exceeded.
+
+    ``maybe_sent`` says whether the request may have been sent. Call again with a longer ``timeout``
+    or ``deadline`` if it happens often.
+    """
 
 
 class OutcomeUnknownError(TikTokShopError):
-    """A write that may or may not have happened; its cause is chained (``__cause__``)."""
+    """A write may or may not have taken effect: an attempt may have been processed.
+
+    Its cause is chained (``__cause__``). With an ``idempotency_key``, call again with that key: the
+    write takes effect once. Without one, read what the call should have changed before calling
+    again; for cancellations, `batch.resolve_cancellation` does that.
+    """
 
     def __init__(self, message: str, *, idempotency_key: str | None = None, **facts: Any) -> None:
         super().__init__(message, **facts)
         self.idempotency_key = idempotency_key
-        """Sent again with it, the call happens once; None where the operation takes none."""
+        """The key to retry the call with; None if the operation takes none."""
 
 
 class ResponseDecodeError(TikTokShopError):
-    """The response cannot be read: no envelope, a redirect, damaged, or too large."""
+    """The response cannot be read: it has no envelope, is a redirect, damaged or too large.
+
+    The call may have been processed; a write raises `OutcomeUnknownError` instead. Check
+    ``base_url``, proxies and ``max_response_bytes``. Also raised by `APIResponse.json` and for
+    downloads without a file, after a successful call.
+    """
 
     def __init__(self, message: str, *, excerpt: str = "", **facts: Any) -> None:
         super().__init__(message, **facts)
         self.excerpt = excerpt
-        """Beginning of the body, with secrets and the values of its JSON masked."""
+        """The beginning of the body, with secrets and the values of its JSON masked."""
 
 
 class AuthorizationError(TikTokShopError):
-    """What an authorize page led back with is of no use; the user may begin again."""
+    """The authorization page redirected back without a usable code.
+
+    Nothing was exchanged or stored. Send the user to the authorization page again.
+    """
 
     def __init__(self, message: str, *, state: str | None = None, **facts: Any) -> None:
         super().__init__(message, **facts)
         self.state = state
-        """As it came back, unchecked."""
+        """The state that the page returned, not verified."""
 
 
 class AuthorizationDeniedError(AuthorizationError):
-    """The user did not authorize the app."""
+    """The user denied the authorization. Nothing was exchanged; the user may start again."""
 
 
 class StateError(AuthorizationError):
-    """A state that was not made here, or not for this browser, or that is missing."""
+    """The state is missing, was not issued by this app for this browser, or was already used.
+
+    The code was not exchanged. Start again from a new authorization URL.
+    """
 
 
 class StateExpiredError(StateError):
-    """A state that was made too long ago."""
+    """The state has expired. The code was not exchanged; start from a new authorization URL."""
 
 
 class TokenStoreError(TikTokShopError):
-    """A token store could not be read, written or locked; its cause is chained."""
+    """A token store could not be read, written or locked; the cause is chained.
+
+    A call that needed the store was not sent, and did not take effect. Check the store, and call
+    again.
+    """
 
 
 class StaleVersionError(TokenStoreError):
-    """What should be replaced was replaced by somebody else in between."""
+    """The stored value was replaced by another process since it was read; nothing was written.
+
+    Read the value again, and write to its new version.
+    """
 
     def __init__(self, key: str) -> None:
-        super().__init__(f"{key} was written by somebody else in between.")
+        super().__init__(f"{key} was changed by another process since it was read.")
 
 
 class JournalError(TikTokShopError):
-    """The journal of a batch could not be read or written; its cause is chained."""
+    """The journal of a batch could not be read or written; the cause is chained.
+
+    Requests whose claim could not be written were not sent. Run the batch again with the same
+    journal: it continues where it stopped.
+    """
 
 
 class LeaseLostError(JournalError):
-    """A request was not sent: by now another process may be at it."""
+    """The lease of a request has expired, so another process may have taken it over.
+
+    This process did not send the request. Let the other process finish it.
+    """
 
 
 class WebhookError(TikTokShopError):
-    """A webhook delivery that is not handled, so that the service sends it again."""
+    """A webhook delivery is not handled; the service delivers it again."""
 
 
 class WebhookSignatureError(WebhookError):
-    """A webhook delivery whose signature does not fit its body."""
+    """Signature mismatch: the delivery was not signed with this app's secret. It is not handled.
+
+    Check app key and app secret, and that the body is verified as the raw bytes received.
+    """
 
 
 class WebhookExpiredError(WebhookError):
-    """A webhook delivery that is signed, and older than is allowed: perhaps a recorded one."""
+    """The delivery is signed but older than allowed: it may be replayed. It is not handled."""
 
 
 class WebhookBodyError(WebhookError):
-    """A webhook delivery that is signed, and whose body is no JSON object."""
+    """The delivery is signed, but its body is not a JSON object. It is not handled."""
 
 
 class WebhookStoreError(WebhookError):
-    """The store of webhook events could not be read or written; its cause is chained."""
+    """The store of webhook events could not be read or written; the cause is chained.
+
+    The delivery is not acknowledged, so the service delivers it again. Check the store.
+    """
 
 
 class WebhookStoreFullError(WebhookStoreError):
-    """An event was not taken: too many others wait to be handled."""
+    """The store has reached its limit of unhandled events; the event was not stored.
+
+    The service delivers it again. Run more handlers, or raise the limit.
+    """
 
 
 def _rebuild(

@@ -1,4 +1,4 @@
-"""Events of calls, for logs, traces and metrics."""
+"""The events of calls, for logs, traces and metrics."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ logger = logging.getLogger("tiktok_shop_async.calls")
 
 @attrs.define(kw_only=True, eq=False)
 class CallInfo:
-    """One call, the same object in all its events; nothing in it is secret."""
+    """One call, the same object in all of its events; it holds no secrets."""
 
     operation: str
     """``group.name``, or method and path of a raw call."""
@@ -21,22 +21,23 @@ class CallInfo:
     method: str
     base_url: str
     path: str
-    """Template, with the version filled in: ``/order/202309/orders/{order_id}``."""
+    """The path's template, with the version filled in: ``/order/202309/orders/{order_id}``."""
     path_arguments: Mapping[str, object]
-    """What the template is filled with, as the caller gave it."""
+    """The path parameters, as the caller passed them."""
 
 
-# Not frozen, since four are made for each call, and frozen ones take twice as long. Change none.
+# Not frozen, since a call creates four of them and frozen ones take twice as long. Never modify
+# one.
 @attrs.define(kw_only=True, eq=False)
 class CallEvent:
-    """Something that happened to a call."""
+    """An event of a call."""
 
     call: CallInfo
 
 
 @attrs.define(kw_only=True, eq=False)
 class CallStarted(CallEvent):
-    """A call was made; it may have to wait before it is sent."""
+    """A call started; it may have to wait before it is sent."""
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -46,44 +47,45 @@ class AttemptStarted(CallEvent):
     attempt: int
     """The first is 1."""
     held_back: float
-    """Seconds that it waited for its permit and its slot."""
+    """Seconds that the attempt waited for its permit and its slot."""
 
 
 @attrs.define(kw_only=True, eq=False)
 class AttemptFinished(CallEvent):
-    """An attempt got its response, or failed."""
+    """An attempt received its response, or failed."""
 
     attempt: int
     seconds: float
     http_status: int | None
     request_id: str | None
     error: BaseException | None
-    """None for a success; `asyncio.CancelledError` if the caller cancelled the call."""
+    """None for a success; `asyncio.CancelledError` for a cancelled call."""
 
 
 @attrs.define(kw_only=True, eq=False)
 class Throttled(CallEvent):
-    """The service refused an attempt because there are too many calls."""
+    """The service rejected an attempt because there are too many calls."""
 
     attempt: int
     retry_after: float | None
-    """Seconds that the service asks to wait, or None."""
+    """Seconds to wait, as the service asks for, or None."""
     request_id: str | None
 
 
 @attrs.define(kw_only=True, eq=False)
 class RetryScheduled(CallEvent):
-    """The call waits, then it is retried."""
+    """The call is retried after a wait."""
 
     attempt: int
-    """The attempt that failed."""
+    """The number of the failed attempt."""
     seconds: float
+    """The duration of the wait."""
     error: BaseException
 
 
 @attrs.define(kw_only=True, eq=False)
 class TokenReplaced(CallEvent):
-    """The service refused the access token; there is another one, and the call is sent again."""
+    """The service rejected the access token, and the call is retried with another one."""
 
     attempt: int
 
@@ -94,37 +96,37 @@ class CallFinished(CallEvent):
 
     attempts: int
     seconds: float
-    """From `CallStarted` on, with all waits."""
+    """Seconds since `CallStarted`, including all waits."""
     error: BaseException | None
 
 
 Observer: TypeAlias = Callable[[CallEvent], object]
-"""A plain function called with every event as it happens, in the task of the call.
+"""A plain function, called with every event in the task of the call.
 
 It must not block, and cannot be a coroutine function. An exception that it raises is logged and
-changes nothing for the call.
+does not affect the call.
 """
 
 
 def log_call(event: CallEvent) -> None:
-    """Log an event: what delays a call as INFO, all others as DEBUG."""
+    """Log an event: at level INFO if it delays the call, otherwise at level DEBUG."""
     operation = event.call.operation
     match event:
         case Throttled():
-            asked = "" if event.retry_after is None else f", asked to wait {event.retry_after:g} s"
-            logger.info("%s: throttled%s (request id %s)", operation, asked, event.request_id)
+            wait = "" if event.retry_after is None else f", Retry-After {event.retry_after:g} s"
+            logger.info("%s: throttled%s (request id %s)", operation, wait, event.request_id)
         case RetryScheduled():
             logger.info(
-                "%s: attempt %d failed, the next follows in %.1f s: %s",
+                "%s: attempt %d failed, retrying in %.1f s: %s",
                 operation,
                 event.attempt,
                 event.seconds,
                 event.error,
             )
         case TokenReplaced():
-            logger.info("%s: the access token was replaced, the call is sent again", operation)
+            logger.info("%s: retrying with another access token", operation)
         case AttemptStarted():
-            logger.debug("%s: attempt %d begins", operation, event.attempt)
+            logger.debug("%s: attempt %d started", operation, event.attempt)
         case AttemptFinished():
             logger.debug(
                 "%s: attempt %d took %.3f s: HTTP %s, request id %s%s",

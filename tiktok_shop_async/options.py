@@ -1,4 +1,4 @@
-"""What a caller may set for one call."""
+"""The options of one call."""
 
 from __future__ import annotations
 
@@ -24,37 +24,37 @@ Timeout: TypeAlias = float | httpx.Timeout
 """Seconds for each of connecting, sending and waiting for bytes."""
 
 Priority: TypeAlias = Literal["high", "normal", "low"]
-"""Which calls go first where several wait: for a place in flight, or for their rate."""
+"""The order of calls that wait for a slot or for a rate limiter: higher priorities go first."""
 
 
 @attrs.frozen(kw_only=True)
 class RequestOptions:
-    """Settings of one call; what is None falls back to the client's."""
+    """Options of one call; None takes the client's setting."""
 
     timeout: Timeout | None = None
-    """``httpx.Timeout(None)`` waits for ever."""
+    """``httpx.Timeout(None)`` waits without limit."""
     deadline: float | None = None
-    """Seconds that the whole call may take, with all its attempts and waits."""
+    """Maximum seconds of the whole call, including all attempts and waits."""
     max_retries: int | None = None
-    """How often the call may be sent again where that is safe; 0 switches it off."""
+    """Maximum number of retries, which are made only if they are safe; 0 disables them."""
     priority: Priority = "normal"
     api_version: str | None = None
-    """Six digits such as ``"202309"``: one of the operation's known versions."""
+    """One of the operation's known versions, such as ``"202309"``."""
     extra_query: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
-    """Query parameters that the catalogue lacks; they are signed like the others."""
+    """Query parameters that the catalogue lacks; they are signed like all others."""
     extra_headers: Mapping[str, str] | None = attrs.field(default=None, repr=False)
     extra_body: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
-    """Fields to add to a JSON body, or to replace in it; None is sent as null."""
+    """Fields to add to the body, or to replace in it; None is sent as null."""
     idempotency_key: str | None = None
-    """Up to 255 characters, for the operations that take one; made for each call if left out."""
+    """Up to 255 characters, for operations that take a key; generated for each call by default."""
     before_sending: Callable[[], None] | None = attrs.field(default=None, repr=False)
-    """Called right before each attempt is sent, when it has its token and its slot.
+    """Called right before each attempt is sent, when the attempt has its token and its slot.
 
-    An exception that it raises keeps that attempt from being sent, and ends the call.
+    If it raises an exception, the attempt is not sent and the call ends.
     """
 
     def __attrs_post_init__(self) -> None:
-        # Options are copied for each call with an idempotency key, so absent values are skipped.
+        # Each call with an idempotency key copies its options, so None is skipped to save time.
         if self.timeout is not None:
             check_timeout(self.timeout, "httpx.Timeout(None) waits without limit.")
         if self.deadline is not None:
@@ -84,8 +84,8 @@ class RequestOptions:
 _PRIORITIES = get_args(Priority)
 
 
-def checked_options(options: object) -> RequestOptions:
-    """Return the options of a call; reject a mapping, which would be ignored or fail late."""
+def validate_options(options: object) -> RequestOptions:
+    """Return the options of a call; reject a mapping and any other type."""
     if isinstance(options, RequestOptions):
         return options
     raise invalid("options", "RequestOptions or None", options, options_hint(options))

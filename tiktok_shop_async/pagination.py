@@ -1,4 +1,4 @@
-"""Answers that come in pages."""
+"""Pagination: the pager that paged operations return."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ P = TypeVar("P")
 T = TypeVar("T")
 
 FetchPage = Callable[[str | None], Awaitable[APIResponse[P]]]
-"""Gets the page of a token; None asks for the page that the caller's arguments name."""
+"""Fetches the page of a token; None fetches the page that the caller's arguments select."""
 
 
 class Pager(Generic[P, T]):
-    """A paged call: await it for one page, iterate it for all items.
+    """A paged call: await it for the first page, or iterate over it for all items.
 
-    ``await pager`` returns the first page, ``async for item in pager`` walks the items of all
-    pages and ``async for page in pager.pages()`` the pages. Each walk starts anew, one request a
-    page. A token that is empty ends it, and so does one that was there before, with a warning. It
-    is not a coroutine: give ``pager.first_page()`` to ``asyncio.create_task`` or
-    ``TaskGroup.create_task``.
+    ``await pager`` returns the first page, ``async for item in pager`` yields the items of all
+    pages, and ``async for page in pager.pages()`` yields the pages. Each iteration starts at the
+    first page and sends one request per page. It ends at an empty token; a repeated token ends it
+    with a warning. A pager is not a coroutine: pass ``pager.first_page()`` to
+    ``asyncio.create_task`` or ``TaskGroup.create_task``.
     """
 
     __slots__ = ("_fetch", "_pagination")
@@ -38,20 +38,20 @@ class Pager(Generic[P, T]):
         return self._fetch(None).__await__()
 
     async def first_page(self) -> APIResponse[P]:
-        """Return the first page, as ``await pager`` does, for what takes only coroutines."""
+        """Return the first page like ``await pager``, as a coroutine."""
         return await self._fetch(None)
 
     def __repr__(self) -> str:
-        # asyncio shows it in the TypeError that create_task raises for what is no coroutine.
-        return "<Pager: await it, iterate it with async for, or make a task of first_page()>"
+        # asyncio shows it in the TypeError of create_task, which accepts only coroutines.
+        return "<Pager: await it, iterate over it with async for, or make a task of first_page()>"
 
-    if not TYPE_CHECKING:  # a type checker is to report attributes that are not here
+    if not TYPE_CHECKING:  # type checkers must report missing attributes
 
         def __getattr__(self, name: str) -> Any:
             reason = f"{type(self).__name__!r} object has no attribute {name!r}"
             if hasattr(APIResponse, name):
                 reason += (
-                    f": the response has it. Write (await pager).{name} for the first page, "
+                    f", but the response has. Use (await pager).{name} for the first page, "
                     "or iterate over the pager with async for."
                 )
             raise AttributeError(reason, name=name, obj=self)
@@ -68,25 +68,25 @@ class Pager(Generic[P, T]):
         for number in count(1):
             page = await self._fetch(token)
             yield page
-            token = _dig(page.data, self._pagination.next_token)
+            token = _get(page.data, self._pagination.next_token)
             if not token:
                 if any(issue.path == self._pagination.next_token for issue in page.issues):
                     _warn_of_early_end(page, number, "cannot be read")
                 return
             if token in seen:
-                _warn_of_early_end(page, number, "an earlier page had too")
+                _warn_of_early_end(page, number, "is that of an earlier page")
                 return
             seen.add(token)
 
     def _items(self, data: P) -> list[T]:
-        lists = [_dig(data, path) for path in self._pagination.items]
-        return [cast("T", item) for found in lists if found for item in found]
+        lists = [_get(data, path) for path in self._pagination.items]
+        return [cast("T", item) for items in lists if items for item in items]
 
 
 def _warn_of_early_end(page: APIResponse[Any], number: int, reason: str) -> None:
-    # Without the token, which may hold what was searched for.
+    # The token is not logged, because it may contain search terms.
     logging.getLogger("tiktok_shop_async.pagination").warning(
-        "%s: the walk ends at page %d, whose next_page_token %s; items may be missing"
+        "%s: the iteration ends at page %d, because its next_page_token %s; items may be missing"
         " (request id %s)",
         page.operation,
         number,
@@ -95,8 +95,8 @@ def _warn_of_early_end(page: APIResponse[Any], number: int, reason: str) -> None
     )
 
 
-def _dig(data: Any, path: str) -> Any:
+def _get(data: Any, path: str) -> Any:
     try:
         return attrgetter(path)(data)
-    except AttributeError:  # an optional object on the way is None
+    except AttributeError:  # an optional object in the path is None
         return None

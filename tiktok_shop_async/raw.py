@@ -1,4 +1,4 @@
-"""Calls by method and path: what the catalogue knows of them, and what to assume of the rest."""
+"""Raw calls by method and path, described by the catalogue if it has them, else by defaults."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal
 from ._internal.argument_checks import invalid
 from .errors import InvalidArgumentError
 from .pipeline.operation import Operation
-from .registry import operation_at, version_in
+from .registry import find_operation_at, find_version
 
 
 def raw_operation(
@@ -20,12 +20,12 @@ def raw_operation(
     cipher: Literal["auto", "shop_cipher", "category_asset_cipher", "none"],
     has_shop: bool,
 ) -> Operation:
-    """Return an operation for ``path``, with the catalogue's facts where it has it."""
-    method = _checked_method(method)
+    """Return an operation for ``path``, with the facts of the catalogue if it has the operation."""
+    method = _validate_method(method)
     _check_path(path)
     if cipher not in _CIPHERS:
         raise invalid("cipher", " or ".join(map(repr, _CIPHERS)), cipher)
-    known = operation_at(method, path)
+    known = find_operation_at(method, path)
     if cipher == "auto":
         chosen = known.cipher if known else "shop_cipher" if has_shop else None
     else:
@@ -35,7 +35,7 @@ def raw_operation(
         id=f"{method} {path}",
         method=method,
         path=path,
-        versions=(version_in(path),),
+        versions=(find_version(path),),
         effect=known.effect if known else "read" if method == "GET" else "write",
         cipher=chosen,
         body="multipart" if is_form else "json" if has_body else None,
@@ -47,8 +47,8 @@ def raw_operation(
 _CIPHERS = ("auto", "shop_cipher", "category_asset_cipher", "none")
 
 
-def _checked_method(method: object) -> Any:
-    """Return an HTTP method in upper case: servers reject any other."""
+def _validate_method(method: object) -> Any:
+    """Return an HTTP method in upper case, as servers require it."""
     if not isinstance(method, str) or not (method.isascii() and method.isalpha()):
         raise invalid("method", "an HTTP method such as 'GET'", method)
     return method.upper()
@@ -60,7 +60,7 @@ def _check_path(path: object) -> None:
     segments = path.split("/")
     if not path.startswith("/") or {".", ".."} & set(segments) or re.search(r"[?#{}]", path):
         raise InvalidArgumentError(
-            f"{path!r} is not a plain path.",
+            f"path must start with a slash and have no dot segment, ?, #, {{ or }}, not {path!r}.",
             argument="path",
-            hint="Start it with a slash, and pass parameters as query.",
+            hint="Pass query parameters as query.",
         )

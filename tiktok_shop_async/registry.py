@@ -14,20 +14,20 @@ from .resource import Resource
 from .resources._groups import GROUPS
 
 _GROUP_OF_SEGMENT = {"open": "files"}
-"""First segments of paths that are not their group's name."""
+"""Group by first segment of a path, where the two differ."""
 
 
 _VERSION = re.compile(r"/(\d{6})(?=/|$)")
 
 
-def version_in(path: str) -> str:
-    """Return the version in a path; empty if it has none."""
+def find_version(path: str) -> str:
+    """Return the version in a path; empty text if it has none."""
     found = _VERSION.search(path)
     return found[1] if found else ""
 
 
 def find_operation(operation_id: str) -> Operation:
-    """Return the operation of an id such as ``return_refund.cancel_order``."""
+    """Return the operation with an id such as ``return_refund.cancel_order``."""
     group, _, name = operation_id.partition(".")
     found = getattr(_module(group), name.upper(), None) if group in GROUPS else None
     if isinstance(found, Operation):
@@ -35,8 +35,8 @@ def find_operation(operation_id: str) -> Operation:
     names = [each.id for each in operations(group)] if group in GROUPS else GROUPS
     hint = did_you_mean(operation_id if group in GROUPS else group, names)
     raise InvalidArgumentError(
-        f"there is no operation {operation_id!r}.",
-        hint=hint.strip() or 'Ids look like "order.get_order_detail".',
+        f"operation {operation_id!r} is unknown.",
+        hint=hint.strip() or 'An id looks like "order.get_order_detail".',
     )
 
 
@@ -52,7 +52,7 @@ def operation_of(method: Callable[..., Any]) -> Operation | None:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a question about the known names that are closest, with a space before it."""
+    """Return a hint that names the most similar known names, with a leading space; else empty."""
     close = get_close_matches(name, known, n=3)
     return f" Did you mean {' or '.join(close)}?" if close else ""
 
@@ -64,25 +64,25 @@ def operations(group: str) -> Iterator[Operation]:
             yield value
 
 
-def operation_at(method: str, path: str) -> Operation | None:
-    """Return the operation that a request goes to, if the catalogue has it."""
+def find_operation_at(method: str, path: str) -> Operation | None:
+    """Return the operation that a request calls; None if the catalogue lacks it."""
     segments = path.split("/")
     group = _GROUP_OF_SEGMENT.get(segments[1], segments[1]) if len(segments) > 1 else ""
     if group not in GROUPS:
         return None
-    fitting = [
-        candidate
-        for candidate in operations(group)
-        if candidate.method == method and _fits(candidate, segments)
+    matching = [
+        operation
+        for operation in operations(group)
+        if operation.method == method and _matches(operation, segments)
     ]
-    # A fixed path goes before one with an id in the same place.
-    return min(fitting, key=lambda each: each.path.count("{"), default=None)
+    # A path without parameters takes precedence over one with a parameter in the same segment.
+    return min(matching, key=lambda operation: operation.path.count("{"), default=None)
 
 
-def _fits(candidate: Operation, segments: list[str]) -> bool:
-    template = candidate.path.split("/")
+def _matches(operation: Operation, segments: list[str]) -> bool:
+    template = operation.path.split("/")
     return len(template) == len(segments) and all(
-        segment in candidate.versions
+        segment in operation.versions
         if expected == "{version}"
         else expected.startswith("{") or expected == segment
         for expected, segment in zip(template, segments, strict=True)

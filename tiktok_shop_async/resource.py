@@ -1,4 +1,8 @@
-"""The base of the generated resource classes."""
+"""The base of the generated resource classes, in which every typed call begins.
+
+A generated method passes its operation, its response model and its arguments to `Resource._call`,
+which hands them as a `Call` to `Pipeline.run`.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +13,16 @@ from typing import Any, ClassVar, TypeVar
 import attrs
 
 from .auth import AuthState
-from .options import RequestOptions, checked_options
+from .options import RequestOptions, validate_options
 from .pagination import Pager
+from .pipeline.call import Call
 from .pipeline.operation import Operation
-from .pipeline.request import Call
 from .pipeline.run import Pipeline
 from .response import APIResponse, FileResponse
 
 M = TypeVar("M")
 
-_NONE_GIVEN: Mapping[str, Any] = {}
+_NO_ARGUMENTS: Mapping[str, Any] = {}
 _NO_OPTIONS = RequestOptions()
 
 
@@ -26,7 +30,7 @@ class Resource:
     """One group of operations, called with one auth state."""
 
     GROUP: ClassVar[str]
-    """The name of the group, as ``client.<group>`` has it."""
+    """The name of the group, as in ``client.<group>``."""
 
     __slots__ = ("_auth", "_pipeline")
 
@@ -39,17 +43,18 @@ class Resource:
         operation: Operation,
         model: type[M],
         *,
-        path: Mapping[str, Any] = _NONE_GIVEN,
-        query: Mapping[str, Any] = _NONE_GIVEN,
-        body: Mapping[str, Any] = _NONE_GIVEN,
+        path: Mapping[str, Any] = _NO_ARGUMENTS,
+        query: Mapping[str, Any] = _NO_ARGUMENTS,
+        body: Mapping[str, Any] = _NO_ARGUMENTS,
         options: RequestOptions | None,
     ) -> Awaitable[APIResponse[M]]:
+        """Return an awaitable of the response."""
         call = Call(
             operation=operation,
             path=path,
             query=query,
             body=body,
-            options=_NO_OPTIONS if options is None else checked_options(options),
+            options=_NO_OPTIONS if options is None else validate_options(options),
         )
         return self._pipeline.run(call, model, self._auth)
 
@@ -58,16 +63,17 @@ class Resource:
         operation: Operation,
         model: type[M],
         *,
-        path: Mapping[str, Any] = _NONE_GIVEN,
-        query: Mapping[str, Any] = _NONE_GIVEN,
+        path: Mapping[str, Any] = _NO_ARGUMENTS,
+        query: Mapping[str, Any] = _NO_ARGUMENTS,
         save_to: str | PathLike[str] | None,
         options: RequestOptions | None,
     ) -> Awaitable[FileResponse[M]]:
+        """Return an awaitable of the response and its file."""
         call = Call(
             operation=operation,
             path=path,
             query=query,
-            options=_NO_OPTIONS if options is None else checked_options(options),
+            options=_NO_OPTIONS if options is None else validate_options(options),
         )
         return self._pipeline.download(call, model, self._auth, save_to)
 
@@ -76,11 +82,12 @@ class Resource:
         operation: Operation,
         model: type[M],
         *,
-        path: Mapping[str, Any] = _NONE_GIVEN,
-        query: Mapping[str, Any] = _NONE_GIVEN,
-        body: Mapping[str, Any] = _NONE_GIVEN,
+        path: Mapping[str, Any] = _NO_ARGUMENTS,
+        query: Mapping[str, Any] = _NO_ARGUMENTS,
+        body: Mapping[str, Any] = _NO_ARGUMENTS,
         options: RequestOptions | None,
     ) -> Pager[M, Any]:
+        """Return a pager that starts at the page that the arguments select."""
         pagination = operation.pagination
         assert pagination is not None
         first = Call(
@@ -88,7 +95,7 @@ class Resource:
             path=path,
             query=query,
             body=body,
-            options=_NO_OPTIONS if options is None else checked_options(options),
+            options=_NO_OPTIONS if options is None else validate_options(options),
         )
 
         def fetch(token: str | None) -> Awaitable[APIResponse[M]]:
@@ -98,7 +105,7 @@ class Resource:
         return Pager(fetch, pagination)
 
 
-def _with_token(call: Call, place: str, token: str) -> Call:
-    if place == "query":
+def _with_token(call: Call, location: str, token: str) -> Call:
+    if location == "query":
         return attrs.evolve(call, query={**call.query, "page_token": token})
     return attrs.evolve(call, body={**call.body, "page_token": token})

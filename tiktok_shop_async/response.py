@@ -1,4 +1,4 @@
-"""What a call returns."""
+"""The responses that calls return."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import attrs
 import httpx
 
 from ._internal.lenient_json import load_document
-from ._internal.personal_data import fields_shown, shown
+from ._internal.personal_data import masked_fields, masked_repr
 from .errors import ResponseDecodeError
 
 T = TypeVar("T")
@@ -18,42 +18,44 @@ T = TypeVar("T")
 
 @attrs.frozen(kw_only=True)
 class DecodingIssue:
-    """A part of an answer that did not have the promised type."""
+    """A value in a response that does not have its documented type."""
 
     path: str
-    """Where, from ``data`` on: ``orders[0].line_items[2].quantity``; empty for ``data`` itself."""
+    """Its path below ``data``: ``orders[0].line_items[2].quantity``; empty for ``data`` itself."""
     expected: str
-    """JSON type that was promised, or a limit that was exceeded."""
+    """The documented JSON type, or the limit that was exceeded."""
     found: str
-    """JSON type that was there instead, or ``NaN`` and the like; it is still in ``json()``."""
+    """The JSON type of the value, or a name such as ``NaN``; ``json()`` has the value itself."""
 
 
 @attrs.frozen(kw_only=True)
 class APIResponse(Generic[T]):
-    """An answer of the service, decoded."""
+    """A decoded response of the service."""
 
-    data: T = attrs.field(repr=shown)
-    """The operation's model; a field that the answer lacks is None, a list empty."""
+    data: T = attrs.field(repr=masked_repr)
+    """The operation's model; a missing field is None, a missing list is empty."""
     code: int = 0
     message: str = ""
     request_id: str = ""
-    """The service's id of the call; its support asks for it."""
+    """The service's id of the call; quote it to the service's support."""
     http_status: int
     headers: httpx.Headers = attrs.field(repr=False)
     raw: bytes = attrs.field(repr=False)
-    """Body as it came, content encoding undone."""
+    """The body, with its content encoding removed."""
     issues: tuple[DecodingIssue, ...] = ()
-    """What could not be coerced; its fields are None in ``data``."""
+    """The values that could not be converted; their fields are None in ``data``."""
     operation: str
     """``group.name`` of the operation, or method and path of a raw call."""
     attempts: int = 1
-    """How often the call was sent until this answer came."""
+    """The number of attempts, including the one that got this response."""
 
     def json(self) -> Any:
         """Return the whole response as plain Python values, envelope included.
 
-        `ResponseDecodeError` if it is nested too deeply for Python, or is not JSON; ``raw`` has it.
-        An integer of thousands of digits is a float whose ``text`` has them.
+        An integer with thousands of digits is a float whose ``text`` has the digits.
+
+        Raises:
+            ResponseDecodeError: It is not JSON, or nested too deeply for Python; see ``raw``.
         """
         try:
             return load_document(self.raw)
@@ -66,11 +68,11 @@ class APIResponse(Generic[T]):
             operation=self.operation,
             request_id=self.request_id,
             http_status=self.http_status,
-            hint="`raw` has its bytes.",
+            hint="Its bytes are in `raw`.",
         )
 
     def __rich_repr__(self) -> Iterator[tuple[str, Any]]:
-        return fields_shown(self)
+        return masked_fields(self)
 
 
 @attrs.frozen(kw_only=True)
@@ -78,11 +80,11 @@ class FileResponse(APIResponse[T]):
     """A response with a file."""
 
     content: bytes | None = attrs.field(default=None, repr=False)
-    """The file's bytes; None where they went to ``path``."""
+    """The bytes of the file; None if it was saved to ``path``."""
     path: Path | None = None
-    """The file that was written, if ``save_to`` was given."""
+    """The path that the file was saved to; None without ``save_to``."""
     media_type: str | None = None
-    """Content type of the file, if the service names it; it does not so far."""
+    """The content type of the file; None, since the service does not send it."""
 
 
 _REQUEST_ID_HEADERS = ("x-tts-logid", "x-tt-logid", "x-request-id")
@@ -90,16 +92,16 @@ _REQUEST_ID_HEADERS = ("x-tts-logid", "x-tt-logid", "x-request-id")
 
 @attrs.frozen
 class RawResponse:
-    """A response, read to its end."""
+    """A response whose body has been read completely."""
 
     status: int
     headers: httpx.Headers = attrs.field(repr=False)
     body: bytes = attrs.field(repr=False)
-    """Content encoding undone."""
+    """The body, with its content encoding removed."""
 
     @property
     def request_id(self) -> str | None:
-        """The service's id of the call, as a header has it."""
+        """The service's id of the call, from a header."""
         return request_id_of(self.headers)
 
 

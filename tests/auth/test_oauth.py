@@ -45,12 +45,12 @@ from tiktok_shop_async import (
 )
 from tiktok_shop_async.auth import UserType, parse_redirect
 from tiktok_shop_async.sandbox import DEMO_APP_KEY, DEMO_REFRESH_TOKEN, Sandbox, run_sandbox
-from tiktok_shop_async.testing.sandboxes import local_shop
+from tiktok_shop_async.testing.sandboxes import create_sandbox
 
 
 @pytest.fixture
 def shop() -> Sandbox:
-    return local_shop()
+    return create_sandbox()
 
 
 @pytest.fixture

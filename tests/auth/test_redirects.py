@@ -23,7 +23,7 @@ from tiktok_shop_async import (
     StateExpiredError,
 )
 from tiktok_shop_async.auth import StateSigner, parse_redirect
-from tiktok_shop_async.testing.sandboxes import local_shop
+from tiktok_shop_async.testing.sandboxes import create_sandbox
 
 SECRET = "a-secret-of-sixteen-or-more"
 QUERY = "app_key=68x&code=ROW_a%2Bb&locale=en-US&shop_region=US&state=s%26t"
@@ -42,7 +42,7 @@ def test_a_whole_url_or_its_query_will_do(form: str) -> None:
 
 @pytest.mark.parametrize("page", ["seller", "creator"])
 async def test_a_denial_is_an_error_with_its_state(page: Any) -> None:
-    shop = local_shop()
+    shop = create_sandbox()
     async with oauth_of(shop) as oauth:
         url = await decided(shop, oauth.authorization_url(page, state="s&t"), "deny")
     with pytest.raises(AuthorizationDeniedError) as caught:

@@ -39,7 +39,7 @@ from tiktok_shop_async import (
 from tiktok_shop_async.auth import Authorizations, MemoryTokenStore, StateSigner
 from tiktok_shop_async.auth.web import Authorized, OAuthRoutes
 from tiktok_shop_async.sandbox import DEMO_APP_KEY, DEMO_SERVICE_ID, run_sandbox
-from tiktok_shop_async.testing.sandboxes import local_shop
+from tiktok_shop_async.testing.sandboxes import create_sandbox
 
 HOST = "app.example"
 BEGIN_AGAIN = "/tiktok/start"
@@ -70,7 +70,7 @@ class Backend:
         welcome: Any = None,
         **options: Any,
     ) -> None:
-        self.shop = local_shop()
+        self.shop = create_sandbox()
         self.url = f"{scheme}://{HOST}"
         apps = self.shop.market.apps
         redirect_url = f"{self.url}/tiktok/callback"

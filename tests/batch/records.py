@@ -10,7 +10,7 @@ from tiktok_shop_async.models.order import Order, OrderDetail
 from tiktok_shop_async.models.return_refund import Cancellation, CancellationPage
 from tiktok_shop_async.protocol.decoding import decode_data
 from tiktok_shop_async.sandbox import DEMO_SHOP_CIPHER, Shop, demo_market
-from tiktok_shop_async.sandbox.handlers.aftersale_documents import cancellation_document
+from tiktok_shop_async.sandbox.handlers.aftersales.aftersale_documents import cancellation_document
 from tiktok_shop_async.sandbox.handlers.order_documents import order_document
 
 PAID = "seller_cancel_reason_out_of_stock"
@@ -33,12 +33,12 @@ def new_shop(clock: Callable[[], float], *, orders: int = 60, **options: float) 
 
 
 def order_of(shop: Shop, order_id: str) -> Order:
-    document = {"orders": [order_document(shop.order(order_id), shop)]}
+    document = {"orders": [order_document(shop.ledger.order(order_id), shop)]}
     return decode_data(OrderDetail, msgspec.Raw(msgspec.json.encode(document)))[0].orders[0]
 
 
 def cancellations_of(shop: Shop, order_id: str) -> list[Cancellation]:
-    found = shop.order(order_id).cancellations
+    found = shop.ledger.order(order_id).cancellations
     document = {"cancellations": [cancellation_document(each, shop, "202602") for each in found]}
     page, _ = decode_data(CancellationPage, msgspec.Raw(msgspec.json.encode(document)))
     return page.cancellations

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from tiktok_shop_async._internal.movable_clock import MovableClock, movable
+from tiktok_shop_async._internal.movable_clock import MovableClock
 from tiktok_shop_async.batch import CancelOutcome
 from tiktok_shop_async.sandbox import Sandbox, Shop, create_app, demo_market, run_sandbox
 from tiktok_shop_async.sandbox.faults.rules import Faults
@@ -38,7 +38,8 @@ async def a_shop(
     **options: Any,
 ) -> AsyncIterator[Sandbox]:
     """A sandbox on a port, or one in this process: its transport does no real I/O."""
-    clock = movable(clock or time.time)
+    if not isinstance(clock, MovableClock):
+        clock = MovableClock(clock or time.time)
     if not IN_PROCESS:
         async with run_sandbox(
             orders=orders, clock=clock, faults=faults, latency=latency, **options

@@ -35,7 +35,7 @@ from tiktok_shop_async.errors import (
     RateLimitError,
 )
 from tiktok_shop_async.sandbox import DEMO_ORDERS_ONLY_TOKEN, FaultRule, Sandbox
-from tiktok_shop_async.sandbox.domain.orders.orders import Order
+from tiktok_shop_async.sandbox.domain.entities.orders import Order
 
 pytestmark = pytest.mark.usefixtures("transport")
 

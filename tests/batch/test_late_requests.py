@@ -10,7 +10,7 @@ from batch.shops import CANCEL, PAID, calls, order_ids, shop_in_a_hurry
 
 from tiktok_shop_async.batch import CancelOutcome, OrderToCancel, cancel_orders
 from tiktok_shop_async.sandbox import Sandbox
-from tiktok_shop_async.sandbox.domain.orders.orders import Order
+from tiktok_shop_async.sandbox.domain.entities.orders import Order
 
 pytestmark = pytest.mark.usefixtures("transport")
 

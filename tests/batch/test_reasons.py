@@ -93,10 +93,10 @@ class PaidAtTheLastMoment(Faults):
 
     shop: Shop
 
-    def strike(self, operation: str) -> FaultRule | None:
+    def choose(self, operation: str) -> FaultRule | None:
         for order_id in order_ids_of(self.shop, "UNPAID") if operation == CANCEL else ():
             self.shop.pay(order_id)
-        return super().strike(operation)
+        return super().choose(operation)
 
 
 async def test_an_order_whose_status_has_changed_gets_another_reason() -> None:

@@ -17,10 +17,10 @@ from tiktok_shop_async.batch.cancellation.resolution import judge
 from tiktok_shop_async.models.order import LineItem, Order
 from tiktok_shop_async.models.return_refund import Cancellation, CancelLineItem
 from tiktok_shop_async.sandbox import Refusal, Shop
-from tiktok_shop_async.sandbox.domain.aftersales.rules import Selection
-from tiktok_shop_async.sandbox.domain.orders.orders import DROPPED, PENDING, SELLER_ROLE, SUCCESS
-from tiktok_shop_async.sandbox.domain.orders.orders import Cancellation as Truth
-from tiktok_shop_async.sandbox.domain.orders.orders import LineItem as LineOfShop
+from tiktok_shop_async.sandbox.domain.aftersales.eligibility import Selection
+from tiktok_shop_async.sandbox.domain.entities.orders import DROPPED, PENDING, SELLER_ROLE, SUCCESS
+from tiktok_shop_async.sandbox.domain.entities.orders import Cancellation as Truth
+from tiktok_shop_async.sandbox.domain.entities.orders import LineItem as LineOfShop
 
 LINES = 3
 BUYERS = "ecom_order_to_ship_canceled_reason_no_longer_needed"

@@ -50,7 +50,7 @@ def objects(of: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def generate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generate:
-    """Generates from a catalogue of one group, ``shop``, and returns the files by their names."""
+    """Return a function that generates files from a catalogue of one group, ``shop``."""
     home = tmp_path / "catalogue"
     for folder in ("operations", "names", "wording"):
         (home / folder).mkdir(parents=True)
@@ -130,7 +130,7 @@ def test_things_that_differ_under_one_name_fail_until_they_are_settled(generate:
 
 
 def test_fields_of_one_name_and_two_types_are_a_clash(generate: Generate) -> None:
-    with pytest.raises(ClashError, match="their code differ"):
+    with pytest.raises(ClashError, match="the types of their field code differ"):
         generate(
             operation("get_a", response={"errors": objects(fields("code", "text"))}),
             operation(
@@ -141,7 +141,7 @@ def test_fields_of_one_name_and_two_types_are_a_clash(generate: Generate) -> Non
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("A" * 41, "longer than 40"), ("Pager", "something else"), ("Warning", "something else")],
+    [("A" * 41, "longer than 40"), ("Pager", "is reserved"), ("Warning", "is reserved")],
 )
 def test_unusable_names_are_refused(generate: Generate, name: str, reason: str) -> None:
     with pytest.raises(ClashError, match=reason):
@@ -150,7 +150,7 @@ def test_unusable_names_are_refused(generate: Generate, name: str, reason: str) 
 
 @pytest.mark.parametrize("names", ['[classes]\n"get_a.response.no" = "X"', '[data]\nget_b = "X"'])
 def test_names_for_what_is_not_there_are_refused(generate: Generate, names: str) -> None:
-    with pytest.raises(CatalogueError, match="what is not there"):
+    with pytest.raises(CatalogueError, match="names for unknown objects"):
         generate(operation("get_a", response=fields("x")), names=names)
 
 
@@ -196,7 +196,7 @@ def test_a_format_that_the_documents_show_by_example_can_be_added(generate: Gene
     assert '"query.since": Time.SECONDS' in resource
     assert '"query.size": int' in resource
     for wrong in (fact.format(""), fact.format("x").replace("since", "until")):
-        with pytest.raises(CatalogueError, match="fact without effect or reason"):
+        with pytest.raises(CatalogueError, match="a fact has no effect or no reason"):
             generate(one, overrides=wrong)
 
 
@@ -276,7 +276,7 @@ def test_methods_say_what_versions_units_and_limits_there_are(generate: Generate
         'kind: Literal["A", "B"] | str | None = None',
         "page_size: From 1 to 50.",
         "since: Unix milliseconds.",
-        "note: Only in 202602.",
+        "note: Only in version 202602.",
         "Versions: 202309, 202602 (default).",
         "Source: https://partner.tiktokshop.com/docv2/page/search-things-202602",
         'only_in={"body.note": ("202602",), "body.skus.hint": ("202602",)},',
@@ -326,8 +326,104 @@ def test_a_missing_summary_and_an_unknown_argument_are_found(
     page.write_text(
         'group = "A shop."\n[operations.get_a]\nsummary = "Get."\narguments = { nothing = "x" }\n'
     )
-    with pytest.raises(CatalogueError, match="no argument: nothing"):
+    with pytest.raises(CatalogueError, match="unknown arguments: nothing"):
         generator.generate()
+
+
+def test_docstrings_have_the_sections_that_apply(generate: Generate, tmp_path: Path) -> None:
+    """A write without data, one with a key, and one whose outcome must be checked by hand."""
+    cancel, pay, send = (
+        operation("cancel_a", effect="write", body=fields("id")),
+        operation(
+            "pay_a", effect="write", idempotency_key="query", query=fields("idempotency_key")
+        ),
+        operation("send_a", effect="write", response=fields("x")),
+    )
+    generate(cancel, pay, send)
+    (tmp_path / "catalogue" / "wording" / "shop.toml").write_text(
+        'group = "A shop."\n'
+        '[operations.cancel_a]\nsummary = "Cancel it."\nnotes = "It stops."\n'
+        'arguments = { id = "The id." }\n'
+        '[operations.pay_a]\nsummary = "Pay it."\n'
+        '[operations.send_a]\nsummary = "Send it."\nreturns = "The message."\n'
+        'unknown_outcome = "Check the chat before you retry."\n'
+    )
+    resource = generator.generate()[generator.PACKAGE / "resources" / "shop.py"]
+    indent = " " * 8
+    for expected in (
+        (
+            "Cancel it.\n\nIt stops.\n\nArgs:\n    id: The id.\n\n"
+            "Returns:\n    An `APIResponse` whose data has no fields.\n\nSource: "
+        ),
+        (
+            "Raises:\n    OutcomeUnknownError: The write may have been processed. Retry it with "
+            "the\n        `idempotency_key` of the error: the service processes it only once.\n"
+        ),
+        (
+            "Returns:\n    The message.\n\n"
+            "Raises:\n    OutcomeUnknownError: Check the chat before you retry.\n"
+        ),
+    ):
+        assert re.sub("(?m)^(?=.)", indent, expected).removeprefix(indent) in resource
+    assert "A write that may have been processed raises `OutcomeUnknownError`" in resource
+    assert "idempotency_key: Unique key of this write." in resource
+
+
+@pytest.mark.parametrize(
+    ("wording", "reason"),
+    [
+        ('[operations.get_a]\nsummary = "Get it."\nunknown_outcome = "x"', "unknown_outcome"),
+        ('[operations.get_a]\nsummary = "Get it."\nreturn = "x"', "the key return of get_a"),
+        ('[operations.get_a]\nsummary = "Get it."\n[models.C]\ndoc = "x"', "models or fields: C"),
+    ],
+)
+def test_wording_that_applies_to_nothing_is_found(
+    generate: Generate, tmp_path: Path, wording: str, reason: str
+) -> None:
+    generate(operation("get_a"), operation("get_b", response=fields("x")))
+    more = '[operations.get_b]\nsummary = "Get the other."\n'
+    page = f'group = "A shop."\n{more}{wording}\n'
+    (tmp_path / "catalogue" / "wording" / "shop.toml").write_text(page)
+    with pytest.raises(CatalogueError, match=reason):
+        generator.generate()
+
+
+def test_an_argument_in_two_locations_has_the_versions_of_both(generate: Generate) -> None:
+    def docs(query: list[str], body: list[str]) -> str:
+        one = operation(
+            "get_a",
+            versions=["202309", "202312", "202502"],
+            query={"tree": {"type": "string", "versions": query}},
+            body={"tree": {"type": "string", "versions": body}},
+        )
+        return generate(one)["resources/shop.py"]
+
+    resource = docs(["202309"], ["202312", "202502"])
+    assert "Only in version" not in resource
+    assert '"query.tree": ("202309",)' in resource
+    assert "tree: Only in versions 202309, 202502." in docs(["202309"], ["202502"])
+
+
+def test_modules_of_models_are_titled_by_what_uses_them(generate: Generate) -> None:
+    box = fields("id", "size", "weight")
+    files = generate(
+        operation("get_a", response={"boxes": objects(box), "lid": objects(fields("x", "y", "z"))}),
+        operation("set_b", body={"boxes": objects(box), "cord": objects(fields("p", "q", "r"))}),
+        operation("set_c", body={"bags": objects(fields("k", "l", "m"))}),
+        operation("set_d", body={"bags": objects(fields("k", "l", "m"))}),
+    )
+    titles = {
+        name: files[f"models/shop/{name}.py"].partition("\n")[0].strip('"')
+        for name in ("get_a", "set_b_input", "box", "bag")
+    }
+    assert titles == {
+        "get_a": "The response data of ``shop.get_a``.",
+        "set_b_input": "The input models of ``shop.set_b``.",
+        "box": "The model ``Box``, shared by several operations.",
+        "bag": "The model ``Bag``, shared by several operations.",
+    }
+    assert '"""A lid in an `A`."""' in files["models/shop/get_a.py"]
+    assert '"""A bag in requests of `set_c` and `set_d`."""' in files["models/shop/bag.py"]
 
 
 @pytest.mark.parametrize(
@@ -349,7 +445,7 @@ def test_a_summary_must_say_more_than_the_name(
     generate(operation("get_a"))
     said = f'group = "A shop."\n[operations.get_a]\nsummary = "{summary}"\n'
     (tmp_path / "catalogue" / "wording" / "shop.toml").write_text(said)
-    with pytest.raises(CatalogueError, match="lacks \\['get_a'\\]"):
+    with pytest.raises(CatalogueError, match="the summary of get_a is missing"):
         generator.generate()
 
 
@@ -365,9 +461,9 @@ reason = "Misread."
 """
     one = operation("set_a", body={"note": text, "name": text})
     resource = generate(one, overrides=doubt)["resources/shop.py"]
-    assert "name: Up to 10 characters." in resource
-    assert "note: Up to 10 characters." not in resource
-    with pytest.raises(CatalogueError, match="without effect"):
+    assert "name: At most 10 characters." in resource
+    assert "note: At most 10 characters." not in resource
+    with pytest.raises(CatalogueError, match="no effect"):
         generate(one, overrides=doubt.replace('"note"', '"nothing"'))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from foreign.peers import Outcome, tiktok_shop_client
 
 from tiktok_shop_async.sandbox import Sandbox
-from tiktok_shop_async.sandbox.domain.orders.products import Product
+from tiktok_shop_async.sandbox.domain.entities.products import Product
 
 
 def call(method: str, *arguments: Any, **more: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""One of several processes that share a limiter, and a service that is a token bucket in Redis."""
+"""One of several processes that share a limiter, and a token bucket in Redis as the service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A service with a token bucket whose rate changes, and callers who never have enough."""
+"""A service with a token bucket whose rate changes, and callers that always have another call."""
 
 from __future__ import annotations
 
@@ -61,18 +61,22 @@ class Service:
 
 
 async def flood(
-    service: Service, limiter: Limiter, *, callers: int, seed: int, on_the_way: float = 0.0
+    service: Service, limiter: Limiter, *, callers: int, seed: int, delay: float = 0.0
 ) -> None:
-    """Call as often as the limiter lets ``callers``, whose calls take 20 to 300 ms."""
-    chance = random.Random(seed)  # noqa: S311
+    """Call as often as the limiter allows, with ``callers`` whose calls take 20 to 300 ms.
+
+    Args:
+        delay: The maximum seconds, besides 10 ms, until a call reaches the service.
+    """
+    rng = random.Random(seed)  # noqa: S311
 
     async def call() -> None:
         while True:
             permit = await limiter.acquire(KEY, "normal")
-            there = 0.01 + chance.random() * on_the_way
-            await asyncio.sleep(there)
+            latency = 0.01 + rng.random() * delay
+            await asyncio.sleep(latency)
             passed = service.take()
-            await asyncio.sleep(max(0.01, chance.uniform(0.02, 0.3) - there))
+            await asyncio.sleep(max(0.01, rng.uniform(0.02, 0.3) - latency))
             if not passed:
                 await limiter.throttled(permit, retry_after=None, quota=False)
 

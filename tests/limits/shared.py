@@ -1,4 +1,4 @@
-"""Redis that takes the time it is told, and answers before anything else happens."""
+"""A Redis client whose scripts run at a given time, and respond before another task runs."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from redis import Redis
 
 
 class TimedRedis:
-    """As much of a client of redis-py as a limiter uses."""
+    """The part of a redis-py client that a limiter uses."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
-        self.asked = 0
-        self.away = False
+        self.requests = 0
+        self.unreachable = False
         self._redis = Redis.from_url(REDIS_URL)
 
     def register_script(self, script: str) -> Any:
         run = self._redis.register_script(script)
 
         async def decide(keys: Sequence[str], args: Sequence[str]) -> Any:
-            if self.away:
+            if self.unreachable:
                 raise ConnectionResetError
-            self.asked += 1
+            self.requests += 1
             event, options = args
-            told = json.dumps({"now": self.clock(), **json.loads(options)})
-            return run(keys=list(keys), args=[event, told])
+            given = json.dumps({"now": self.clock(), **json.loads(options)})
+            return run(keys=list(keys), args=[event, given])
 
         return decide
 

@@ -124,7 +124,7 @@ async def test_permits_given_back_while_the_rate_is_held_grant_none_in_their_pla
 @pytest.mark.parametrize(
     "how", ["cancelled", "closed", "not current", "not connected", "invalid", "broken limiter"]
 )
-async def test_whatever_keeps_a_call_from_being_sent_gives_both_back(how: str) -> None:
+async def test_a_call_that_is_not_sent_gives_back_its_slot_and_permit(how: str) -> None:
     limiter = StubLimiter()
 
     async def fail(_: httpx.Request) -> httpx.Response:

@@ -36,7 +36,7 @@ def slow(per_second: float = 1, **options: Any) -> LearningLimiter:
 
 
 async def times(limiter: LearningLimiter, calls: int, key: LimitKey = KEY) -> list[float]:
-    """When so many calls go that come at once, from now on."""
+    """Return when each of several calls made at once is sent, in seconds from now."""
     began = now()
 
     async def one() -> float:
@@ -52,16 +52,16 @@ def begin(work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("callers", [20, 100, 200])
-@pytest.mark.parametrize(("burst", "on_the_way"), [(1, 0.0), (5, 0.0), (20, 0.1)])
-def test_a_limit_that_changes_is_used_and_seldom_met(
-    seed: int, callers: int, burst: int, on_the_way: float
+@pytest.mark.parametrize(("burst", "delay"), [(1, 0.0), (5, 0.0), (20, 0.1)])
+def test_a_changing_limit_is_used_and_rarely_exceeded(
+    seed: int, callers: int, burst: int, delay: float
 ) -> None:
     async def main() -> Service:
         service = Service([(60, 50), (60, 10), (60, 80)], burst=burst)
-        # 200 calls that go before the first throttle comes are more than learning can make up for.
+        # 200 calls before the first throttle are more than learning can compensate for.
         rates = {EndpointClass.WRITE: 10} if callers == 200 else None
         limiter = new_limiter(rates=rates)
-        await flood(service, limiter, callers=callers, seed=seed, on_the_way=on_the_way)
+        await flood(service, limiter, callers=callers, seed=seed, delay=delay)
         return service
 
     service = run(main())
@@ -109,7 +109,7 @@ async def test_a_thousand_a_second_are_reached_in_spite_of_timers() -> None:
     assert 0.499 <= loop.time() - began < 0.75, "late timers are made up for"
 
 
-def test_higher_lanes_go_first_and_each_in_its_order() -> None:
+def test_higher_priorities_are_served_first_and_each_in_its_order() -> None:
     async def main() -> None:
         limiter, order = slow(), list[str]()
 
@@ -118,7 +118,7 @@ def test_higher_lanes_go_first_and_each_in_its_order() -> None:
             order.append(name)
 
         await limiter.acquire(KEY)
-        lanes: list[tuple[Priority, str]] = [
+        calls: list[tuple[Priority, str]] = [
             ("low", "a"),
             ("normal", "b"),
             ("high", "c"),
@@ -126,7 +126,7 @@ def test_higher_lanes_go_first_and_each_in_its_order() -> None:
             ("high", "e"),
             ("normal", "f"),
         ]
-        await asyncio.gather(*(call(*lane) for lane in lanes))
+        await asyncio.gather(*(call(*each) for each in calls))
         assert "".join(order) == "cebfad"
 
     run(main())
@@ -152,7 +152,7 @@ def test_a_cancelled_waiter_loses_no_turn(cancelled: int, after: float) -> None:
     run(main())
 
 
-def test_a_turn_whose_holder_is_cancelled_at_that_moment_goes_to_the_next() -> None:
+def test_the_permit_of_a_call_cancelled_at_that_moment_goes_to_the_next_call() -> None:
     async def main() -> None:
         limiter = slow(hourly_budget=10)
         await limiter.acquire(KEY)
@@ -168,7 +168,7 @@ def test_a_turn_whose_holder_is_cancelled_at_that_moment_goes_to_the_next() -> N
     run(main())
 
 
-def test_when_all_have_given_up_nothing_is_left() -> None:
+def test_cancelled_waiters_leave_nothing_behind() -> None:
     async def main() -> None:
         limiter = slow()
         await limiter.acquire(KEY)
@@ -177,8 +177,8 @@ def test_when_all_have_given_up_nothing_is_left() -> None:
         for waiter in waiters:
             waiter.cancel()
         await asyncio.wait(waiters)
-        gate = limiter._gates[KEY]
-        assert (len(gate.lanes), gate.timer, gate.account.waiting) == (0, None, 0)
+        state = limiter._states[KEY]
+        assert (len(state.queue), state.timer, state.account.waiting) == (0, None, 0)
 
     run(main())
 
@@ -196,7 +196,7 @@ def test_a_hold_delays_its_own_shop_and_class_alone() -> None:
     run(main())
 
 
-def test_a_permit_is_out_of_date_as_soon_as_a_throttle_came() -> None:
+def test_a_throttle_outdates_earlier_permits() -> None:
     async def main() -> None:
         limiter = slow(10)
         first, second = [await limiter.acquire(KEY) for _ in range(2)]
@@ -210,12 +210,13 @@ def test_a_permit_is_out_of_date_as_soon_as_a_throttle_came() -> None:
     run(main())
 
 
-def test_a_rate_learned_and_a_fixed_one_differ_in_what_a_throttle_does() -> None:
+def test_a_throttle_lowers_a_learned_rate_but_not_a_fixed_one() -> None:
     async def main() -> None:
         read = attrs.evolve(KEY, endpoint_class=EndpointClass.READ)
-        told = list[LimitedRate]()
+        emitted = list[LimitedRate]()
         limiter = new_limiter(
-            rates={EndpointClass.WRITE: FixedRate(4), EndpointClass.READ: 4}, on_change=told.append
+            rates={EndpointClass.WRITE: FixedRate(4), EndpointClass.READ: 4},
+            on_change=emitted.append,
         )
         for key in (KEY, read):
             await limiter.throttled(await limiter.acquire(key))
@@ -224,9 +225,9 @@ def test_a_rate_learned_and_a_fixed_one_differ_in_what_a_throttle_does() -> None
             "read": 2,
         }
         await times(limiter, 60, read)
-        rates = [seen.per_second for seen in told if seen.endpoint_class == "read"]
+        rates = [seen.per_second for seen in emitted if seen.endpoint_class == "read"]
         assert rates[0] == 2
-        assert rates == sorted(rates), "they are told as they rise"
+        assert rates == sorted(rates), "they are emitted as they rise"
         assert len(rates) > 2
 
     run(main())
@@ -254,7 +255,7 @@ def test_the_hours_budget_refuses_at_once_and_keeps_some_for_high_priority() -> 
     run(main())
 
 
-def test_those_who_would_wait_for_calls_that_the_hour_has_not_are_refused_now() -> None:
+def test_calls_beyond_the_hours_budget_are_refused_at_once() -> None:
     async def main() -> None:
         limiter, began = slow(hourly_budget=5, kept_for_high=0), now()
         results = await asyncio.gather(
@@ -268,7 +269,7 @@ def test_those_who_would_wait_for_calls_that_the_hour_has_not_are_refused_now() 
     run(main())
 
 
-def test_a_quota_that_the_service_tells_of_stops_the_shop_and_then_one_call_may_try() -> None:
+def test_a_used_up_quota_pauses_the_shop_and_then_allows_one_trial_call() -> None:
     async def main() -> None:
         limiter = slow()
         permit = await limiter.acquire(KEY)
@@ -299,7 +300,7 @@ def test_a_quota_that_the_service_tells_of_stops_the_shop_and_then_one_call_may_
     run(main())
 
 
-def test_what_was_not_used_for_long_is_forgotten() -> None:
+def test_unused_keys_are_dropped() -> None:
     async def main() -> None:
         limiter = new_limiter()
         for n in range(1000):
@@ -333,6 +334,6 @@ def test_observing_shows_no_cipher() -> None:
         {"hourly_budget": 1, "kept_for_high": 1},
     ],
 )
-def test_options_that_make_no_sense_are_refused(options: Any) -> None:
+def test_invalid_options_are_rejected(options: Any) -> None:
     with pytest.raises(InvalidArgumentError):
         LearningLimiter(**options)

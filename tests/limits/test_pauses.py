@@ -1,4 +1,4 @@
-"""What a Retry-After and a clock that is set can do to a limiter: little, and not for long."""
+"""Limits on how long a Retry-After, or a clock that is set, can stop a limiter."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tiktok_shop_async.limits import (
     LearningLimiter,
     RedisLimiter,
 )
-from tiktok_shop_async.limits.learning import LONGEST_HOLD
+from tiktok_shop_async.limits.rate_state import MAX_HOLD
 
 READ = attrs.evolve(KEY, endpoint_class=EndpointClass.READ)
 HOUR, YEAR = 3600.0, 365 * 86_400.0
@@ -55,7 +55,7 @@ async def prefix() -> Any:
         yield prefix
 
 
-@pytest.fixture(params=["process", "redis", "redis_away"])
+@pytest.fixture(params=["process", "redis", "redis_unreachable"])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -66,7 +66,7 @@ def with_limiters(kind: str, prefix: str, test: Test) -> Any:
     async def main() -> Any:
         clock = SetClock()
         redis = TimedRedis(clock)
-        redis.away = kind == "redis_away"
+        redis.unreachable = kind == "redis_unreachable"
         name = f"{prefix}{time.perf_counter_ns()}:"
 
         def new(**options: Any) -> Limiter:
@@ -128,8 +128,8 @@ class TestRetryAfter:
             limiter = new(rates={EndpointClass.WRITE: FixedRate(1)})
             await limiter.throttled(await limiter.acquire(KEY), retry_after=retry_after)
             waited = await seconds_until_a_call_goes(limiter)
-            interval = 4.0 if kind == "redis_away" else 1.0
-            expected = LONGEST_HOLD if retry_after > 0 else interval
+            interval = 4.0 if kind == "redis_unreachable" else 1.0
+            expected = MAX_HOLD if retry_after > 0 else interval
             assert waited == pytest.approx(expected, abs=0.2)
 
         with_limiters(kind, prefix, test)
@@ -185,7 +185,7 @@ class TestClocksThatAreSet:
     def test_within_a_process_it_changes_nothing(
         self, prefix: str, history: Any, alone: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Also while Redis is away: the same calls go at the same times as without the steps."""
+        """With and without Redis, the same calls are sent at the same times as without steps."""
 
         def outcomes(*, stepping: bool) -> Any:
             async def test(new: Any, clock: SetClock, _: TimedRedis) -> Any:
@@ -193,7 +193,7 @@ class TestClocksThatAreSet:
                 limiter = new(hourly_budget=40, kept_for_high=0)
                 return await lived(limiter, history, clock.step if stepping else lambda _: None)
 
-            return with_limiters("redis_away" if alone else "process", prefix, test)
+            return with_limiters("redis_unreachable" if alone else "process", prefix, test)
 
         assert outcomes(stepping=True) == outcomes(stepping=False)
 
@@ -253,7 +253,9 @@ class TestClocksThatAreSet:
 
 
 class TestWhatIsSharedByAShop:
-    def test_away_from_redis_its_classes_share_one_budget_and_one_pause(self, prefix: str) -> None:
+    def test_without_redis_the_classes_of_a_shop_share_one_budget_and_one_pause(
+        self, prefix: str
+    ) -> None:
         async def test(new: Any, clock: SetClock, _: TimedRedis) -> None:
             limiter = new(hourly_budget=40, kept_for_high=0, share_alone=0.25)
             keys = [attrs.evolve(KEY, endpoint_class=each) for each in EndpointClass] * 4
@@ -270,7 +272,7 @@ class TestWhatIsSharedByAShop:
             with pytest.raises(RateLimitError, match="quota"):
                 await limiter.acquire(attrs.evolve(READ, shop="other"))
 
-        with_limiters("redis_away", prefix, test)
+        with_limiters("redis_unreachable", prefix, test)
 
     @pytest.mark.parametrize("rates", [None, {EndpointClass.WRITE: FixedRate(1000)}])
     def test_after_a_pause_one_call_is_on_trial_however_many_come(
@@ -296,11 +298,11 @@ class TestWhatIsForgotten:
         async def test(new: Any, clock: SetClock, _: TimedRedis) -> None:
             limiter = new()
             for n in range(400):
-                limiter.at_once(attrs.evolve(KEY, shop=f"old {n}"))
+                limiter.try_acquire(attrs.evolve(KEY, shop=f"old {n}"))
             await asyncio.sleep(HOUR)
             left = len(limiter.observe())
             for n in range(200):
-                limiter.at_once(attrs.evolve(KEY, shop=f"new {n}"))
+                limiter.try_acquire(attrs.evolve(KEY, shop=f"new {n}"))
                 before, left = left, len(limiter.observe())
                 assert before - left <= 4
             assert left == 200, "all that are old, and none that is in use"

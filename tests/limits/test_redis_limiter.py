@@ -1,4 +1,4 @@
-"""What processes share through Redis: a real one, in virtual time where that is possible."""
+"""The limiter that processes share through a real Redis, in virtual time where possible."""
 
 from __future__ import annotations
 
@@ -19,15 +19,21 @@ from auth.databases import REDIS_URL, redis_prefix
 from hypothesis import HealthCheck, given, settings
 from limits.service import KEY, Service, flood
 from limits.shared import TimedRedis
-from limits.test_learning import histories, rates
+from limits.test_rate_state import histories, rates
 from limits.virtual_time import now, run
 from redis import Redis
 
 from tiktok_shop_async import ClientClosedError, InvalidArgumentError, RateLimitError
 from tiktok_shop_async.limits import EndpointClass, FixedRate, LimitKey, RedisLimiter
-from tiktok_shop_async.limits.decision import Decision
-from tiktok_shop_async.limits.learning import awakened, reserve, starting, throttled
-from tiktok_shop_async.limits.redis_script import DECIDE
+from tiktok_shop_async.limits.rate_state import (
+    Demand,
+    first_throttle,
+    initial_state,
+    reserve,
+    throttle,
+)
+from tiktok_shop_async.limits.shared.decision import Decision
+from tiktok_shop_async.limits.shared.redis_script import DECIDE
 
 PROCESS = Path(__file__).with_name("process.py")
 READ = attrs.evolve(KEY, endpoint_class=EndpointClass.READ)
@@ -42,7 +48,7 @@ async def prefix() -> Any:
 def in_virtual_time(
     prefix: str, test: Callable[[Callable[..., RedisLimiter], TimedRedis], Awaitable[Any]]
 ) -> Any:
-    """Run a test that makes limiters, as many processes would."""
+    """Run a test that creates several limiters, like several processes."""
 
     async def main() -> Any:
         redis = TimedRedis(now)
@@ -65,9 +71,9 @@ def decisions() -> Iterator[Any]:
         script = client.register_script(DECIDE)
 
         def decide(name: str, event: str, **options: Any) -> Decision:
-            told = {name: value for name, value in options.items() if value is not None}
+            given_options = {name: value for name, value in options.items() if value is not None}
             keys = [name, f"{name}:recent", f"{name}:account"]
-            reply: Any = script(keys=keys, args=[event, json.dumps(told)])
+            reply: Any = script(keys=keys, args=[event, json.dumps(given_options)])
             return Decision.from_redis(reply)
 
         yield decide
@@ -76,57 +82,59 @@ def decisions() -> Iterator[Any]:
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rate=rates, history=histories)
 def test_redis_and_the_process_decide_alike(prefix: str, rate: float, history: Any) -> None:
-    moment, pace = 1_000_000_000.0, starting(rate)
+    moment, state = 1_000_000_000.0, initial_state(rate)
     with decisions() as decide:
         name = f"{prefix}{time.perf_counter_ns()}"
         for kind, wait, *facts in history:
             moment += wait
-            common = {"now": moment, "start": rate, "fixed": False, "forget_after": 900}
+            common = {"now": moment, "start": rate, "fixed": False, "ttl": 900}
             if kind == "take":
                 wanted, backlog, ahead = facts
-                pace, turns = reserve(pace, moment, wanted, ahead=ahead, backlog=backlog, burst=2)
-                answer = decide(
+                state, reservation = reserve(
+                    state, moment, Demand(wanted, ahead=ahead, backlog=backlog, burst=2)
+                )
+                decision = decide(
                     name, "take", wanted=wanted, backlog=backlog, ahead=ahead, burst=2,
                     calls=0, **common,
                 )  # fmt: skip
-                assert answer.count == turns.count
-                if turns.count:
-                    assert answer.first == pytest.approx(turns.first - moment, abs=1e-5)
+                assert decision.count == reservation.count
+                if reservation.count:
+                    assert decision.first == pytest.approx(reservation.first - moment, abs=1e-5)
             else:
                 rounds_ago, retry_after = facts
-                round_ = max(0, pace.round - rounds_ago)
-                pace = throttled(pace, round_, moment, retry_after)
-                answer = decide(
+                round_ = max(0, state.round - rounds_ago)
+                state = throttle(state, round_, moment, retry_after)
+                decision = decide(
                     name, "throttled", round=round_, retry_after=retry_after, quota=False,
                     first_rate=2, calls=0, **common,
                 )  # fmt: skip
-                assert answer.interval == pytest.approx(1 / pace.rate)
-                assert max(answer.held_for, 0) == pytest.approx(
-                    max(pace.held_until - moment, 0), abs=1e-5
+                assert decision.interval == pytest.approx(1 / state.rate)
+                assert max(decision.held_for, 0) == pytest.approx(
+                    max(state.held_until - moment, 0), abs=1e-5
                 )
-            assert answer.round == pace.round
+            assert decision.round == state.round
 
 
 @pytest.mark.parametrize("calls", [1, 40])
 def test_redis_and_the_process_begin_alike(prefix: str, calls: int) -> None:
     moment = 1_000_000_000.0
     with decisions() as decide:
-        common = {"forget_after": 900}
+        common = {"ttl": 900}
         opened = decide(
             prefix, "take", wanted=calls, calls=0, ahead=0.2, backlog=False, burst=1,
             now=moment, **common,
         )  # fmt: skip
         assert (opened.status, opened.count) == ("open", calls)
-        answer = decide(
+        decision = decide(
             prefix, "throttled", round=0, quota=False, first_rate=2, calls=0,
             now=moment + 0.5, **common,
         )  # fmt: skip
-    pace = awakened(calls, 2, moment, None)
-    assert (answer.round, 1 / answer.interval) == (pace.round, pytest.approx(pace.rate))
+    state = first_throttle(calls, 2, moment, None)
+    assert (decision.round, 1 / decision.interval) == (state.round, pytest.approx(state.rate))
 
 
 @pytest.mark.parametrize(("processes", "burst"), [(1, 20), (4, 3), (10, 20)])
-def test_processes_together_use_a_limit_that_changes_and_seldom_meet_it(
+def test_processes_use_a_changing_limit_together_and_rarely_exceed_it(
     prefix: str, processes: int, burst: int
 ) -> None:
     async def test(new: Callable[..., RedisLimiter], redis: TimedRedis) -> Service:
@@ -141,7 +149,7 @@ def test_processes_together_use_a_limit_that_changes_and_seldom_meet_it(
         )
         for limiter in limiters:
             await limiter.aclose()
-        assert redis.asked < 4 * sum(p.passed + p.throttled for p in service.phases)
+        assert redis.requests < 4 * sum(p.passed + p.throttled for p in service.phases)
         return service
 
     service = in_virtual_time(prefix, test)
@@ -169,7 +177,7 @@ async def test_four_processes_together_stay_within_a_limit(prefix: str) -> None:
     )
     assert passed >= 0.85 * sum(seconds * rate for seconds, rate in phases)
     assert refused / (passed + refused) < 0.05
-    assert min(each["passed"] for each in counts) > 0, "none of them is left out"
+    assert min(each["passed"] for each in counts) > 0, "every process gets calls"
 
 
 def test_a_throttle_in_one_process_slows_the_others(prefix: str) -> None:
@@ -179,7 +187,7 @@ def test_a_throttle_in_one_process_slows_the_others(prefix: str) -> None:
             permit = await one.acquire(KEY)
             theirs = await other.acquire(KEY)
             await asyncio.sleep(0.05)
-        assert redis.asked < 110, "nothing was throttled, and that is seldom asked"
+        assert redis.requests < 110, "without a throttle there are few requests"
         await one.throttled(permit, retry_after=3.0)
         assert not one.is_current(permit)
         began = now()
@@ -214,7 +222,7 @@ def test_a_budget_is_shared(prefix: str) -> None:
     in_virtual_time(prefix, test)
 
 
-def test_a_used_up_quota_stops_all_processes_and_then_one_call_may_try(prefix: str) -> None:
+def test_a_used_up_quota_pauses_all_processes_and_then_allows_one_trial_call(prefix: str) -> None:
     async def test(new: Callable[..., RedisLimiter], _: TimedRedis) -> None:
         one, other = new(), new()
         permit = await one.acquire(KEY)
@@ -233,7 +241,7 @@ def test_a_used_up_quota_stops_all_processes_and_then_one_call_may_try(prefix: s
     in_virtual_time(prefix, test)
 
 
-def test_lanes_go_first_and_a_cancelled_waiter_loses_no_turn(prefix: str) -> None:
+def test_priorities_are_served_in_order_and_a_cancelled_waiter_loses_no_turn(prefix: str) -> None:
     async def test(new: Callable[..., RedisLimiter], _: TimedRedis) -> None:
         limiter, order = new(rates={EndpointClass.WRITE: FixedRate(2)}), list[str]()
 
@@ -254,13 +262,13 @@ def test_lanes_go_first_and_a_cancelled_waiter_loses_no_turn(prefix: str) -> Non
     in_virtual_time(prefix, test)
 
 
-def test_without_redis_it_goes_on_slower_and_comes_back(
+def test_without_redis_it_continues_at_a_lower_rate_and_recovers(
     prefix: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def test(new: Callable[..., RedisLimiter], redis: TimedRedis) -> None:
         limiter = new(rates={EndpointClass.WRITE: 20}, share_alone=0.5)
         await limiter.acquire(KEY)
-        redis.away = True
+        redis.unreachable = True
         began = now()
         for _ in range(21):
             permit = await limiter.acquire(KEY)
@@ -274,7 +282,7 @@ def test_without_redis_it_goes_on_slower_and_comes_back(
             "halved, and one call up"
         )
         await asyncio.sleep(10)
-        redis.away = False
+        redis.unreachable = False
         await limiter.acquire(KEY)
         assert limiter.observe()[0].per_second == pytest.approx(20, rel=0.1)
 
@@ -283,7 +291,7 @@ def test_without_redis_it_goes_on_slower_and_comes_back(
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
 
 
-async def test_a_server_that_is_not_there_stops_nobody(prefix: str) -> None:
+async def test_a_missing_server_stops_no_calls(prefix: str) -> None:
     async with RedisLimiter("redis://127.0.0.1:1", prefix=prefix, hourly_budget=8) as limiter:
         for _ in range(2):
             await limiter.acquire(KEY, "high")
@@ -308,7 +316,7 @@ async def test_keys_name_no_shop_and_expire(prefix: str) -> None:
             assert 0 < client.ttl(name) <= 2 * 3600
 
 
-async def test_who_waits_when_it_is_closed_is_told(prefix: str) -> None:
+async def test_closing_refuses_waiting_calls(prefix: str) -> None:
     rates = {EndpointClass.WRITE: FixedRate(0.1)}
     limiter = RedisLimiter(REDIS_URL, prefix=prefix, rates=rates)
     await limiter.acquire(KEY)
@@ -322,12 +330,12 @@ async def test_who_waits_when_it_is_closed_is_told(prefix: str) -> None:
 
 
 @pytest.mark.parametrize("options", [{"share_alone": 0}, {"rates": {"chat": 1}}])
-def test_options_that_make_no_sense_are_refused(options: Any) -> None:
+def test_invalid_options_are_rejected(options: Any) -> None:
     with pytest.raises(InvalidArgumentError):
         RedisLimiter(REDIS_URL, **options)
 
 
-def test_a_url_that_is_none_is_not_quoted() -> None:
+def test_an_invalid_url_is_not_shown() -> None:
     with pytest.raises(InvalidArgumentError) as refused:
         RedisLimiter("radish://user:password@host")
     assert "password@" not in str(refused.value).replace("user:password@host:6379", "")

@@ -1,4 +1,4 @@
-"""An event loop in which nobody waits: when nothing else is left to do, its time jumps."""
+"""An event loop in virtual time: when it is idle, its time jumps to the next timer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class _Jumping(selectors.SelectSelector):
     def select(self, timeout: float | None = None) -> Any:
         ready = super().select(0)
         if not ready:
-            assert timeout is not None, "nothing will ever happen: all tasks wait for each other"
+            assert timeout is not None, "deadlock: all tasks wait for each other"
             self.now += timeout
         return ready
 
@@ -36,5 +36,5 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 
 def now() -> float:
-    """Seconds of the running loop: a clock for limiters."""
+    """Return the seconds of the running loop; a clock for limiters."""
     return asyncio.get_running_loop().time()

@@ -1,4 +1,4 @@
-"""A service whose attempts end as a cell of the table says: in process, and over real sockets."""
+"""A service whose attempts end as in a cell of the table, in process or over real sockets."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ RESPONSES: dict[End, tuple[int, bytes]] = {
     )
 }
 WIRE_ONLY = (End.HANDSHAKE, End.CONNECTING, End.PARTLY, End.BROKEN_OFF)
-"""A transport in process cannot show them: it has no connection."""
+"""Ends that require a connection, which an in-process transport does not have."""
 WAITS = (Meanwhile.DEADLINE, Meanwhile.CANCELLED, Meanwhile.CLOSED)
 DEADLINE, TIMEOUT = 3600.0, 77.0
 """Seconds that never pass: the tests expire these timers themselves."""
 
 
 class Timers:
-    """All timers that `asyncio.timeout` made, to be expired by a test."""
+    """All timers of `asyncio.timeout`, which tests expire."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._made: list[asyncio.Timeout] = []
@@ -61,7 +61,7 @@ class Timers:
         monkeypatch.setattr(asyncio, "timeout", timeout)
 
     def expire(self, delay: float) -> None:
-        """Let the timers of so many seconds fire."""
+        """Expire the timers with this number of seconds."""
         for timer, each in zip(self._made, self._delays, strict=True):
             if each == delay:
                 with suppress(RuntimeError):  # it is over
@@ -69,7 +69,7 @@ class Timers:
 
 
 class Service:
-    """What all walks of a cell share: which attempt comes next, and what happens meanwhile."""
+    """The state of a cell: the next attempt, and the event during or after the attempt."""
 
     def __init__(self, cell: Cell, timers: Timers) -> None:
         earlier = {
@@ -82,9 +82,9 @@ class Service:
         self.ends = [*earlier[cell.earlier], cell.end]
         self.position = 0
         self.arrived = 0
-        """Complete requests that the service got."""
+        """The complete requests that the service received."""
         self.moment = asyncio.Event()
-        """Set when the call is where it is to be interrupted."""
+        """Set when the call has reached the point at which it is interrupted."""
         self.may_answer = asyncio.Event()
         self.authorization = StubAuthorization()
         self.authorization.on_replace = self._replace
@@ -92,7 +92,7 @@ class Service:
 
     @property
     def end(self) -> End:
-        """How the current attempt ends."""
+        """The end of the current attempt."""
         return self.ends[self.position] if self.position < len(self.ends) else End.SUCCEEDED
 
     @property
@@ -113,12 +113,12 @@ class Service:
         }
 
     def before_sending(self) -> None:
-        """Refuse the retry, as a journal does whose lease is lost."""
+        """Reject the retry, like a journal whose lease is lost."""
         if self.cell.meanwhile is Meanwhile.LEASE_LOST and self.position == len(self.ends):
             raise LeaseLostError("another process has it.")
 
     async def interrupt(self, client: AsyncTikTokShop, task: asyncio.Task[Any]) -> None:
-        """Do what happens meanwhile, as soon as the call is there."""
+        """Run the event of the cell as soon as the call has reached its point."""
         if self.cell.meanwhile not in WAITS:
             return
         moment = asyncio.ensure_future(self.moment.wait())
@@ -134,7 +134,7 @@ class Service:
             self.may_answer.set()
 
     async def prepare(self) -> None:
-        """Be ready for the next attempt."""
+        """Prepare the next attempt."""
 
     def _policy(self, _: Any) -> float:
         if self.cell.meanwhile is Meanwhile.CALLBACK_RAISES and self._is_at_the_cell:
@@ -195,10 +195,10 @@ class InProcess(Service):
 
 
 class OnTheWire(Service):
-    """The service on a port of its own, with a connection for each attempt."""
+    """The service on its own port, with one connection for each attempt."""
 
     contexts: Callable[[], tuple[ssl.SSLContext, ssl.SSLContext]]
-    """Return those of a server and of a client, made once."""
+    """Return the TLS contexts of a server and of a client, created once."""
 
     def __init__(self, cell: Cell, timers: Timers) -> None:
         super().__init__(cell, timers)

@@ -1,4 +1,4 @@
-"""Stubs of what a call depends on besides the service: an authorization, a limiter."""
+"""Stubs of a call's other dependencies: an authorization and a limiter."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ FIRST, NEXT = "first-token", "next-token"
 
 
 class Token:
-    """What an attempt needs of a token: to be told from another."""
+    """A token that differs from every other token."""
 
     def __init__(self, access_token: str) -> None:
         self.access_token = access_token
 
 
 class StubAuthorization:
-    """An authorization whose refresh, and whose store, do what a test says."""
+    """An authorization whose refresh and store are controlled by the test."""
 
     open_id = "seller"
 
@@ -58,7 +58,7 @@ class StubAuthorization:
 
 
 class StubLimiter:
-    """A limiter that counts its permits, and does what a test says."""
+    """A limiter that counts its permits and is controlled by the test."""
 
     def __init__(self) -> None:
         self.out = 0
@@ -66,7 +66,7 @@ class StubLimiter:
         self.on_acquire: Callable[[], Awaitable[None]] | None = None
         self.on_throttled: Callable[[], Awaitable[None]] | None = None
 
-    def at_once(self, key: LimitKey) -> Permit | None:
+    def try_acquire(self, key: LimitKey) -> Permit | None:
         if self.on_acquire is not None:
             return None
         self.out += 1
@@ -90,7 +90,7 @@ class StubLimiter:
 
 
 async def no_pause(_: float) -> None:
-    """Sleep for no time."""
+    """Return immediately."""
     await asyncio.sleep(0)
 
 
@@ -116,6 +116,6 @@ async def keyed_write(client: AsyncTikTokShop, **options: Any) -> APIResponse[An
 
 
 async def settled(rounds: int = 20) -> None:
-    """Let all tasks come as far as they can."""
+    """Run the event loop until no task can continue."""
     for _ in range(rounds):
         await asyncio.sleep(0)

@@ -32,7 +32,7 @@ class Earlier(StrEnum):
 
 
 class End(StrEnum):
-    """How the attempt ends."""
+    """The end of the attempt."""
 
     NOT_CONNECTED = "not connected"
     HANDSHAKE = "connected, nothing written"
@@ -57,7 +57,7 @@ class End(StrEnum):
 
 
 class Meanwhile(StrEnum):
-    """What happens while the attempt is under way, or while the call waits after it."""
+    """The event during the attempt, or while the call waits after it."""
 
     NOTHING = "nothing else"
     NO_RETRY_LEFT = "no retry is left"
@@ -72,7 +72,7 @@ class Meanwhile(StrEnum):
 
 
 class Report(StrEnum):
-    """What the call returns or raises."""
+    """The result of the call: a response or an exception."""
 
     RESPONSE = "the response"
     OWN = "the attempt's error"
@@ -84,7 +84,7 @@ class Report(StrEnum):
 
 
 class Journal(StrEnum):
-    """What the journal of a batch holds afterwards."""
+    """The entry in the journal of a batch afterwards."""
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
@@ -116,7 +116,7 @@ CLASS = {
     End.ODD: AttemptEnd.SUCCEEDED,
     End.SUCCEEDED: AttemptEnd.SUCCEEDED,
 }
-"""How the pipeline classifies each end."""
+"""The class that the pipeline assigns to each end."""
 
 UNSENT = (End.NOT_CONNECTED, End.HANDSHAKE)
 LOST = (
@@ -129,12 +129,12 @@ LOST = (
     End.UNLISTED,
 )
 OPEN = (End.DAMAGED, End.GATEWAY_401)
-"""The outcome of a write is open, and an attempt more would end alike."""
+"""Ends of unknown outcome that a further attempt would repeat."""
 UNDER_WAY = (End.CONNECTING, End.HANGING)
 UNPROCESSED = (*UNSENT, End.THROTTLED)
 """Retried in any case."""
 NOT_PROCESSED = (*UNPROCESSED, End.EXPIRED, End.CONNECTING)
-"""Whatever interrupts the call then, this attempt was not processed."""
+"""Ends after which the attempt is known to be unprocessed, whatever interrupts the call."""
 
 ANY_KIND, ANY_EARLIER = tuple(Kind), tuple(Earlier)
 READS, WRITES, KEYED = (Kind.READ,), (Kind.WRITE,), (Kind.KEYED,)
@@ -146,7 +146,7 @@ M, R, J = Meanwhile, Report, Journal
 
 @attrs.frozen
 class Row:
-    """Combinations that end alike."""
+    """Combinations with the same outcome."""
 
     ends: tuple[End, ...]
     kinds: tuple[Kind, ...]
@@ -187,7 +187,7 @@ def row(
 def in_both_cases(
     ends: End | tuple[End, ...], meanwhile: Meanwhile, report: Report, journal: Journal
 ) -> list[Row]:
-    """Return the rows of what has not been processed: an earlier lost attempt decides."""
+    """Return the rows of unprocessed attempts, whose outcome depends on an earlier lost attempt."""
     return [
         row(ends, (Kind.READ,), ANY_EARLIER, meanwhile, report, False, journal),
         row(ends, NO_READS, NOT_LOST, meanwhile, report, False, journal),
@@ -244,7 +244,7 @@ IN_THE_WAIT = (
     M.CALLBACK_RAISES,
     M.LEASE_LOST,
 )
-"""They need a call that is retried, and so waits after the attempt."""
+"""Events that require a call that waits for its retry after the attempt."""
 
 
 def pruned(cell: Cell) -> str | None:

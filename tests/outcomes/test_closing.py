@@ -1,4 +1,4 @@
-"""Closing a client: calls that wait are woken and not sent, those in flight run to their end."""
+"""Closing a client: waiting calls raise and are not sent; calls in flight finish."""
 
 from __future__ import annotations
 

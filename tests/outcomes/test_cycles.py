@@ -1,4 +1,4 @@
-"""A failed call leaves no reference cycle: what it held is freed without the garbage collector."""
+"""A failed call leaves no reference cycle: its objects are freed without garbage collection."""
 
 from __future__ import annotations
 

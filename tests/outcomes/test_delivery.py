@@ -1,4 +1,4 @@
-"""A deadline, or any other end, before anything of a request was written: it was not sent."""
+"""A call that ends before any byte of its request was written is reported as not sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever ends a call, a write that may have been processed is an `OutcomeUnknownError`."""
+"""Whatever ends a call, a write that may have been processed raises `OutcomeUnknownError`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A new exit of the attempt loop needs a row of the table: what it may raise is listed here."""
+"""Every exit of the attempt loop is listed here, and has rows in the table."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from collections.abc import Iterator
 from outcomes.page import PAGE, page
 from outcomes.table import TABLE, End, Meanwhile
 
-from tiktok_shop_async.pipeline import attempts, emitting
+from tiktok_shop_async.pipeline import attempts, event_emitter
 
 EXITS: dict[str, tuple[End | Meanwhile, ...]] = {
-    "begin()": tuple(End),
-    "self._begin_attempt(attempt)": tuple(End),
+    "start()": tuple(End),
+    "self._start_attempt(attempt)": tuple(End),
     "self._prepare_credentials(cipher)": (Meanwhile.REFRESH_FAILED,),
     "self._credentials.prepare(cipher)": (Meanwhile.REFRESH_FAILED,),
     "self._credentials.renew(used, is_expired=is_expired)": (
+        Meanwhile.OTHER_TOKEN,
         Meanwhile.TOKEN_REFRESHED,
         Meanwhile.REFRESH_FAILED,
         Meanwhile.DEADLINE,
@@ -31,12 +32,12 @@ EXITS: dict[str, tuple[End | Meanwhile, ...]] = {
         Meanwhile.CALLBACK_RAISES,
     ),
     "session.retry_policy(failed)": (Meanwhile.CALLBACK_RAISES, Meanwhile.NO_RETRY_LEFT),
-    "session.clock.sleep(wait)": (Meanwhile.DEADLINE, Meanwhile.CANCELLED, Meanwhile.CLOSED),
+    "session.clock.sleep(delay)": (Meanwhile.DEADLINE, Meanwhile.CANCELLED, Meanwhile.CLOSED),
     # These pass on what the ones above raise.
     "self._run_attempts(attempt)": (),
-    "self._wait_after(error)": (),
+    "self._plan_retry(error)": (),
     "self._report_throttle(error)": (),
-    "self._has_another_token(error)": (),
+    "self._replace_token(error)": (),
     "attempts": (),
 }
 """What the loop awaits, and the function of a user that it calls: the rows that show their exits.
@@ -47,13 +48,18 @@ Errors of your own code in each of them: ``test_every_exit.py``.
 RAISES = {
     "raise": 6,
     "raise self._outcome_unknown(error) from error": 1,
-    "raise self._outcome_unknown(self._deadline_passed(deadline))": 1,
-    "raise self._deadline_passed(deadline)": 1,
+    "raise self._outcome_unknown(self._deadline_error(deadline))": 1,
+    "raise self._deadline_error(deadline)": 1,
 }
 """How often the module raises what; ``raise`` alone is what is passed on."""
 
 TREE = ast.Module(
-    [node for each in (attempts, emitting) for node in ast.parse(inspect.getsource(each)).body], []
+    [
+        node
+        for each in (attempts, event_emitter)
+        for node in ast.parse(inspect.getsource(each)).body
+    ],
+    [],
 )
 """The loop, and what it awaits for observers."""
 

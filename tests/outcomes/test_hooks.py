@@ -1,4 +1,4 @@
-"""Event hooks of a borrowed client: what one raises says nothing about the request."""
+"""Event hooks of a borrowed client: their errors do not tell whether the request was sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transports of a borrowed client that only look like httpx's own."""
+"""Transports of a borrowed client that only resemble httpx's own."""
 
 from __future__ import annotations
 

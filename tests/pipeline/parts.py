@@ -1,4 +1,4 @@
-"""Response bodies that arrive in parts."""
+"""Response bodies that are received in parts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import httpx
 
 
 class Parts(httpx.AsyncByteStream):
-    """A body that arrives in parts, and is not decoded by httpx beforehand."""
+    """A body that is received in parts, and that httpx has not decoded."""
 
     def __init__(self, *parts: bytes) -> None:
         self.parts = parts

@@ -1,4 +1,4 @@
-"""The attempts of a call, at the wire: what is sent again, when, and what the caller is told."""
+"""The attempts of a call on the wire: which are retried, when, and what the caller gets."""
 
 from __future__ import annotations
 
@@ -461,8 +461,8 @@ class TestEvents:
         told = [each.getMessage() for each in ours if each.levelno >= logging.INFO]
         assert len(told) == 3
         assert told[0].startswith("order.get_order_detail: throttled")
-        assert "attempt 1 failed, the next follows in" in told[1]
-        assert "attempt 2 failed, the next follows in" in told[2]
+        assert "attempt 1 failed, retrying in" in told[1]
+        assert "attempt 2 failed, retrying in" in told[2]
         assert any("succeeded after 3 attempts" in each.getMessage() for each in ours)
         assert not any(secret in caplog.text for secret in SECRETS)
 

@@ -1,4 +1,4 @@
-"""Answers are decoded as far as they fit; what does not fit is reported and never lost."""
+"""Responses are decoded as far as they match; mismatches are reported and never lost."""
 
 from __future__ import annotations
 

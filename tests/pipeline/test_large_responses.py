@@ -1,4 +1,4 @@
-"""A response has a limit, compressed and decompressed; large ones do not hold up the event loop."""
+"""Responses have a size limit before and after decoding; large ones do not block the event loop."""
 
 from __future__ import annotations
 

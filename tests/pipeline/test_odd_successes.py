@@ -1,10 +1,11 @@
-"""A successful write returns a response, however odd the bytes are that say so."""
+"""A successful write always returns a response, even if its bytes are malformed."""
 
 from __future__ import annotations
 
 import gzip
 import json
 import math
+import sys
 import zlib
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
@@ -100,7 +101,16 @@ async def test_what_is_nested_too_deeply_hides_nothing_else(call: Call, levels: 
             assert "nested" in error.message  # noqa: PT017 - either is right, by the stack's depth
 
 
-@pytest.mark.parametrize("levels", [980, 20_000])
+@pytest.mark.parametrize(
+    "levels",
+    [
+        pytest.param(
+            980,
+            marks=pytest.mark.skipif(sys.version_info >= (3, 12), reason="this Python reads it"),
+        ),
+        20_000,
+    ],
+)
 async def test_what_is_nested_too_deeply_is_reported_with_its_path(levels: int) -> None:
     """Of a raw call; a model has no field for it."""
     body = b'{"code":0,"data":{"odd":[1,%s]}}' % nested(levels)
@@ -251,7 +261,7 @@ async def test_a_response_that_cannot_be_closed_is_a_response(
     shop.body = Unclosable(SUCCESS)
     async with new_client(shop) as client:
         assert (await cancel(client)).raw == SUCCESS
-    assert "could not be closed" in caplog.text
+    assert "failed to close a response" in caplog.text
 
 
 async def test_a_hook_may_have_read_the_response() -> None:
@@ -294,14 +304,14 @@ SCALARS = (
     | st.sampled_from([85, 120, 980, 2000]).map(lambda levels: nested(levels).decode())
 )
 NAMES = st.sampled_from(["cancel_id", "cancel_status", "code", "data", "message", "x"])
-VALUES = st.recursive(
-    SCALARS,
-    lambda inner: (
-        st.lists(inner, max_size=3).map(lambda items: f"[{','.join(items)}]")
-        | st.lists(st.tuples(NAMES, inner), max_size=4).map(written)
-    ),
-    max_leaves=8,
-)
+
+
+def containers(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    arrays = st.lists(inner, max_size=3).map(lambda items: f"[{','.join(items)}]")
+    return arrays | st.lists(st.tuples(NAMES, inner), max_size=4).map(written)
+
+
+VALUES = st.recursive(SCALARS, containers, max_leaves=8)
 
 
 ENCODINGS: dict[str, Callable[[bytes], bytes]] = {

@@ -1,4 +1,4 @@
-"""What is repeated, when, and what is never repeated: the pure part, for all that may happen."""
+"""Retries as a pure function: which calls are retried, when, and which never are."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tiktok_shop_async.pipeline.retry import (
     FailedAttempt,
     RetryBudget,
     may_have_been_processed,
-    may_repeat,
+    may_retry,
 )
 from tiktok_shop_async.resources.order import GET_ORDER_DETAIL
 from tiktok_shop_async.resources.return_refund import APPROVE_RETURN, CANCEL_ORDER
@@ -64,18 +64,18 @@ def parameters(*kinds: dict[str, Make]) -> Any:
 
 @parameters(UNSENT, PASSING)
 def test_a_read_is_repeated_on_any_passing_fault(make: Make) -> None:
-    assert may_repeat(GET_ORDER_DETAIL, make(), has_key=False)
+    assert may_retry(GET_ORDER_DETAIL, make(), has_key=False)
 
 
 @parameters(LASTING)
 @pytest.mark.parametrize("operation", [GET_ORDER_DETAIL, CANCEL_ORDER, APPROVE_RETURN])
 def test_what_would_fail_again_is_not_repeated(make: Make, operation: Operation) -> None:
-    assert not may_repeat(operation, make(), has_key=operation is APPROVE_RETURN)
+    assert not may_retry(operation, make(), has_key=operation is APPROVE_RETURN)
 
 
 @parameters(UNSENT)
 def test_a_write_is_repeated_where_it_surely_was_not_processed(make: Make) -> None:
-    assert may_repeat(CANCEL_ORDER, make(), has_key=False)
+    assert may_retry(CANCEL_ORDER, make(), has_key=False)
     assert not may_have_been_processed(CANCEL_ORDER, make())
 
 
@@ -83,13 +83,13 @@ def test_a_write_is_repeated_where_it_surely_was_not_processed(make: Make) -> No
 def test_a_write_that_may_have_happened_is_repeated_with_an_idempotency_key_only(
     make: Make,
 ) -> None:
-    assert not may_repeat(CANCEL_ORDER, make(), has_key=False)
+    assert not may_retry(CANCEL_ORDER, make(), has_key=False)
     assert may_have_been_processed(CANCEL_ORDER, make())
-    assert may_repeat(APPROVE_RETURN, make(), has_key=True)
+    assert may_retry(APPROVE_RETURN, make(), has_key=True)
     assert not may_have_been_processed(GET_ORDER_DETAIL, make())
 
 
-chances = st.floats(0, 1)
+jitters = st.floats(0, 1)
 seconds = st.floats(0, 1e6)
 failures = st.builds(
     FailedAttempt,
@@ -116,9 +116,9 @@ backoffs = st.builds(
     ExponentialBackoff,
     base=st.floats(0, 1000),
     longest=st.floats(0, 1000),
-    longest_retry_after=st.floats(0, 1000),
+    max_retry_after=st.floats(0, 1000),
     give_up_after=seconds,
-    chance=chances.map(lambda chance: lambda: chance),
+    jitter=jitters.map(lambda fraction: lambda: fraction),
 )
 
 
@@ -133,7 +133,7 @@ def test_every_wait_is_within_its_bounds(
         least = 0.0 if asked is None else asked
         most = least + min(backoff.base, backoff.longest) + backoff.longest
         assert failed.elapsed + most > backoff.give_up_after or (
-            asked is not None and asked > backoff.longest_retry_after
+            asked is not None and asked > backoff.max_retry_after
         )
         return
     ceiling = min(backoff.longest, backoff.base * 2.0 ** min(failed.attempt - 1, 60))
@@ -141,7 +141,7 @@ def test_every_wait_is_within_its_bounds(
     if asked is None:
         assert 0 <= wait <= ceiling
     else:
-        assert asked <= backoff.longest_retry_after
+        assert asked <= backoff.max_retry_after
         assert asked <= wait <= max(ceiling, asked + backoff.base)
 
 
@@ -160,25 +160,27 @@ def test_no_retry_after_makes_a_wait_that_is_not_within_the_bounds(retry_after: 
         assert wait is not None
 
 
-@given(st.integers(1, 100_000), chances, chances)
+@given(st.integers(1, 100_000), jitters, jitters)
 def test_the_jitter_is_full(attempt: int, low: float, high: float) -> None:
-    """A wait is any part of the ceiling, in proportion to the chance."""
+    """A wait is any part of the ceiling, in proportion to the jitter."""
     ceilings = set()
-    for chance in (low, high):
-        if chance > 1e-6:
-            backoff = ExponentialBackoff(chance=lambda chance=chance: chance, give_up_after=1e9)
+    for fraction in (low, high):
+        if fraction > 1e-6:
+            backoff = ExponentialBackoff(
+                jitter=lambda fraction=fraction: fraction, give_up_after=1e9
+            )
             wait = backoff(
                 FailedAttempt(
                     operation=CANCEL_ORDER, error=ConnectError("x"), attempt=attempt, elapsed=0.0
                 )
             )
             assert wait is not None
-            ceilings.add(round(wait / chance, 3))
+            ceilings.add(round(wait / fraction, 3))
     assert len(ceilings) <= 1
     assert all(math.isclose(each, min(60, 2 ** min(attempt - 1, 10))) for each in ceilings)
 
 
-@pytest.mark.parametrize("name", ["base", "longest", "longest_retry_after", "give_up_after"])
+@pytest.mark.parametrize("name", ["base", "longest", "max_retry_after", "give_up_after"])
 @pytest.mark.parametrize("value", [-1.0, math.nan])
 def test_a_wait_below_zero_is_refused(name: str, value: float) -> None:
     with pytest.raises(InvalidArgumentError, match=name):
@@ -192,7 +194,7 @@ def test_no_more_is_repeated_than_the_budget_and_a_tenth_of_what_succeeds(
     budget, repeats = RetryBudget(10), 0
     for succeeded in history:
         if succeeded:
-            budget.give()
+            budget.record_success()
         else:
             repeats += budget.take()
     assert repeats <= 10 + sum(history) / 10 + 1e-6

@@ -1,4 +1,4 @@
-"""Signatures: the platform's published values, and what arrives at a server."""
+"""Signatures: the platform's published values, and those that a server receives."""
 
 from __future__ import annotations
 

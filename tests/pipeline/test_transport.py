@@ -1,4 +1,4 @@
-"""Failures on the way become our errors, and say whether anything was sent."""
+"""Transport failures become this package's errors, which tell whether anything was sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A code that is not listed is a refusal only if neither status nor text names a failure."""
+"""An unlisted code is a rejection only if neither status nor text names a failure."""
 
 from __future__ import annotations
 

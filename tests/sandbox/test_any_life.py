@@ -14,7 +14,7 @@ import attrs
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from sandbox.lives import (
+from sandbox.scenarios import (
     APPROVE_CANCELLATION,
     APPROVE_RETURN,
     CALCULATE,
@@ -45,11 +45,11 @@ from sandbox.wire import (
 )
 
 from tiktok_shop_async.sandbox import Refusal, StateFile
-from tiktok_shop_async.sandbox.domain.aftersales.returns import APPROVALS, DECISIONS, Return
-from tiktok_shop_async.sandbox.domain.aftersales.returns import NEXT as NEXT_OF_RETURNS
-from tiktok_shop_async.sandbox.domain.events import Event
-from tiktok_shop_async.sandbox.domain.orders.lifecycle import NEXT
-from tiktok_shop_async.sandbox.domain.orders.orders import Order
+from tiktok_shop_async.sandbox.domain.entities.lifecycle import NEXT
+from tiktok_shop_async.sandbox.domain.entities.orders import Order
+from tiktok_shop_async.sandbox.domain.entities.returns import APPROVALS, DECISIONS, Return
+from tiktok_shop_async.sandbox.domain.entities.returns import NEXT as NEXT_OF_RETURNS
+from tiktok_shop_async.sandbox.domain.shop_events import Event
 
 ORDERS = 5
 PLACES = st.integers(0, ORDERS - 1)
@@ -74,7 +74,7 @@ def cents(text: str) -> int:
     return int(whole + part)
 
 
-class Lives(RuleBasedStateMachine):
+class ShopMachine(RuleBasedStateMachine):
     """A small shop in which anything is tried at any time; refusals are fine, faults are not."""
 
     @initialize(seed=st.integers(0, 30), pending=st.sampled_from([0.0, 0.5]))
@@ -93,9 +93,9 @@ class Lives(RuleBasedStateMachine):
         self.state = StateFile(Path(self.folder.name, "shop.db"))
         self.wire: Wire = new_wire(application={"state": self.state}, **self.options)
         self.shop = self.wire.shop
-        self.shop.region = "TH" if self.options["seed"] % 3 == 0 else "US"
-        self.orders = list(self.shop._orders.values())
-        self.shop.on_change = self.hear
+        self.shop.settings.region = "TH" if self.options["seed"] % 3 == 0 else "US"
+        self.orders = list(self.shop.ledger._orders.values())
+        self.shop.ledger.on_event = self.hear
 
     def stop(self) -> None:
         self.state.close()
@@ -124,7 +124,8 @@ class Lives(RuleBasedStateMachine):
         shown += [attrs.asdict(product) for product in self.shop.stock.products.values()]
         # By id: which order's come first may change when they are read again.
         shown += [
-            self.call("GET", RECORDS.format(each))["data"] for each in sorted(self.shop.returns)
+            self.call("GET", RECORDS.format(each))["data"]
+            for each in sorted(self.shop.returns.by_id)
         ]
         return shown
 
@@ -132,7 +133,7 @@ class Lives(RuleBasedStateMachine):
         """No status is followed by one that may not follow it, however fast they change."""
         if event.type == 1:
             order_id = event.data["order_id"]
-            status = self.shop._orders[order_id].status
+            status = self.shop.ledger._orders[order_id].status
             assert status in NEXT[self.seen[order_id]]
             self.seen[order_id] = status
         elif event.type == 12:
@@ -163,19 +164,23 @@ class Lives(RuleBasedStateMachine):
 
     @rule(place=PLACES, part=PARTS, wrong=RARELY)
     def seller_cancels(self, place: int, part: tuple[int, ...], wrong: bool) -> None:
-        order = self.pick(place, *EARLY, *["AWAITING_COLLECTION"] * (self.shop.region == "US"))
+        order = self.pick(
+            place, *EARLY, *["AWAITING_COLLECTION"] * (self.shop.settings.region == "US")
+        )
         reason = UNPAID if (order.status == "UNPAID") != wrong else PAID
         body = {"order_id": order.id, "cancel_reason": reason}
         self.call("POST", CANCEL, json={**body, "order_line_item_ids": self.lines(order, part)})
 
     @rule(place=PLACES, part=PARTS)
     def buyer_cancels(self, place: int, part: tuple[int, ...]) -> None:
-        order = self.pick(place, *EARLY[2:], *["AWAITING_COLLECTION"] * (self.shop.region == "TH"))
+        order = self.pick(
+            place, *EARLY[2:], *["AWAITING_COLLECTION"] * (self.shop.settings.region == "TH")
+        )
         self.try_to(self.shop.request_cancellation, order.id, NO_NEED, self.lines(order, part))
 
     @rule(index=PLACES, how=st.sampled_from(["approve", "reject", "withdraw"]))
     def cancellation_is_decided(self, index: int, how: str) -> None:
-        every = list(self.shop.cancellations.values())
+        every = list(self.shop.cancellations.by_id.values())
         for cancellation in at([each for each in every if each.awaits_seller] or every, index):
             if how == "approve":
                 self.call("POST", APPROVE_CANCELLATION.format(cancellation.id))
@@ -267,7 +272,7 @@ class Lives(RuleBasedStateMachine):
         """Few sequences would get as far by themselves."""
         self.it_goes_all_the_way(place)
         self.buyer_wants_it_back(place, part, back=True)
-        for request in [each for each in self.shop.returns.values() if each.open][-1:]:
+        for request in [each for each in self.shop.returns.by_id.values() if each.open][-1:]:
             self.decide(request.id, "APPROVE_RETURN", "", {})
             self.try_to(self.shop.send_back, request.id)
             for name in at(["APPROVE_RECEIVED_PACKAGE", "DIRECT_REFUND"], decision):
@@ -284,13 +289,13 @@ class Lives(RuleBasedStateMachine):
                 self.try_to(self.shop.answer_offer, request.id, accept=how == "accept")
 
     def request_at(self, index: int) -> list[Return]:
-        every = list(self.shop.returns.values())
+        every = list(self.shop.returns.by_id.values())
         return at([request for request in every if request.open] or every, index)
 
     @rule(seconds=st.sampled_from([0.5, 3, 3600, 86400, 200_000, 500_000]))
     def time_passes(self, seconds: float) -> None:
         self.wire.clock.now += seconds
-        self.shop.settle()
+        self.shop.ledger.settle()
 
     @rule(place=PLACES, part=PARTS, kind=st.sampled_from([("CANCEL", PAID), ("REFUND", DAMAGED)]))
     def a_calculation_changes_nothing(
@@ -336,7 +341,7 @@ class Lives(RuleBasedStateMachine):
             packed = Counter(line.id for package in order.packages for line in package.lines)
             assert set(packed.values()) <= {1}
             for package in order.packages:
-                assert self.shop.packages[package.id] is package
+                assert self.shop.fulfillment.packages[package.id] is package
                 assert bool(package.left) == (package.status != "CANCELLED")
 
     @invariant()
@@ -417,14 +422,14 @@ class Lives(RuleBasedStateMachine):
             line.id
             for return_id, status in self.returned.items()
             if status.endswith(("_SUCCESS", "_COMPLETE")) and return_id in self.parcels - self.kept
-            for line in self.shop._returns[return_id].lines
+            for line in self.shop.returns.by_id[return_id].lines
         }
         lines = [line for order in self.orders for line in order.lines]
         return sum(not line.cancelled and line.id not in back for line in lines)
 
 
-TestLives = Lives.TestCase
-TestLives.settings = settings(
+TestShopMachine = ShopMachine.TestCase
+TestShopMachine.settings = settings(
     max_examples=80,
     stateful_step_count=50,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sandbox.lives import (
+from sandbox.scenarios import (
     APPROVE_CANCELLATION,
     DECISIONS,
     NO_NEED,
@@ -19,7 +19,7 @@ from sandbox.lives import (
 from sandbox.wire import PAID, SEARCH_CANCELLATIONS, SEARCH_ORDERS, Wire
 
 from tiktok_shop_async.sandbox import Spans
-from tiktok_shop_async.sandbox.domain.orders.orders import Cancellation
+from tiktok_shop_async.sandbox.domain.entities.orders import Cancellation
 
 UNPAID_NO_NEED = "ecom_order_unpaid_canceled_reason_no_longer_needed"
 DAY = 86400
@@ -74,7 +74,7 @@ async def test_buyers_requests_are_found_by_their_type(wire: Wire, version: str)
     cancellation = ask(wire)
     await wire.cancel(wire.order_ids("AWAITING_SHIPMENT")[-1])
     path = SEARCH_CANCELLATIONS.replace("202602", version)
-    for kind, found in (("BUYER_CANCEL", 1), ("CANCEL", len(wire.shop.cancellations) - 1)):
+    for kind, found in (("BUYER_CANCEL", 1), ("CANCEL", len(wire.shop.cancellations.by_id) - 1)):
         body = {"cancel_types": [kind]}
         data = (await wire.call("POST", path, query={"page_size": 50}, json=body))["data"]
         assert data["total_count"] == found
@@ -188,7 +188,7 @@ async def test_a_buyers_reason_must_fit_too(wire: Wire) -> None:
 
 
 async def test_nobody_decides_about_a_sellers_own_or_an_unknown_cancellation(wire: Wire) -> None:
-    wire.shop.pending_share = 1.0
+    wire.shop.settings.pending_share = 1.0
     own = (await wire.cancel(wire.order_ids("AWAITING_SHIPMENT")[0]))["data"]["cancel_id"]
     for decide in (approve, reject):
         assert (await decide(wire, own))["code"] == 25001005
@@ -240,7 +240,9 @@ async def test_a_key_has_at_most_255_characters(wire: Wire, length: int, code: i
 
 async def test_each_step_of_a_request_is_told(wire: Wire) -> None:
     told: list[Any] = []
-    wire.shop.on_change = lambda event: told.append((event.type, event.data.get("cancel_status")))
+    wire.shop.ledger.on_event = lambda event: told.append(
+        (event.type, event.data.get("cancel_status"))
+    )
     cancellation = ask(wire)
     await reject(wire, cancellation.id)
     second = wire.shop.request_cancellation(cancellation.order.id, NO_NEED)

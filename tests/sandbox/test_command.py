@@ -150,7 +150,7 @@ def test_a_port_that_needs_privileges_is_named() -> None:
     if int(unprivileged.read_text(encoding="ascii")) == 0:
         pytest.skip("no port needs privileges on this machine")
     code, line = failure("--port", "1", preexec_fn=without_privileges)
-    assert (code, "port 1 needs privileges: give a --port above 1023" in line) == (1, True)
+    assert (code, "port 1 requires privileges: use a --port above 1023" in line) == (1, True)
 
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", "a" * 80, "-"])
@@ -167,7 +167,7 @@ def test_a_host_of_another_machine_is_named() -> None:
 def test_the_errors_of_a_socket_are_explained_whatever_the_system() -> None:
     """Those that the machine of the tests may not raise."""
     for error, word in (
-        (PermissionError(13, "no"), "needs privileges"),
+        (PermissionError(13, "no"), "requires privileges"),
         (OSError(9999, "odd"), "cannot listen"),
         (OSError("text only"), "text only"),
         (socket.gaierror(-2, "no"), "cannot be resolved"),
@@ -293,9 +293,9 @@ def without_table(path: Path) -> None:
 
 
 SPOILT = [
-    (letter, "is not a sandbox's state: name another file"),
-    (another_database, "is not a sandbox's state: name another file"),
-    (an_empty_database_of_another_program, "is not a sandbox's state: name another file"),
+    (letter, "is not a sandbox's state file: name another file"),
+    (another_database, "is not a sandbox's state file: name another file"),
+    (an_empty_database_of_another_program, "is not a sandbox's state file: name another file"),
     (directory, "is a directory: name a file"),
     (newer, "has format 99 of another version"),
     (truncated, "is damaged"),

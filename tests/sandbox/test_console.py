@@ -70,7 +70,7 @@ async def test_faults_events_time_and_reset(browser: Chrome) -> None:
 
         # A mistake is told, and what was entered is still there.
         await page.submit("Add fault", nth="1", every="2")
-        await page.result("not both")
+        await page.result("cannot be combined")
         field = await page.do(lambda b: page.find(b, "[name=every]").get_attribute("value"))
         assert field == "2"
 
@@ -79,7 +79,7 @@ async def test_faults_events_time_and_reset(browser: Chrome) -> None:
         events = await page.do(lambda b: b.find_elements(By.CSS_SELECTOR, "[name=type] option"))
         assert len(events) == 44
         await page.submit("Fire event", type="1")
-        await page.result("No receiver gets this event")
+        await page.result("This event has no receiver")
 
         # Time moves, and reset brings the beginning back.
         await page.open("/")
@@ -115,7 +115,7 @@ async def test_limits_are_set_strike_and_are_removed(browser: Chrome) -> None:
         await page.submit(
             "Rate limits", "button.primary", **{"read.per_second": "", "read.burst": "3"}
         )
-        await page.result("a burst needs")
+        await page.result("a burst requires")
         await page.click("#current-limits button")
         await page.text_comes("#current-limits", "No rate limits")
         await client.order.get_order_list(page_size=1)

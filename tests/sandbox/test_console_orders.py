@@ -10,7 +10,7 @@ from sandbox.console import CONSOLE, Console, form_of, labels, notice, text_of
 from sandbox.wire import PAID, Wire, new_wire
 
 from tiktok_shop_async.sandbox.console.order_actions import actions_of
-from tiktok_shop_async.sandbox.domain.orders.orders import Order
+from tiktok_shop_async.sandbox.domain.entities.orders import Order
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def _state(order: Order) -> object:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"action": "explode"}, "There is no action 'explode'"),
+        ({"action": "explode"}, "The action 'explode' is unknown"),
         ({"action": "cancel", "line": []}, "Reason is required"),
         ({"action": "cancel", "reason": PAID, "line": []}, "Select at least one item"),
         ({"action": "cancel", "reason": "none", "line": ["1"]}, "reason is unknown"),

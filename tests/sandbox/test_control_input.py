@@ -12,8 +12,8 @@ from sandbox.wire import CANCEL, SHOPS, Wire, new_wire
 
 from tiktok_shop_async._internal.movable_clock import MovableClock
 from tiktok_shop_async.sandbox import FaultRule, Faults, Limits, LimitSettings, Rate, create_app
-from tiktok_shop_async.sandbox.control.control_input import MAX_BODY
-from tiktok_shop_async.sandbox.control.routes import END_OF_TIME
+from tiktok_shop_async.sandbox.inputs.bounded_body import MAX_BODY
+from tiktok_shop_async.sandbox.state.sandbox_state import END_OF_TIME
 
 NOW = 1_790_000_000.0
 DIGITS = "9" * 5000

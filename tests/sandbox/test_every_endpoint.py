@@ -23,9 +23,9 @@ from tiktok_shop_async.sandbox import (
     UserType,
     create_app,
 )
-from tiktok_shop_async.sandbox.handlers.handlers import PLAYS
+from tiktok_shop_async.sandbox.handlers.operation_handlers import HANDLERS
 
-MADE_UP = [(name, version) for name, version in ENDPOINTS if name not in PLAYS]
+MADE_UP = [(name, version) for name, version in ENDPOINTS if name not in HANDLERS]
 TOKENS = {kind: f"{ACCESS_TOKEN}-{kind.name}" for kind in UserType}
 
 

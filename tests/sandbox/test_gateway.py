@@ -261,7 +261,9 @@ async def test_a_fault_of_the_sandbox_is_an_envelope_too(
     wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An unexpected exception reaches the client as the platform's internal error."""
-    monkeypatch.setattr("tiktok_shop_async.sandbox.http.app.play", lambda *_: 1 / 0)
+    monkeypatch.setattr(
+        "tiktok_shop_async.sandbox.http.operation_endpoint.handle", lambda *_: 1 / 0
+    )
     app: Starlette = wire.http._transport.app  # type: ignore[attr-defined]
     wire.http._transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     response = await wire.send("GET", SHOPS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sandbox.lives import NO_NEED, PACKAGES, delivered, order_in, refuses
+from sandbox.scenarios import NO_NEED, PACKAGES, delivered, order_in, refuses
 from sandbox.wire import PAID, UNPAID, Wire
 
 from tiktok_shop_async.sandbox import Refusal, Shop
@@ -18,7 +18,7 @@ async def test_an_order_goes_its_whole_way(wire: Wire) -> None:
     order_id = wire.order_ids("UNPAID")[0]
     told: list[Any] = []
     shop = wire.shop
-    shop.on_change = lambda event: (
+    shop.ledger.on_event = lambda event: (
         told.append(event.data["order_status"]) if event.data["order_id"] == order_id else None
     )
     assert "paid_time" not in await wire.order(order_id)
@@ -70,7 +70,7 @@ async def test_an_order_that_nobody_pays_for_is_cancelled_by_the_system(wire: Wi
 
 async def test_an_order_is_paid_once_and_not_while_it_is_being_cancelled(wire: Wire) -> None:
     order = order_in(wire, "UNPAID")
-    wire.shop.pending_share = 1.0
+    wire.shop.settings.pending_share = 1.0
     await wire.cancel(order.id, UNPAID)
     with refuses(25001001):
         wire.shop.pay(order.id)
@@ -129,7 +129,7 @@ async def test_cancelling_what_was_not_sent_lets_the_rest_go_on(wire: Wire) -> N
 
 
 async def test_what_is_being_cancelled_is_not_shipped(wire: Wire) -> None:
-    wire.shop.pending_share = 1.0
+    wire.shop.settings.pending_share = 1.0
     order = order_in(wire, "AWAITING_SHIPMENT", lines=2)
     await wire.cancel(order.id, order_line_item_ids=[order.lines[0].id])
     package_id = order.packages[0].id
@@ -195,7 +195,7 @@ async def test_a_seller_marks_a_part_as_shipped(wire: Wire, version: str) -> Non
     path = f"/fulfillment/{version}/orders/{order.id}/packages"
     data = (await wire.call("POST", path, json=body))["data"]
     assert (data["order_id"], data["order_line_item_ids"]) == (order.id, [line_id])
-    assert wire.shop.packages[data["package_id"]].tracking_number == "1Z9"
+    assert wire.shop.fulfillment.packages[data["package_id"]].tracking_number == "1Z9"
     assert order.status == "PARTIALLY_SHIPPING"
     again = await wire.call("POST", path, json=body)
     assert again["code"] == 25001003
@@ -229,7 +229,7 @@ async def test_packages_are_searched_by_status_and_time(wire: Wire) -> None:
         return packages
 
     assert {each["status"] for each in await found(package_status="FULFILLING")} == {"FULFILLING"}
-    newest = max(each.update_time for each in wire.shop.packages.values())
+    newest = max(each.update_time for each in wire.shop.fulfillment.packages.values())
     wire.clock.now = newest + 5
     order = order_in(wire, "AWAITING_SHIPMENT")
     wire.shop.ship(order.id)
@@ -253,7 +253,7 @@ async def test_an_order_is_not_completed_while_a_return_is_open(wire: Wire) -> N
 async def test_buyers_in_south_east_asia_may_cancel_what_is_packed(
     wire: Wire, region: str, code: int
 ) -> None:
-    wire.shop.region = region
+    wire.shop.settings.region = region
     order = order_in(wire, "AWAITING_SHIPMENT", lines=2)
     wire.shop.ship(order.id)
     if code:
@@ -270,4 +270,9 @@ async def test_buyers_in_south_east_asia_may_cancel_what_is_packed(
 
 def test_a_shop_by_hand_needs_no_more_than_its_names() -> None:
     shop = Shop(id="1", name="A shop", cipher="C", clock=lambda: 0.0)
-    assert (shop.orders, shop.packages, shop.returns, shop.cancellations) == ({}, {}, {}, {})
+    assert (
+        shop.orders,
+        shop.fulfillment.packages,
+        shop.returns.by_id,
+        shop.cancellations.by_id,
+    ) == ({}, {}, {}, {})

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from sandbox.wire import CANCEL, ORDERS, SEARCH_ORDERS, SHOPS, UPLOAD, Wire, new_product, new_wire
 
 from tiktok_shop_async.sandbox import StateFile, run_sandbox
-from tiktok_shop_async.sandbox.json_input import MAX_DEPTH, encodable, read_json
+from tiktok_shop_async.sandbox.inputs.json_input import MAX_DEPTH, encodable, read_json
 
 TOOLS = "/_sandbox"
 SHOWN = ("requests", "faults", "limits", "orders", "clock", "events")

@@ -52,7 +52,7 @@ async def test_no_unit_is_lost_or_made_by_any_sequence_of_cancellations(seed: in
             )
             await wire.cancel(order.id, random.choice([PAID, PAID, "unknown"]), **part)
             wire.clock.now += random.choice([0, 0.5, 3])
-            wire.shop.settle()
+            wire.shop.ledger.settle()
             assert quantities(wire) + sold(wire) == total
     assert max(wire.shop.times_cancelled.values()) == 1
 

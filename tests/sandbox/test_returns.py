@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sandbox.lives import (
+from sandbox.scenarios import (
     APPROVE_RETURN,
     CALCULATE,
     DAMAGED,
@@ -33,8 +33,8 @@ from sandbox.lives import (
 )
 from sandbox.wire import PAID, Wire
 
-from tiktok_shop_async.sandbox.domain.aftersales.returns import Return
-from tiktok_shop_async.sandbox.domain.orders.orders import Order
+from tiktok_shop_async.sandbox.domain.entities.orders import Order
+from tiktok_shop_async.sandbox.domain.entities.returns import Return
 
 BOTH = "RETURN_AND_REFUND"
 PENDING = "RETURN_OR_REFUND_REQUEST_PENDING"
@@ -279,7 +279,7 @@ async def test_a_seller_asks_in_the_buyers_place(wire: Wire, kind: str, reason: 
     answers = [await wire.call("POST", RETURNS, query=query, json=body) for _ in range(3)]
     (data,) = {tuple(answer["data"].values()) for answer in answers}
     assert data[1] == PENDING
-    assert len(wire.shop.returns) == 1
+    assert len(wire.shop.returns.by_id) == 1
     shown = await find_return(wire, data[0])
     assert (shown["role"], len(shown["return_line_items"])) == ("SELLER", 1)
     assert (await wire.call("POST", RETURNS, json=body))["code"] == 25001010
@@ -299,7 +299,7 @@ async def test_a_seller_asks_for_a_part_of_what_it_is_worth(wire: Wire) -> None:
     }
     assert (await wire.call("POST", RETURNS, json=body))["code"] == 25005005
     data = (await wire.call("POST", RETURNS, json={**body, "refund_total": "1.5"}))["data"]
-    await approve(wire, wire.shop.returns[data["return_id"]], "APPROVE_REFUND")
+    await approve(wire, wire.shop.returns.by_id[data["return_id"]], "APPROVE_REFUND")
     assert refunded_for(order) == 150
 
 
@@ -322,7 +322,7 @@ def reject_here(wire: Wire, request: Return) -> None:
 
 def let_time_decide(wire: Wire, _: Return) -> None:
     wire.clock.now += wire.shop.spans.seller_response_seconds
-    wire.shop.settle()
+    wire.shop.ledger.settle()
 
 
 def agree_on_a_part(wire: Wire, request: Return) -> None:
@@ -388,7 +388,7 @@ async def test_time_decides_where_nobody_does(wire: Wire) -> None:
 async def test_each_step_of_a_return_is_told(wire: Wire) -> None:
     told: list[Any] = []
     order = delivered(wire)
-    wire.shop.on_change = lambda event: told.append((event.type, dict(event.data)))
+    wire.shop.ledger.on_event = lambda event: told.append((event.type, dict(event.data)))
     request = wire.shop.request_return(order.id, DAMAGED)
     wire.shop.withdraw_return(request.id)
     assert [(kind, data["return_status"]) for kind, data in told] == [

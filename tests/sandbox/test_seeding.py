@@ -6,7 +6,7 @@ from collections import Counter
 
 from sandbox.wire import NOW
 
-from tiktok_shop_async.sandbox.domain.orders.seeding import STATUS_WEIGHTS, make_orders
+from tiktok_shop_async.sandbox.domain.seeding import STATUS_WEIGHTS, make_orders
 from tiktok_shop_async.sandbox.domain.shop import Shop
 from tiktok_shop_async.sandbox.handlers.order_documents import order_document
 
@@ -50,7 +50,7 @@ def test_all_states_are_there_in_their_shares() -> None:
 
 def test_nothing_is_updated_before_it_was_created_or_in_the_future() -> None:
     for seed in range(20):
-        shop = Shop(id="1", name="A shop", cipher="C", clock=lambda: NOW, seed=seed)
+        shop = Shop(id="1", name="A shop", cipher="C", clock=lambda: NOW)
         shop.add_orders(make_orders(300, seed=seed, now=NOW))
         for order in shop.orders.values():
             document = order_document(order, shop)

@@ -59,7 +59,7 @@ async def test_orders_are_listed_cancelled_and_read_back_through_the_sdk() -> No
         assert not answers[0].issues
         assert not details.issues
         assert Counter(sandbox.shop.times_cancelled.values()).keys() == {0, 1}
-        assert len(sandbox.shop.cancellations) >= len(ids)
+        assert len(sandbox.shop.cancellations.by_id) >= len(ids)
 
 
 async def test_refusals_become_the_sdks_errors() -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sandbox.lives import requests_of_aftersale
+from sandbox.scenarios import requests_of_aftersale
 from sandbox.wire import PAID, UNPAID, Wire, new_product, new_wire
 
 import catalogue
 from tiktok_shop_async.registry import operations
 from tiktok_shop_async.resources._groups import GROUPS
-from tiktok_shop_async.sandbox.handlers.handlers import PLAYS
-from tiktok_shop_async.sandbox.http.routes import find_route
+from tiktok_shop_async.sandbox.handlers.operation_handlers import HANDLERS
+from tiktok_shop_async.sandbox.http.operation_routes import find_route
 
 OPERATIONS = catalogue.operations()
 NO_DATA = (
@@ -98,7 +98,7 @@ def request_of(operation_id: str, wire: Wire) -> dict[str, Any]:
     ("operation_id", "version"),
     [
         (name, version)
-        for name in PLAYS
+        for name in HANDLERS
         if name not in NO_DATA
         for version in OPERATIONS[name]["versions"]
     ],

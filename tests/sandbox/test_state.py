@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 import httpx
 import pytest
-from sandbox.lives import APPROVE_RETURN, DAMAGED, delivered
+from sandbox.scenarios import APPROVE_RETURN, DAMAGED, delivered
 from sandbox.wire import Wire, new_product, new_wire
 
 import tiktok_shop_async.sandbox.__main__ as command
@@ -102,11 +102,11 @@ async def test_the_end_of_an_authorization_is_not_announced_again(path: Path) ->
         wire.market.grants.rules = TokenRules(refresh_token_seconds=10 * 86400)
         code = await approve(wire)
         await tokens(wire, "get", grant_type="authorized_code", auth_code=code)
-        wire.market.on_change = told.append
+        wire.market.on_event = told.append
         wire.market.settle(wire.clock())
         assert [event.type for event in told] == [7, 7]
     async with opened(path) as wire:
-        wire.market.on_change = told.append
+        wire.market.on_event = told.append
         wire.market.settle(wire.clock())
         assert len(told) == 2
         wire.market.settle(wire.clock() + 86400)
@@ -319,7 +319,7 @@ async def test_every_field_of_an_order_is_kept(path: Path) -> None:
     async with opened(path) as wire:
         order = delivered(wire)
         order.buyer_message = "\N{GRINNING FACE} 'quoted' \u2028"
-        wire.shop.on_touch(order)
+        wire.shop.ledger.on_modified(order)
         before = attrs.asdict(order.buyer), order.buyer_message, order.packages[0].tracking_number
     async with opened(path) as wire:
         again = wire.shop.orders[order.id]

@@ -11,7 +11,7 @@ from sandbox.wire import PAID, Wire
 
 from tiktok_shop_async.errors import InvalidArgumentError
 from tiktok_shop_async.sandbox import AccessToken, create_app
-from tiktok_shop_async.sandbox.domain.records import order_record
+from tiktok_shop_async.sandbox.state.records import order_record
 from tiktok_shop_async.testing import record, replay
 
 FILE = Path("never-written.json")

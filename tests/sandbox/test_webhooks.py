@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sandbox.lives import LATE
+from sandbox.scenarios import LATE
 from sandbox.test_shapes import assert_fits
 from sandbox.wire import PAID, Clock, Wire, new_product
 
@@ -23,7 +23,7 @@ from tiktok_shop_async.sandbox import (
     demo_market,
     run_sandbox,
 )
-from tiktok_shop_async.sandbox.domain.aftersales.rules import Selection
+from tiktok_shop_async.sandbox.domain.aftersales.eligibility import Selection
 from tiktok_shop_async.sandbox.webhook_delivery import sign
 
 WEBHOOKS = "/event/202309/webhooks"
@@ -127,7 +127,7 @@ async def test_a_pending_cancellation_is_announced_twice() -> None:
     wire: Any = wire_to(receiver, url=HOOK, pending_share=1.0)
     await wire.cancel(wire.order_ids("AWAITING_SHIPMENT")[0])
     wire.clock.now += 5
-    wire.shop.settle()
+    wire.shop.ledger.settle()
     await wire.webhooks.drain()
     statuses = [
         body["data"].get("cancel_status") or body["data"]["order_status"]

@@ -6,12 +6,12 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sandbox.lives import DAMAGED, DAMAGED_SAYS_SELLER, NO_NEED, PACKED, SENT_BACK, UNCLEAR
+from sandbox.scenarios import DAMAGED, DAMAGED_SAYS_SELLER, NO_NEED, PACKED, SENT_BACK, UNCLEAR
 from sandbox.wire import PAID, new_product
 
 from tiktok_shop_async.sandbox import Shop
-from tiktok_shop_async.sandbox.domain.orders.orders import Order
-from tiktok_shop_async.sandbox.domain.orders.products import Product
+from tiktok_shop_async.sandbox.domain.entities.orders import Order
+from tiktok_shop_async.sandbox.domain.entities.products import Product
 
 PICTURE = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + struct.pack(">II", 800, 600) + b"\r\n"
 

@@ -1,4 +1,4 @@
-"""The sandbox and the kit agree: the same call gives the same typed result, or the same refusal."""
+"""Agreement of sandbox and mock: the same call returns the same result or error."""
 
 from __future__ import annotations
 
@@ -21,16 +21,11 @@ from tiktok_shop_async import (
     TikTokAPIError,
 )
 from tiktok_shop_async.sandbox import Sandbox, create_app
-from tiktok_shop_async.sandbox.handlers.handlers import PLAYS
-from tiktok_shop_async.testing import (
-    MockTikTokShop,
-    UnexpectedRequestError,
-    example_response,
-    make,
-)
-from tiktok_shop_async.testing.sandboxes import local_shop
+from tiktok_shop_async.sandbox.handlers.operation_handlers import HANDLERS
+from tiktok_shop_async.testing import MockTikTokShop, UnexpectedRequestError, example_response, make
+from tiktok_shop_async.testing.sandboxes import create_sandbox
 
-PLAYED = [(name, version) for name, version in ENDPOINTS if name in PLAYS]
+PLAYED = [(name, version) for name, version in ENDPOINTS if name in HANDLERS]
 CANCELLATIONS = "/return_refund/202602/cancellations"
 SHOPS = "/authorization/202309/shops"
 
@@ -46,14 +41,14 @@ CREDENTIALS: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def made_up() -> httpx.ASGITransport:
-    """A sandbox that only makes answers up, and so remembers nothing."""
+def stub_sandbox() -> httpx.ASGITransport:
+    """A sandbox without state: all its responses are stubs."""
     return httpx.ASGITransport(create_app(market=new_market()))
 
 
 @pytest.fixture
 def shop() -> Sandbox:
-    return local_shop()
+    return create_sandbox()
 
 
 async def called(client: AsyncTikTokShop, name: str, version: str, given: Any) -> Result:
@@ -63,15 +58,15 @@ async def called(client: AsyncTikTokShop, name: str, version: str, given: Any) -
 
 
 async def mocked(
-    name: str, version: str, given: Any, *answers: Any, **options: Any
+    name: str, version: str, given: Any, *responses: Any, **options: Any
 ) -> list[Result]:
-    """Return what a call gives that a mock answers with each of ``answers``."""
+    """Return the results of calls to which a mock responds with each of ``responses``."""
     mock = MockTikTokShop()
     mocked = method(mock, name)
     results = []
     async with mock.client() as client:
-        for answer in answers:
-            mocked.respond(answer, **options)
+        for response in responses:
+            mocked.respond(response, **options)
             results.append(await called(client, name, version, given))
             assert mocked.calls[-1].version == version
             mocked.assert_called_with(**given)
@@ -79,13 +74,13 @@ async def mocked(
 
 
 def facts(result: object) -> dict[str, Any]:
-    """Return all that is in a response or an error but how it was sent."""
+    """Return the content of a response or error, without the raw body and headers."""
     found = attrs.asdict(result, recurse=False) if isinstance(result, APIResponse) else vars(result)
     return {name: value for name, value in found.items() if name not in ("headers", "raw")}
 
 
 def fields(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield each field of an answer with the kind of its value."""
+    """Yield each field of a response with the type of its value."""
     yield path, type(value).__name__
     if isinstance(value, dict):
         for name, child in value.items():
@@ -96,17 +91,17 @@ def fields(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("name", "version"), MADE_UP, ids=str)
-async def test_what_the_sandbox_makes_up_the_mock_answers_too(
-    name: str, version: str, made_up: httpx.ASGITransport
+async def test_the_mock_returns_the_stub_responses_of_the_sandbox(
+    name: str, version: str, stub_sandbox: httpx.ASGITransport
 ) -> None:
-    """Told to, or with an example of its own, which has the same fields of the same version."""
+    """With given data, or with an example that has the same fields of the same version."""
     given = valid_arguments(name, version)
-    async with AsyncTikTokShop(**CREDENTIALS, transport=made_up) as client:
+    async with AsyncTikTokShop(**CREDENTIALS, transport=stub_sandbox) as client:
         use_the_token_for(name, client)
         real = await called(client, name, version, given)
     data = real.json()["data"]
-    told = await mocked(name, version, given, data, real.data, request_id=real.request_id)
-    assert [facts(each) for each in told] == [facts(real)] * 2
+    results = await mocked(name, version, given, data, real.data, request_id=real.request_id)
+    assert [facts(each) for each in results] == [facts(real)] * 2
 
     [example] = await mocked(name, version, given, None)
     assert type(example.data) is type(real.data)
@@ -121,15 +116,15 @@ async def test_what_the_sandbox_makes_up_the_mock_answers_too(
 
 
 @pytest.mark.parametrize(("name", "version"), PLAYED, ids=str)
-async def test_what_the_shop_answers_the_mock_answers_too(
+async def test_the_mock_returns_the_responses_of_the_sandbox(
     name: str, version: str, shop: Sandbox
 ) -> None:
     given = VALID_CALLS[name](shop.shop, version)
     async with shop.client() as client:
         real = await called(client, name, version, given)
     data = real.json()["data"]
-    told = await mocked(name, version, given, data, real.data, request_id=real.request_id)
-    assert [facts(each) for each in told] == [facts(real)] * 2
+    results = await mocked(name, version, given, data, real.data, request_id=real.request_id)
+    assert [facts(each) for each in results] == [facts(real)] * 2
 
     full = make(type(real.data))
     example, made = await mocked(name, version, given, None, full)
@@ -138,7 +133,7 @@ async def test_what_the_shop_answers_the_mock_answers_too(
     assert set(fields(data)) <= set(fields(example.json()["data"]))
 
 
-# All others answer without looking: for them nothing is unknown but what was never mentioned.
+# Stub responses do not depend on the arguments, so only these operations reject unknown ids.
 LOOKED_UP = [
     "fulfillment.get_package_detail",
     "fulfillment.ship_package",
@@ -154,7 +149,7 @@ LOOKED_UP = [
 
 
 @pytest.mark.parametrize("name", LOOKED_UP)
-async def test_what_the_shop_refuses_the_mock_refuses_too(name: str, shop: Sandbox) -> None:
+async def test_the_mock_returns_the_errors_of_the_sandbox(name: str, shop: Sandbox) -> None:
     version = OPERATIONS[name]["versions"][-1]
     given = arguments(OPERATIONS[name], version)  # which this shop does not have
     with pytest.raises(TikTokAPIError) as real:
@@ -183,7 +178,7 @@ async def test_what_the_shop_refuses_the_mock_refuses_too(name: str, shop: Sandb
         ),
     ],
 )
-async def test_a_wrong_request_is_refused_with_the_same_code(
+async def test_an_invalid_request_is_rejected_with_the_same_code(
     path: str, given: dict[str, Any], client: dict[str, Any], code: int, shop: Sandbox
 ) -> None:
     """By the mock as a failure of the test, since only the code under test can be at fault."""
@@ -205,7 +200,7 @@ async def test_a_wrong_request_is_refused_with_the_same_code(
 
 
 @pytest.mark.parametrize("name", ["cancel_order", "approve_return"])
-async def test_what_the_client_refuses_reaches_neither(name: str, shop: Sandbox) -> None:
+async def test_a_call_that_the_client_rejects_reaches_neither(name: str, shop: Sandbox) -> None:
     mock = MockTikTokShop()
     said = []
     for make_client in (shop.client, mock.client):
@@ -219,10 +214,10 @@ async def test_what_the_client_refuses_reaches_neither(name: str, shop: Sandbox)
 
 
 @pytest.mark.parametrize("argument", ["order_line_item_ids", "skus", "order_line_list"])
-async def test_an_empty_selection_is_refused_by_the_client_and_by_the_sandbox(
+async def test_an_empty_selection_is_rejected_by_the_client_and_by_the_sandbox(
     argument: str, shop: Sandbox
 ) -> None:
-    """The sandbox also refuses it from other clients, whose requests nobody checked."""
+    """The sandbox also rejects it from other clients, which do not check it."""
     order = next(iter(shop.shop.orders.values()))
     given = {"order_id": order.id, "cancel_reason": "x", argument: []}
     async with shop.client() as client:

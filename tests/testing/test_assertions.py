@@ -227,7 +227,7 @@ async def test_a_long_difference_is_shortened(
     assert len(str(caught.value)) < 10_000
 
 
-async def test_what_cannot_be_sent_was_not_sent(
+async def test_an_expected_value_that_cannot_be_sent_is_an_error(
     mock: MockTikTokShop, client: AsyncTikTokShop
 ) -> None:
     mocked = mock.return_refund.cancel_order.respond()
@@ -236,11 +236,13 @@ async def test_what_cannot_be_sent_was_not_sent(
         mocked.assert_called_with(**cancelling(order_id=1.5))
 
 
-async def test_options_are_no_arguments(mock: MockTikTokShop, client: AsyncTikTokShop) -> None:
+async def test_options_are_not_arguments(mock: MockTikTokShop, client: AsyncTikTokShop) -> None:
     mocked = mock.return_refund.cancel_order.respond()
     options = RequestOptions(extra_headers={"x-key": "a-secret-of-mine"})
     await client.return_refund.cancel_order(**cancelling(), options=options)
-    with pytest.raises(AssertionError, match="options are no part of a request") as caught:
+    with pytest.raises(
+        AssertionError, match="options are not an argument of the request"
+    ) as caught:
         mocked.assert_called_with(**cancelling(), options=options)
     assert "secret-of" not in str(caught.value)
 

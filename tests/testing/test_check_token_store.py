@@ -1,4 +1,4 @@
-"""The conformance test of token stores: it finds each fault, and names the rule."""
+"""Conformance test of token stores: it finds each fault, and names the rule."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ class OverwritesLater(MemoryTokenStore):
         return await super().put(key, value, version=version)
 
 
-class LooksFirst(MemoryTokenStore):
+class ChecksBeforeWriting(MemoryTokenStore):
     async def put(self, key: str, value: bytes, *, version: int) -> int:
-        fits = version == (self._values[key].version if key in self._values else 0)
+        is_current = version == (self._values[key].version if key in self._values else 0)
         await asyncio.sleep(0)
-        if fits:
+        if is_current:
             self._values[key] = StoredValue(value, version + 1)
             return version + 1
         return await super().put(key, value, version=version)
 
 
-class SaysNothingOfStale(MemoryTokenStore):
+class IgnoresStaleVersions(MemoryTokenStore):
     async def put(self, key: str, value: bytes, *, version: int) -> int:
         stored = self._values.get(key)
         if (stored.version if stored else 0) != version:
@@ -113,7 +113,7 @@ class KeepsLockOfCancelledWaiter(KeepsLockOfFailedBlock):
 
 
 class KeepsLockOfCancelledEntry(KeepsLockOfFailedBlock):
-    """As a network does: the answer is on its way, and whom it is for is gone."""
+    """As with a network: the response is on its way when the task is cancelled."""
 
     @asynccontextmanager
     async def _lock(self, key: str) -> AsyncIterator[None]:
@@ -155,26 +155,26 @@ class ShowsAll(MemoryTokenStore):
     [
         (OverwritesAtFirst, "version 0 means that nothing was put yet"),
         (OverwritesLater, "put of version 1 must raise StaleVersionError: this version was re"),
-        (LooksFirst, "exactly one must succeed"),
-        (SaysNothingOfStale, "put of version 3 must raise StaleVersionError"),
-        (CutsValues, "a value of 65536 bytes must be read as it was put"),
+        (ChecksBeforeWriting, "exactly one must succeed"),
+        (IgnoresStaleVersions, "put of version 3 must raise StaleVersionError"),
+        (CutsValues, "get must return the value of 65536 bytes as it was put"),
         (ReturnsText, "must return the value as bytes"),
-        (IgnoresCapitals, "must be a key of its own"),
-        (LocksNothing, "while one has the lock of a key no other may get it"),
-        (LocksAll, "the lock of one key must not keep another one"),
+        (IgnoresCapitals, "must be distinct from similar keys"),
+        (LocksNothing, "only one task at a time may hold the lock of a key"),
+        (LocksAll, "the lock of one key must not block other keys"),
         (KeepsLockOfFailedBlock, "must be free after its block raised an exception"),
         (KeepsLockOnCancellation, "must be free after its holder was cancelled"),
-        (KeepsLockOfCancelledWaiter, "must be free where one who waited for it was cancelled"),
-        (KeepsLockOfCancelledEntry, "must be free where a task was cancelled"),
+        (KeepsLockOfCancelledWaiter, "must be free after a task that waited for it was cancelled"),
+        (KeepsLockOfCancelledEntry, "must be free after a task that requested it"),
         (HidesCancellation, "must end with CancelledError"),
         (PutsUnderLock, "put must not wait for a lock"),
-        (ShowsAll, "the repr of a store must not show what is stored"),
+        (ShowsAll, "the repr of a store must not show stored values"),
     ],
 )
 async def test_a_fault_is_found_and_explained(kind: type[TokenStore], rule: str) -> None:
     store = kind()
     with pytest.raises(AssertionError, match=re.escape(rule)):
-        await check_token_store(lambda: store, patience=0.2)
+        await check_token_store(lambda: store, timeout=0.2)
 
 
 async def test_stores_of_different_data_are_found() -> None:
@@ -183,13 +183,13 @@ async def test_stores_of_different_data_are_found() -> None:
 
 
 async def test_a_store_that_is_opened_is_closed() -> None:
-    store, said = MemoryTokenStore(), []
+    store, events = MemoryTokenStore(), []
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[TokenStore]:
-        said.append("open")
+        events.append("open")
         yield store
-        said.append("closed")
+        events.append("closed")
 
     await check_token_store(opened)
-    assert said == ["open", "open", "closed", "closed"]
+    assert events == ["open", "open", "closed", "closed"]

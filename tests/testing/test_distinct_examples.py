@@ -1,4 +1,4 @@
-"""Made-up lists have no key twice, and nothing made up ends before it began."""
+"""Examples: the keys of a list are distinct, and times are in order."""
 
 from __future__ import annotations
 
@@ -69,11 +69,11 @@ ORDERED = (
     ("effective_start_time", "effective_end_time"),
     ("create_time", "live_end_time"),
 )
-"""What happens before what; equal times are fine."""
+"""Pairs of times: the first is not after the second."""
 
 
 def lists_of_objects(value: Any, path: str = "") -> Iterator[tuple[str, list[Any]]]:
-    """Yield all items at each place, over all lists that hold such a place."""
+    """Yield all items at each path, from all lists at that path."""
     found: dict[str, list[Any]] = {}
 
     def look(value: Any, path: str) -> None:
@@ -90,7 +90,7 @@ def lists_of_objects(value: Any, path: str = "") -> Iterator[tuple[str, list[Any
 
 
 def repeated(document: Any) -> Iterator[str]:
-    """Yield the places of keys that stand twice in the lists of a document."""
+    """Yield the paths of keys that occur twice in the lists of a document."""
     for path, items in lists_of_objects(document):
         name = path.rpartition(".")[2]
         if IS_KEY.search(name):
@@ -132,7 +132,7 @@ def test_an_example_has_no_key_twice_and_its_times_in_order(name: str, version: 
 
 @pytest.mark.parametrize("number", webhook_types())
 def test_an_event_has_no_key_twice_and_its_times_in_order(number: int) -> None:
-    data = Examples().of_fields(webhook_shape(number)["data"])
+    data = Examples().make_object(webhook_shape(number)["data"])
     assert list(repeated(data)) == []
     assert list(misordered(data)) == []
 

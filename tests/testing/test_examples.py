@@ -1,4 +1,4 @@
-"""Made-up objects of all models, and whole answers of all operations."""
+"""Example objects of all models, and example responses of all operations."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ def test_every_model_has_an_example_with_all_its_fields(group: str) -> None:
         assert empty == [], name
 
 
-def answers(group: str) -> set[str]:
-    """Return the names of the classes that are the whole answer of an operation."""
+def response_models(group: str) -> set[str]:
+    """Return the names of the classes of responses' data."""
     text = files("tiktok_shop_async.spec.shapes").joinpath(f"{group}.json").read_text()
     return {shape["model"] for shape in json.loads(text).values() if "model" in shape}
 
 
 @pytest.mark.parametrize("group", GROUPS_WITH_MODELS)
-def test_an_example_of_an_answer_goes_over_the_wire_and_back(group: str) -> None:
+def test_an_example_of_a_response_survives_encoding_and_decoding(group: str) -> None:
     models = import_module(f"tiktok_shop_async.models.{group}")
-    for name in sorted(answers(group)):
+    for name in sorted(response_models(group)):
         model = getattr(models, name)
         made = make(model)
         data = plain(made, "data")
@@ -87,8 +87,8 @@ def test_an_unknown_field_is_named() -> None:
 
 
 @pytest.mark.parametrize("value", [dict, "Order"])
-def test_what_is_no_model_is_refused(value: Any) -> None:
-    with pytest.raises(TypeError, match="no model"):
+def test_only_models_are_accepted(value: Any) -> None:
+    with pytest.raises(TypeError, match="model must be a class of tiktok_shop_async"):
         make(value)
 
 

@@ -1,4 +1,4 @@
-"""What recordings mask: personal fields, the same text elsewhere, odd bodies, and no types."""
+"""Masking in recordings: personal fields, equal text elsewhere, unusual bodies, and types."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from test_every_operation import OPERATIONS, arguments, method
 from tiktok_shop_async import RequestOptions, TikTokShopError
 from tiktok_shop_async.pipeline.arguments.values import plain
 from tiktok_shop_async.testing import example_response, record, replay
-from tiktok_shop_async.testing.recording.finding import Finder
+from tiktok_shop_async.testing.recording.text_finder import TextFinder
 
 GROUPS: dict[str, list[str]] = defaultdict(list)
 for operation_id in OPERATIONS:
@@ -48,9 +48,9 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "calls.json"
 
 
-async def recorded(path: Path, answer: bytes | Any, **headers: str) -> Any:
-    """Record one call that is answered with ``answer``, and return what was written of it."""
-    body = answer if isinstance(answer, bytes) else json.dumps(envelope(answer)).encode()
+async def recorded(path: Path, response: bytes | Any, **headers: str) -> Any:
+    """Record one call with a response, and return the response in the recording."""
+    body = response if isinstance(response, bytes) else json.dumps(envelope(response)).encode()
     headers = {"content-type": "application/json"} | headers
 
     async with (
@@ -405,7 +405,7 @@ async def test_odd_bodies_are_masked_or_not_kept(path: Path, body: bytes, sent: 
     await work(replay(path, all_used=True))
 
 
-async def test_a_replay_says_which_body_was_not_recorded(path: Path) -> None:
+async def test_a_replay_explains_a_body_that_was_not_recorded(path: Path) -> None:
     await recorded(path, b"name;address\r\nAnn;1 Road\r\n", **{"content-type": "text/csv"})
     assert "Ann" not in path.read_text()
     response = await replayed(path)
@@ -456,7 +456,7 @@ async def test_the_sets_of_fields_are_all_there_is(path: Path) -> None:
     }
 
 
-async def test_recordings_of_earlier_versions_still_answer(path: Path) -> None:
+async def test_recordings_of_earlier_versions_can_be_replayed(path: Path) -> None:
     earlier = {
         "request": {
             "operation": "GET /a/202309/b",
@@ -498,7 +498,7 @@ def test_text_is_found_in_any_encoding(
     text: str, before: str, encode: Callable[[str], str]
 ) -> None:
     assume(text == before or text not in before)
-    finder = Finder()
+    finder = TextFinder()
     finder.add(text)
     replaced = finder.replace(f"{before}\t\t{encode(text)}\t\t{before}", lambda _: "MASK")
     around = "MASK" if text == before else before

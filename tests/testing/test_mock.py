@@ -1,4 +1,4 @@
-"""The mocked shop: it answers as told, sees what was sent, and refuses what the service would."""
+"""The mocked shop: stub responses, recorded calls, and rejected requests."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def cancel(client: AsyncTikTokShop) -> APIResponse[CancelOrderResult]:
     return await client.return_refund.cancel_order(order_id="1", cancel_reason="out of stock")
 
 
-async def test_an_operation_answers_with_the_data_it_was_given(
+async def test_an_operation_responds_with_the_given_data(
     mock: MockTikTokShop, client: AsyncTikTokShop
 ) -> None:
     mock.return_refund.cancel_order.respond(CANCELLED, request_id="r-1")
@@ -67,7 +67,7 @@ async def test_a_model_may_be_the_data(mock: MockTikTokShop, client: AsyncTikTok
     assert (await cancel(client)).data.cancel_id == "7"
 
 
-async def test_without_data_the_answer_is_a_full_example(
+async def test_without_data_the_response_is_a_full_example(
     mock: MockTikTokShop, client: AsyncTikTokShop
 ) -> None:
     mock.order.get_order_detail.respond()
@@ -85,7 +85,7 @@ async def test_a_failure_raises_the_error_it_means(
     assert caught.value.retry_after == 3
 
 
-async def test_side_effects_are_taken_in_turn(
+async def test_a_list_of_side_effects_is_used_in_order(
     mock: MockTikTokShop, client: AsyncTikTokShop
 ) -> None:
     def by_order(call: MockCall) -> dict[str, str]:
@@ -119,7 +119,7 @@ async def test_one_side_effect_serves_all_calls(
     assert [(await cancel(client)).data.cancel_id for _ in range(2)] == ["4", "4"]
 
 
-async def test_calls_are_remembered_by_the_names_of_python(
+async def test_calls_are_recorded_with_the_python_names_of_arguments(
     mock: MockTikTokShop, client: AsyncTikTokShop
 ) -> None:
     mocked = mock.return_refund.cancel_order.respond(CANCELLED)
@@ -148,7 +148,7 @@ async def test_calls_are_remembered_by_the_names_of_python(
             wrong_count()
 
 
-def test_an_assertion_on_no_call_says_so(mock: MockTikTokShop) -> None:
+def test_an_assertion_without_a_call_explains_that(mock: MockTikTokShop) -> None:
     with pytest.raises(AssertionError, match="was not called"):
         mock.return_refund.cancel_order.assert_called_with(order_id="1")
 
@@ -177,7 +177,7 @@ async def test_a_renamed_argument_has_its_python_name(
     mocked.assert_called_once_with(filter_options=wanted)
 
 
-async def test_a_form_gives_its_texts_and_the_bytes_of_its_files(
+async def test_a_form_has_text_fields_and_the_bytes_of_files(
     mock: MockTikTokShop, client: AsyncTikTokShop, tmp_path: Path
 ) -> None:
     picture = tmp_path / "shirt.png"
@@ -207,9 +207,7 @@ async def test_an_example_of_a_list_is_its_only_page(
     assert len([page async for page in pager.pages()]) == 1
 
 
-async def test_other_versions_are_answered_too(
-    mock: MockTikTokShop, client: AsyncTikTokShop
-) -> None:
+async def test_other_versions_are_mocked_too(mock: MockTikTokShop, client: AsyncTikTokShop) -> None:
     mocked = mock.return_refund.cancel_order.respond(CANCELLED)
     await client.return_refund.cancel_order(
         order_id="1", cancel_reason="x", options=RequestOptions(api_version="202309")
@@ -226,25 +224,25 @@ async def test_pages_are_walked(mock: MockTikTokShop, client: AsyncTikTokShop) -
     assert mock.order.get_order_list.calls[1].arguments["page_token"] == "more"
 
 
-async def test_an_operation_that_is_not_mocked_fails_by_its_name(
+async def test_the_error_names_an_operation_that_is_not_mocked(
     mock: MockTikTokShop, client: AsyncTikTokShop
 ) -> None:
     with pytest.raises(UnexpectedRequestError, match=r"mock\.order\.get_order_detail\.respond"):
         await client.order.get_order_detail(ids=["1"])
-    with pytest.raises(UnexpectedRequestError, match="GET /nowhere is no operation"):
+    with pytest.raises(UnexpectedRequestError, match="GET /nowhere is not an operation"):
         await client.request("GET", "/nowhere")
 
 
-def test_what_is_no_group_or_operation_is_no_attribute(mock: MockTikTokShop) -> None:
+def test_unknown_groups_and_operations_are_attribute_errors(mock: MockTikTokShop) -> None:
     with pytest.raises(AttributeError, match=r"no group 'orders'\. Did you mean order"):
         mock.orders  # noqa: B018
-    with pytest.raises(AttributeError, match=r"no operation 'order\.cancel'"):
+    with pytest.raises(AttributeError, match=r"operation 'order\.cancel' is unknown"):
         mock.order.cancel  # noqa: B018
     with pytest.raises(AttributeError, match=r"Did you mean order\.get_order_detail"):
         mock.order.get_order_details  # noqa: B018
 
 
-async def test_what_the_code_under_test_keeps_to_itself_fails_the_block() -> None:
+async def test_an_error_that_the_code_under_test_catches_fails_the_block() -> None:
     async def block(*answers: dict[str, str]) -> None:
         with MockTikTokShop() as mock:
             if answers:
@@ -261,7 +259,7 @@ async def test_what_the_code_under_test_keeps_to_itself_fails_the_block() -> Non
     await block(CANCELLED, CANCELLED)
 
 
-async def test_a_request_that_is_refused_was_made_all_the_same() -> None:
+async def test_a_rejected_request_counts_as_a_call() -> None:
     with MockTikTokShop() as mock:
         mock.return_refund.cancel_order.respond(CANCELLED)
         async with mock.client(app_secret="another") as client:
@@ -292,19 +290,19 @@ async def test_other_services_are_routes_of_the_router() -> None:
 @pytest.mark.parametrize(
     ("name", "argument", "said"),
     [
-        ("respond", "text", "data is a mapping or a model"),
-        ("respond", httpx.Response(200), "goes to side_effect"),
-        ("respond", example_response("return_refund.cancel_order"), 'under "data"'),
-        ("fail", "boom", "no code of an error"),
-        ("fail", 0, "0 is success"),
+        ("respond", "text", "data must be a mapping or a model"),
+        ("respond", httpx.Response(200), "set side_effect for"),
+        ("respond", example_response("return_refund.cancel_order"), 'value of its "data" field'),
+        ("fail", "boom", "code must be an error code"),
+        ("fail", 0, "for a success call respond"),
     ],
 )
-def test_what_cannot_be_an_answer_is_refused_where_it_is_given(
+def test_an_invalid_response_is_rejected_when_it_is_set(
     name: str, argument: object, said: str, mock: MockTikTokShop
 ) -> None:
     with pytest.raises(TypeError, match=said):
         getattr(mock.return_refund.cancel_order, name)(argument)
-    with pytest.raises(TypeError, match="cannot answer with"):
+    with pytest.raises(TypeError, match="cannot respond with"):
         mock.return_refund.cancel_order.side_effect = "text"
     assert not mock.return_refund.cancel_order.is_mocked
 
@@ -313,7 +311,7 @@ async def test_a_function_that_returns_nothing_is_named(
     mock: MockTikTokShop, client: AsyncTikTokShop
 ) -> None:
     mock.return_refund.cancel_order.side_effect = [lambda _: None]
-    with pytest.raises(TypeError, match=r"return_refund\.cancel_order cannot answer with None"):
+    with pytest.raises(TypeError, match=r"return_refund\.cancel_order cannot respond with None"):
         await cancel(client)
 
 
@@ -340,7 +338,7 @@ async def test_side_effects_may_be_generated_awaited_and_cancelled(
             "POST",
             "/return_refund/202602/cancellations",
             {"cipher": "none"},
-            "lacks the shop_cipher",
+            "shop_cipher is missing",
         ),
         (
             "GET",
@@ -350,7 +348,7 @@ async def test_side_effects_may_be_generated_awaited_and_cancelled(
         ),
     ],
 )
-async def test_what_the_service_would_refuse_fails(
+async def test_a_request_that_the_service_would_reject_fails(
     method: str,
     path: str,
     options: dict[str, str],
@@ -398,7 +396,7 @@ def test_a_mocked_operation_that_is_never_called_fails_the_block() -> None:
     block(assert_all_called=False)
 
 
-def test_an_error_in_the_block_is_not_hidden_by_one_about_idle_mocks() -> None:
+def test_an_error_in_the_block_is_not_hidden_by_uncalled_mocks() -> None:
     def block() -> None:
         with MockTikTokShop() as mock:
             mock.order.get_order_detail.respond()
@@ -409,7 +407,7 @@ def test_an_error_in_the_block_is_not_hidden_by_one_about_idle_mocks() -> None:
 
 
 @MockTikTokShop()
-async def test_as_a_decorator_it_hands_itself_over(mock: MockTikTokShop) -> None:
+async def test_as_a_decorator_it_passes_itself(mock: MockTikTokShop) -> None:
     mock.return_refund.cancel_order.respond(CANCELLED)
     async with mock.client() as client:
         assert (await cancel(client)).data.cancel_id == "4"
@@ -504,7 +502,7 @@ async def test_a_whole_response_may_be_an_asynchronous_stream(
 async def test_a_mock_of_unittest_is_a_function_of_the_call(
     kind: Any, mock: MockTikTokShop, client: AsyncTikTokShop
 ) -> None:
-    """Although one can iterate over it."""
+    """It is iterable, too."""
     answer = kind(return_value=CANCELLED)
     mock.return_refund.cancel_order.side_effect = answer
     assert (await cancel(client)).data.cancel_id == "4"
@@ -518,7 +516,7 @@ async def test_a_mock_of_unittest_is_a_function_of_the_call(
 async def test_data_that_cannot_be_json_is_a_mistake_of_the_test(
     value: object, problem: str, mock: MockTikTokShop, client: AsyncTikTokShop
 ) -> None:
-    """And no error of the SDK, which the code under test may handle."""
+    """It is not an error of the SDK, which the code under test may handle."""
     data = {"orders": [{"create_time": value}]}
     mocked = mock.order.get_order_detail
     said = rf"order\.get_order_detail.*orders\[0\]\.create_time {problem}"
@@ -533,7 +531,7 @@ async def test_data_that_cannot_be_json_is_a_mistake_of_the_test(
 async def test_the_error_of_a_list_that_is_used_up_counts_its_responses(
     mock: MockTikTokShop, client: AsyncTikTokShop
 ) -> None:
-    """Not the calls before the list was set, nor those that a generator answered by an error."""
+    """Calls before the list was set do not count, nor do exceptions of a generator."""
 
     def responses() -> Iterator[Any]:
         yield CANCELLED

@@ -179,7 +179,7 @@ def test_fixtures_and_decorators_work_in_any_order(pytester: pytest.Pytester) ->
 
 
 @pytest.mark.parametrize("shop_first", [True, False])
-async def test_an_operation_that_is_not_mocked_goes_on_to_other_routers(shop_first: bool) -> None:
+async def test_other_routers_handle_an_operation_that_is_not_mocked(shop_first: bool) -> None:
     kit, other = mocked_shop(), respx.mock()
     with entered(*((kit, other) if shop_first else (other, kit))):
         route = other.post(CANCELLATIONS).respond(json={"code": 0, "data": {"cancel_id": "7"}})
@@ -207,7 +207,7 @@ async def test_the_same_path_of_another_host_is_not_the_shops(shop_first: bool, 
 
 
 @pytest.mark.parametrize("shop_first", [True, False])
-async def test_a_router_that_answers_everything_does_so_as_in_respx(
+async def test_a_router_that_handles_everything_does_so_as_in_respx(
     shop_first: bool, get: Get
 ) -> None:
     """``assert_all_mocked=False`` of any router decides, for operations too."""
@@ -220,12 +220,12 @@ async def test_a_router_that_answers_everything_does_so_as_in_respx(
 
 
 @pytest.mark.parametrize("shop_first", [True, False])
-async def test_what_nobody_mocks_fails_by_its_name_and_fails_the_block(shop_first: bool) -> None:
+async def test_an_operation_that_no_router_mocks_fails_the_block(shop_first: bool) -> None:
     async def block() -> None:
         kit, other = mocked_shop(), respx.mock()
         with (
             entered(*((kit, other) if shop_first else (other, kit))),
-            pytest.raises(UnexpectedRequestError, match="cancel_order was called, and is not"),
+            pytest.raises(UnexpectedRequestError, match="cancel_order was called, but is not"),
         ):
             await cancel_id()
 
@@ -319,7 +319,7 @@ async def test_shops_that_overlap_end_in_any_order() -> None:
 
 
 @pytest.mark.parametrize("a_first", [True, False])
-async def test_shops_of_two_apps_are_told_apart_by_the_signature(a_first: bool) -> None:
+async def test_shops_of_two_apps_are_distinguished_by_the_signature(a_first: bool) -> None:
     a, b = mocked_shop(app_secret="a"), mocked_shop(app_secret="b")
     with entered(*((a, b) if a_first else (b, a))):
         a.return_refund.cancel_order.respond({"cancel_id": "of a"})
@@ -344,7 +344,7 @@ async def test_a_signature_of_no_shop_fails_and_goes_to_no_other_router() -> Non
 
 
 @pytest.mark.parametrize("a_first", [True, False])
-async def test_shops_of_two_addresses_are_told_apart(a_first: bool) -> None:
+async def test_shops_of_two_addresses_are_distinguished(a_first: bool) -> None:
     a = mocked_shop(base_url="https://a.example")
     b = mocked_shop(base_url="https://b.example:8443/shop/")
     with entered(*((a, b) if a_first else (b, a))):
@@ -363,7 +363,7 @@ async def test_shops_of_two_addresses_are_told_apart(a_first: bool) -> None:
 async def test_the_error_is_that_of_the_shop_at_the_address(a_first: bool) -> None:
     a, b = mocked_shop(base_url="https://a.example"), mocked_shop(base_url="https://b.example")
     with (
-        pytest.raises(UnexpectedRequestError, match="cancel_order was called, and is not mocked"),
+        pytest.raises(UnexpectedRequestError, match="cancel_order was called, but is not mocked"),
         entered(*((a, b) if a_first else (b, a))),
     ):
         await cancel_id(base_url="https://a.example")
@@ -397,7 +397,7 @@ async def test_a_client_of_the_sdk_reaches_the_shop_below_any_path(
 def test_only_clients_of_the_sdk_have_a_base_path() -> None:
     kit = mocked_shop()
     kit.order.get_order_detail.respond()
-    with pytest.raises(UnexpectedRequestError, match="no operation"), kit:
+    with pytest.raises(UnexpectedRequestError, match="not an operation"), kit:
         httpx.get(f"{SERVICE}/tts/order/202507/orders?ids=1")
 
 
@@ -421,7 +421,7 @@ def test_a_synchronous_client_reaches_routes_of_the_router_on_a_transport() -> N
     kit.router.get(STOCK).respond(json=3)
     with httpx.Client(transport=kit.transport) as http:
         assert http.get(STOCK).json() == 3
-        with pytest.raises(UnexpectedRequestError, match="no operation of the API"):
+        with pytest.raises(UnexpectedRequestError, match="not an operation of the API"):
             http.get("https://stock.example/8")
 
 
@@ -481,7 +481,7 @@ async def test_errors_of_one_block_do_not_fail_the_next() -> None:
 def test_a_block_within_its_own_block_is_an_error() -> None:
     with mocked_shop() as kit:
         kit.order.get_order_detail.respond()
-        with pytest.raises(RuntimeError, match="make another MockTikTokShop"), kit:
+        with pytest.raises(RuntimeError, match="create another MockTikTokShop"), kit:
             pass
         kit.reset()
     with kit:

@@ -12,7 +12,7 @@ import attrs
 
 from catalogue import ROOT, Node, operations
 from tiktok_shop_async.testing import PERSONAL_FIELDS, SECRET_FIELDS
-from tiktok_shop_async.testing.recording.masking import Masking, stays
+from tiktok_shop_async.testing.recording.masking import Masking, is_readable
 
 LISTED = Path(__file__).with_name("fields_that_are_not_personal.txt")
 LOOKS_PERSONAL = re.compile(
@@ -55,7 +55,7 @@ class Field:
     def looks_personal(self) -> bool:
         if LOOKS_LIKE_A_PERSONS.search(str(self.node.get("example", ""))):
             return True
-        is_plain = stays(self.name) or IS_A_SUM.search(self.name)
+        is_plain = is_readable(self.name) or IS_A_SUM.search(self.name)
         return not is_plain and LOOKS_PERSONAL.search(self.name) is not None
 
 
@@ -101,7 +101,7 @@ def unmasked_fields() -> Iterator[Field]:
     """Yield the fields that a recording shows."""
     for name, message in messages():
         document = example({"type": "object", "fields": message}, "")
-        masked = json.dumps(Masking(SECRET_FIELDS, PERSONAL_FIELDS).masked(document, name))
+        masked = json.dumps(Masking(SECRET_FIELDS, PERSONAL_FIELDS).mask(document, name))
         shown = set(re.findall(r"text of ([\w/]+)", masked))
         shown_fields = {tuple(f"{name}{place}".split("/")[-2:]) for place in shown}
         for field in fields_of(message, name):

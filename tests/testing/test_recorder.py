@@ -1,4 +1,4 @@
-"""What a recording keeps, what it hides, and how a replay answers."""
+"""Recording and replay: what is recorded, what is masked, and which calls match."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ def texts(value: Any) -> Iterator[str]:
         yield value
 
 
-def answers(path: Path) -> list[Any]:
+def responses(path: Path) -> list[Any]:
     return [call["response"]["json"] for call in json.loads(path.read_text())["calls"]]
 
 
-async def test_a_replay_answers_as_the_shop_did(path: Path) -> None:
+async def test_a_replay_responds_like_the_shop(path: Path) -> None:
     """Another day, with other credentials."""
 
     async def work(client: AsyncTikTokShop) -> list[Any]:
@@ -130,7 +130,7 @@ async def test_equal_values_have_equal_masks_and_ids_stay(path: Path) -> None:
     )
     async with record(path, transport=shop) as recording, new_client(recording) as client:
         await client.order.get_order_list(page_size=2)
-    data = answers(path)[0]["data"]
+    data = responses(path)[0]["data"]
     first, second = data["orders"]
     address = first["recipient_address"]
     assert (first["id"], first["user_id"], second["id"]) == ("7", "8", "Ann")
@@ -170,7 +170,7 @@ async def test_more_names_can_be_masked(path: Path) -> None:
         new_client(recording) as client,
     ):
         await client.authorization.get_authorized_shops()
-    assert answers(path)[0]["data"] == {"gift_note": "masked-1"}
+    assert responses(path)[0]["data"] == {"gift_note": "masked-1"}
 
 
 async def test_arguments_that_were_masked_fit_what_is_sent(path: Path) -> None:
@@ -202,7 +202,7 @@ async def test_equal_files_come_from_equal_traffic(path: Path, tmp_path: Path) -
     assert [file.name for file in path.parent.iterdir()] == ["calls.json"]
 
 
-async def test_repeats_are_answered_in_their_order_and_not_more_often(path: Path) -> None:
+async def test_equal_calls_are_replayed_in_recorded_order_and_not_more_often(path: Path) -> None:
     shop = FakeShop().answer({"n": 1})
     shop.answer_raw(b'{"code":36009002,"message":"slow down"}', 429, retry_after="7")
     async with record(path, transport=shop) as recording, new_client(recording) as client:
@@ -218,7 +218,7 @@ async def test_repeats_are_answered_in_their_order_and_not_more_often(path: Path
             await client.request("GET", "/a/202309/b")
 
 
-async def test_what_was_not_recorded_is_named(path: Path) -> None:
+async def test_the_error_names_a_request_that_was_not_recorded(path: Path) -> None:
     shop = FakeShop().answer({"orders": []})
     async with record(path, transport=shop) as recording, new_client(recording) as client:
         await client.order.get_order_detail(ids=["1"])
@@ -227,14 +227,14 @@ async def test_what_was_not_recorded_is_named(path: Path) -> None:
     async with new_client(replay(path)) as client:
         with pytest.raises(NotRecordedError, match=r"get_order_detail .*ids='2'(.|\n)*ids='1'"):
             await client.order.get_order_detail(ids=["2"])
-        with pytest.raises(NotRecordedError, match="nothing of this operation"):
+        with pytest.raises(NotRecordedError, match="no call of this operation"):
             await client.authorization.get_authorized_shops()
     with pytest.raises(NotRecordedError, match=r"not made:\n  order.get_order_detail"):
         async with replay(path, all_used=True):
             pass
 
 
-async def test_bodies_that_are_no_json_come_back_as_they_were(path: Path) -> None:
+async def test_bodies_that_are_not_json_are_replayed_unchanged(path: Path) -> None:
     shop = FakeShop()
     bodies = (PICTURE, b"<html>no answer</html>")
     for body in bodies:
@@ -250,7 +250,7 @@ async def test_bodies_that_are_no_json_come_back_as_they_were(path: Path) -> Non
     assert tuple(received) == bodies
 
 
-async def test_what_the_code_under_test_keeps_to_itself_fails_the_block(path: Path) -> None:
+async def test_an_error_that_the_code_under_test_catches_fails_the_block(path: Path) -> None:
     async def block() -> None:
         async with replay(path) as replaying, new_client(replaying) as client:
             with contextlib.suppress(Exception):
@@ -262,7 +262,7 @@ async def test_what_the_code_under_test_keeps_to_itself_fails_the_block(path: Pa
         await block()
 
 
-async def test_a_file_that_is_sent_is_told_apart_by_its_digest(path: Path) -> None:
+async def test_files_are_distinguished_by_their_digest(path: Path) -> None:
     shop = FakeShop().answer({"uri": "1"})
     async with record(path, transport=shop) as recording, new_client(recording) as client:
         await client.product.upload_product_image(data=PICTURE, use_case="MAIN_IMAGE")
@@ -289,4 +289,4 @@ async def test_a_failed_block_leaves_the_last_recording(path: Path) -> None:
 async def test_outside_a_block_closing_the_client_writes(path: Path) -> None:
     async with new_client(record(path, transport=FakeShop().answer({}))) as client:
         await client.authorization.get_authorized_shops()
-    assert len(answers(path)) == 1
+    assert len(responses(path)) == 1

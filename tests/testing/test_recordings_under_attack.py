@@ -89,7 +89,7 @@ async def test_signatures_of_links_that_no_response_had_are_not_written(path: Pa
     assert await send(replay(path), (url, {"params": other})) == [{"call": 0}]
 
 
-async def test_requests_equal_but_for_masked_text_are_answered_in_their_order(path: Path) -> None:
+async def test_requests_that_differ_only_in_masked_text_are_replayed_in_order(path: Path) -> None:
     calls = [(SEARCH, {"json": {"keyword": keyword}}) for keyword in ("zed", "mia", "ann")]
     await recorded(path, *calls)
     assert await send(replay(path), *calls) == [{"call": 0}, {"call": 1}, {"call": 2}]

@@ -1,4 +1,4 @@
-"""The sandbox as fixtures give it: its time moves at a word, and its webhooks reach any code."""
+"""Sandboxes of the fixtures: movable time, and webhooks to any application."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ import pytest
 
 from tiktok_shop_async import AuthState, InvalidArgumentError
 from tiktok_shop_async.testing import MovableClock, Sandbox
-from tiktok_shop_async.testing.sandboxes import local_shop, served_shop
+from tiktok_shop_async.testing.sandboxes import create_sandbox, serve_sandbox
 
 DAY = 86400
 
 
 @pytest.fixture
 def shop() -> Sandbox:
-    return local_shop()
+    return create_sandbox()
 
 
 @pytest.fixture
 def served() -> Iterator[Sandbox]:
-    with served_shop() as served:
+    with serve_sandbox() as served:
         yield served
 
 
 class Receiver:
-    """An application of a user's own; unwell until it is told to be well."""
+    """An application of a user; it responds with 500 until its status is set."""
 
     def __init__(self) -> None:
         self.status = 500
@@ -54,12 +54,12 @@ async def test_a_served_shop_is_the_same_as_one_in_the_process(
     assert first == second
 
 
-def test_a_shop_that_cannot_be_served_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_at_startup_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(**_: object) -> None:
         raise OSError("no ports left")
 
     monkeypatch.setattr("tiktok_shop_async.testing.sandboxes.run_sandbox", refuse)
-    with pytest.raises(OSError, match="no ports left"), served_shop():
+    with pytest.raises(OSError, match="no ports left"), serve_sandbox():
         pass
 
 
@@ -101,7 +101,7 @@ async def test_what_time_does_to_an_order_is_announced(shop: Sandbox) -> None:
     assert any(order.id.encode() in body for body in receiver.bodies)
 
 
-def test_a_test_without_a_loop_hears_from_a_served_shop(served: Sandbox) -> None:
+def test_a_served_sandbox_delivers_webhooks_to_a_test_without_a_loop(served: Sandbox) -> None:
     receiver = Receiver()
     receiver.listen_to(served)
     [delivery] = served.fire("ORDER_STATUS_CHANGE")
@@ -113,7 +113,7 @@ def test_a_test_without_a_loop_hears_from_a_served_shop(served: Sandbox) -> None
     assert delivery.state == "delivered"
 
 
-async def test_a_slow_answer_comes_when_the_clock_is_moved(shop: Sandbox) -> None:
+async def test_a_slow_response_arrives_when_the_clock_is_moved(shop: Sandbox) -> None:
     shop.faults.add("slow_headers", seconds=DAY)
     async with shop.client() as client:
         call = asyncio.create_task(client.authorization.get_authorized_shops())

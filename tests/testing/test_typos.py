@@ -1,4 +1,4 @@
-"""Typing mistakes in tests with the mock: an error that names what is meant."""
+"""Typing mistakes in tests with the mock: errors that suggest the right name."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ UNKNOWN = [
     (make(CancelOrderResult), "'cancel_id'"),
     ({1: "x"}, "'1'"),
 ]
-"""Data of a stub response, and what the error says."""
+"""Data of a stub response, and the pattern of the error."""
 
 
 @pytest.mark.parametrize(("data", "said"), UNKNOWN)
@@ -133,9 +133,12 @@ def test_an_operation_cannot_be_replaced(mock: MockTikTokShop) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"code": "36009002"}, "'36009002' is no code"),
-        ({"code": True}, "True is no code"),
-        ({"code": 1.5}, "1.5 is no code"),
+        (
+            {"code": "36009002"},
+            "code must be an error code, .* not '36009002'",
+        ),
+        ({"code": True}, "code must be an error code, .* not True"),
+        ({"code": 1.5}, "code must be an error code, .* not 1.5"),
         ({"code": 1, "http_status": "429"}, "http_status must be an integer from 100 to 599"),
         ({"code": 1, "http_status": 4290}, "http_status must be an integer from 100 to 599"),
         ({"code": 1, "http_staus": 429}, "http_staus"),
@@ -174,7 +177,7 @@ def test_an_unknown_field_of_an_example_is_an_error(data: dict[str, Any], said: 
 def test_unknown_names_of_examples_are_errors() -> None:
     with pytest.raises(InvalidArgumentError, match=r"Did you mean order\.get_order_detail"):
         example_response("order.get_order_detial")
-    with pytest.raises(InvalidArgumentError, match="version '202301' is not known"):
+    with pytest.raises(InvalidArgumentError, match="version '202301' is unknown"):
         example_response(DETAIL, version="202301")
     with pytest.raises(TypeError, match=r"Order has no 'statuss'\. Did you mean status"):
         make(Order, statuss="UNPAID")

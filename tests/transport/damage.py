@@ -1,4 +1,4 @@
-"""A shop whose responses are damaged at random, and its record of what it did for each request."""
+"""A shop that damages responses at random, and its record of each request."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _AFTER = (
 
 
 def confirmation(identity: str) -> str:
-    """Return what only the response to the request ``identity`` says."""
+    """Return the text that only the response to the request ``identity`` has."""
     return f"{identity}.{sha256(identity.encode()).hexdigest()[:20]}"
 
 
@@ -46,19 +46,19 @@ def confirmed(text: str | None) -> str | None:
 
 @dataclass
 class Record:
-    """What the shop saw and did, by request."""
+    """The requests that the shop received, and its responses."""
 
     processed: Counter[str] = field(default_factory=Counter)
     sent: dict[str, list[tuple[str, bytes]]] = field(default_factory=dict)
-    """For each request, the kind of damage and the bytes of each response."""
+    """The kind of damage and the bytes of each response, by request."""
 
     def has_damaged_body(self, identity: str) -> bool:
-        """Return whether what a response to this request says was changed."""
+        """Return whether the content of a response to this request was changed."""
         return any(kind.startswith("body") for kind, _ in self.sent.get(identity, ()))
 
 
 class DamagingShop:
-    """Carries out each request, and damages some of the responses."""
+    """A shop that processes each request, and damages some of the responses."""
 
     def __init__(self, rng: random.Random, share: float = 0.4) -> None:
         self._rng = rng
@@ -82,7 +82,7 @@ class DamagingShop:
                 return
 
     def _response(self, identity: str) -> tuple[bytes, int]:
-        """Return an undamaged response, and where its body begins."""
+        """Return an undamaged response, and the position of its body."""
         said = confirmation(identity)
         data = {
             "cancel_id": said,

@@ -1,4 +1,4 @@
-"""A shop on a raw socket that cancels orders, and writes responses byte by byte as a test says."""
+"""A shop on a raw socket that cancels orders; the test decides each byte of its responses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tiktok_shop_async import AsyncTikTokShop
 
 
 def response_to(order: str, *, head: bytes = b"", missing: int = 0) -> bytes:
-    """Return the response that confirms the cancellation of ``order``, and of no other."""
+    """Return the response that confirms the cancellation of only this ``order``."""
     return framed(
         json.dumps(
             {
@@ -39,7 +39,7 @@ def framed(body: bytes, *, head: bytes = b"", missing: int = 0) -> bytes:
 
 
 class RawPeer:
-    """One connection, from the shop's side."""
+    """The shop's side of one connection."""
 
     def __init__(
         self, shop: RawShop, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -75,7 +75,7 @@ class RawPeer:
         return await self._reader.readexactly(length)
 
     async def write(self, *segments: bytes) -> None:
-        """Write each of ``segments`` by itself."""
+        """Write each of ``segments`` separately."""
         for segment in segments:
             self.writer.write(segment)
             await self.writer.drain()
@@ -92,7 +92,7 @@ Script = Callable[[RawPeer], Awaitable[None]]
 
 
 class RawShop:
-    """Runs a script for each connection, and counts how often it saw each order."""
+    """A shop that runs a script for each connection and counts the requests for each order."""
 
     def __init__(self, script: Script) -> None:
         self._script = script
@@ -140,7 +140,7 @@ async def raw_shop(script: Script, tls: ssl.SSLContext | None = None) -> AsyncIt
 
 
 class Certificates:
-    """An authority, a server's TLS context for localhost, and a client's that trusts it."""
+    """A server's TLS context for localhost, and a client's that trusts it."""
 
     def __init__(self) -> None:
         authority = trustme.CA()
@@ -153,7 +153,7 @@ class Certificates:
 def client_of(
     shop: RawShop, certificates: Certificates | None = None, **options: Any
 ) -> AsyncTikTokShop:
-    """Return a client of ``shop`` with connections of its own."""
+    """Return a client of ``shop`` with its own connections."""
     options = {"trust_env": False, "timeout": 5.0, "base_url": shop.base_url} | options
     if certificates is not None:
         options["verify"] = certificates.client

@@ -1,4 +1,4 @@
-"""Small servers for one test: real sockets on loopback, and what they saw."""
+"""Small servers on real loopback sockets, and the requests that they received."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Behaviour = Callable[["Peer"], Awaitable[None]]
 
 
 class Peer:
-    """One connection, from the server's side."""
+    """The server's side of one connection."""
 
     def __init__(
         self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -25,7 +25,7 @@ class Peer:
         self.writer = writer
 
     async def request(self) -> bytes:
-        """Return the next request's head; empty when the client is gone."""
+        """Return the next request's head; empty after the client has disconnected."""
         try:
             head = await self.reader.readuntil(b"\r\n\r\n")
         except asyncio.IncompleteReadError:
@@ -47,7 +47,7 @@ class Peer:
 
 
 class Server:
-    """Counts its connections and keeps the heads of the requests."""
+    """A server that counts its connections and stores the heads of its requests."""
 
     def __init__(self, behaviour: Behaviour) -> None:
         self._behaviour = behaviour
@@ -79,7 +79,7 @@ class Server:
 async def serving(
     behaviour: Behaviour | None = None, context: ssl.SSLContext | None = None
 ) -> AsyncIterator[Server]:
-    """Serve ``behaviour`` on a free port; without one, answer every request."""
+    """Serve ``behaviour`` on a free port; by default, respond to every request."""
 
     async def answer_all(peer: Peer) -> None:
         while head := await peer.request():

@@ -1,4 +1,4 @@
-"""A connection is made in time, whatever the application's threads and the host's addresses do."""
+"""Connections are made in time, whatever the application's threads and host addresses do."""
 
 from __future__ import annotations
 

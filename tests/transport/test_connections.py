@@ -1,4 +1,4 @@
-"""Our own connections, against real servers on loopback."""
+"""The connection stack with real servers on loopback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""However responses are damaged, what the client reports agrees with what the shop did.
+"""However responses are damaged, the client's reports agree with the shop's record.
 
 The shop carries out each request it gets, damages many of the responses, and keeps a record. A
 success must belong to its own request, which the shop carried out; a request that was reported as

@@ -1,4 +1,4 @@
-"""A response is reported for the request that it belongs to, whatever else the server sends.
+"""A response is reported only for its own request, whatever else the server sends.
 
 Each request cancels an order of its own, each response names its order, and the shop counts what it
 saw. The tests use sockets and the client's public interface only, so they hold for any transport.

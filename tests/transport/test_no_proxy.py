@@ -1,4 +1,4 @@
-"""The environment's proxies and NO_PROXY mean the same here as in httpx, seen at a real proxy."""
+"""The environment's proxies and NO_PROXY have the same effect as in httpx, with a real proxy."""
 
 from __future__ import annotations
 

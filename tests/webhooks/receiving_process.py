@@ -23,7 +23,7 @@ from tiktok_shop_async.webhooks import (
 
 @attrs.frozen(kw_only=True)
 class Job:
-    """What such a process has to do."""
+    """The job of such a process."""
 
     app_key: str
     app_secret: str
@@ -34,7 +34,7 @@ class Job:
     """A file that gets a line for each event: the process, and the event's id."""
     lease: float
     ordered: bool = False
-    """Whether events are handled in order; then each line has the order and its status, too."""
+    """True to handle events in order; each line then has the order and its status too."""
     failures: float = 0.0
     """The share of attempts that fail."""
 

@@ -1,4 +1,4 @@
-"""What becomes of an event that was kept: handlers, attempts, dead letters, shutdown."""
+"""The handling of a stored event: handlers, attempts, dead letters, shutdown."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ async def test_a_handler_that_fails_gets_the_event_again(store: WebhookStore) ->
 async def test_an_event_that_always_fails_is_a_dead_letter(
     store: WebhookStore, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """After the last attempt; it can be looked at and replayed, and holds nobody up."""
+    """After the last attempt, it can be read and replayed, and delays no other event."""
     attempts = 0
     is_broken = True
     async with WebhookReceiver(WEBHOOKS, store=store, pauses=(0.0, 0.0)) as receiver:
@@ -244,7 +244,7 @@ async def test_whatever_a_handler_raises_ends_in_the_dead_letters(
     assert letter.error.startswith(type(error).__name__)
 
 
-async def test_what_several_handlers_raise_is_reported_together(store: WebhookStore) -> None:
+async def test_exceptions_of_several_handlers_are_raised_together(store: WebhookStore) -> None:
     async with WebhookReceiver(WEBHOOKS, store=store, pauses=()) as receiver:
 
         @receiver.on(WebhookEvent)
@@ -292,7 +292,7 @@ async def test_a_handler_that_cancels_its_own_task_is_no_shutdown(
 async def test_an_event_is_handled_again_as_soon_as_its_pause_is_over(
     store: WebhookStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tiktok_shop_async.webhooks.receiving.dispatcher.LOOK_EVERY", 3600.0)
+    monkeypatch.setattr("tiktok_shop_async.webhooks.receiving.dispatcher.POLL_INTERVAL", 3600.0)
     attempts = 0
     async with WebhookReceiver(WEBHOOKS, store=store, pauses=(0.05, 0.1)) as receiver:
 
@@ -328,7 +328,9 @@ async def test_a_store_that_hangs_does_not_hold_up_the_end(
             await asyncio.sleep(0.01)
 
 
-async def test_several_that_fail_are_all_told_of(caplog: pytest.LogCaptureFixture) -> None:
+async def test_failures_of_all_handlers_are_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     store = MemoryWebhookStore()
     async with WebhookReceiver(WEBHOOKS, store=store, pauses=()) as receiver:
 
@@ -346,8 +348,8 @@ async def test_several_that_fail_are_all_told_of(caplog: pytest.LogCaptureFixtur
     assert "second reason" in caplog.text
 
 
-async def test_an_event_whose_process_always_dies_is_given_up(store: WebhookStore) -> None:
-    """It was claimed as often as is allowed, and nobody came to an end with it."""
+async def test_an_event_whose_process_always_dies_is_dead_lettered(store: WebhookStore) -> None:
+    """It was claimed as often as allowed, and no attempt ended."""
     handled = False
     assert await store.add(NewEvent(id="1", body=delivery(), app_key="key"))
     for _ in range(3):
@@ -365,7 +367,7 @@ async def test_an_event_whose_process_always_dies_is_given_up(store: WebhookStor
     assert "no attempt of 3" in letter.error
 
 
-async def test_no_more_are_handled_at_once_than_allowed(store: WebhookStore) -> None:
+async def test_concurrency_limits_the_events_handled_at_once(store: WebhookStore) -> None:
     running = most = 0
     async with WebhookReceiver(WEBHOOKS, store=store, concurrency=3) as receiver:
 
@@ -383,7 +385,7 @@ async def test_no_more_are_handled_at_once_than_allowed(store: WebhookStore) -> 
     assert most == 3
 
 
-async def test_answers_do_not_wait_for_handlers(store: WebhookStore) -> None:
+async def test_responses_do_not_wait_for_handlers(store: WebhookStore) -> None:
     """Be they slow, or blocking in a function of their own."""
     release = threading.Event()
     async with WebhookReceiver(WEBHOOKS, store=store) as receiver:
@@ -401,7 +403,7 @@ async def test_answers_do_not_wait_for_handlers(store: WebhookStore) -> None:
 
 
 async def test_a_lease_lasts_as_long_as_the_handler(store: WebhookStore) -> None:
-    """So nobody else gets the event meanwhile."""
+    """No other process gets the event meanwhile."""
     count = 0
     async with WebhookReceiver(WEBHOOKS, store=store, lease=0.3) as receiver:
 
@@ -418,11 +420,13 @@ async def test_a_lease_lasts_as_long_as_the_handler(store: WebhookStore) -> None
     assert count == 1
 
 
-async def test_a_store_that_is_away_for_a_while_stops_nothing(
+async def test_a_store_that_fails_for_a_while_stops_nothing(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tiktok_shop_async.webhooks.receiving.dispatcher.LOOK_EVERY", 0.01)
-    monkeypatch.setattr("tiktok_shop_async.webhooks.receiving.dispatcher.TRIES", (0.01, 0.01))
+    monkeypatch.setattr("tiktok_shop_async.webhooks.receiving.dispatcher.POLL_INTERVAL", 0.01)
+    monkeypatch.setattr(
+        "tiktok_shop_async.webhooks.receiving.dispatcher.RETRY_PAUSES", (0.01, 0.01)
+    )
     failures = 0
 
     class Flapping(MemoryWebhookStore):
@@ -455,7 +459,7 @@ async def test_a_store_that_is_away_for_a_while_stops_nothing(
     assert "the database is away" in caplog.text
 
 
-async def test_what_waits_in_memory_is_handled_before_the_end() -> None:
+async def test_events_in_memory_are_handled_before_closing() -> None:
     got: list[str] = []
     async with WebhookReceiver(WEBHOOKS, concurrency=2) as receiver:
 
@@ -469,7 +473,7 @@ async def test_what_waits_in_memory_is_handled_before_the_end() -> None:
     assert len(got) == 20
 
 
-async def test_what_memory_loses_is_said(caplog: pytest.LogCaptureFixture) -> None:
+async def test_events_lost_from_memory_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     async with WebhookReceiver(WEBHOOKS, drain_timeout=0.05, concurrency=1) as receiver:
 
         @receiver.on(WebhookEvent)
@@ -481,8 +485,8 @@ async def test_what_memory_loses_is_said(caplog: pytest.LogCaptureFixture) -> No
     assert "3 events were not handled, and are lost" in caplog.text
 
 
-async def test_what_waits_elsewhere_is_left_for_the_next_process(tmp_path: Path) -> None:
-    """What runs may end; what takes too long is cut off, put back, and no attempt of it counts."""
+async def test_events_in_a_durable_store_are_left_for_the_next_process(tmp_path: Path) -> None:
+    """Handlers may end; one that takes too long is cancelled and put back, without an attempt."""
     begun: list[str] = []
     ended: list[str] = []
     is_patient = False
@@ -541,7 +545,7 @@ def test_handlers_are_for_events(kinds: Any) -> None:
         WebhookReceiver(WEBHOOKS).on(*kinds)(print)
 
 
-def test_nothing_can_be_handled_by_nobody() -> None:
+def test_concurrency_must_be_positive() -> None:
     with pytest.raises(InvalidArgumentError):
         WebhookReceiver(WEBHOOKS, concurrency=0)
 
@@ -556,7 +560,7 @@ async def test_an_event_without_a_handler_is_done(
     assert "no handler for event 1" in caplog.text
 
 
-async def test_what_ends_an_authorization_is_applied_first_to_the_right_app() -> None:
+async def test_deauthorizations_are_applied_first_and_to_the_right_app() -> None:
     """A failure of the token store is tried again; other events are none of its business."""
     seen: list[Any] = []
 
@@ -590,15 +594,15 @@ async def test_what_ends_an_authorization_is_applied_first_to_the_right_app() ->
 
 
 async def test_withdrawals_and_expiries_act_on_the_token_store() -> None:
-    """As the sandbox sends them: calls are refused from then on, and the application is told."""
-    told: list[Any] = []
+    """After webhooks of the sandbox, calls are refused and the application is notified."""
+    notified: list[Any] = []
     async with run_sandbox(orders=1) as sandbox:
         credentials = (sandbox.app_key, sandbox.app_secret)
         oauth = TikTokShopOAuth(
             *credentials, service_id="1", base_url=sandbox.base_url, clock=sandbox.clock
         )
         authorizations = Authorizations(
-            oauth, MemoryTokenStore(), clock=sandbox.clock, on_event=told.append
+            oauth, MemoryTokenStore(), clock=sandbox.clock, on_event=notified.append
         )
         receiver = WebhookReceiver(Webhooks(*credentials), authorizations=authorizations)
         async with oauth, authorizations, served(receiver) as url:
@@ -611,11 +615,15 @@ async def test_withdrawals_and_expiries_act_on_the_token_store() -> None:
                 await shop.order.get_order_list(page_size=1)
                 sandbox.fire(7, {"message": "soon", "expiration_time": "1790000000"})
                 await sandbox.webhooks.drain()
-                await until(lambda: any(isinstance(each, AuthorizationExpiring) for each in told))
+                await until(
+                    lambda: any(isinstance(each, AuthorizationExpiring) for each in notified)
+                )
                 await shop.order.get_order_list(page_size=1)
                 sandbox.market.revoke(shop.auth.access_token or "")
                 await sandbox.webhooks.drain()
-                await until(lambda: any(isinstance(each, ReauthorizationRequired) for each in told))
+                await until(
+                    lambda: any(isinstance(each, ReauthorizationRequired) for each in notified)
+                )
                 before = len(sandbox.requests)
                 with pytest.raises(ReauthorizationRequiredError, match="withdrew"):
                     await shop.order.get_order_list(page_size=1)

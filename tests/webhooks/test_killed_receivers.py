@@ -35,7 +35,7 @@ PATIENCE = 240
 
 @attrs.frozen
 class Receiver:
-    """One address, and the process that answers there."""
+    """One address, and the process that serves it."""
 
     job: Job
 

@@ -1,4 +1,4 @@
-"""A receiver that nobody closes, whose event loop ends while handlers run."""
+"""A receiver that is never closed, and whose event loop ends while handlers run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each kind of event is about, and when that changed."""
+"""The object of each type of event, and the time of its change."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_the_time_is_that_of_the_change_or_else_of_the_delivery() -> None:
 
 
 @pytest.mark.parametrize("time", [None, -1, 0, 2**53, 10**30, "soon"])
-def test_a_time_that_is_none_is_not_compared(time: Any) -> None:
+def test_an_invalid_time_is_not_compared(time: Any) -> None:
     assert changed_at(parsed(1, {"update_time": time})) is None
 
 

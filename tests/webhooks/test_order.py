@@ -70,7 +70,7 @@ async def test_an_event_that_fails_is_handled_before_a_later_one(store: WebhookS
     assert statuses == STATUSES[:3]
 
 
-async def test_an_event_that_is_given_up_lets_later_ones_be_handled(store: WebhookStore) -> None:
+async def test_a_dead_letter_unblocks_later_events(store: WebhookStore) -> None:
     statuses: list[str | None] = []
     async with WebhookReceiver(WEBHOOKS, store=store, ordered=True, pauses=(0.0,)) as receiver:
 

@@ -1,4 +1,4 @@
-"""A body becomes an event, and no real one is turned away."""
+"""Parsing of bodies to events, without a rejection of real ones."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_there_is_a_class_for_each_of_the_44_events() -> None:
 @pytest.mark.parametrize("number", webhook_types())
 def test_an_example_of_each_event_fits_its_class(number: int) -> None:
     """Field by field, at any depth, and without anything to remark."""
-    data = Examples().of_fields(webhook_shape(number)["data"])
+    data = Examples().make_object(webhook_shape(number)["data"])
     event = parse(type=number, data=data)
     assert type(event) is event_class(number)
     assert event.issues == ()
@@ -133,7 +133,7 @@ def test_numbers_and_text_stand_for_each_other() -> None:
     assert product.issues == ()
 
 
-def test_what_does_not_fit_is_none_and_listed() -> None:
+def test_mismatches_are_none_and_listed() -> None:
     event = parse(
         shop_id=[1], data={"order_id": {"a": 1}, "order_status": None, "update_time": "soon"}
     )
@@ -181,7 +181,7 @@ def test_ids_stay_the_same_for_the_same_delivery() -> None:
     "body",
     [b"", b"null", b"7", b"[]", b'"text"', b"{", b"\xff", b"<html>", b"[" * 100_000, b"{}{}"],
 )
-def test_what_is_no_object_is_no_delivery(body: bytes) -> None:
+def test_a_body_that_is_not_an_object_is_rejected(body: bytes) -> None:
     with pytest.raises(WebhookBodyError):
         WEBHOOKS.parse(body)
 
@@ -196,7 +196,7 @@ def test_what_is_no_object_is_no_delivery(body: bytes) -> None:
         b'{"type":7,"type":1,"data":{"order_id":"1"}}',
     ],
 )
-def test_odd_documents_are_read_all_the_same(body: bytes) -> None:
+def test_unusual_documents_are_decoded(body: bytes) -> None:
     event = WEBHOOKS.parse(body)
     assert isinstance(event, OrderStatusChange)
     assert event.data.order_id == "1"
@@ -232,7 +232,7 @@ def test_any_odd_field_leaves_an_event(name: str, value: Any) -> None:
 def test_any_odd_field_of_any_event_leaves_its_class(number: int, data: st.DataObject) -> None:
     shape = webhook_shape(number)["data"]
     name = data.draw(st.sampled_from([*shape]))
-    event = parse(type=number, data={**Examples().of_fields(shape), name: data.draw(JSON)})
+    event = parse(type=number, data={**Examples().make_object(shape), name: data.draw(JSON)})
     assert type(event) is event_class(number)
     change_of(event)
 
@@ -241,7 +241,7 @@ def change(**delivery: Any) -> str | None:
     return change_of(parse(**delivery))
 
 
-def test_a_change_is_told_by_what_has_changed() -> None:
+def test_a_change_is_named_by_its_fields() -> None:
     """Not by the words that webhooks and API have for the same."""
     order = change()
     assert order is not None
@@ -277,7 +277,7 @@ def test_a_cancellation_has_its_class() -> None:
 
 @pytest.mark.parametrize("odd", [b"9" * 5000, b"[" * 980 + b"]" * 980, b"[" * 9999 + b"]" * 9999])
 @pytest.mark.parametrize("number", [1, 999])
-def test_no_event_is_turned_away_for_what_python_cannot_read(number: int, odd: bytes) -> None:
+def test_values_that_python_cannot_read_reject_no_event(number: int, odd: bytes) -> None:
     body = b'{"type":%d,"shop_id":"1","odd":%s,"data":{"order_id":"1","odd":%s}}' % (
         number, odd, odd,
     )  # fmt: skip

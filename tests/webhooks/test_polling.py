@@ -40,7 +40,7 @@ async def client(sandbox: Sandbox) -> AsyncIterator[AsyncTikTokShop]:
 
 
 class World:
-    """A sandbox, and a poller beside a receiver that has not been told of anything yet."""
+    """A sandbox, and a poller with a receiver that has received nothing yet."""
 
     def __init__(self, sandbox: Sandbox, client: AsyncTikTokShop, **options: Any) -> None:
         self.sandbox = sandbox
@@ -79,7 +79,7 @@ def cancellable(sandbox: Sandbox) -> list[str]:
     ]
 
 
-async def test_a_first_look_finds_all_changes_of_its_time(
+async def test_the_first_poll_finds_all_changes_of_its_window(
     sandbox: Sandbox, client: AsyncTikTokShop
 ) -> None:
     """Each once, as many pages and days as there are."""
@@ -101,21 +101,25 @@ async def test_a_first_look_finds_all_changes_of_its_time(
 
 async def test_changes_are_put_in_order_as_the_receiver_puts_them(world: World) -> None:
     order_id = cancellable(world.sandbox)[0]
-    answer = await world.client.return_refund.cancel_order(order_id=order_id, cancel_reason=REASON)
+    response = await world.client.return_refund.cancel_order(
+        order_id=order_id, cancel_reason=REASON
+    )
     assert await world.another_poller(ordered=True, skip_outdated=True).poll() == 2
     owner = f"{world.sandbox.app_key}/{world.sandbox.shop.id}"
     claims = await world.store.claim(10, lease=60)
     assert sorted(str(each.object) for each in claims) == [
-        f"{owner}/cancellation/{answer.data.cancel_id}",
+        f"{owner}/cancellation/{response.data.cancel_id}",
         f"{owner}/order/{order_id}",
     ]
     with pytest.raises(InvalidArgumentError, match="requires ordered=True"):
         world.another_poller(skip_outdated=True)
 
 
-async def test_what_was_cancelled_meanwhile_is_found_once(world: World) -> None:
+async def test_an_order_cancelled_meanwhile_is_found_once(world: World) -> None:
     order_id = cancellable(world.sandbox)[0]
-    answer = await world.client.return_refund.cancel_order(order_id=order_id, cancel_reason=REASON)
+    response = await world.client.return_refund.cancel_order(
+        order_id=order_id, cancel_reason=REASON
+    )
     assert await world.poller.poll() == 2
     assert await world.poller.poll() == 0
     order, cancellation = sorted(await world.events(), key=lambda each: each.type or 0)
@@ -125,7 +129,7 @@ async def test_what_was_cancelled_meanwhile_is_found_once(world: World) -> None:
     assert order.tts_notification_id is None
     assert order.app_key == world.sandbox.app_key
     assert isinstance(cancellation, CancellationStatusChange)
-    assert cancellation.data.cancel_id == answer.data.cancel_id
+    assert cancellation.data.cancel_id == response.data.cancel_id
     assert cancellation.data.cancellations_role == "SELLER"
 
 
@@ -148,7 +152,7 @@ async def test_a_return_is_found(world: World) -> None:
     assert found.data.update_time
 
 
-async def test_what_a_webhook_has_told_is_not_told_again(world: World) -> None:
+async def test_a_change_that_a_webhook_reported_is_not_added_again(world: World) -> None:
     """Whichever of the two comes first; both come from the sandbox as they are spelled there."""
     bodies: list[tuple[bytes, str]] = []
 
@@ -170,15 +174,15 @@ async def test_what_a_webhook_has_told_is_not_told_again(world: World) -> None:
         await cancel(order_id=second, cancel_reason=REASON)
         await world.sandbox.webhooks.drain()
         assert await world.poller.poll() == 2
-        told: list[Any] = []
-        receiver.on(WebhookEvent)(told.append)
+        events: list[Any] = []
+        receiver.on(WebhookEvent)(events.append)
         assert [await receiver.receive(*each) for each in bodies] == [200, 200]
     # What was found was handled by a receiver without handlers, or by this one; no webhook was.
-    assert all(each.tts_notification_id is None for each in told)
+    assert all(each.tts_notification_id is None for each in events)
 
 
 async def test_a_failure_loses_nothing(world: World) -> None:
-    """The cursor stays where all is in the store; what was brought already is not brought again."""
+    """The cursor stays behind stored events; an event that was added is not added again."""
     order_id = cancellable(world.sandbox)[0]
     await world.client.return_refund.cancel_order(order_id=order_id, cancel_reason=REASON)
     world.sandbox.faults.add(
@@ -192,14 +196,14 @@ async def test_a_failure_loses_nothing(world: World) -> None:
     assert 11 in [each.type for each in await world.events()]
 
 
-async def test_what_moves_while_pages_are_read_is_not_passed_over() -> None:
+async def test_items_that_move_between_pages_are_found() -> None:
     """A service that counts places: what leaves the window shifts the rest by one."""
     orders = [
         {"id": str(each), "status": "UNPAID", "update_time": 1000 + each} for each in range(6)
     ]
     calls = 0
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def respond(request: httpx.Request) -> httpx.Response:
         nonlocal calls
         data: dict[str, Any] = {}
         if request.url.path.endswith("/orders/search"):
@@ -216,14 +220,14 @@ async def test_what_moves_while_pages_are_read_is_not_passed_over() -> None:
         return httpx.Response(200, json={"code": 0, "request_id": "1", "data": data})
 
     async with AsyncTikTokShop(
-        "key", "secret", access_token="t", shop_cipher="c", transport=httpx.MockTransport(answer)
+        "key", "secret", access_token="t", shop_cipher="c", transport=httpx.MockTransport(respond)
     ) as client:
         store = MemoryWebhookStore()
         poller = WebhookPoller(client, store, shop_id="7", clock=lambda: 2000.0)
         assert await poller.poll() == 6
 
 
-async def test_it_looks_for_ever_whatever_fails(world: World) -> None:
+async def test_polling_continues_after_failures(world: World) -> None:
     """Until it is closed; a pause is about as long as was asked for."""
     pauses: list[float] = []
     enough = asyncio.Event()
@@ -244,6 +248,6 @@ async def test_it_looks_for_ever_whatever_fails(world: World) -> None:
 
 
 @pytest.mark.parametrize("options", [{"every": 0}, {"overlap": -1}, {"lookback": -1}])
-async def test_times_that_mean_nothing_are_refused(options: Any, client: AsyncTikTokShop) -> None:
+async def test_invalid_times_are_rejected(options: Any, client: AsyncTikTokShop) -> None:
     with pytest.raises(InvalidArgumentError):
         WebhookPoller(client, MemoryWebhookStore(), shop_id="7", **options)

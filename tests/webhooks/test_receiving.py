@@ -1,4 +1,4 @@
-"""What a receiver answers, and what it keeps: at the wire."""
+"""The responses of a receiver, and the events it stores, at the wire."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def alone(receiver: WebhookReceiver) -> Any:
 @pytest.mark.parametrize(
     "application", [alone, mounted_in_starlette, mounted_in_fastapi, mounted_in_litestar]
 )
-async def test_what_the_shop_sends_is_handled(
+async def test_webhooks_of_the_sandbox_are_handled(
     application: Callable[[WebhookReceiver], Any],
 ) -> None:
     """From a sandbox over HTTP, by a server that starts and drains the receiver."""
@@ -153,7 +153,7 @@ async def cancel_one(sandbox: Sandbox, client: Any) -> str:
     return order_id
 
 
-async def test_what_could_not_be_kept_is_sent_again_by_the_platform() -> None:
+async def test_the_platform_retries_a_delivery_that_was_not_stored() -> None:
     """And handled once."""
 
     class Failing(MemoryWebhookStore):
@@ -178,7 +178,7 @@ async def test_what_could_not_be_kept_is_sent_again_by_the_platform() -> None:
     assert event.tts_notification_id == sent.notification_id
 
 
-async def test_a_delivery_that_comes_again_is_acknowledged_and_dropped() -> None:
+async def test_a_repeated_delivery_is_acknowledged_and_dropped() -> None:
     """One after another, and all at once."""
     async with WebhookReceiver(WEBHOOKS) as receiver:
         kept = Kept()
@@ -186,28 +186,28 @@ async def test_a_delivery_that_comes_again_is_acknowledged_and_dropped() -> None
         again = [post(receiver, *signed(delivery(number))) for number in range(5)]
         for _ in range(3):
             again += [post(receiver, *signed(delivery(number))) for number in range(5)]
-        answers = await asyncio.gather(*again)
-        assert {(each.status_code, each.content) for each in answers} == {(200, b"")}
+        responses = await asyncio.gather(*again)
+        assert {(each.status_code, each.content) for each in responses} == {(200, b"")}
         assert (await post(receiver, *signed(delivery(3)))).status_code == 200
     assert sorted(each.id for each in kept.events) == ["0", "1", "2", "3", "4"]
 
 
 @pytest.mark.parametrize("signature", [None, "", "no", WEBHOOKS.sign(b"another body")])
-async def test_what_is_not_signed_gets_401_and_an_empty_body(
+async def test_an_invalid_signature_gets_401_and_an_empty_body(
     receiver: WebhookReceiver, signature: str | None
 ) -> None:
-    answer = await post(receiver, delivery(), signature)
-    assert (answer.status_code, answer.content) == (401, b"")
-    assert answer.headers["content-length"] == "0"
+    response = await post(receiver, delivery(), signature)
+    assert (response.status_code, response.content) == (401, b"")
+    assert response.headers["content-length"] == "0"
     assert (await receiver.store.counts()).waiting == 0
 
 
-async def test_what_is_too_old_gets_401() -> None:
+async def test_an_expired_delivery_gets_401() -> None:
     receiver = WebhookReceiver(Webhooks("key", "secret", max_age=86_400))
     assert (await post(receiver, *signed(delivery()))).status_code == 401
 
 
-async def test_what_is_signed_and_no_event_gets_400(receiver: WebhookReceiver) -> None:
+async def test_a_signed_body_that_is_not_an_event_gets_400(receiver: WebhookReceiver) -> None:
     assert (await post(receiver, *signed(b"[]"))).status_code == 400
 
 
@@ -215,14 +215,14 @@ async def test_what_is_signed_and_no_event_gets_400(receiver: WebhookReceiver) -
 async def test_only_post_is_allowed(receiver: WebhookReceiver, method: str) -> None:
     body, signature = signed(delivery())
     async with http_to(receiver) as http:
-        answer = await http.request(
+        response = await http.request(
             method, "/any/path", content=body, headers={"Authorization": signature}
         )
-    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert (response.status_code, response.headers["allow"]) == (405, "POST")
 
 
 async def test_a_body_above_the_limit_gets_413_unread() -> None:
-    """Whether its length is told or found out."""
+    """With and without a Content-Length."""
     receiver = WebhookReceiver(WEBHOOKS, max_body=1000)
     body, signature = signed(delivery(more="x" * 1000))
     assert (await post(receiver, body, signature)).status_code == 413
@@ -237,11 +237,11 @@ async def test_a_body_above_the_limit_gets_413_unread() -> None:
         writer.close()
 
 
-async def test_the_answer_does_not_wait_for_a_store_that_hangs(
+async def test_the_response_does_not_wait_for_a_store_that_hangs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The service is told to send it again before it gives up by itself."""
-    monkeypatch.setattr(receivers_asgi, "SECONDS_TO_ANSWER", 0.05)
+    """The service gets a response that makes it retry, before its own timeout."""
+    monkeypatch.setattr(receivers_asgi, "RESPONSE_TIMEOUT", 0.05)
 
     class Hanging(MemoryWebhookStore):
         async def add(self, event: NewEvent) -> bool:
@@ -255,7 +255,7 @@ async def test_the_answer_does_not_wait_for_a_store_that_hangs(
 async def test_a_body_that_trickles_in_gets_408(
     receiver: WebhookReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(receivers_asgi, "SECONDS_TO_ANSWER", 0.05)
+    monkeypatch.setattr(receivers_asgi, "RESPONSE_TIMEOUT", 0.05)
     left = [b"{"]
 
     async def receive() -> Any:
@@ -266,19 +266,21 @@ async def test_a_body_that_trickles_in_gets_408(
     assert await status(receiver, receive) == 408
 
 
-async def test_nobody_is_answered_who_is_gone(receiver: WebhookReceiver) -> None:
+async def test_a_disconnected_client_gets_no_response(receiver: WebhookReceiver) -> None:
     async def receive() -> Any:
         return {"type": "http.disconnect"}
 
     assert await status(receiver, receive) is None
 
 
-async def test_an_answer_that_reaches_nobody_is_no_error(receiver: WebhookReceiver) -> None:
+async def test_a_response_to_a_disconnected_client_is_no_error(
+    receiver: WebhookReceiver,
+) -> None:
     async def receive() -> Any:
         return {"type": "http.request", "body": b""}
 
     async def send(message: Any) -> None:
-        raise OSError("gone")
+        raise OSError("disconnected")
 
     await receiver({"type": "http", "method": "POST", "headers": []}, receive, send)
 
@@ -304,7 +306,7 @@ PARTS = st.lists(st.binary(max_size=50), min_size=1, max_size=4)
 
 
 @given(PARTS, HEADERS, st.sampled_from(["POST", "GET", "PATCH", "post", ""]))
-def test_whatever_comes_gets_an_answer_and_never_200(
+def test_any_unsigned_request_gets_a_response_but_never_200(
     parts: list[bytes], headers: list[tuple[bytes, bytes]], method: str
 ) -> None:
     """No exception gets out of the application."""
@@ -322,9 +324,7 @@ def test_whatever_comes_gets_an_answer_and_never_200(
 
 
 @given(PARTS, st.booleans())
-def test_what_is_rightly_signed_is_taken_however_it_is_cut(
-    parts: list[bytes], is_event: bool
-) -> None:
+def test_a_signed_body_is_accepted_in_any_chunks(parts: list[bytes], is_event: bool) -> None:
     """And any bytes that are signed get 200 only if they are an event."""
     body = delivery() if is_event else b"".join(parts)
     cuts = sorted({min(len(each), len(body)) for each in parts} | {0, len(body)})
@@ -340,11 +340,11 @@ def test_what_is_rightly_signed_is_taken_however_it_is_cut(
         headers = [(b"authorization", WEBHOOKS.sign(body).encode())]
         return await status(receiver, receive, headers)
 
-    answer = asyncio.run(answered())
-    assert answer == 200 if is_event else answer in {200, 400}
+    response = asyncio.run(answered())
+    assert response == 200 if is_event else response in {200, 400}
 
 
-async def test_a_full_store_has_the_platform_send_again() -> None:
+async def test_a_full_store_makes_the_platform_retry() -> None:
     release = asyncio.Event()
     async with WebhookReceiver(
         WEBHOOKS, store=MemoryWebhookStore(max_waiting=2), concurrency=1
@@ -364,7 +364,7 @@ async def test_a_full_store_has_the_platform_send_again() -> None:
                 await asyncio.sleep(0.01)
 
 
-async def test_nothing_is_taken_once_it_closes() -> None:
+async def test_deliveries_are_rejected_while_closing() -> None:
     receiver = WebhookReceiver(WEBHOOKS)
     async with receiver:
         pass
@@ -373,10 +373,10 @@ async def test_nothing_is_taken_once_it_closes() -> None:
         assert await receiver.receive(*signed(delivery())) == HTTPStatus.OK
 
 
-def test_a_receiver_that_nobody_enters_works_and_says_so_once(
+def test_a_receiver_that_was_not_entered_works_and_warns_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """As where a test brings no lifespan; also in one event loop after another."""
+    """For example in a test without a lifespan; also in one event loop after another."""
     receiver = WebhookReceiver(WEBHOOKS)
 
     async def once(number: int) -> None:
@@ -394,11 +394,11 @@ def test_a_receiver_that_nobody_enters_works_and_says_so_once(
     asyncio.run(once(3))
 
 
-async def test_a_wrong_secret_is_noticed_and_fills_no_disk(
+async def test_a_wrong_secret_is_logged_at_a_limited_rate(
     receiver: WebhookReceiver, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
-    monkeypatch.setattr("tiktok_shop_async.webhooks.receiving.receiver.time.monotonic", lambda: now)
+    monkeypatch.setattr(WEBHOOKS.clock, "monotonic", lambda: now)
     with caplog.at_level(logging.DEBUG, "tiktok_shop_async.webhooks"):
         for _ in range(50):
             await receiver.receive(delivery(), "wrong-signature")
@@ -406,13 +406,13 @@ async def test_a_wrong_secret_is_noticed_and_fills_no_disk(
         now += 61
         await receiver.receive(delivery(), "wrong-signature")
     assert len(caplog.records) == 2
-    assert "secrets those of key" in caplog.records[0].message
+    assert "secrets are those of key" in caplog.records[0].message
     assert "49 more" in caplog.records[1].message
     assert "wrong-signature" not in caplog.text
     assert "secret'" not in caplog.text
 
 
-async def test_a_body_that_is_none_is_a_mistake_of_the_caller(receiver: WebhookReceiver) -> None:
+async def test_a_body_that_is_not_bytes_raises(receiver: WebhookReceiver) -> None:
     with pytest.raises(InvalidArgumentError):
         await receiver.receive({"type": 1}, "x")  # type: ignore[arg-type]
 
@@ -430,7 +430,7 @@ async def test_websockets_are_refused(receiver: WebhookReceiver) -> None:
     assert [each["type"] for each in sent] == ["websocket.close"]
 
 
-async def test_a_server_hears_that_it_cannot_start() -> None:
+async def test_a_failed_startup_is_reported_to_the_server() -> None:
     class Broken(WebhookReceiver):
         async def __aenter__(self) -> Any:
             raise WebhookStoreError("no database")
@@ -448,7 +448,7 @@ async def test_a_server_hears_that_it_cannot_start() -> None:
     assert sent == [{"type": "lifespan.startup.failed", "message": "no database"}]
 
 
-async def test_a_store_given_by_its_place_is_closed_with_the_receiver(tmp_path: Any) -> None:
+async def test_a_store_given_by_its_location_is_closed_with_the_receiver(tmp_path: Any) -> None:
     async with WebhookReceiver(WEBHOOKS, store=tmp_path / "webhooks.db") as receiver:
         kept = Kept()
         receiver.on(WebhookEvent)(kept)
@@ -470,8 +470,8 @@ async def test_fastapi_gets_a_verified_event_as_a_dependency() -> None:
     ) -> dict[str, Any]:
         return {"kind": type(event).__name__, "id": event.id, "app": event.app_key}
 
-    answer = await post(app, *signed(delivery()), "/hook")
-    assert answer.json() == {"kind": "OrderStatusChange", "id": "1", "app": "key"}
+    response = await post(app, *signed(delivery()), "/hook")
+    assert response.json() == {"kind": "OrderStatusChange", "id": "1", "app": "key"}
     for (body, signature), expected in (
         (signed(b"[]"), 400),
         ((delivery(), "no"), 401),

@@ -71,14 +71,14 @@ async def test_only_what_differs_is_changed(sandbox: Sandbox) -> None:
         assert len(again.unchanged) == 5
 
 
-async def test_what_is_not_named_stays(sandbox: Sandbox) -> None:
+async def test_other_subscriptions_stay(sandbox: Sandbox) -> None:
     async with sandbox.client() as client:
         await client.event.update_shop_webhook(event_type="NEW_MESSAGE", address=URL)
         await ensure_webhooks(client, {ReturnStatusChange: URL})
         assert "NEW_MESSAGE" in await subscribed(client)
 
 
-async def test_a_lost_answer_is_looked_up(sandbox: Sandbox) -> None:
+async def test_a_lost_response_is_looked_up(sandbox: Sandbox) -> None:
     sandbox.faults.add("lost_answer", operation="event.update_shop_webhook", times=1)
     async with sandbox.client() as client:
         changes = await ensure_webhooks(client, {OrderStatusChange: URL})
@@ -94,18 +94,18 @@ async def test_a_lost_answer_is_looked_up(sandbox: Sandbox) -> None:
         ({RefundSuccess: PUBLIC}, "Partner Center"),
         ({99: PUBLIC}, "99"),
         ({3.5: PUBLIC}, "3.5"),
-        ({OrderStatusChange: PUBLIC, 1: PUBLIC}, "twice"),
+        ({OrderStatusChange: PUBLIC, 1: PUBLIC}, "more than once"),
         ({1: "http://shop.example.com/"}, "HTTPS"),
         ({1: "https://shop.example.com:8443/"}, "port"),
         ({1: "https://10.0.0.1/"}, "domain name"),
         ({1: "https://[::1]/"}, "domain name"),
         ({1: "https://localhost/"}, "domain name"),
         ({1: f"https://shop.example.com/{'x' * 240}"}, "255"),
-        ({1: "shop.example.com"}, "no URL"),
-        ({1: "https://["}, "no URL"),
+        ({1: "shop.example.com"}, "must be a URL"),
+        ({1: "https://["}, "must be a URL"),
     ],
 )
-async def test_what_cannot_be_is_refused_before_anything_is_sent(
+async def test_invalid_addresses_are_rejected_before_anything_is_sent(
     shop: FakeShop, addresses: Any, says: str
 ) -> None:
     async with new_client(shop) as client:

@@ -1,4 +1,4 @@
-"""Who signed a delivery."""
+"""The verification of signatures."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_the_sandbox_signs_alike(body: bytes, key: str, secret: str) -> None:
         b"\xff" * 64,
     ],
 )
-def test_nothing_else_is(signature: Any) -> None:
+def test_other_signatures_are_rejected(signature: Any) -> None:
     with pytest.raises(WebhookSignatureError) as raised:
         WEBHOOKS.verify(BODY, signature)
     assert isinstance(raised.value, WebhookError)
@@ -72,7 +72,7 @@ def test_nothing_else_is(signature: Any) -> None:
 
 
 @given(st.binary(), st.one_of(st.none(), st.binary(), st.text(st.characters(codec=None))))
-def test_whatever_comes_is_refused_with_one_error(body: bytes, signature: Any) -> None:
+def test_any_other_signature_raises_the_same_error(body: bytes, signature: Any) -> None:
     with pytest.raises(WebhookSignatureError):
         WEBHOOKS.verify(body, signature)
 
@@ -110,7 +110,7 @@ def test_a_body_that_was_parsed_already_is_an_error_that_says_so(method: str, bo
     assert type(body).__name__ in str(raised.value)
 
 
-def test_an_old_delivery_may_be_turned_away() -> None:
+def test_an_old_delivery_can_be_rejected() -> None:
     """It can be a recorded one; a delivery without a time is signed, too."""
     now = 1718305585.0
     webhooks = Webhooks("abcdef", "123", max_age=86_400, clock=lambda: now)
@@ -138,7 +138,7 @@ def test_an_old_delivery_may_be_turned_away() -> None:
         lambda: Webhooks("abcdef", "123", max_age=0),
     ],
 )
-def test_what_could_verify_nothing_is_refused(refused: Any) -> None:
+def test_missing_secrets_are_rejected(refused: Any) -> None:
     with pytest.raises(InvalidArgumentError):
         refused()
 

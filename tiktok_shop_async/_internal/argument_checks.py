@@ -1,4 +1,4 @@
-"""Checks of arguments that clients, `TikTokShopOAuth` and `RequestOptions` have in common."""
+"""Checks of arguments, shared by clients, `TikTokShopOAuth` and `RequestOptions`."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import httpx
 from ..errors import InvalidArgumentError
 from .clock import Clock
 
-_MAX_SHOWN = 40
+_MAX_QUOTED = 40
 
 
 def invalid(
     argument: str, accepted: str, value: object, hint: str | None = None
 ) -> InvalidArgumentError:
-    """Return the error for an argument that is of the wrong kind, or out of range."""
+    """Return the error for an argument that has the wrong type or is out of range."""
     return InvalidArgumentError(
-        f"{argument} must be {accepted}, not {_shown(value)}.", argument=argument, hint=hint
+        f"{argument} must be {accepted}, not {_quote(value)}.", argument=argument, hint=hint
     )
 
 
 def check_timeout(timeout: object, hint: str | None = None) -> None:
-    """Reject a timeout that httpx would misread, or fail on in the middle of a call."""
+    """Reject a timeout that httpx would misinterpret, or reject in the middle of a call."""
     if isinstance(timeout, httpx.Timeout):
         return
     accepted = "a positive number of seconds, an httpx.Timeout or None"
@@ -41,7 +41,7 @@ def check_seconds(
     if value is None:
         return
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not is_number or not (0 < value < math.inf):  # type: ignore[operator]  # NaN fails it too
+    if not is_number or not (0 < value < math.inf):  # type: ignore[operator]  # rejects NaN too
         raise invalid(argument, accepted, value, hint)
 
 
@@ -53,7 +53,7 @@ def check_integer(value: object, argument: str, minimum: int) -> None:
 
 
 def check_bool(value: object, argument: str) -> None:
-    """Reject anything but True and False: text such as "false" would count as true."""
+    """Reject anything but True and False, since text such as "false" would count as true."""
     if not isinstance(value, bool):
         raise invalid(argument, "True or False", value)
 
@@ -101,10 +101,10 @@ def check_transport(transport: object) -> None:
     raise invalid("transport", "an httpx.AsyncBaseTransport or None", transport, hint)
 
 
-def texts(value: object, argument: str) -> tuple[str, ...]:
-    """Return the texts of an iterable; reject a single text, which would be read letter by letter.
+def parse_texts(value: object, argument: str) -> tuple[str, ...]:
+    """Return the texts of an iterable; reject a single text, whose items would be its letters.
 
-    The error does not show the value: some texts are secrets.
+    The error does not quote the value, because some texts are secrets.
     """
     if isinstance(value, str):
         raise InvalidArgumentError(
@@ -114,29 +114,29 @@ def texts(value: object, argument: str) -> tuple[str, ...]:
         )
     if not isinstance(value, Iterable) or isinstance(value, (bytes, bytearray, memoryview)):
         raise invalid(argument, "an iterable of texts", type(value))
-    found = tuple(value)
-    for each in found:
-        if not isinstance(each, str):
-            raise invalid(f"each of {argument}", "text (str)", type(each))
-    return found
+    items = tuple(value)
+    for item in items:
+        if not isinstance(item, str):
+            raise invalid(f"each of {argument}", "text (str)", type(item))
+    return items
 
 
-def _shown(value: object) -> str:
-    """Return the repr of a plain value, or the type of any other, whose repr may hold secrets."""
+def _quote(value: object) -> str:
+    """Return the repr of a plain value; of any other, whose repr may have secrets, its type."""
     if value is None or isinstance(value, (bool, int, float, str)):
-        return _short(repr(value))
+        return _shorten(repr(value))
     if isinstance(value, type):
         return f"the class {value.__name__}"
     name = type(value).__name__
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
+def _shorten(text: str) -> str:
+    return text if len(text) <= _MAX_QUOTED else f"{text[:_MAX_QUOTED]}…"
 
 
 def options_hint(options: Any) -> str:
-    """Return a hint that writes a mapping as `RequestOptions`; it quotes only numbers."""
+    """Return a hint that shows a mapping as `RequestOptions`; it quotes only numbers."""
     if not isinstance(options, Mapping) or not options:
         return "Pass options=RequestOptions(timeout=5)."
     arguments = [

@@ -1,19 +1,19 @@
-"""The one guarded way of calling functions that users pass in to be notified.
+"""Guarded calls of the functions that users pass to be notified of events.
 
-A notification must not change what it is about: an `Exception` that the function raises is logged
-and goes no further. `KeyboardInterrupt`, `SystemExit` and `asyncio.CancelledError` pass through, so
-a caller notifies when its own state is consistent, or uses `Callback.soon`.
+A notification must not affect the operation that it reports: an `Exception` of the function is
+logged and not raised. `KeyboardInterrupt`, `SystemExit` and `asyncio.CancelledError` are raised, so
+callers notify when their own state is consistent, or use `Callback.call_soon`.
 
-Which callbacks may be coroutine functions:
+Coroutine functions as callbacks:
 
-- ``on_event`` of `Authorizations` and ``on_change`` of limiters: they run as tasks, since those
-  who notify must not wait for them.
-- ``progress`` of batches: awaited.
-- ``observers`` of clients: rejected. There are four events per call, and a task for each of them
-  would be slower than the calls.
+- ``on_event`` of `Authorizations` and ``on_change`` of limiters run as tasks, because their callers
+  must not wait for them.
+- ``progress`` of batches is awaited.
+- ``observers`` of clients reject them: a call has four events, and a task for each would be slower
+  than the call.
 
-Functions that decide something (``key``, ``stop_on``) are not notifications: their exceptions must
-reach the user. They only share `reject_coroutine_function`.
+Functions that make decisions (``key``, ``stop_on``) are not notifications: their exceptions are
+raised. They only share `reject_coroutine_function`.
 """
 
 from __future__ import annotations
@@ -33,24 +33,24 @@ T = TypeVar("T")
 
 
 def reject_coroutine_function(argument: str, function: object) -> None:
-    """Raise `InvalidArgumentError` for a coroutine function, whose result nobody would await."""
+    """Raise `InvalidArgumentError` for a coroutine function, which would not be awaited."""
     call = getattr(function, "__call__", None)  # noqa: B004 - an object may have an async __call__
     if iscoroutinefunction(function) or iscoroutinefunction(call):
         raise InvalidArgumentError(
             f"{argument} must be a plain function, not a coroutine function.",
             argument=argument,
-            hint="It is called where nothing can be awaited; start a task in it if you need one.",
+            hint="It is called where nothing can be awaited; it may start a task.",
         )
 
 
 class Callback(Generic[T]):
-    """A user's function that is notified of events, and whose exceptions are only logged.
+    """A user's function that is called with events, and whose exceptions are only logged.
 
     Args:
-        argument: The argument by which the user passed it, for errors.
-        name: What the log calls it; the argument by default.
-        describe: Returns what the log says about an event; its type by default.
-        awaitable: Whether it may be a coroutine function; otherwise one is rejected here.
+        argument: The argument that the user passed the function as, for errors.
+        name: The name of the function in the log; the argument by default.
+        describe: Returns the description of an event in the log; its type by default.
+        awaitable: Whether coroutine functions are accepted.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Callback(Generic[T]):
         self._running: set[asyncio.Task[None]] = set()
 
     def __call__(self, event: T) -> None:
-        """Notify; the result of a coroutine function runs as a task."""
+        """Call the function; run a coroutine that it returns as a task."""
         try:
             result = self._function(event)
             if result is not None and isawaitable(result):
@@ -83,7 +83,7 @@ class Callback(Generic[T]):
             self._log(event)
 
     async def wait(self, event: T) -> None:
-        """Notify, and await the result of a coroutine function."""
+        """Call the function; await a coroutine that it returns."""
         try:
             result = self._function(event)
             if result is not None and isawaitable(result):
@@ -91,18 +91,21 @@ class Callback(Generic[T]):
         except Exception:
             self._log(event)
 
-    def soon(self, event: T) -> None:
-        """Notify in the event loop's next step, when the caller's state is consistent again."""
+    def call_soon(self, event: T) -> None:
+        """Call the function in the next iteration of the event loop.
+
+        By then, the caller's state is consistent again.
+        """
         from asyncio import get_running_loop
 
         get_running_loop().call_soon(self, event)
 
     async def settle(self) -> None:
-        """Wait for the running tasks, except the one that calls this."""
+        """Wait for the running tasks, except the current one."""
         import asyncio
 
         current, loop = asyncio.current_task(), asyncio.get_running_loop()
-        # Tasks of an event loop that was closed will never be done.
+        # Tasks of a closed event loop never finish.
         others = [task for task in self._running if task.get_loop() is loop and task is not current]
         if others:
             await asyncio.wait(others)
@@ -111,7 +114,7 @@ class Callback(Generic[T]):
         if not self._awaitable:
             if iscoroutine(result):
                 result.close()
-            raise TypeError("it returned an awaitable, and must be a plain function.")
+            raise TypeError("the callback must be a plain function, but it returned an awaitable.")
         from asyncio import get_running_loop
 
         task = get_running_loop().create_task(self._finish(result, event))

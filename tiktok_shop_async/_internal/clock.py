@@ -1,4 +1,4 @@
-"""The one source of time: the current time, durations, and waits."""
+"""The source of time: the current time, durations and waits."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Protocol, TypeAlias, runtime_checkable
 
 @runtime_checkable
 class Clock(Protocol):
-    """A source of time that can be replaced in one place, such as in a test."""
+    """A source of time, which tests can replace."""
 
     def time(self) -> float:
         """Return Unix seconds."""
         ...
 
     def monotonic(self) -> float:
-        """Return seconds that never go back, to measure how long something takes."""
+        """Return seconds that never decrease, to measure durations."""
         ...
 
     def sleep(self, seconds: float, /) -> Awaitable[object]:
-        """Wait for a number of seconds."""
+        """Return an awaitable that waits for a number of seconds."""
         ...
 
 
@@ -44,7 +44,7 @@ class SystemClock:
 
 
 async def _sleep(seconds: float) -> None:
-    from asyncio import sleep  # importing asyncio takes a while
+    from asyncio import sleep  # slow to import
 
     await sleep(seconds)
 
@@ -52,9 +52,9 @@ async def _sleep(seconds: float) -> None:
 def clock_of(
     source: TimeSource, sleep: Callable[[float], Awaitable[object]] | None = None
 ) -> Clock:
-    """Return a clock as it is, or one that takes the time from a function.
+    """Return a clock unchanged, or a clock that takes the time from a function.
 
-    A given ``sleep`` replaces the clock's own.
+    ``sleep`` replaces the clock's own unless it is None.
     """
     if not isinstance(source, Clock):
         return SystemClock(source, sleep)

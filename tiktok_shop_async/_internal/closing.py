@@ -1,4 +1,4 @@
-"""Closing at the end of a block, or after the event loop, and warnings about what was left open."""
+"""Closing: by an async context manager, after the event loop has ended, and warnings without it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Self
 
 
 def warn_unclosed(owner: object) -> None:
-    """Emit a `ResourceWarning` that names what was never closed; for use in ``__del__``."""
-    if not sys.is_finalizing():  # the process ends, and closes everything
+    """Emit a `ResourceWarning` that names an object that was never closed; for ``__del__``."""
+    if not sys.is_finalizing():  # the end of the process closes everything
         warnings.warn(
             f"{owner!r} was never closed; use it in an async with block, or await its aclose().",
             ResourceWarning,
@@ -22,19 +22,19 @@ def warn_unclosed(owner: object) -> None:
 
 
 def drop_connections(drop: Callable[[], object]) -> None:
-    """Drop connections whose event loop has ended: they can no longer be closed in order.
+    """Drop connections whose event loop has ended, which makes an orderly close impossible.
 
-    ``drop`` gives up the last references to them. Collecting their transports closes the sockets,
-    without the warnings that this emits otherwise.
+    ``drop`` deletes the last references to them. Garbage collection of their transports then closes
+    the sockets; its warnings are suppressed.
     """
-    with warnings.catch_warnings():  # nothing is awaited: other tasks must not see the filter
+    with warnings.catch_warnings():  # nothing in it awaits, so other tasks do not get the filter
         warnings.simplefilter("ignore", ResourceWarning)
         drop()
         gc.collect()
 
 
 class ClosedOnExit:
-    """An async context manager that gives itself and is closed in the end."""
+    """A base of async context managers that are closed at the end of the block."""
 
     async def aclose(self) -> None:
         """Close it."""

@@ -1,4 +1,4 @@
-"""Errors of other libraries, made safe to chain to ours."""
+"""The cleaning of other libraries' errors, so that they can be chained without their secrets."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _MAX_DEPTH = 8
 _HOLDS_REQUESTS = frozenset(
     {"httpx", "httpcore", "h11", "h2", "hpack", "anyio", "sniffio", "asyncio", "ssl", "uvloop"}
 )
-"""Packages whose frames have whole requests in their local variables."""
+"""Packages whose frames have requests in their local variables."""
 _OURS_WITH_REQUESTS = frozenset(
     {"tiktok_shop_async.transport.connection", "tiktok_shop_async.transport.network"}
 )
 
 
-def without_frames(error: BaseException | None) -> None:
-    """Drop the frames of an error and of its causes; their messages stay."""
+def drop_frames(error: BaseException | None) -> None:
+    """Drop the frames of an error and of its causes; keep their messages."""
     for _ in range(_MAX_DEPTH):
         if error is None:
             return
@@ -31,19 +31,19 @@ def without_frames(error: BaseException | None) -> None:
         error = error.__cause__ or error.__context__
 
 
-def without_request_frames(error: BaseException | None) -> None:
-    """Drop the frames that hold a request, of an error and of what it came from.
+def drop_request_frames(error: BaseException | None) -> None:
+    """Drop the frames that have a request, of an error, its causes and its group.
 
-    The frames of a transport or hook of the user's own stay.
+    The frames of the user's own transports and hooks stay.
     """
-    waiting, seen = [error], set[int]()
-    while waiting:
-        each = waiting.pop()
+    pending, seen = [error], set[int]()
+    while pending:
+        each = pending.pop()
         if each is not None and id(each) not in seen:
             seen.add(id(each))
             each.__traceback__ = _without_requests(each.__traceback__)
-            waiting += [each.__cause__, each.__context__, *getattr(each, "exceptions", ())]
-            del each  # or this frame and the error would hold each other
+            pending += [each.__cause__, each.__context__, *getattr(each, "exceptions", ())]
+            del each  # otherwise this frame and the error would refer to each other
 
 
 def _without_requests(traceback: TracebackType | None) -> TracebackType | None:
@@ -59,16 +59,16 @@ def _without_requests(traceback: TracebackType | None) -> TracebackType | None:
     return below
 
 
-def bare_cause(
+def strip_cause(
     error: BaseException | None, secrets: Iterable[str] = (), depth: int = _MAX_DEPTH
 ) -> BaseException | None:
-    """Return an error of the same type to chain to ours, with its text redacted and no frames.
+    """Return a copy of an error to chain, with redacted text, without request and frames.
 
-    The original has the request as an attribute, and frames that hold headers and signature.
+    The original has the request as an attribute, and frames with headers and signature.
     """
     if error is None or not depth:
         return None
-    if isinstance(error, OSError):  # they hold no secret, and errno is useful
+    if isinstance(error, OSError):  # it has no secrets, and its errno is useful
         bare: BaseException = error
     else:
         bare = _blank(type(error))
@@ -77,13 +77,13 @@ def bare_cause(
             forget_request(bare)
     below = error.__cause__ or error.__context__
     bare.__traceback__ = bare.__context__ = None
-    bare.__cause__ = bare_cause(below, secrets, depth - 1)
+    bare.__cause__ = strip_cause(below, secrets, depth - 1)
     return bare
 
 
 def _blank(kind: type[BaseException]) -> BaseException:
-    """Return an error of a type without calling its ``__init__``, or of the next best type."""
+    """Return an error of a type without calling ``__init__``, or else a plain `Exception`."""
     try:
         return kind.__new__(kind)
-    except TypeError:  # as groups do, which anyio raises for several addresses
+    except TypeError:  # exception groups raise it; anyio raises one for several addresses
         return Exception()

@@ -1,4 +1,4 @@
-"""Every use of httpx's private parts, each with a fallback for when they change."""
+"""All uses of httpx's private attributes, each with a fallback in case they change."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ TransportFor = Callable[[httpx.URL], httpx.AsyncBaseTransport]
 
 
 def transport_chooser(client: httpx.AsyncClient) -> TransportFor | None:
-    """Return the function that chooses the transport for a URL; None if httpx has none."""
+    """Return the function that chooses the transport for a URL; None if httpx lacks it."""
     chooser: TransportFor | None = getattr(client, "_transport_for_url", None)
     return chooser
 
 
-def plain_transport_chooser(client: httpx.AsyncClient) -> TransportFor | None:
-    """Return the same, or None if ``client.send`` is overridden, or wrapped for tracing."""
+def direct_transport_chooser(client: httpx.AsyncClient) -> TransportFor | None:
+    """Return the `transport_chooser`; None if ``client.send`` is overridden or wrapped."""
     send: Any = client.send
-    # The module of a method that nobody wraps has another name under an alias of httpx.
+    # Compared with another method of httpx, because httpx may be installed under another name.
     if send.__module__ != httpx.AsyncClient.get.__module__ or hasattr(send, "__wrapped__"):
         return None
     return getattr(client, "_transport_for_url", None)
 
 
-def transports_of(client: httpx.AsyncClient) -> list[object]:
-    """Return all transports of a client; None stands for one that cannot be found."""
+def list_transports(client: httpx.AsyncClient) -> list[object]:
+    """Return all transports of a client, with None for one that cannot be found."""
     mounted = getattr(client, "_mounts", {None: None}).values()
     return [getattr(client, "_transport", None), *(each for each in mounted if each)]
 
 
 def forget_request(error: httpx.HTTPError) -> None:
-    """Remove the request from an error; httpx's constructor was not called for it."""
+    """Remove the request from an error that was created without httpx's constructor."""
     error._request = None
 
 
@@ -43,9 +43,9 @@ def _parsed(base_url: httpx.URL, target: str) -> httpx.URL:
 
 
 class _EncodedURL(httpx.URL):
-    """A URL that is parsed only if somebody reads its parts.
+    """A URL that is parsed only when its parts are read.
 
-    Parsing is a third of what a call costs, and sending needs nothing of it.
+    Parsing takes a third of the time of a call, and sending does not need it.
     """
 
     def __init__(self, base_url: httpx.URL, target: str) -> None:
@@ -80,7 +80,7 @@ class _EncodedURL(httpx.URL):
         return self._target
 
     def __getattr__(self, name: str) -> Any:
-        # httpx keeps what it parsed in attributes of its own; they are missing until now.
+        # httpx stores the parsed parts in private attributes, which are missing until now.
         if name.startswith("__"):
             raise AttributeError(name)
         origin = self._base_url.raw_scheme + b"://" + self._base_url.netloc
@@ -90,7 +90,7 @@ class _EncodedURL(httpx.URL):
 
 
 def _can_delay_parsing() -> bool:
-    """Return whether a URL that is parsed late equals one that is parsed at once."""
+    """Return whether a URL that is parsed late equals one that is parsed immediately."""
     base_url, target = httpx.URL("https://host.example:8443/base"), "/a%2Fb?c=d%20e"
     try:
         late, parsed = _EncodedURL(base_url, target), _parsed(base_url, target)

@@ -1,4 +1,4 @@
-"""Packages whose names are loaded when they are first asked for (PEP 562)."""
+"""Packages whose names are imported on first access (PEP 562)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ def lazy_exports(
 ) -> tuple[list[str], Callable[[str], Any], Callable[[], list[str]]]:
     """Return ``__all__``, ``__getattr__`` and ``__dir__`` of a package.
 
-    ``module_of`` says which of its modules has a name. A package with names that need an extra
-    declares its ``__all__`` to type checkers alone: Python then asks ``__getattr__`` for it, which
-    leaves out the names whose extra is not installed, so that a star import works without it.
+    ``module_of`` maps names to the modules that define them. A package with names that require an
+    extra declares ``__all__`` only for type checkers. Python then gets it from ``__getattr__``,
+    which omits the names whose extra is not installed, so that a star import works.
     """
 
     def __getattr__(name: str) -> Any:  # noqa: N807 - the hook's name is Python's own
@@ -32,7 +32,7 @@ def lazy_exports(
             getattr(sys.modules[package], name)
         except ImportError as error:
             if (error.name or package).partition(".")[0] == package.partition(".")[0]:
-                raise  # a fault of the package itself
+                raise  # an error in the package itself
             return False
         return True
 

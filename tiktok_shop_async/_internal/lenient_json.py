@@ -1,4 +1,4 @@
-"""JSON text -> plain Python values, forgiving and without loss."""
+"""The lenient, lossless reading of JSON into plain Python values."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Any, Final
 
 MAX_DEPTH: Final = 100
-"""Levels that `load_shallow` keeps; Python's own recursion limit ends far above it."""
+"""Levels that `load_shallow` reads; Python's recursion limit allows many more."""
 
 
 class NumberAsWritten(float):
-    """A number that remembers its text, so that ``1.10`` can still become ``"1.10"``."""
+    """A number that keeps its text, so that ``1.10`` can be converted to ``"1.10"``."""
 
     text: str
 
@@ -23,7 +23,7 @@ class NumberAsWritten(float):
 
 
 class TooDeep:
-    """Stands for a value that is nested deeper than `MAX_DEPTH`."""
+    """A placeholder for a value that is nested deeper than `MAX_DEPTH`."""
 
     def __repr__(self) -> str:
         return "…"
@@ -35,13 +35,13 @@ TOO_DEEP: Final = TooDeep()
 def load_document(body: bytes) -> Any:
     """Return the values of a JSON document.
 
-    Takes what strict parsers refuse and services send: a byte order mark, bytes that are no UTF-8,
-    half a surrogate pair, control characters, integers of thousands of digits. Bytes that
-    are not UTF-8, and half surrogate pairs, become U+FFFD, so that all text can be encoded again.
+    It accepts what services send although strict parsers reject it: a byte order mark, invalid
+    UTF-8, lone surrogates, control characters and integers with thousands of digits. Invalid UTF-8
+    and lone surrogates become U+FFFD, so that all text can be encoded again.
 
     Raises:
         ValueError: The body is not JSON.
-        RecursionError: It is nested too deeply for Python; `load_shallow` reads it.
+        RecursionError: It is nested too deeply for Python; use `load_shallow`.
     """
     return _load(_text(body), NumberAsWritten)
 
@@ -56,14 +56,14 @@ def load_shallow(body: bytes) -> Any:
 
 
 def _load(text: str, number: Callable[[str], Any]) -> Any:
-    # A large document is read in a thread, but json would keep the GIL until its end. It is free
-    # for others whenever a function of Python's is called, even one that does nothing.
+    # A large document is read in a thread, but json would hold the GIL until it is done. Calling a
+    # Python function, even one that does nothing, lets json release it.
     hook = _unchanged if len(text) > _LARGE else None
     try:
         return json.loads(text, parse_float=number, strict=False, object_hook=hook)
     except json.JSONDecodeError:
         raise
-    except ValueError:  # more digits than Python makes an int of
+    except ValueError:  # an integer with more digits than Python converts
         return json.loads(
             text, parse_float=number, parse_int=_integer, strict=False, object_hook=hook
         )
@@ -81,7 +81,7 @@ def _integer(text: str) -> int | NumberAsWritten:
 
 
 _MAX_DIGITS = 640
-"""Python always makes an int of so many, however low an application sets its limit."""
+"""Digits that Python always converts: an application cannot set its limit lower."""
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _ESCAPE = re.compile(
@@ -100,11 +100,11 @@ def _text(body: bytes) -> str:
 
 _STRUCTURE = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
 _TOO_DEEP_TEXT = "-0.0e-0"
-"""A spelling of zero that no service uses; it is read as `TOO_DEEP`."""
+"""A notation of zero that no service uses; it is read as `TOO_DEEP`."""
 
 
 def _pruned(text: str) -> str:
-    """Return ``text`` with `_TOO_DEEP_TEXT` for each value below the deepest level that is kept."""
+    """Return ``text`` with `_TOO_DEEP_TEXT` for each value below level `MAX_DEPTH`."""
     kept: list[str] = []
     depth = begin = 0
     for found in _STRUCTURE.finditer(text):
@@ -117,5 +117,5 @@ def _pruned(text: str) -> str:
                 begin = found.end()
             depth -= 1
     if depth > MAX_DEPTH:
-        begin = len(text)  # never closed, so the rest is not JSON either
+        begin = len(text)  # the value is not closed, so the text is not JSON
     return "".join([*kept, text[begin:]])

@@ -1,4 +1,4 @@
-"""The base of all generated models: immutable attrs classes that forgive null lists."""
+"""The base of all generated models: immutable attrs classes that accept null for lists."""
 
 from __future__ import annotations
 
@@ -23,56 +23,56 @@ def wire_name(name: str, **field_options: Any) -> Any:
 def model(cls: _C) -> _C:
     """Make ``cls`` a keyword-only, immutable attrs class.
 
-    The service sends null where it means an empty list. A list field is therefore ``list[T]`` to
-    its reader but ``list[T] | None`` to the decoder, and None turns into a list on the way in.
+    The service sends null for an empty list. A list field is therefore annotated ``list[T]`` for
+    type checkers and ``list[T] | None`` for the decoder, and None becomes an empty list.
     """
     annotations = cls.__annotations__
     lists = [name for name, annotation in annotations.items() if _is_list(annotation)]
     setters: dict[str, Callable[[Any, list[Any]], None]] = {}
     if lists:
-        cls.__attrs_post_init__ = _null_lists_emptied(lists, setters)
-    # attrs would write and compile these for each class, which takes as long as all the rest.
+        cls.__attrs_post_init__ = _compile_post_init(lists, setters)
+    # attrs would compile these for each class, which doubles the time to create one.
     for name, method in _SHARED_METHODS.items():
         setattr(cls, name, method)
-    made = attrs.frozen(kw_only=True, eq=False, repr=False)(cls)
+    created = attrs.frozen(kw_only=True, eq=False, repr=False)(cls)
     for name in lists:
-        made.__annotations__[name] = f"{annotations[name]} | None"
-        setters[_setter(name)] = vars(made)[name].__set__
-    return made
+        created.__annotations__[name] = f"{annotations[name]} | None"
+        setters[_setter(name)] = vars(created)[name].__set__
+    return created
 
 
 def has_wire_names(cls: type[Any]) -> bool:
-    """Whether a field of ``cls``, or of a model below it, has another name in JSON."""
-    seen, left = {cls}, [cls]
-    while left:
-        one = left.pop()
-        if any("wire_name" in field.metadata for field in attrs.fields(one)):
+    """Return whether a field of ``cls``, or of a model that it contains, has another JSON name."""
+    seen, pending = {cls}, [cls]
+    while pending:
+        each = pending.pop()
+        if any("wire_name" in field.metadata for field in attrs.fields(each)):
             return True
-        left += [part for part in _parts(one) if part not in seen]
-        seen.update(left)
+        pending += [nested for nested in _nested_models(each) if nested not in seen]
+        seen.update(pending)
     return False
 
 
-def _parts(cls: type[Any]) -> Iterator[type[Any]]:
-    # Evaluating the annotations would compile each, and hold up the first call of an operation.
-    known = vars(sys.modules[cls.__module__])
+def _nested_models(cls: type[Any]) -> Iterator[type[Any]]:
+    # Evaluating the annotations would compile each of them, and delay an operation's first call.
+    names = vars(sys.modules[cls.__module__])
     for field in attrs.fields(cls):
         for name in re.findall(r"\w+", str(field.type)):
-            if attrs.has(known.get(name, object)):
-                yield known[name]
+            if attrs.has(names.get(name, object)):
+                yield names[name]
 
 
 def _is_list(annotation: object) -> bool:
     return isinstance(annotation, str) and annotation.startswith("list[")
 
 
-def _null_lists_emptied(
+def _compile_post_init(
     names: list[str], setters: dict[str, Callable[[Any, list[Any]], None]]
 ) -> Any:
-    """Return the ``__attrs_post_init__`` of a class with lists of these names.
+    """Return an ``__attrs_post_init__`` that replaces None by a list in these fields.
 
-    It runs for every object of every answer, so it is written out as one would by hand: a loop over
-    names makes decoding slower by a tenth.
+    It runs for every object of every response. Compiled code without a loop makes decoding a tenth
+    faster.
     """
     lines = [f"    if self.{name} is None: {_setter(name)}(self, [])" for name in names]
     exec("\n".join(["def __attrs_post_init__(self):", *lines]), setters)  # noqa: S102 - our names
@@ -87,36 +87,36 @@ def _values(self: Any) -> tuple[Any, ...]:
     return tuple([getattr(self, field.name) for field in attrs.fields(type(self))])
 
 
-def _equal(self: Any, other: Any) -> Any:
+def _eq(self: Any, other: Any) -> Any:
     if type(other) is not type(self):
         return NotImplemented
     return _values(self) == _values(other)
 
 
-def _hashed(self: Any) -> int:
+def _hash(self: Any) -> int:
     return hash((type(self), _values(self)))
 
 
-def _shown(self: Any) -> str:
-    shown = [f"{name}={value!r}" for name, value in _fields_shown(self)]
-    return f"{type(self).__name__}({', '.join(shown)})"
+def _repr(self: Any) -> str:
+    fields = [f"{name}={value!r}" for name, value in _rich_repr(self)]
+    return f"{type(self).__name__}({', '.join(fields)})"
 
 
-def _fields_shown(self: Any) -> Iterator[tuple[str, Any]]:
+def _rich_repr(self: Any) -> Iterator[tuple[str, Any]]:
     """Yield the fields that `repr` and rich show."""
-    from .personal_data import fields_shown  # seldom needed
+    from .personal_data import masked_fields  # rarely needed
 
-    return fields_shown(self)
+    return masked_fields(self)
 
 
 _SHARED_METHODS = {
-    "__eq__": _equal,
-    "__hash__": _hashed,
-    "__repr__": _shown,
-    "__rich_repr__": _fields_shown,
+    "__eq__": _eq,
+    "__hash__": _hash,
+    "__repr__": _repr,
+    "__rich_repr__": _rich_repr,
 }
 
 
 @model
 class NoData:
-    """The ``data`` of an operation that answers with nothing but success."""
+    """The ``data`` of an operation whose response has no data."""

@@ -1,4 +1,4 @@
-"""A clock that can be moved ahead while it runs."""
+"""A clock that can be moved forward while it runs."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import Protocol, runtime_checkable
 
 @runtime_checkable
 class Movable(Protocol):
-    """A clock that can be moved: the sandbox's own, or one of a test."""
+    """A clock that can be moved, such as the sandbox's own or one of a test."""
 
     def __call__(self) -> float:
         """Return Unix seconds."""
         ...
 
     def advance(self, seconds: float) -> None:
-        """Let so much time pass at once."""
+        """Move the clock forward by a number of seconds."""
         ...
 
 
 class MovableClock:
-    """A clock that is ahead of another one by as much as it was moved."""
+    """A clock that is ahead of another clock by the seconds that it was moved."""
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self._now = now
@@ -37,26 +37,26 @@ class MovableClock:
     time = __call__
 
     def monotonic(self) -> float:
-        """Return seconds that go on with the machine's and jump when this clock is moved."""
+        """Return monotonic seconds, which jump when this clock is moved."""
         return time.monotonic() + self._ahead
 
     def advance(self, seconds: float) -> None:
-        """Let so much time pass at once; a negative number takes it back."""
+        """Move the clock forward by a number of seconds, or back by a negative one."""
         if not math.isfinite(seconds):
             raise ValueError(f"seconds must be a finite number, not {seconds}")
         self._move_to(self._ahead + seconds)
 
     @property
     def moved(self) -> float:
-        """How many seconds it was moved in all."""
+        """The total number of seconds that the clock was moved."""
         return self._ahead
 
     def reset(self) -> None:
-        """Show the other clock's time again."""
+        """Return to the time of the other clock."""
         self._move_to(0.0)
 
     async def sleep(self, seconds: float) -> None:
-        """Return after so many seconds, or as soon as the clock was moved ahead by the rest."""
+        """Wait for a number of seconds of this clock, whether they pass or it is moved."""
         loop, moved = asyncio.get_running_loop(), asyncio.Event()
         until = loop.time() + self._ahead + seconds
         sleeper = (loop, moved)
@@ -72,12 +72,7 @@ class MovableClock:
 
     def _move_to(self, ahead: float) -> None:
         self._ahead = ahead
-        # A shop may be served by another thread than that of the test which moves its time.
+        # A sandbox may run in another thread than the test that moves its clock.
         for loop, moved in tuple(self._sleepers):
             if not loop.is_closed():
                 loop.call_soon_threadsafe(moved.set)
-
-
-def movable(clock: Callable[[], float]) -> Movable:
-    """Return a clock that can be moved: the given one if it can, else one that follows it."""
-    return clock if isinstance(clock, Movable) else MovableClock(clock)

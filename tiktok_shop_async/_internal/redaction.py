@@ -1,4 +1,4 @@
-"""Masks secrets in text that is shown to people."""
+"""The redaction of secrets in text that people read."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from html.entities import codepoint2name
 MASK = "***"
 
 MIN_LENGTH = 8
-"""Shorter values are not masked: the service gives out none, and a test's would mangle words."""
+"""Shorter values are not masked: the service issues none, and those of tests may be words."""
 
-LONGEST_SECRET = 2048
-"""Bytes that a secret may have in its longest form."""
+MAX_SECRET_BYTES = 2048
+"""Maximum bytes of a secret in its longest form."""
 
 _NAMES = (
     "app_secret",
@@ -27,9 +27,9 @@ _NAMES = (
     "sign",
 )
 _WORDS = {*_NAMES, "app_key", "authorization", "signature", "timestamp", "service_id"}
-"""Words of the service's messages: no credential of its own, but perhaps one of a test."""
+"""Words of the service's messages, which a test may use as a credential: they are not masked."""
 
-# What ends a value may be escaped or percent-encoded, as the value itself is.
+# The end of a value may be escaped or percent-encoded, like the value itself.
 _END = r"""["'&\s,}<>\\]|%(?:25)*(?:26|22|20|2C)|&quot;|&\#"""
 _NAMED_SECRET = re.compile(
     rf"""(?ix)
@@ -46,28 +46,28 @@ _WORD_OF_A_MESSAGE = re.compile(r"[A-Za-z]?[a-z]*[.:;!?]*")
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """Return ``text`` without ``secrets`` and without values that stand behind a secret's name.
+    """Return ``text`` without ``secrets``, and without values that follow the name of a secret.
 
-    A secret is found as it is, escaped by JSON, HTML or a Python ``repr``, and percent-encoded.
+    Secrets are also found if they are escaped by JSON, HTML or ``repr``, or percent-encoded.
     """
     for secret in secrets:
         if len(secret) >= MIN_LENGTH and secret.lower() not in _WORDS:
             text = replace_all_forms(text, secret, lambda: MASK)
-    return _NAMED_SECRET.sub(_masked, text)
+    return _NAMED_SECRET.sub(_mask_value, text)
 
 
 def replace_all_forms(text: str, secret: str, mask: Callable[[], str]) -> str:
-    """Replace a secret as it is, escaped by JSON, HTML or a ``repr``, and percent-encoded."""
-    if _longest_run(secret) not in text:  # which no encoding changes, and is found in no time
+    """Replace a secret, also if it is escaped by JSON, HTML or ``repr``, or percent-encoded."""
+    if _longest_run(secret) not in text:  # no encoding changes it, and the search is fast
         return text
     return _pattern(secret).sub(lambda _: mask(), text)
 
 
 def redact_start(body: bytes, limit: int, secrets: Iterable[str] = ()) -> str:
-    """Return the redacted text of a body; of a longer one at most the first ``limit`` bytes."""
-    text = redact(body[: limit + LONGEST_SECRET].decode("utf-8", "replace"), secrets)
-    if len(body) >= limit + LONGEST_SECRET:
-        text = text[:-LONGEST_SECRET]  # with the beginning of a secret that goes on behind it
+    """Return the redacted text of a body, or of about its first ``limit`` bytes."""
+    text = redact(body[: limit + MAX_SECRET_BYTES].decode("utf-8", "replace"), secrets)
+    if len(body) >= limit + MAX_SECRET_BYTES:
+        text = text[:-MAX_SECRET_BYTES]  # it may end with the beginning of a secret
     return text[:limit]
 
 
@@ -78,9 +78,9 @@ def excerpt(body: bytes, secrets: Iterable[str] = (), limit: int = 300) -> str:
     return text if len(text) <= limit else text[:limit] + "…"
 
 
-def _masked(found: re.Match[str]) -> str:
+def _mask_value(found: re.Match[str]) -> str:
     name, value = found.group(1, 2)
-    # "sign: invalid" is a sentence. After an equals sign, and in quotes, there is a value.
+    # "sign: invalid" is a sentence; after an equals sign, or in quotes, there is a value.
     if name[-1] in ": " and "=" not in name and _WORD_OF_A_MESSAGE.fullmatch(value):
         return found[0]
     return f"{name}{MASK}"
@@ -94,7 +94,7 @@ def _longest_run(secret: str) -> str:
 
 @lru_cache(maxsize=256)
 def _pattern(secret: str) -> re.Pattern[str]:
-    """Return what matches a secret in all its forms: encodings leave letters and digits alone."""
+    """Return a pattern that matches a secret in all its forms."""
     return re.compile("".join(_any_form(each) for each in secret))
 
 
@@ -119,7 +119,7 @@ def _any_form(character: str) -> str:
         forms.append(r"\+")
     if character in _ESCAPES:
         forms.append(rf"\\+{_ESCAPES[character]}")
-    # Last of all, since it may be the beginning of another form.
+    # The last alternative, because it may be the beginning of another form.
     forms.append(r"\\+" if character == "\\" else rf"\\*{re.escape(character)}")
     return f"(?:{'|'.join(forms)})"
 

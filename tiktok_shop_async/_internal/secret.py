@@ -1,4 +1,4 @@
-"""Credentials: text that goes into headers and URLs, and that no error or traceback may show."""
+"""Credentials: text that is sent in headers and URLs, and that errors must not show."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from ..errors import InvalidArgumentError
 
 STRIP_HINT = "Call .strip() on a value that was read from a file."
 MAX_LENGTH = 8192
-"""Characters: more do not fit into headers and URLs; the service's have a few dozen."""
+"""Maximum characters, as headers and URLs are limited; those of the service have a few dozen."""
 
 
 class Secret:
-    """A credential on its way into an object, with a repr that masks it.
+    """A credential that is passed as an argument, with a repr that masks it.
 
-    Tracebacks can show local variables. So a function that takes a credential wraps it, deletes
-    its own name for it, and only then calls what may raise.
+    Tracebacks can show local variables. A function that takes a credential therefore wraps it and
+    deletes its own variable before it calls anything that may raise.
     """
 
     __slots__ = ("value",)
@@ -28,11 +28,11 @@ class Secret:
 
     @property
     def is_given(self) -> bool:
-        """Whether there is a value, even an empty one."""
+        """Whether there is a value other than None."""
         return self.value is not None
 
     def required(self, argument: str, source: str | None = None) -> str:
-        """Return the value, or raise `InvalidArgumentError` if it is missing or cannot be sent."""
+        """Return the value; raise `InvalidArgumentError` if it is missing or invalid."""
         if self.value is None or self.value == "":
             raise InvalidArgumentError(f"{source or argument} is empty.", argument=argument)
         value = self.optional(argument, source)
@@ -40,15 +40,15 @@ class Secret:
         return value
 
     def optional(self, argument: str, source: str | None = None) -> str | None:
-        """Return the value, which may be None; raise `InvalidArgumentError` if it cannot be sent.
+        """Return the value or None; raise `InvalidArgumentError` if the value is invalid.
 
-        The error names the argument, or the ``source`` of its value, and quotes nothing.
+        The error names the argument, or the ``source`` of its value, and does not quote the value.
         """
         if self.value is None:
             return None
         problem = problem_of(self.value)
         if problem is None:
-            assert isinstance(self.value, str), "other types are a problem"
+            assert isinstance(self.value, str), "problem_of rejects other types"
             return self.value
         hint = STRIP_HINT if "whitespace" in problem or "control" in problem else None
         if isinstance(self.value, bytes):
@@ -57,9 +57,9 @@ class Secret:
 
 
 def problem_of(value: object) -> str | None:
-    """Return why ``value`` cannot be a credential, quoting nothing of it; None if it can be one.
+    """Return why ``value`` is not a valid credential, without quoting it; None if it is valid.
 
-    Inner spaces are allowed: they can be sent, so the service may judge them.
+    Inner spaces are accepted, because they can be sent and the service checks the credential.
     """
     if not isinstance(value, str):
         return f"must be text (str), not {type(value).__name__}"

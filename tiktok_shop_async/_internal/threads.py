@@ -1,8 +1,8 @@
-"""Blocking work, off the event loop, on threads of our own.
+"""Blocking work in threads of this package.
 
-The loop's default executor belongs to the application. While that is busy with work of its own, a
-call that needed it would wait for as long, outside of every timeout. A thread that hangs, as a name
-lookup may, holds up neither other calls nor the end of the process.
+The loop's default executor belongs to the application. While the application keeps it busy, a call
+would wait for it without any timeout. A thread that hangs, for example in a name lookup, delays
+neither other calls nor the end of the process.
 """
 
 from __future__ import annotations
@@ -20,34 +20,34 @@ P = ParamSpec("P")
 T = TypeVar("T")
 A = TypeVarTuple("A")
 
-_under_way: dict[tuple[Hashable, ...], Future[Any]] = {}
+_running: dict[tuple[Hashable, ...], Future[Any]] = {}
 
 
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run ``function`` in a thread; asyncio is imported then, since importing it takes a while."""
-    return await _started(partial(function, *args, **kwargs))
+    """Run ``function`` in a thread and return its result."""
+    return await _start(partial(function, *args, **kwargs))
 
 
 async def shared_in_thread(function: Callable[[Unpack[A]], T], *args: *A) -> T:
-    """Run ``function`` in a thread, once for all tasks that need the same result meanwhile."""
+    """Run ``function`` in a thread, once for all tasks that need the result at the same time."""
     from asyncio import get_running_loop, shield
 
     key = (get_running_loop(), function, *args)
-    future = _under_way.get(key)
+    future = _running.get(key)
     if future is None:
-        future = _under_way[key] = _started(partial(function, *args))
+        future = _running[key] = _start(partial(function, *args))
 
         def forget(ended: Future[T]) -> None:
-            del _under_way[key]
-            ended.exception()  # or asyncio reports it if all waiters were cancelled
+            del _running[key]
+            ended.exception()  # otherwise asyncio logs it if all waiters were cancelled
 
         future.add_done_callback(forget)
     result: T = await shield(future)
     return result
 
 
-def raisable(error: BaseException) -> BaseException:
-    """Return the error as a future can raise it, which StopIteration is not."""
+def raisable_error(error: BaseException) -> BaseException:
+    """Return an error that a future can raise: StopIteration is wrapped in a RuntimeError."""
     if not isinstance(error, StopIteration):
         return error
     problem = RuntimeError("the function raised StopIteration")
@@ -55,9 +55,9 @@ def raisable(error: BaseException) -> BaseException:
     return problem
 
 
-def _started(function: Callable[[], T]) -> Future[T]:
-    """Start ``function`` in a thread, and return the future of its result."""
-    from asyncio import get_running_loop
+def _start(function: Callable[[], T]) -> Future[T]:
+    """Start ``function`` in a thread; return the future of its result."""
+    from asyncio import get_running_loop  # slow to import
     from contextvars import copy_context
 
     loop = get_running_loop()
@@ -67,8 +67,8 @@ def _started(function: Callable[[], T]) -> Future[T]:
     def run() -> None:
         try:
             result = context.run(function)
-        except BaseException as error:  # as an executor does: it is raised where it is awaited
-            _deliver(loop, future, "set_exception", raisable(error))
+        except BaseException as error:  # raised where the future is awaited, as by an executor
+            _deliver(loop, future, "set_exception", raisable_error(error))
         else:
             _deliver(loop, future, "set_result", result)
 
@@ -81,5 +81,5 @@ def _deliver(loop: AbstractEventLoop, future: Future[T], method: str, value: obj
         if not future.done():
             getattr(future, method)(value)
 
-    with suppress(RuntimeError):  # the loop was closed meanwhile: nothing waits any more
+    with suppress(RuntimeError):  # the loop is closed, so nothing waits for the result
         loop.call_soon_threadsafe(settle)

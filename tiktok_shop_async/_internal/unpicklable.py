@@ -1,4 +1,4 @@
-"""What holds secrets stays where it is."""
+"""A mixin for objects that hold secrets."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any, NoReturn, Self
 
 
 class Unpicklable:
-    """Refuses to be pickled: what is inside must not reach a file or a queue unnoticed."""
+    """A mixin that cannot be pickled, so that secrets are not written to a file or a queue."""
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
-        raise TypeError(f"{type(self).__name__} holds secrets and is not pickled")
+        raise TypeError(f"{type(self).__name__} holds secrets and cannot be pickled")
 
     def __copy__(self) -> Self:
         return self

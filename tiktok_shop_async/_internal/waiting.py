@@ -1,4 +1,4 @@
-"""Waits that end, and work that a cancellation must not cut in two."""
+"""Waits that can always be cancelled, and work that a cancellation must not interrupt."""
 
 from __future__ import annotations
 
@@ -9,46 +9,47 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 PAUSE = 0.05
-"""Seconds between two attempts to get a lock that another process has."""
+"""Seconds between two attempts to get a lock that another process holds."""
 GRACE = 5.0
 """Seconds that a cancellation or a release waits for a database."""
 
 
-def cancellations() -> int:
-    """Return how often the current task was asked to end.
+def count_cancellations() -> int:
+    """Return how often the current task was cancelled.
 
-    `asyncio.wait_for`, by which redis-py sends, drops a cancellation that arrives just as it ends,
-    before Python 3.12. A loop has to check for it, or it goes on for ever.
+    Before Python 3.12, `asyncio.wait_for` drops a cancellation that arrives just as it ends, and
+    redis-py uses it. A loop must check for that, or it never ends.
     """
     task = asyncio.current_task()
     return 0 if task is None else task.cancelling()
 
 
-async def or_cancelled(query: Awaitable[T], before: int) -> T:
-    """Return what a query returns; raise a cancellation that its driver dropped.
+async def await_cancellable(query: Awaitable[T], before: int) -> T:
+    """Return the result of a query; raise `asyncio.CancelledError` if its driver dropped it.
 
     Args:
-        before: The `cancellations` before the query.
+        query: The query.
+        before: The result of `count_cancellations` before the query.
     """
     result = await query
-    if cancellations() > before:
+    if count_cancellations() > before:
         raise asyncio.CancelledError
     return result
 
 
 async def poll_until(attempt: Callable[[], Awaitable[bool]]) -> None:
-    """Try until it succeeds; there is nothing to wait for, as it depends on other processes."""
-    before = cancellations()
+    """Call ``attempt`` until it returns True; it polls, because other processes cannot notify."""
+    before = count_cancellations()
     while not await attempt():
-        if cancellations() > before:
+        if count_cancellations() > before:
             raise asyncio.CancelledError
         await asyncio.sleep(PAUSE)
 
 
-async def cancelled(*tasks: asyncio.Task[Any] | None) -> None:
-    """Cancel tasks and wait for their end, except those of an event loop that has ended.
+async def cancel_and_wait(*tasks: asyncio.Task[Any] | None) -> None:
+    """Cancel tasks and wait for their end, except those of another event loop.
 
-    They are cancelled again until they end: see `cancellations`.
+    Tasks are cancelled repeatedly until they end: see `count_cancellations`.
     """
     loop = asyncio.get_running_loop()
     mine = [task for task in tasks if task is not None and task.get_loop() is loop]
@@ -61,16 +62,16 @@ async def cancelled(*tasks: asyncio.Task[Any] | None) -> None:
 
 
 async def finish_shielded(work: Coroutine[Any, Any, T]) -> T:
-    """Let ``work`` end by itself; a cancellation of the caller is raised after that.
+    """Finish ``work`` even if the caller is cancelled; raise the cancellation afterwards.
 
-    Drivers that are cancelled half way leave connections open, or do not know what they did.
+    Drivers that are cancelled halfway leave connections open, or an unknown result.
     """
     task = asyncio.create_task(work)
     try:
         await asyncio.wait([task])
     except asyncio.CancelledError:
         await asyncio.wait([task], timeout=GRACE)
-        task.cancel()  # it hangs
+        task.cancel()  # if it still runs, it hangs
         task.add_done_callback(lambda task: task.cancelled() or task.exception())
         raise
     return task.result()

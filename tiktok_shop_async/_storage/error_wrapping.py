@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import TracebackType
 
-from .._internal.error_causes import without_frames
+from .._internal.error_causes import drop_frames
 from ..errors import TikTokShopError
 
 
@@ -33,7 +33,7 @@ class wrap_errors:  # noqa: N801 - a context manager, used like a function
         del traceback
         if error is None or not isinstance(error, Exception):
             return
-        without_frames(error)
+        drop_frames(error)
         if isinstance(error, TikTokShopError):
             return
         raise self._kind(

@@ -114,7 +114,7 @@ class TikTokShopOAuth(ClosedOnExit, Unpicklable):
             )
         self._transport = transport
         http_client = httpx.AsyncClient(transport=self._transport)
-        self._faithful = connect_errors_are_presend(http_client)
+        self._connect_errors_are_presend = connect_errors_are_presend(http_client)
         self._lifetime = Lifetime(http_client, MAX_IN_FLIGHT)
 
     def authorization_url(
@@ -257,7 +257,11 @@ class TikTokShopOAuth(ClosedOnExit, Unpicklable):
 
     async def _send(self, request: _TokenRequest, operation: str) -> Decoded[Any]:
         secrets = request.secrets  # not the values: tracebacks can show local variables
-        with ErrorBoundary(operation, faithful=self._faithful, secrets=secrets()):
+        with ErrorBoundary(
+            operation,
+            connect_errors_are_presend=self._connect_errors_are_presend,
+            secrets=secrets(),
+        ):
             response = await receive(await self._transport.handle_async_request(request), operation)
             context = ErrorContext(operation, secrets(), self._clock, quotable=False)
             return decode(response, None, context)

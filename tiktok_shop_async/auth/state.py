@@ -167,7 +167,7 @@ class AuthState(Unpicklable):
     def _lacks(self, cipher: str | None) -> bool:
         return self._shop is not None and self._shop_cipher is None and cipher == "shop_cipher"
 
-    def limited_as(self, cipher: str | None) -> str:
+    def rate_limit_scope(self, cipher: str | None) -> str:
         """Return the identity whose calls a limiter counts: the shop or the authorization."""
         if cipher is not None:
             return getattr(self, cipher) or ""

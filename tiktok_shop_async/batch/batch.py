@@ -15,7 +15,7 @@ from .._internal.argument_checks import check_function
 from .._internal.callbacks import reject_coroutine_function
 from .._internal.clock import Clock, SystemClock
 from .._internal.closing import ClosedOnExit
-from .._internal.personal_data import shown
+from .._internal.personal_data import masked_repr
 from ..errors import TikTokShopError
 from .claims import Claims, open_session
 from .engine import DRAIN, Engine
@@ -55,7 +55,7 @@ class Unfinished:
     """A request that was started and has no outcome."""
 
     key: str | None
-    request: Any = attrs.field(repr=shown)
+    request: Any = attrs.field(repr=masked_repr)
 
 
 class Batch(ClosedOnExit, Generic[O]):

@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
-from .._internal.personal_data import shown
+from .._internal.personal_data import masked_repr
 from ..errors import TikTokShopError
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ class Outcome(Generic[T]):
     index: int
     """The position of the request in the input, from 0."""
     key: str | None = None
-    request: Any = attrs.field(repr=shown)
+    request: Any = attrs.field(repr=masked_repr)
     """The request as it was in the input."""
     status: str
     response: T | None = attrs.field(default=None, repr=False)

@@ -12,7 +12,7 @@ from .._internal.clock import Clock, SystemClock
 from ..errors import InvalidArgumentError, TikTokShopError
 from ..options import RequestOptions
 from ..pipeline.arguments.idempotency import NAME as KEY_ARGUMENT
-from ..pipeline.arguments.idempotency import given_keys, single_key, without_extra_key
+from ..pipeline.arguments.idempotency import choose_key, collect_keys, drop_extra_key
 from ..registry import operation_of
 from ..response import APIResponse
 from .journal.base import Record
@@ -83,7 +83,7 @@ class RequestState(Generic[T]):
         options = self.request.get("options") or RequestOptions()
         if not isinstance(options, RequestOptions):
             return  # the call rejects them
-        options = attrs.evolve(without_extra_key(options), idempotency_key=idempotency_key)
+        options = attrs.evolve(drop_extra_key(options), idempotency_key=idempotency_key)
         self._arguments = {**self.request, "options": options}
         if KEY_ARGUMENT in self.request:
             self._arguments[KEY_ARGUMENT] = idempotency_key
@@ -149,14 +149,14 @@ class RequestState(Generic[T]):
         )
 
 
-def choose_key(request: Request) -> str | None:
+def get_or_create_key(request: Request) -> str | None:
     """Return the idempotency key in a request, or a new one if it has none.
 
     None for a key that is not valid: the call rejects it.
     """
     options = request.get("options")
-    given = given_keys(request, options if isinstance(options, RequestOptions) else None)
+    given = collect_keys(request, options if isinstance(options, RequestOptions) else None)
     try:
-        return single_key(given) or uuid4().hex
+        return choose_key(given) or uuid4().hex
     except InvalidArgumentError:
         return None

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import TikTokShopError
-from ..pipeline.retry import ExponentialBackoff, FailedAttempt, may_repeat
+from ..pipeline.retry import ExponentialBackoff, FailedAttempt, may_retry
 
 if TYPE_CHECKING:
     from ..client import AsyncTikTokShop
@@ -43,7 +43,7 @@ class RetryWindow:
     def _wait_after(
         self, operation: Operation, error: TikTokShopError, attempt: int, elapsed: float
     ) -> float | None:
-        if not may_repeat(operation, error, has_key=False):
+        if not may_retry(operation, error, has_key=False):
             return None
         return self._policy(
             FailedAttempt(operation=operation, error=error, attempt=attempt, elapsed=elapsed)

@@ -24,7 +24,7 @@ from .journal.base import Claim, Record, record_of
 from .outcome import FAILED, SUCCEEDED, UNKNOWN, Outcome, facts_of
 from .progress import OnProgress
 from .request_errors import is_about_the_request
-from .request_state import CallTraits, Request, RequestState, choose_key
+from .request_state import CallTraits, Request, RequestState, get_or_create_key
 
 T = TypeVar("T")
 
@@ -142,7 +142,7 @@ class _RequestProcessor(Generic[T]):
             state = RequestState[T](index, None, request, _no_check, self._traits)
             return await self._send_until_known(state)
         key = self._key(request)
-        idempotency_key = choose_key(request) if self._traits.takes_key else None
+        idempotency_key = get_or_create_key(request) if self._traits.takes_key else None
         while True:
             check = partial(claims.check, key)
             state = RequestState[T](index, key, request, check, self._traits)
@@ -181,7 +181,7 @@ class _RequestProcessor(Generic[T]):
         key = claim.idempotency_key
         if key is None:  # claimed by a run that used no keys
             state.is_repeatable = not claim.maybe_sent
-        elif claim.maybe_sent or key != choose_key(state.request):
+        elif claim.maybe_sent or key != get_or_create_key(state.request):
             state.use_key(key)
 
     async def _send_until_known(self, state: RequestState[T]) -> Outcome[T]:

@@ -7,10 +7,10 @@ from .._internal.lazy_exports import lazy_exports
 if TYPE_CHECKING:
     from ..options import Priority
     from ..pipeline.admission.limiter import EndpointClass, Limiter, LimitKey, Permit
+    from .limited_rate import LimitedRate
     from .local import LearningLimiter
-    from .observing import LimitedRate
     from .rates import STARTING_RATES, FixedRate
-    from .redis import RedisLimiter
+    from .shared.redis import RedisLimiter
 
     __all__ = [
         "STARTING_RATES",
@@ -32,11 +32,11 @@ _, __getattr__, __dir__ = lazy_exports(
         "FixedRate": "rates",
         "LearningLimiter": "local",
         "LimitKey": ".pipeline.admission.limiter",
-        "LimitedRate": "observing",
+        "LimitedRate": "limited_rate",
         "Limiter": ".pipeline.admission.limiter",
         "Permit": ".pipeline.admission.limiter",
         "Priority": ".options",
-        "RedisLimiter": "redis",
+        "RedisLimiter": "shared.redis",
         "STARTING_RATES": "rates",
     },
 )

@@ -1,35 +1,35 @@
-"""The calls of an hour that a development shop has, and the pause after the service said so."""
+"""The hourly budget of calls in a shop, and the pause after the service refused a call for it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import inf
 
 import attrs
 
+from .._internal.clock import Clock
 from ..errors import InvalidArgumentError, RateLimitError
 from ..options import Priority
 from ..pipeline.admission.limiter import LimitKey
 
 HOUR = 3600
 PAUSE = 300.0
-"""Seconds without calls after a 36009037; documents say "not for minutes"."""
+"""Seconds without calls after a 36009037; the documentation says to wait some minutes."""
 MAX_PAUSE = 3600.0
-"""Seconds that no pause exceeds, whatever a Retry-After says: quotas are by the hour."""
+"""Maximum seconds of a pause, whatever a Retry-After says: quotas are by the hour."""
 TRIAL = 5.0
-"""Seconds that the first call after a pause is alone."""
+"""Seconds for which the first call after a pause runs alone."""
 
 
 @attrs.frozen
 class HourlyBudget:
-    """How many calls an app may make in a shop within an hour of the clock."""
+    """The number of calls that an app may send in a shop in one hour of the clock."""
 
     calls: float = inf
     kept: float = 0
-    """Of these, for calls of high priority alone."""
+    """The calls of these that are reserved for high priority."""
 
     def allowed(self, priority: Priority) -> float:
-        """Return how many calls there may be before one of this priority is too many."""
+        """Return how many calls of this hour a call of this priority may use."""
         return self.calls if priority == "high" else self.calls - self.kept
 
 
@@ -38,9 +38,14 @@ def new_budget(calls: int | None, kept_for_high: float) -> HourlyBudget:
     if calls is None:
         return HourlyBudget()
     if calls < 1:
-        raise InvalidArgumentError("hourly_budget is below 1.", argument="hourly_budget")
+        raise InvalidArgumentError(
+            f"hourly_budget must be at least 1, not {calls!r}.", argument="hourly_budget"
+        )
     if not 0 <= kept_for_high < 1:
-        raise InvalidArgumentError("kept_for_high is no share.", argument="kept_for_high")
+        raise InvalidArgumentError(
+            f"kept_for_high must be at least 0 and below 1, not {kept_for_high!r}.",
+            argument="kept_for_high",
+        )
     return HourlyBudget(calls, round(calls * kept_for_high))
 
 
@@ -55,7 +60,7 @@ def check_max_pause(max_pause: float) -> float:
 
 
 def bounded(retry_after: float | None, max_pause: float) -> float | None:
-    """Return a Retry-After within its limit; None for one that is not above 0, or NaN."""
+    """Return a Retry-After of at most ``max_pause``; None if it is not above 0, or is NaN."""
     if retry_after is None or not retry_after > 0:
         return None
     return min(retry_after, max_pause)
@@ -63,48 +68,52 @@ def bounded(retry_after: float | None, max_pause: float) -> float | None:
 
 @attrs.define
 class Account:
-    """What an app has used in a shop, by a clock that only goes forward.
+    """The calls that an app has sent in a shop, measured by a monotonic clock.
 
-    Its hours begin when those of the Unix clock do. That clock is read once: setting it later
-    neither gives new calls nor moves the end of a pause.
+    The Unix clock is read once, to find where its hours begin. If it is set later, that neither
+    adds calls to the budget nor moves the end of a pause.
     """
 
     budget: HourlyBudget
     unix_offset: float
-    """Unix seconds at 0 of the clock."""
+    """Unix seconds when the monotonic clock shows 0."""
     max_pause: float = MAX_PAUSE
     keys: int = 0
-    """How many keys share it."""
+    """The number of keys that use this account."""
     hour: int = 0
     calls: int = 0
     waiting: int = 0
-    """Calls that were let in and have not gone yet."""
+    """Calls that wait for a permit, and for which the budget was checked."""
     paused_until: float = -inf
     on_trial: bool = False
-    """Whether the next call finds out if a pause was long enough."""
+    """True if the next call tests whether the pause was long enough."""
 
     @property
     def limited(self) -> bool:
-        """Whether it has to be asked at all."""
+        """True if a pause or a budget limits the calls of this account."""
         return self.paused_until > -inf or self.budget.calls < inf
 
     @property
-    def matters_until(self) -> float:
-        """When it can be forgotten, since a new account would then be the same."""
-        return max(self.paused_until, self._began(self.hour + 1) if self.calls else -inf)
+    def needed_until(self) -> float:
+        """The time from which on a new account would be the same as this one."""
+        return max(self.paused_until, self._start_of(self.hour + 1) if self.calls else -inf)
 
     def refusal(self, now: float, priority: Priority, *, waiting: int = 0) -> RateLimitError | None:
-        """Return why one more call may not go, beside those that are ``waiting``."""
+        """Return the error that refuses one more call; None if it is allowed.
+
+        Args:
+            waiting: Calls that were admitted before and have not been counted yet.
+        """
         if now < self.paused_until:
             return paused(self.paused_until - now)
         hour = self._hour(now)
         calls = self.calls if hour == self.hour else 0
         if calls + waiting >= self.budget.allowed(priority):
-            return spent(self._began(hour + 1) - now)
+            return spent(self._start_of(hour + 1) - now)
         return None
 
     def count(self, now: float) -> None:
-        """Take note of a call that goes."""
+        """Count a call that is sent now."""
         hour = self._hour(now)
         self.calls = self.calls + 1 if hour == self.hour else 1
         self.hour = hour
@@ -114,12 +123,12 @@ class Account:
         elif self.paused_until <= now:
             self.paused_until = -inf
 
-    def take_back(self) -> None:
-        """Take no note of a call after all."""
+    def uncount(self) -> None:
+        """Undo the counting of a call that was not sent."""
         self.calls = max(0, self.calls - 1)
 
     def pause(self, now: float, retry_after: float | None) -> None:
-        """Let nothing go for a while: the service says that its quota is used up."""
+        """Refuse all calls for a while, because the service reported that its quota is used up."""
         seconds = min(max(PAUSE, retry_after or 0.0), self.max_pause)
         self.paused_until = max(self.paused_until, now + seconds)
         self.on_trial = True
@@ -127,32 +136,30 @@ class Account:
     def _hour(self, now: float) -> int:
         return int((now + self.unix_offset) // HOUR)
 
-    def _began(self, hour: int) -> float:
+    def _start_of(self, hour: int) -> float:
         return hour * HOUR - self.unix_offset
 
 
 class Accounts(dict[tuple[str, str], Account]):
-    """The accounts by app and shop, each for as long as one of its keys is in use."""
+    """Accounts by app and shop; each is kept while one of its keys is in use."""
 
-    def __init__(
-        self, budget: HourlyBudget, max_pause: float, unix_clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, budget: HourlyBudget, max_pause: float, clock: Clock) -> None:
         super().__init__()
         self._budget = budget
         self._max_pause = max_pause
-        self._unix_clock = unix_clock
+        self._clock = clock
 
     def join(self, key: LimitKey, now: float) -> Account:
-        """Return the account of a key that comes into use."""
+        """Return the account of a new key; create it if the key is the first one."""
         account = self.get((key.app_key, key.shop))
         if account is None:
-            account = Account(self._budget, self._unix_clock() - now, self._max_pause)
+            account = Account(self._budget, self._clock.time() - now, self._max_pause)
             self[key.app_key, key.shop] = account
         account.keys += 1
         return account
 
     def leave(self, key: LimitKey) -> bool:
-        """Note that a key is forgotten; True if its account is too."""
+        """Remove a key from its account; True if the account was removed too."""
         account = self[key.app_key, key.shop]
         account.keys -= 1
         if account.keys:
@@ -162,9 +169,9 @@ class Accounts(dict[tuple[str, str], Account]):
 
 
 def spent(seconds: float) -> RateLimitError:
-    """Return the error of a call for which this hour has no more."""
+    """Return the error of a call for which this hour's budget has no calls left."""
     return RateLimitError(
-        "not sent: the shop's calls of this hour are used up.",
+        "not sent: the shop's hourly budget is used up.",
         retry_after=seconds,
         hint="Call again in the next hour, or raise hourly_budget.",
     )
@@ -173,7 +180,7 @@ def spent(seconds: float) -> RateLimitError:
 def paused(seconds: float) -> RateLimitError:
     """Return the error of a call during a pause."""
     return RateLimitError(
-        "not sent: the service said a short while ago that the shop's quota is used up.",
+        "not sent: the shop is paused, because the service reported that its quota is used up.",
         retry_after=seconds,
         hint="Call again later; development shops have few calls an hour.",
     )

@@ -4,44 +4,48 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from math import inf
 
+from .._internal.clock import TimeSource
 from ..options import Priority
 from ..pipeline.admission.limiter import EndpointClass, LimitKey, Permit
 from .budget import MAX_PAUSE, Account, Accounts, bounded, check_max_pause, new_budget, paused
-from .forgetting import FORGET_AFTER, Forgetting
-from .lanes import Lanes, grant, refuse, was_granted
-from .learning import RateState, awakened, reserve, returned, throttled
-from .observing import NOTICEABLE, LimitedRate, OnChange, guarded, rate_of
-from .rates import STARTING_RATES, FixedRate, paces
-from .recent import WINDOW, RecentCalls
+from .clocks import limiter_clock
+from .expiry import KEY_TTL, ExpiryQueue
+from .limited_rate import MIN_RISE, LimitedRate, OnChange, guarded_callback, observed_rate
+from .rate_state import Demand, RateState, first_throttle, release, reserve, throttle
+from .rates import STARTING_RATES, FixedRate, initial_states
+from .recent_calls import WINDOW, RecentCalls
+from .wait_queue import WaitQueue, grant, refuse, was_granted
 
 
 class _KeyState:
-    """What is known about one key, and who waits there."""
+    """The limit of one key, and the calls that wait for it."""
 
-    def __init__(self, key: LimitKey, pace: RateState | None, account: Account) -> None:
-        self.pace = pace
+    def __init__(self, key: LimitKey, limit: RateState | None, account: Account) -> None:
+        self.limit = limit
+        """None as long as nothing limits the key."""
         self.account = account
         self.permit = Permit(key, 0)
         self.recent = RecentCalls()
-        self.lanes = Lanes()
+        self.queue = WaitQueue()
         self.timer: asyncio.TimerHandle | None = None
         self.used_at = 0.0
-        self.told = 0.0
-        """The rate that was last told to the one who wants to know."""
+        self.emitted_rate = 0.0
+        """The rate that ``on_change`` received last."""
 
 
 class LearningLimiter:
-    """Finds out how fast calls may go, for each app, shop and class of endpoint.
+    """A rate limiter that learns the rates of each app, shop and class of endpoints.
 
-    Nothing is limited before the first throttle, unless ``rates`` say where to begin. Clients of
-    one event loop may share it; what it learns is lost with the process. `RedisLimiter` shares it.
+    Nothing is limited before the first throttle, unless ``rates`` give a rate to begin with.
+    Clients of one event loop may share it; what it learned is lost when the process ends.
+    `RedisLimiter` shares it between processes.
     """
 
-    # Limiters such as aiolimiter, limits, pyrate-limiter or throttled-py keep to rates that they
-    # are given, and what learns (botocore, aimd-limiter) cannot be shared by processes.
+    # Limiters such as aiolimiter, limits, pyrate-limiter or throttled-py keep to the rates that
+    # they are given, and those that learn (botocore, aimd-limiter) cannot be shared by processes.
 
     def __init__(
         self,
@@ -52,221 +56,237 @@ class LearningLimiter:
         max_pause: float = MAX_PAUSE,
         burst: int = 1,
         on_change: OnChange | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        unix_clock: Callable[[], float] = time.time,
+        clock: TimeSource = time.monotonic,
+        unix_clock: TimeSource | None = None,
     ) -> None:
-        """Make a limiter.
+        """Create a limiter.
 
         Args:
-            rates: Calls a second to begin with, by class of endpoint, such as `STARTING_RATES`;
-                a `FixedRate` stays as it is. Classes that are left out begin without a limit.
-            hourly_budget: Calls an hour of one app in one shop, as development shops have.
-            kept_for_high: The share of it that is kept for calls of high priority.
-            max_pause: Seconds that the service can stop a shop at most, whatever its Retry-After.
-            burst: How many calls may go at once after a pause; the service counts within a second.
+            rates: Calls a second to begin with, by class of endpoints, such as `STARTING_RATES`;
+                a `FixedRate` never changes. Classes that are left out begin without a limit.
+            hourly_budget: Calls an hour of one app in one shop, for development shops.
+            kept_for_high: The part of it that is reserved for calls of high priority.
+            max_pause: Maximum seconds for which the service can pause a shop, whatever its
+                Retry-After.
+            burst: How many calls may be sent at once after a pause; the service counts the calls
+                of a second.
             on_change: Called with a `LimitedRate` when a rate falls, or has risen by a tenth. A
                 coroutine function runs as a task; exceptions are only logged.
-            clock: Seconds that only go forward.
-            unix_clock: Unix seconds; read once for each shop, to find where its hours begin.
+            clock: A clock, or a function that returns seconds that never go back.
+            unix_clock: A clock, or a function that returns Unix seconds. It is read once for each
+                shop, to find where its hours begin.
         """
-        self._paces = paces(rates)
+        self._initial_states = initial_states(rates)
         self._max_pause = check_max_pause(max_pause)
         budget = new_budget(hourly_budget, kept_for_high)
-        self._accounts = Accounts(budget, max_pause, unix_clock)
-        self._burst = burst
-        self._on_change = guarded(on_change)
-        self._clock = clock
-        self._gates: dict[LimitKey, _KeyState] = {}
-        self._forgetting = Forgetting()
+        time_source = limiter_clock(clock, unix_clock)
+        self._now = time_source.monotonic
+        self._accounts = Accounts(budget, max_pause, time_source)
+        self._one_now = Demand(1, burst=burst)
+        self._one_waiting = Demand(1, backlog=True, burst=burst)
+        self._on_change = guarded_callback(on_change)
+        self._states: dict[LimitKey, _KeyState] = {}
+        self._expiry = ExpiryQueue()
 
-    def at_once(self, key: LimitKey) -> Permit | None:
-        """Return a permit if nothing limits the key now; the call counts from then on."""
-        gate = self._gates.get(key) or self._new_gate(key)
-        if gate.pace is not None or gate.account.limited:
+    # The Limiter Protocol -------------------------------------------------------------------------
+
+    def try_acquire(self, key: LimitKey) -> Permit | None:
+        """Return a permit if nothing limits the key now; the call is counted."""
+        state = self._states.get(key) or self._new_state(key)
+        if state.limit is not None or state.account.limited:
             return None
-        recent, now = gate.recent, self._clock()
+        recent, now = state.recent, self._now()
         if now - recent.since >= WINDOW:
-            recent.turn(now)
+            recent.start_window(now)
         recent.calls += 1
-        return gate.permit
+        return state.permit
 
     async def acquire(self, key: LimitKey, priority: Priority = "normal") -> Permit:
-        """Return when the call may go; `RateLimitError` if the hour's budget is used up.
+        """Wait until the call may be sent; the call is counted, unless this is cancelled.
 
-        The call counts from then on. It is not counted if this is cancelled.
+        Raises `RateLimitError` if the hour's budget is used up.
         """
-        return self.at_once(key) or await self._in_turn(self._gates[key], priority)
+        return self.try_acquire(key) or await self._wait(self._states[key], priority)
 
     def is_current(self, permit: Permit) -> bool:
-        """Whether no throttle came since; if one did, acquire again before sending."""
-        gate = self._gates.get(permit.key)
-        if gate is None:
+        """Return whether no throttle came since; if one did, acquire again before sending."""
+        state = self._states.get(permit.key)
+        if state is None:
             return True
-        now = self._clock()
-        if permit.round < gate.permit.round or now < self._stop(gate.account):
+        now = self._now()
+        account = state.account
+        # Once the trial call of a pause has its permit, the pause refuses only other calls.
+        stopped_until = account.paused_until if account.on_trial else -inf
+        if permit.round < state.permit.round or now < stopped_until:
             return False
-        return gate.pace is None or now >= gate.pace.held_until
+        return state.limit is None or now >= state.limit.held_until
 
     def give_back(self, permit: Permit) -> None:
-        """Undo a permit whose call was not sent; its turn goes to the next call that waits."""
-        gate = self._gates.get(permit.key)
-        if gate is None:
+        """Undo a permit whose call was not sent; the next call that waits is granted instead."""
+        state = self._states.get(permit.key)
+        if state is None:
             return
         if self.is_current(permit):
-            self._pass_on(gate)
+            self._pass_on(state)
         else:
-            gate.account.take_back()
+            state.account.uncount()
 
     async def throttled(
         self, permit: Permit, *, retry_after: float | None = None, quota: bool = False
     ) -> None:
-        """Learn that the call was refused; see `Limiter`."""
+        """Lower the rate because the call was refused; see `Limiter`."""
         key = permit.key
-        gate = self._gates.get(key) or self._new_gate(key)
+        state = self._states.get(key) or self._new_state(key)
         retry_after = bounded(retry_after, self._max_pause)
         if quota:
-            self._pause(gate.account, retry_after)
+            self._pause(state.account, retry_after)
             return
-        now = self._clock()
-        if gate.pace is None:
+        now = self._now()
+        if state.limit is None:
             start = STARTING_RATES[key.endpoint_class]
-            gate.pace = awakened(gate.recent.per_second(now), start, now, retry_after)
+            state.limit = first_throttle(state.recent.per_second(now), start, now, retry_after)
         else:
-            gate.pace = throttled(gate.pace, permit.round, now, retry_after)
-        gate.used_at = now
-        if gate.pace.round != gate.permit.round:
-            gate.permit = Permit(key, gate.pace.round)
-            self._tell(gate)
-        self._arm(gate)
+            state.limit = throttle(state.limit, permit.round, now, retry_after)
+        state.used_at = now
+        if state.limit.round != state.permit.round:
+            state.permit = Permit(key, state.limit.round)
+            self._emit_change(state)
+        self._set_timer(state)
 
     def observe(self) -> list[LimitedRate]:
-        """Return what each key is limited to now."""
-        return [self._seen(gate) for gate in self._gates.values()]
+        """Return the current limit of each key."""
+        return [self._observed(state) for state in self._states.values()]
 
-    async def _in_turn(self, gate: _KeyState, priority: Priority) -> Permit:
-        account = gate.account
-        refusal = account.refusal(self._clock(), priority, waiting=account.waiting)
+    # Waiting --------------------------------------------------------------------------------------
+
+    async def _wait(self, state: _KeyState, priority: Priority) -> Permit:
+        account = state.account
+        refusal = account.refusal(self._now(), priority, waiting=account.waiting)
         if refusal is not None:
             try:
                 raise refusal
             finally:
-                del refusal  # or the error would hold this frame, and this frame the error
-        if not gate.lanes and self._take(gate, backlog=False):
-            return self._grant_turn(gate)
-        waiter = gate.lanes.join(priority)
+                del refusal  # breaks the reference cycle of the error and this frame
+        if not state.queue and self._reserve(state, self._one_now):
+            return self._issue_permit(state)
+        waiter = state.queue.join(priority)
         account.waiting += 1
-        if gate.timer is None:
-            self._arm(gate)
+        if state.timer is None:
+            self._set_timer(state)
         try:
             return await waiter
         except asyncio.CancelledError:
             if was_granted(waiter):
-                self._pass_on(gate)
+                self._pass_on(state)
             else:
-                account.waiting -= gate.lanes.leave(waiter)
-                if not gate.lanes:
-                    self._arm(gate)
+                account.waiting -= state.queue.leave(waiter)
+                if not state.queue:
+                    self._set_timer(state)
             raise
         finally:
-            del waiter  # it may hold the error that is raised, which holds this frame
+            del waiter  # it may contain the raised error, which refers to this frame
 
-    def _take(self, gate: _KeyState, *, backlog: bool) -> bool:
-        """Take a turn, if there is one now."""
-        if gate.pace is None:
+    def _reserve(self, state: _KeyState, demand: Demand) -> bool:
+        """Reserve a call that may be sent now; False if none may."""
+        if state.limit is None:
             return True
-        now = self._clock()
-        gate.pace, turns = reserve(gate.pace, now, 1, ahead=0.0, backlog=backlog, burst=self._burst)
-        gate.used_at = now
-        return turns.count > 0
+        now = self._now()
+        state.limit, reservation = reserve(state.limit, now, demand)
+        state.used_at = now
+        return reservation.count > 0
 
-    def _grant_turn(self, gate: _KeyState) -> Permit:
-        now = self._clock()
-        gate.account.count(now)
-        if gate.pace is None:
-            if now - gate.recent.since >= WINDOW:
-                gate.recent.turn(now)
-            gate.recent.calls += 1
-        elif gate.pace.rate > gate.told * NOTICEABLE:
-            self._tell(gate)
-        return gate.permit
+    def _issue_permit(self, state: _KeyState) -> Permit:
+        """Count a call and return its permit."""
+        now = self._now()
+        state.account.count(now)
+        if state.limit is None:
+            if now - state.recent.since >= WINDOW:
+                state.recent.start_window(now)
+            state.recent.calls += 1
+        elif state.limit.rate > state.emitted_rate * MIN_RISE:
+            self._emit_change(state)
+        return state.permit
 
-    def _serve(self, gate: _KeyState) -> None:
-        """Let go whose turn has come."""
-        gate.timer = None
-        while gate.lanes and self._take(gate, backlog=True):
-            self._grant_next(gate)
-        self._arm(gate)
+    def _grant_due(self, state: _KeyState) -> None:
+        """Grant all waiting calls that may be sent now."""
+        state.timer = None
+        while state.queue and self._reserve(state, self._one_waiting):
+            self._grant_next(state)
+        self._set_timer(state)
 
-    def _grant_next(self, gate: _KeyState) -> bool:
-        """Let one go that the budget has calls for; False if nobody is left."""
-        while (priority := gate.lanes.next_priority()) is not None:
-            waiter = gate.lanes.pop()
-            gate.account.waiting -= 1
-            refusal = gate.account.refusal(self._clock(), priority)
+    def _grant_next(self, state: _KeyState) -> bool:
+        """Grant the next call that the budget allows, and refuse those before it.
+
+        False if no call is left.
+        """
+        while (priority := state.queue.next_priority()) is not None:
+            waiter = state.queue.pop()
+            state.account.waiting -= 1
+            refusal = state.account.refusal(self._now(), priority)
             if refusal is not None:
                 refuse(waiter, refusal)
             elif not waiter.done():
-                return grant(waiter, self._grant_turn(gate))
+                return grant(waiter, self._issue_permit(state))
         return False
 
-    def _pass_on(self, gate: _KeyState) -> None:
-        """Give a turn that is not used to the next in line."""
-        gate.account.take_back()
-        if gate.pace is None:
-            gate.recent.calls = max(0, gate.recent.calls - 1)
-        if not self._grant_next(gate) and gate.pace is not None:
-            gate.pace = returned(gate.pace)
+    def _pass_on(self, state: _KeyState) -> None:
+        """Grant the next waiting call in place of one that was not sent."""
+        state.account.uncount()
+        if state.limit is None:
+            state.recent.calls = max(0, state.recent.calls - 1)
+        if not self._grant_next(state) and state.limit is not None:
+            state.limit = release(state.limit)
 
-    def _arm(self, gate: _KeyState) -> None:
-        """Wake up when the next turn comes, if anybody waits for it."""
-        if gate.timer is not None:
-            gate.timer.cancel()
-            gate.timer = None
-        if gate.lanes and gate.pace is not None:
-            next_at = max(gate.pace.next_at, gate.pace.held_until)
+    def _set_timer(self, state: _KeyState) -> None:
+        """Schedule the next grant, if a call waits for it."""
+        if state.timer is not None:
+            state.timer.cancel()
+            state.timer = None
+        if state.queue and state.limit is not None:
+            next_at = max(state.limit.next_at, state.limit.held_until)
+            # A timer rather than a task: this limiter is never closed, so it must leave no task.
             loop = asyncio.get_running_loop()
-            gate.timer = loop.call_later(max(0.0, next_at - self._clock()), self._serve, gate)
+            state.timer = loop.call_later(max(0.0, next_at - self._now()), self._grant_due, state)
 
     def _pause(self, account: Account, retry_after: float | None) -> None:
-        account.pause(self._clock(), retry_after)
+        account.pause(self._now(), retry_after)
         account.waiting = 0
-        for gate in self._gates.values():
-            if gate.account is account:
-                gate.lanes.refuse_all(lambda: paused(account.paused_until - self._clock()))
-                self._arm(gate)
+        for state in self._states.values():
+            if state.account is account:
+                state.queue.refuse_all(lambda: paused(account.paused_until - self._now()))
+                self._set_timer(state)
 
-    def _stop(self, account: Account) -> float:
-        """Return until when nothing goes; the one call on trial is not stopped by itself."""
-        return account.paused_until if account.on_trial else -inf
+    # Keys -----------------------------------------------------------------------------------------
 
-    def _new_gate(self, key: LimitKey) -> _KeyState:
-        now = self._clock()
-        for unused in self._forgetting.due(now, self._needed_until):
-            self._forget(unused)
-        self._forgetting.add(key, now)
+    def _new_state(self, key: LimitKey) -> _KeyState:
+        now = self._now()
+        for expired in self._expiry.expired(now, self._needed_until):
+            del self._states[expired]
+            self._accounts.leave(expired)
+        self._expiry.add(key, now)
         account = self._accounts.join(key, now)
-        gate = self._gates[key] = _KeyState(key, self._paces.get(key.endpoint_class), account)
-        gate.used_at = now
-        gate.told = gate.pace.rate if gate.pace else 0.0
-        return gate
+        limit = self._initial_states.get(key.endpoint_class)
+        state = self._states[key] = _KeyState(key, limit, account)
+        state.used_at = now
+        state.emitted_rate = limit.rate if limit else 0.0
+        return state
 
     def _needed_until(self, key: LimitKey) -> float:
-        gate = self._gates[key]
-        if gate.lanes:
-            return self._clock() + FORGET_AFTER
-        used_at = max(gate.used_at, gate.recent.since, gate.pace.held_until if gate.pace else 0)
-        return max(used_at + FORGET_AFTER, gate.account.matters_until)
+        state = self._states[key]
+        if state.queue:
+            return self._now() + KEY_TTL
+        held_until = state.limit.held_until if state.limit else 0
+        used_at = max(state.used_at, state.recent.since, held_until)
+        return max(used_at + KEY_TTL, state.account.needed_until)
 
-    def _forget(self, key: LimitKey) -> None:
-        del self._gates[key]
-        self._accounts.leave(key)
-
-    def _tell(self, gate: _KeyState) -> None:
-        gate.told = gate.pace.rate if gate.pace else 0.0
+    def _emit_change(self, state: _KeyState) -> None:
+        state.emitted_rate = state.limit.rate if state.limit else 0.0
         if self._on_change is not None:
-            self._on_change.soon(self._seen(gate))
+            self._on_change.call_soon(self._observed(state))
 
-    def _seen(self, gate: _KeyState) -> LimitedRate:
-        pace = gate.pace
-        held_for = pace.held_until - self._clock() if pace else 0.0
-        return rate_of(gate.permit.key, pace.rate if pace else None, held_for, len(gate.lanes))
+    def _observed(self, state: _KeyState) -> LimitedRate:
+        limit = state.limit
+        held_for = limit.held_until - self._now() if limit else 0.0
+        return observed_rate(
+            state.permit.key, limit.rate if limit else None, held_for, len(state.queue)
+        )

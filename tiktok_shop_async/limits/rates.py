@@ -1,4 +1,4 @@
-"""Which rates a limiter begins with, and which it leaves alone."""
+"""The rates with which a limiter begins, and rates that stay fixed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import attrs
 
 from ..errors import InvalidArgumentError
 from ..pipeline.admission.limiter import EndpointClass
-from .learning import RateState, starting
+from .rate_state import RateState, initial_state
 
 STARTING_RATES: Mapping[EndpointClass, float] = MappingProxyType(
     {
@@ -20,35 +20,35 @@ STARTING_RATES: Mapping[EndpointClass, float] = MappingProxyType(
         EndpointClass.LIGHT_READ: 10.0,
     }
 )
-"""Calls a second of one shop that the service's guidelines advise to begin with."""
+"""Calls a second in one shop that the service's guidelines recommend to begin with."""
 
 
 @attrs.frozen
 class FixedRate:
-    """Calls a second that are known, and neither fall nor rise."""
+    """A known number of calls a second that neither falls nor rises."""
 
     per_second: float
 
 
-def paces(
+def initial_states(
     rates: Mapping[EndpointClass, float | FixedRate] | None,
 ) -> dict[EndpointClass, RateState]:
-    """Return what each class that is limited from its first call begins with."""
-    found: dict[EndpointClass, RateState] = {}
+    """Return the initial state of each class that is limited from its first call on."""
+    states: dict[EndpointClass, RateState] = {}
     for name, rate in (rates or {}).items():
         fixed = isinstance(rate, FixedRate)
         per_second = rate.per_second if isinstance(rate, FixedRate) else rate
         if name not in list(EndpointClass):
             raise InvalidArgumentError(
-                f"{name!r} is no class of endpoints.",
+                f"unknown endpoint class {name!r} in rates.",
                 argument="rates",
-                hint=f"There are: {', '.join(EndpointClass)}.",
+                hint=f"The classes are: {', '.join(EndpointClass)}.",
             )
         if not 0 < per_second < inf:
             raise InvalidArgumentError(
-                f"{per_second!r} calls a second cannot be.",
+                f"the rate of {name} must be positive and finite, not {per_second!r}.",
                 argument="rates",
-                hint="Give a number above 0, or leave the class out.",
+                hint="Leave the class out to begin without a limit.",
             )
-        found[EndpointClass(name)] = starting(per_second, fixed=fixed)
-    return found
+        states[EndpointClass(name)] = initial_state(per_second, fixed=fixed)
+    return states

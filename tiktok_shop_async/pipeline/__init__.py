@@ -1,1 +1,1 @@
-"""The way of one call, a module a stage; ``run`` shows their order."""
+"""The pipeline of one call, with a module for each stage; ``run`` composes them."""

@@ -1,8 +1,8 @@
 """The attempts of one call: when each may start, which are retried, and what the call raises.
 
-Every exit of the loop passes `Attempts._record_end` and `Attempts._is_unknown`: if a write may have
-been processed, any exception becomes an `OutcomeUnknownError`. ``docs/outcomes.md`` lists how a
-call can end.
+Every exception of the loop passes `Attempts._record_end` and `Attempts._is_unknown`. If a write may
+have been processed, any `Exception` becomes an `OutcomeUnknownError`. ``docs/outcomes.md`` lists
+how a call can end.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from ..errors import (
 from ..protocol.service_codes import HOURLY_QUOTA
 from ..response import APIResponse
 from ..transport.delivery import Delivery
-from .attempt_end import AttemptEnd, end_of, outcome_unknown
-from .emitting import Attempt, EventEmitter
+from .attempt_end import AttemptEnd, classify_end, outcome_unknown
+from .call import PreparedCall
+from .event_emitter import Attempt, EventEmitter
 from .operation import Operation
-from .request import PreparedCall
-from .retry import FailedAttempt, may_repeat
+from .retry import FailedAttempt, may_retry
 from .session import Session
 
 if TYPE_CHECKING:
@@ -40,17 +40,17 @@ R = TypeVar("R", bound=APIResponse[Any])
 
 
 class Attempts:
-    """Makes the attempts of one call, until one succeeds or none may follow."""
+    """The attempts of one call, made until one succeeds or no further one is allowed."""
 
     # Defaults on the class: assigning them in `__init__` would cost time in every call.
-    _made = 0
-    _began = _arrived = 0.0
-    _due = math.inf
+    _attempt_count = 0
+    _first_attempt_at = _queued_at = 0.0
+    _deadline_at = math.inf
     _permit: Permit | None = None
     _token_used: object | None = None
     _token_replaced = False
     _delivery: Delivery | None = None
-    """The delivery of the attempt under way."""
+    """The delivery of the current attempt; None between attempts."""
     _maybe_processed = False
     """Whether any attempt may have been processed."""
     _emitter: EventEmitter | None = None
@@ -62,15 +62,15 @@ class Attempts:
         self._credentials = prepared.credentials
         self._listeners = session.listeners
 
-    def make(self, attempt: Attempt[R]) -> Awaitable[R]:
-        """Return the response of the first attempt that succeeds."""
+    def run(self, attempt: Attempt[R]) -> Awaitable[R]:
+        """Return an awaitable of the response of the first attempt that succeeds."""
         deadline = self._call.options.deadline or self._session.options.deadline
         if deadline is None:
-            made: Awaitable[R] = self._run_attempts(attempt)
+            response: Awaitable[R] = self._run_attempts(attempt)
         else:
-            self._due = self._session.clock.monotonic() + deadline
-            made = self._run_within(deadline, attempt)
-        return self._events.follow_call(made) if self._listeners else made
+            self._deadline_at = self._session.clock.monotonic() + deadline
+            response = self._run_within(deadline, attempt)
+        return self._events.observe_call(response) if self._listeners else response
 
     async def _run_within(self, deadline: float, attempt: Attempt[R]) -> R:
         timer = asyncio.timeout(deadline)
@@ -82,89 +82,90 @@ class Attempts:
                 raise
         finally:
             del timer
-        # Not chained from asyncio's error: that holds the task, as the task holds what is raised.
+        # Not chained from asyncio's error, which refers to the task: that would be a cycle.
         if self._is_unknown:
-            raise self._outcome_unknown(self._deadline_passed(deadline))
-        raise self._deadline_passed(deadline)
+            raise self._outcome_unknown(self._deadline_error(deadline))
+        raise self._deadline_error(deadline)
 
     # A single coroutine, since a waiting call holds the frames of all its coroutines.
     async def _run_attempts(self, attempt: Attempt[R]) -> R:
         session, cipher = self._session, self._call.operation.cipher
         try:
             while True:
-                self._arrived = session.clock.monotonic()
+                self._queued_at = session.clock.monotonic()
                 if not self._credentials.is_ready(cipher):
-                    # Before taking a slot: looking up a cipher is a call, and needs one itself.
+                    # Before taking a slot: looking up a cipher is a call that needs its own slot.
                     await self._prepare_credentials(cipher)
                 if (admission := self._admit()) is not None:
                     await admission
                 try:
                     try:
-                        response = await self._begin_attempt(attempt)
+                        response = await self._start_attempt(attempt)
                     finally:
                         session.slots.release()
                 except TikTokShopError as error:
-                    wait = await self._wait_after(error)
-                    if wait is None:
+                    delay = await self._plan_retry(error)
+                    if delay is None:
                         raise
                 else:
-                    session.note_success()
+                    session.retry_budget.record_success()
                     return response
-                if wait > 0:
-                    async with session.until_closed():
-                        await session.clock.sleep(wait)
+                if delay > 0:
+                    async with session.interrupt_on_close():
+                        await session.clock.sleep(delay)
         except BaseException as error:
             self._record_end(error)
-            # Cancellations and exits of the program are never replaced by another exception.
+            # CancelledError, KeyboardInterrupt and SystemExit are always raised as they are.
             if self._is_unknown and isinstance(error, Exception):
                 raise self._outcome_unknown(error) from error
-            if isinstance(error, asyncio.CancelledError):  # for batches
-                error.maybe_processed = self._maybe_processed  # type: ignore[attr-defined]
             raise
 
+    # Before an attempt ---------------------------------------------------------------------------
+
     async def _prepare_credentials(self, cipher: str | None) -> None:
-        with _naming_operation(self._call.operation):
-            async with self._session.until_closed():
+        with _add_operation_to_errors(self._call.operation):
+            async with self._session.interrupt_on_close():
                 await self._credentials.prepare(cipher)
 
-    def _begin_attempt(self, attempt: Attempt[R]) -> Awaitable[R]:
-        """Begin an attempt, now that it has its permit and its slot."""
+    def _start_attempt(self, attempt: Attempt[R]) -> Awaitable[R]:
+        """Start an attempt that has its slot and its permit; return an awaitable of the response.
+
+        It is signed before anything else can replace the token.
+        """
         self._delivery = delivery = Delivery()
-        self._session.check_open()  # it may have been closed while the call waited
-        self._made += 1
+        self._session.check_open()  # the client may have been closed while the call waited
+        self._attempt_count += 1
         now = self._session.clock.monotonic()
-        if self._made == 1:
-            self._began = now
-        self._token_used = (
-            self._credentials.renewable_token
-        )  # the attempt is signed with it right away
+        if self._attempt_count == 1:
+            self._first_attempt_at = now
+        self._token_used = self._credentials.renewable_token
         if self._listeners:
-            held_back = now - self._arrived
-            begin = partial(attempt, self._prepared, self._made, delivery)
-            return self._events.follow_attempt(begin, self._made, held_back=held_back)
-        return attempt(self._prepared, self._made, delivery)
+            held_back = now - self._queued_at
+            start = partial(attempt, self._prepared, self._attempt_count, delivery)
+            return self._events.observe_attempt(start, self._attempt_count, held_back=held_back)
+        return attempt(self._prepared, self._attempt_count, delivery)
 
     def _admit(self) -> Awaitable[None] | None:
         """Take a slot and a permit; return an awaitable if the call has to wait for them."""
         session, call = self._session, self._call
         if session.limiter is None and session.slots.take():
             return None
-        shop = self._credentials.limited_as(call.operation.cipher)
+        shop = self._credentials.rate_limit_scope(call.operation.cipher)
         if session.limiter is None:
             return session.slots.acquire(shop, call.options.priority)
         key = session.limit_key(shop, call.operation)
-        self._permit = session.limiter.at_once(key)
+        self._permit = session.limiter.try_acquire(key)
         if self._permit is not None and session.slots.take():
             return None
         return self._wait_for_admission(session.limiter, key)
 
     async def _wait_for_admission(self, limiter: Limiter, key: LimitKey) -> None:
-        """Wait for a permit and a slot; in the end, the call has both or neither."""
+        """Wait for a permit and a slot; afterwards the call has both, or neither if this raises."""
         slots, priority = self._session.slots, self._call.options.priority
         permit = self._permit
         while True:
             if permit is None:
-                async with self._session.until_closed():
+                async with self._session.interrupt_on_close():
                     permit = await limiter.acquire(key, priority)
             has_slot = is_admitted = False
             try:
@@ -172,8 +173,8 @@ class Attempts:
                 has_slot = True
                 is_admitted = limiter.is_current(permit)
             finally:
-                if not is_admitted:  # cancelled, or the service throttled a call meanwhile
-                    self._session.give_back(permit)
+                if not is_admitted:  # cancelled, or another call was throttled in the meantime
+                    self._session.release_permit(permit)
                     if has_slot:
                         slots.release()
             if is_admitted:
@@ -181,57 +182,63 @@ class Attempts:
                 return
             permit = None
 
+    # After an attempt ----------------------------------------------------------------------------
+
     def _record_end(self, error: BaseException) -> AttemptEnd | None:
-        """Record and return how the attempt under way ended; None if no attempt was under way."""
+        """Record and return how the current attempt ended; None if there is no current attempt."""
         delivery, self._delivery = self._delivery, None
+        end = None
+        if delivery is not None:
+            end = classify_end(error, maybe_sent=delivery.maybe_sent)
+            self._maybe_processed |= end is AttemptEnd.UNKNOWN
+            if end is AttemptEnd.NOT_SENT and self._permit is not None:
+                self._session.release_permit(self._permit)
         if isinstance(error, TikTokShopError):
-            error.attempts = max(1, self._made)
-        if delivery is None:
-            return None
-        end = end_of(error, maybe_sent=delivery.maybe_sent)
-        self._maybe_processed |= end is AttemptEnd.UNKNOWN
-        if end is AttemptEnd.NOT_SENT and self._permit is not None:
-            self._session.give_back(self._permit)
+            error.attempts = max(1, self._attempt_count)
+        elif isinstance(error, asyncio.CancelledError):  # batches read this attribute
+            error.maybe_processed = self._maybe_processed  # type: ignore[attr-defined]
         return end
 
-    async def _wait_after(self, error: TikTokShopError) -> float | None:
-        """Return the seconds until the next attempt, or None to end the call."""
+    async def _plan_retry(self, error: TikTokShopError) -> float | None:
+        """Return the seconds to wait before the next attempt; None if the call ends here."""
         end = self._record_end(error)
         if isinstance(error, RateLimitError):
             await self._report_throttle(error)
         if self._session.closed:
             return None
         # Only after a refusal: a write that may have been processed must not be sent again.
-        if end is AttemptEnd.REFUSED and await self._has_another_token(error):
+        if end is AttemptEnd.REFUSED and await self._replace_token(error):
             return 0.0
-        wait = self._wait_before_retry(error)
-        if wait is not None:
-            self._events.retry_scheduled(self._made, error, wait)
-        return wait
+        delay = self._retry_delay(error)
+        if delay is not None:
+            self._events.retry_scheduled(self._attempt_count, error, delay)
+        return delay
 
-    def _wait_before_retry(self, error: TikTokShopError) -> float | None:
-        """Return the wait that the retry policy chooses, or None if there is no retry."""
+    def _retry_delay(self, error: TikTokShopError) -> float | None:
+        """Return the seconds that the retry policy chooses; None if the call is not retried."""
         session, call = self._session, self._call
         max_retries = call.options.max_retries
-        if self._made > (session.options.max_retries if max_retries is None else max_retries):
+        if max_retries is None:
+            max_retries = session.options.max_retries
+        if self._attempt_count > max_retries:
             return None
         if (
-            not may_repeat(call.operation, error, has_key=call.idempotency_key is not None)
-            or not call.repeatable
+            not may_retry(call.operation, error, has_key=call.idempotency_key is not None)
+            or not call.is_repeatable
         ):
             return None
         failed = FailedAttempt(
             operation=call.operation,
             error=error,
-            attempt=self._made,
-            elapsed=session.clock.monotonic() - self._began,
+            attempt=self._attempt_count,
+            elapsed=session.clock.monotonic() - self._first_attempt_at,
         )
-        wait = session.retry_policy(failed)
-        # So written that NaN and infinity are given up too: nobody means to wait for ever.
-        if wait is None or not session.clock.monotonic() + wait < self._due:
+        delay = session.retry_policy(failed)
+        # "not … <" also ends the call for NaN and infinity.
+        if delay is None or not session.clock.monotonic() + delay < self._deadline_at:
             return None
         is_throttled = isinstance(error, RateLimitError)
-        return max(0.0, wait) if is_throttled or session.retry_budget.take() else None
+        return max(0.0, delay) if is_throttled or session.retry_budget.take() else None
 
     async def _report_throttle(self, error: RateLimitError) -> None:
         permit, limiter = self._permit, self._session.limiter
@@ -239,26 +246,26 @@ class Attempts:
             quota = error.code == HOURLY_QUOTA
             if quota or error.retryable:
                 await limiter.throttled(permit, retry_after=error.retry_after, quota=quota)
-        self._events.throttled(self._made, error)
+        self._events.throttled(self._attempt_count, error)
 
-    async def _has_another_token(self, error: TikTokShopError) -> bool:
-        """Return whether the token was refused and another one is available for a retry.
+    async def _replace_token(self, error: TikTokShopError) -> bool:
+        """Replace a token that the service refused; return whether the call can be retried with it.
 
-        This happens at most once in a call, and without a wait: a refused call was not processed.
+        A call does this at most once, and retries without a wait: it was not processed.
         """
         used = self._token_used
         if used is None or self._token_replaced:
             return False
         is_expired = isinstance(error, AccessTokenExpiredError)
-        if not is_expired and not _is_about_the_token(error):
+        if not is_expired and not _may_concern_token(error):
             return False
-        with _naming_operation(self._call.operation):
-            async with self._session.until_closed():
+        with _add_operation_to_errors(self._call.operation):
+            async with self._session.interrupt_on_close():
                 is_renewed = await self._credentials.renew(used, is_expired=is_expired)
-        if not is_renewed or not self._call.repeatable:
+        if not is_renewed or not self._call.is_repeatable:
             return False
         self._token_replaced = True
-        self._events.token_replaced(self._made)
+        self._events.token_replaced(self._attempt_count)
         return True
 
     @property
@@ -267,37 +274,38 @@ class Attempts:
         return self._maybe_processed and self._call.operation.effect == "write"
 
     def _outcome_unknown(self, error: BaseException) -> OutcomeUnknownError:
-        return outcome_unknown(self._call, error, self._made)
+        return outcome_unknown(self._call, error, self._attempt_count)
 
-    def _deadline_passed(self, deadline: float) -> RequestTimeoutError:
+    def _deadline_error(self, deadline: float) -> RequestTimeoutError:
         error = RequestTimeoutError(
-            f"the deadline of {deadline:g} seconds is over.",
+            f"the call did not finish within its deadline of {deadline:g} seconds.",
             operation=self._call.operation.id,
             maybe_sent=self._maybe_processed,
         )
-        error.attempts = max(1, self._made)
+        error.attempts = max(1, self._attempt_count)
         return error
 
     @property
     def _events(self) -> EventEmitter:
-        """Created when there is something to emit."""
+        """The emitter of this call's events, created with the first one."""
         if self._emitter is None:
             self._emitter = EventEmitter(self._session, self._prepared, self._listeners)
         return self._emitter
 
 
-def _is_about_the_token(error: TikTokShopError) -> bool:
-    """Return whether a refusal may mean that the token was replaced or withdrawn.
+def _may_concern_token(error: TikTokShopError) -> bool:
+    """Return whether a refusal may mean that the token was replaced or revoked.
 
-    No document says which code a withdrawn token gets; reading the store in vain is cheap.
+    The service does not document the code for a revoked token. Reading the store once too often is
+    cheap.
     """
     kinds = (PermissionDeniedError, ReauthorizationRequiredError)
     return isinstance(error, kinds) or error.http_status in (401, 403)
 
 
 @contextmanager
-def _naming_operation(operation: Operation) -> Iterator[None]:
-    """Set the operation of errors that an authorization raises."""
+def _add_operation_to_errors(operation: Operation) -> Iterator[None]:
+    """Set the operation of errors that the credentials raise."""
     try:
         yield
     except TikTokShopError as error:

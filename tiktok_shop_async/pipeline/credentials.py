@@ -1,4 +1,4 @@
-"""The protocol of credentials: what the pipeline needs to sign a call and to renew its token."""
+"""The protocol of the credentials that sign a call."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ class Credentials(Protocol):
 
     @property
     def access_token(self) -> str | None:
-        """The token that signs the next attempt."""
+        """The access token sent with the next attempt."""
         ...
 
     @property
     def shop_cipher(self) -> str | None:
-        """The shop, for the operations that take it."""
+        """The cipher of the shop, for the operations that take one."""
         ...
 
     @property
     def category_asset_cipher(self) -> str | None:
-        """A partner's category asset, for the operations that take it."""
+        """The cipher of a partner's category asset, for the operations that take one."""
         ...
 
     @property
     def renewable_token(self) -> object | None:
-        """The token in use if `renew` can replace it; None for one that was set by hand."""
+        """The current token if `renew` can replace it; None for a token that was set by hand."""
         ...
 
     def is_ready(self, cipher: str | None) -> bool:
@@ -34,17 +34,17 @@ class Credentials(Protocol):
         ...
 
     async def prepare(self, cipher: str | None) -> None:
-        """Fetch what `is_ready` found missing: a fresh token or the shop's cipher."""
+        """Fetch what is missing for `is_ready`: a valid token or the shop's cipher."""
         ...
 
     async def renew(self, rejected: Any, *, is_expired: bool) -> bool:
-        """Return whether another token than the ``rejected`` one is in use now.
+        """Replace the ``rejected`` token; return whether another token is in use now.
 
-        Refresh the token if it ``is_expired``; otherwise look for one that another process stored.
+        Refresh the token if it ``is_expired``; otherwise read one that another process stored.
         """
         ...
 
-    def limited_as(self, cipher: str | None) -> str:
+    def rate_limit_scope(self, cipher: str | None) -> str:
         """Return the name of the shop or authorization whose calls share a rate limit."""
         ...
 

@@ -18,7 +18,7 @@ from ..response import APIResponse, FileResponse
 M = TypeVar("M")
 
 
-def check_path(save_to: str | PathLike[str] | None) -> Path | None:
+def parse_save_path(save_to: str | PathLike[str] | None) -> Path | None:
     """Return ``save_to`` as a path; reject anything else."""
     try:
         return None if save_to is None else Path(save_to)
@@ -28,12 +28,12 @@ def check_path(save_to: str | PathLike[str] | None) -> Path | None:
         ) from None
 
 
-async def file_of(response: APIResponse[M], field: str, path: Path | None) -> FileResponse[M]:
+async def extract_file(response: APIResponse[M], field: str, path: Path | None) -> FileResponse[M]:
     """Return ``response`` with its file, whose base64 text is in ``field`` of its data.
 
-    With a ``path``, the file is written to it, and appears there only when it is complete.
+    With a ``path``, save the file there; the path never has a partly written file.
     """
-    content = await in_thread(_decoded, response, field)
+    content = await in_thread(_decode, response, field)
     if path is not None:
         try:
             await in_thread(_write, path, content)
@@ -44,24 +44,24 @@ async def file_of(response: APIResponse[M], field: str, path: Path | None) -> Fi
                 operation=response.operation,
                 request_id=response.request_id,
             ) from error
-    same: dict[str, Any] = {
-        each.name: getattr(response, each.name) for each in attrs.fields(APIResponse)
+    fields: dict[str, Any] = {
+        field.name: getattr(response, field.name) for field in attrs.fields(APIResponse)
     }
-    return FileResponse(**same, content=content if path is None else None, path=path)
+    return FileResponse(**fields, content=content if path is None else None, path=path)
 
 
-def _decoded(response: APIResponse[Any], field: str) -> bytes:
+def _decode(response: APIResponse[Any], field: str) -> bytes:
     try:
         text: str = attrgetter(field)(response.data)
         return b64decode("".join(text.split()), validate=True)
-    except (AttributeError, ValueError):  # no text; text that is not base64, or not ASCII
+    except (AttributeError, ValueError):  # no text, or text that is not base64
         pass
     raise ResponseDecodeError(
         f"the response has no file in {field}.",
         operation=response.operation,
         request_id=response.request_id,
         http_status=response.http_status,
-        hint="`client.request` returns what the service sent in its place.",
+        hint="`client.request` returns the data that the service sent instead.",
     )
 
 

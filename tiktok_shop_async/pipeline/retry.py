@@ -1,4 +1,4 @@
-"""Which calls may be repeated, and when: pure facts of an attempt -> seconds to wait, or stop."""
+"""Retries: which calls may be retried, and the policy that decides how long to wait."""
 
 from __future__ import annotations
 
@@ -16,102 +16,101 @@ from ..errors import (
     TikTokShopError,
     TransportError,
 )
-from .attempt_end import AttemptEnd, end_of
+from .attempt_end import AttemptEnd, classify_end
 from .operation import Operation
 
 
 @attrs.frozen(kw_only=True)
 class FailedAttempt:
-    """An attempt that failed, of a call that may safely be sent again."""
+    """A failed attempt of a call that can safely be sent again."""
 
     operation: Operation
     error: TikTokShopError
     attempt: int
-    """How many there were so far; the first is 1."""
+    """The number of attempts so far; the first is 1."""
     elapsed: float
-    """Seconds since the first attempt began."""
+    """Seconds since the first attempt started."""
 
 
 class RetryPolicy(Protocol):
-    """Decides when a failed call is sent again; any function of this shape will do.
+    """A policy that decides when a failed call is retried; any function of this signature is one.
 
-    It is asked only where sending again is safe, so no policy can make a write happen twice, and
-    not once the retries that the options allow are used up.
+    It is called only if sending the call again is safe, so no policy can make a write happen twice.
+    It is not called once ``max_retries`` is reached.
     """
 
     def __call__(self, failed: FailedAttempt, /) -> float | None:
-        """Return the seconds to wait, or None to give up."""
+        """Return the seconds to wait before the retry, or None to end the call."""
         ...
 
 
 @attrs.frozen(kw_only=True)
 class ExponentialBackoff:
-    """Doubles the longest wait with every attempt, and waits for a random part of it."""
+    """Exponential backoff with full jitter: a random wait, whose maximum doubles every time."""
 
     base: float = 1.0
-    """Seconds that the first wait takes at most."""
+    """Maximum seconds of the first wait."""
     longest: float = 60.0
-    """Seconds that no such wait exceeds."""
-    longest_retry_after: float = 120.0
-    """A service that asks for more seconds than these is not waited for."""
+    """Maximum seconds of any wait that the service does not ask for."""
+    max_retry_after: float = 120.0
+    """Maximum seconds that the service may ask to wait; if it asks for more, the call ends."""
     give_up_after: float = 120.0
-    """No attempt begins later than so many seconds after the first one."""
-    chance: Callable[[], float] = attrs.field(default=random.random, repr=False)
-    """Returns a number from 0 to 1: the part of the wait that is waited."""
+    """Seconds after the start of the first attempt at which the last retry may start."""
+    jitter: Callable[[], float] = attrs.field(default=random.random, repr=False)
+    """Returns a number from 0 to 1, the fraction of the maximum that is waited."""
 
     def __attrs_post_init__(self) -> None:
-        for name in ("base", "longest", "longest_retry_after", "give_up_after"):
+        for name in ("base", "longest", "max_retry_after", "give_up_after"):
             if not getattr(self, name) >= 0:
-                raise InvalidArgumentError(f"{name} is below 0.", argument=name)
+                raise InvalidArgumentError(
+                    f"{name} must be at least 0, not {getattr(self, name)!r}.", argument=name
+                )
 
     def __call__(self, failed: FailedAttempt, /) -> float | None:
-        """Return the seconds to wait, or None to give up."""
-        # Past 2**60 nothing is any longer, and a float overflows at 2**1024.
+        """Return the seconds to wait before the retry, or None to end the call."""
+        # The exponent is bounded because a float overflows at 2**1024.
         ceiling = min(self.longest, self.base * 2.0 ** min(failed.attempt - 1, 60))
-        wait = ceiling * self.chance()
-        asked = failed.error.retry_after if isinstance(failed.error, TikTokAPIError) else None
-        if asked is not None:
-            if asked > self.longest_retry_after:
+        wait = ceiling * self.jitter()
+        retry_after = failed.error.retry_after if isinstance(failed.error, TikTokAPIError) else None
+        if retry_after is not None:
+            if retry_after > self.max_retry_after:
                 return None
-            # Everybody was told the same: some chance keeps them from coming back at once.
-            wait = max(wait, asked + min(self.base, ceiling) * self.chance())
+            # All throttled callers get the same Retry-After: jitter keeps them from retrying at
+            # the same time.
+            wait = max(wait, retry_after + min(self.base, ceiling) * self.jitter())
         return wait if failed.elapsed + wait <= self.give_up_after else None
 
 
 class RetryBudget:
-    """Limits how much repeating adds to the load of a service that is broken.
+    """A token bucket that limits how much retries add to the load of a failing service.
 
-    A repeat takes one of its tokens and a success gives a tenth back, so in the long run no more
-    than a tenth of all calls are repeated. Throttled calls are free: their rate is limited already.
+    A retry takes a token, and a success returns a tenth of one. So in the long run at most a tenth
+    of all calls are retried. Retries of throttled calls take none: their rate is limited already.
     """
 
     def __init__(self, tokens: float = 100.0) -> None:
-        self._most = self._tokens = tokens
-
-    @property
-    def is_full(self) -> bool:
-        """Whether nothing of it is used."""
-        return self._tokens == self._most
+        self._max_tokens = self._tokens = tokens
 
     def take(self) -> bool:
-        """Take a token for a repeat; without one there is none."""
+        """Take a token for a retry; return False if there is none."""
         if self._tokens < 1:
             return False
         self._tokens -= 1
         return True
 
-    def give(self) -> None:
-        """Note a success."""
-        self._tokens = min(self._most, self._tokens + 0.1)
+    def record_success(self) -> None:
+        """Return a tenth of a token."""
+        if self._tokens < self._max_tokens:
+            self._tokens = min(self._max_tokens, self._tokens + 0.1)
 
 
-def may_repeat(operation: Operation, error: TikTokShopError, *, has_key: bool) -> bool:
-    """Tell whether a failed call can be sent again: the fault may pass, and no write is doubled.
+def may_retry(operation: Operation, error: TikTokShopError, *, has_key: bool) -> bool:
+    """Return whether a retry of a failed call may succeed and cannot make a write happen twice.
 
-    With an idempotency key a write is as good as a read.
+    With an idempotency key, a write is retried like a read.
     """
     if isinstance(error, RateLimitError):
-        return error.retryable  # refused before it was processed
+        return error.retryable  # rejected before it was processed
     if operation.effect == "write" and not has_key and may_have_been_processed(operation, error):
         return False
     return isinstance(error, TransportError) or (
@@ -121,4 +120,6 @@ def may_repeat(operation: Operation, error: TikTokShopError, *, has_key: bool) -
 
 def may_have_been_processed(operation: Operation, error: TikTokShopError) -> bool:
     """Return whether a write that failed with ``error`` may have been processed."""
-    return operation.effect == "write" and end_of(error, maybe_sent=True) is AttemptEnd.UNKNOWN
+    return (
+        operation.effect == "write" and classify_end(error, maybe_sent=True) is AttemptEnd.UNKNOWN
+    )

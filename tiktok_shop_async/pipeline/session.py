@@ -1,4 +1,4 @@
-"""The state that all calls of a client share: its lifetime, limiter, retry policy and observers."""
+"""The state that all calls of a client share: lifetime, limiter, retry policy and observers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Session(Lifetime):
-    """The state of a client and all its views."""
+    """The state of a client, shared with all its views."""
 
     retry_policy: RetryPolicy
     retry_budget: RetryBudget
@@ -40,8 +40,8 @@ class Session(Lifetime):
         self.options = options
         self.clock = clock
         self.limiter = limiter
-        self._observers = _guarded(observers)
-        self._given_policy = retry_policy
+        self._observers = _guard(observers)
+        self._retry_policy = retry_policy
         self._limit_keys: dict[tuple[str, str], LimitKey] = {}
 
     def _start(self, loop: AbstractEventLoop) -> None:
@@ -50,24 +50,19 @@ class Session(Lifetime):
 
         super()._start(loop)
         self._log, self._logger = log_call, logger
-        self.retry_policy = self._given_policy or ExponentialBackoff()
+        self.retry_policy = self._retry_policy or ExponentialBackoff()
         self.retry_budget = RetryBudget()
 
-    def note_success(self) -> None:
-        """Note that a call succeeded."""
-        if not self.retry_budget.is_full:
-            self.retry_budget.give()
-
-    def give_back(self, permit: Permit) -> None:
+    def release_permit(self, permit: Permit) -> None:
         """Return the permit of an unsent call to the limiter; log what the limiter raises."""
-        assert self.limiter is not None, "it gave the permit"
+        assert self.limiter is not None, "the permit is from this limiter"
         try:
             self.limiter.give_back(permit)
         except Exception:
-            self._logger.exception("the limiter failed to take a permit back")
+            self._logger.exception("the limiter raised an error in give_back")
 
     def limit_key(self, shop: str, operation: Operation) -> LimitKey:
-        """Return the key under which an operation of a shop is limited."""
+        """Return the key of the rate limit that applies to an operation in a shop."""
         known = self._limit_keys.get((shop, operation.id))
         if known is None:
             from .admission.limiter import LimitKey, endpoint_class
@@ -80,22 +75,22 @@ class Session(Lifetime):
 
     @property
     def listeners(self) -> Sequence[Observer]:
-        """The observers, and the log if DEBUG is on: they receive the events of every call."""
+        """The observers and, at level DEBUG, the log: they receive all events of every call."""
         if self._logger.isEnabledFor(_DEBUG):
             return (self._log, *self._observers)
         return self._observers
 
     def emit_delay(self, event: CallEvent) -> None:
-        """Emit an event that delays a call: to the log (as INFO) and to the observers."""
+        """Emit an event that delays a call: to the log (at level INFO) and to the observers."""
         self.emit(event, (self._log, *self._observers))
 
     def emit(self, event: CallEvent, listeners: Sequence[Observer]) -> None:
-        """Call the listeners with an event; their own exceptions are only logged."""
+        """Call the listeners with an event; exceptions that observers raise are only logged."""
         for listener in listeners:
             listener(event)
 
 
-def _guarded(observers: Sequence[Observer]) -> tuple[Observer, ...]:
+def _guard(observers: Sequence[Observer]) -> tuple[Observer, ...]:
     if not observers:
         return ()
     from .._internal.callbacks import Callback

@@ -1,4 +1,4 @@
-"""Request signatures, as the page ``sign-your-api-request`` describes them."""
+"""Request signatures, by the service's page ``sign-your-api-request``."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ TOKEN_HEADER = "x-tts-access-token"  # noqa: S105 - the header's name
 _SECRET_PARAMETERS = frozenset({"sign", "shop_cipher", "category_asset_cipher"})
 UNSIGNED_PARAMETERS = frozenset({"sign", "access_token"})
 
-_HOW_TO_GET = {
+_CREDENTIAL_HINTS = {
     "access_token": "Exchange an authorization code for one, and set client.auth.access_token.",
     "shop_cipher": (
-        "client.for_shop(shop_id=…) looks it up; authorization.get_authorized_shops() lists them "
-        "all, for client.for_shop(shop_cipher=…) or client.auth.shop_cipher."
+        "client.for_shop(shop_id=…) looks it up. To set it, pass client.for_shop(shop_cipher=…) or "
+        "set client.auth.shop_cipher; authorization.get_authorized_shops() lists all ciphers."
     ),
     "category_asset_cipher": (
-        "authorization.get_authorized_category_assets() lists them with a partner's token; "
-        "set client.auth.category_asset_cipher."
+        "Set client.auth.category_asset_cipher; "
+        "authorization.get_authorized_category_assets() lists the ciphers of a partner."
     ),
 }
 
@@ -39,8 +39,11 @@ def string_to_sign(
 ) -> bytes:
     """Return the bytes whose HMAC is the signature.
 
-    ``path`` and ``query`` are decoded, ``body`` is exactly what is sent; a multipart body is left
-    out.
+    Args:
+        app_secret: The secret that encloses the text.
+        path: Decoded.
+        query: Decoded.
+        body: Exactly the bytes sent; empty for a multipart body.
     """
     pairs = sorted([pair for pair in query if pair[0] not in UNSIGNED_PARAMETERS])
     text = path + "".join([name + value for name, value in pairs])
@@ -58,16 +61,17 @@ def signature(
 
 @attrs.frozen(kw_only=True)
 class AppCredentials:
-    """The app's own part of a signature."""
+    """The credentials of the app."""
 
     app_key: str
     app_secret: str = attrs.field(repr=False)
 
 
 class AttemptSecrets:
-    """The values that no error of an attempt may show; its repr shows none either.
+    """The secrets that errors of an attempt must not show; its repr does not show them.
 
-    Both those in force now and those that were sent: the caller may have set others since.
+    Iterating yields the current values and those that were sent, since the caller may have set
+    others in the meantime.
     """
 
     __slots__ = ("_app", "_credentials", "request")
@@ -90,7 +94,7 @@ class AttemptSecrets:
 
 @attrs.frozen(kw_only=True)
 class SigningAuth(httpx.Auth):
-    """Signs one request at the moment it is sent, with the credentials in force then."""
+    """The signing of one request, right when it is sent, with the credentials current then."""
 
     base_url: httpx.URL
     unsigned: UnsignedRequest = attrs.field(repr=False)
@@ -100,7 +104,7 @@ class SigningAuth(httpx.Auth):
     clock: Clock
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Give ``request`` its final URL and the token header."""
+        """Set the signed URL and the token header of ``request``."""
         request.url = encoded_url(self.base_url, self.signed_target())
         request.headers[TOKEN_HEADER] = self._credential("access_token")
         yield request
@@ -121,14 +125,17 @@ class SigningAuth(httpx.Auth):
         if value:
             return value
         raise InvalidArgumentError(
-            f"no {name} is set.", argument=name, operation=self.operation.id, hint=_HOW_TO_GET[name]
+            f"{name} is required.",
+            argument=name,
+            operation=self.operation.id,
+            hint=_CREDENTIAL_HINTS[name],
         )
 
 
 class APIRequest(httpx.Request):
-    """A request whose repr shows neither its query, with cipher and signature, nor its token.
+    """A request whose repr masks its query, with cipher and signature, and its token.
 
-    Transports get the real values: only what tracebacks and logs make of it is masked.
+    Transports get the real values; only the repr, which tracebacks and logs show, is masked.
     """
 
     def __init__(
@@ -139,7 +146,7 @@ class APIRequest(httpx.Request):
         stream: httpx.AsyncByteStream | httpx.SyncByteStream,
         extensions: Mapping[str, Any],
     ) -> None:
-        # Not by httpx's own, which adds nothing here and takes longer.
+        # httpx's own __init__ would only take longer.
         self.method = method
         self.url = url
         self.headers = _MaskedHeaders(headers)
@@ -152,7 +159,7 @@ class APIRequest(httpx.Request):
 
 
 class _MaskedHeaders(httpx.Headers):
-    """Headers whose repr shows only their names."""
+    """Headers whose repr shows only the names."""
 
     def __repr__(self) -> str:
         return f"<Headers {', '.join(self.keys())}>"

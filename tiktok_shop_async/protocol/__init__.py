@@ -1,1 +1,1 @@
-"""The service's protocol: envelopes, decoding, and codes that become errors."""
+"""The service's protocol: envelopes, decoding, and the mapping of codes to errors."""

@@ -1,7 +1,7 @@
-"""Raw data -> model, on one of two paths.
+"""The decoding of response bodies into models, on one of two paths.
 
-msgspec fills the attrs classes straight from the bytes. A document that does not fit, or that
-msgspec cannot read, takes the second path (`leniency`), which loses nothing but speed.
+msgspec fills the attrs classes directly from the bytes. A document that does not match its model,
+or that msgspec cannot read, takes the second path: `lenient_decoding`, which is only slower.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ M = TypeVar("M")
 
 
 class Envelope(msgspec.Struct):
-    """What every answer of the service is wrapped in."""
+    """The envelope of every response of the service."""
 
     code: Any = None
     message: Any = None
     request_id: Any = None
     data: Any = None
-    """The model; else still encoded, as `msgspec.Raw`, or plain values of an odd document."""
+    """A model, `msgspec.Raw` that is not decoded yet, or plain values of a malformed document."""
 
 
 class _TypedEnvelope(Envelope, Generic[M]):
@@ -41,24 +41,24 @@ _typed_envelopes: dict[type[Any], msgspec.json.Decoder[Any]] = {}
 
 
 def read_envelope(body: bytes, model: type[Any] | None) -> Envelope | None:
-    """Return the envelope, or None if the body is no JSON object.
+    """Return the envelope, or None if the body is not a JSON object.
 
-    Its data is a ``model`` already if it fits; envelope and data are read in one pass.
+    If the data matches ``model``, it is decoded in the same pass.
     """
-    for decoder in (_typed_envelopes_of(model), _raw_envelopes):
+    for decoder in (_typed_decoder(model), _raw_envelopes):
         try:
             envelope: Envelope = decoder.decode(body)
         except (ValueError, RecursionError):
             continue
         return envelope
-    return _odd_envelope(body)
+    return _read_malformed(body)
 
 
-def _typed_envelopes_of(model: type[Any] | None) -> msgspec.json.Decoder[Any]:
+def _typed_decoder(model: type[Any] | None) -> msgspec.json.Decoder[Any]:
     if model is None:
         return _raw_envelopes
     if model not in _typed_envelopes:
-        # msgspec knows nothing of renamed fields in attrs classes: the second path reads those.
+        # msgspec does not support renamed fields of attrs classes: the second path reads those.
         typed: Any = _TypedEnvelope
         _typed_envelopes[model] = (
             _raw_envelopes if has_wire_names(model) else msgspec.json.Decoder(typed[model])
@@ -66,8 +66,8 @@ def _typed_envelopes_of(model: type[Any] | None) -> msgspec.json.Decoder[Any]:
     return _typed_envelopes[model]
 
 
-def _odd_envelope(body: bytes) -> Envelope | None:
-    """Read what msgspec refuses and Python's own parser takes: half a surrogate pair, a BOM."""
+def _read_malformed(body: bytes) -> Envelope | None:
+    """Read what msgspec rejects but Python's own parser accepts: lone surrogates, a BOM."""
     try:
         document = load_in_part(body)
     except (ValueError, RecursionError):
@@ -78,9 +78,9 @@ def _odd_envelope(body: bytes) -> Envelope | None:
 
 
 def load_in_part(body: bytes) -> Any:
-    """Return a document's values, with `TOO_DEEP` in those that are nested too deeply for Python.
+    """Return the values of a document, with `TOO_DEEP` for those nested too deeply for Python.
 
-    Raises `ValueError` if it is not JSON.
+    Raise `ValueError` if it is not JSON.
     """
     try:
         return load_document(body)
@@ -89,9 +89,9 @@ def load_in_part(body: bytes) -> Any:
 
 
 def decode_data(model: type[M] | None, data: Any) -> tuple[M, tuple[DecodingIssue, ...]]:
-    """Return an envelope's data as a ``model``, and what of it could not be read.
+    """Return the data of an envelope as a ``model``, and the issues found in it.
 
-    Without a model, data is plain values, whatever they are. Nothing raises: the call succeeded.
+    Without a model, return plain values. Raise nothing, because the call has succeeded.
     """
     if model is not None:
         if isinstance(data, model):
@@ -102,13 +102,13 @@ def decode_data(model: type[M] | None, data: Any) -> tuple[M, tuple[DecodingIssu
         if model is None:
             return _plain_and_issues(data)
         plain = _plain(data)
-        # cattrs takes a while to import, and most programs never need it.
+        # cattrs is slow to import, and most programs never need it.
         from .lenient_decoding import structure_leniently
 
         return structure_leniently(model, plain)
     except (ValueError, RecursionError):
-        nothing: Any = model and model()
-        return nothing, (DecodingIssue(path="", expected="object", found="unreadable"),)
+        empty: Any = model and model()
+        return empty, (DecodingIssue(path="", expected="object", found="unreadable"),)
 
 
 def _is_null(raw: msgspec.Raw) -> bool:
@@ -119,24 +119,24 @@ def _is_null(raw: msgspec.Raw) -> bool:
 def _plain(data: Any) -> Any:
     if not isinstance(data, msgspec.Raw):
         return data
-    return _document_of(data, load_in_part)
+    return _load_raw(data, load_in_part)
 
 
 def _plain_and_issues(data: Any) -> tuple[Any, tuple[DecodingIssue, ...]]:
-    """Return plain values, and what in them is not JSON."""
-    if isinstance(data, msgspec.Raw):  # which msgspec found to be JSON
+    """Return plain values, and an issue for each value that JSON does not have."""
+    if isinstance(data, msgspec.Raw):  # msgspec has checked that it is JSON
         try:
-            return _document_of(data, load_document), ()
+            return _load_raw(data, load_document), ()
         except RecursionError:
-            data = _document_of(data, load_shallow)
-    from .plain_values import expected_in_place_of, issues_within, json_type
+            data = _load_raw(data, load_shallow)
+    from .plain_values import find_mismatch, json_type, remove_invalid_values
 
-    expected = expected_in_place_of(data)
+    expected = find_mismatch(data)
     if expected is not None:
         return None, (DecodingIssue(path="", expected=expected, found=json_type(data)),)
-    return data, tuple(issues_within(data))
+    return data, tuple(remove_invalid_values(data))
 
 
-def _document_of(data: msgspec.Raw, load: Callable[[bytes], Any]) -> Any:
+def _load_raw(data: msgspec.Raw, load: Callable[[bytes], Any]) -> Any:
     raw = bytes(data)
     return load(raw) if raw else None

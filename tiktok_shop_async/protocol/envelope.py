@@ -1,4 +1,4 @@
-"""Decoding of a response: its data, or the error that it means."""
+"""The decoding of a response: its data, or the error that it stands for."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ M = TypeVar("M")
 
 @attrs.frozen
 class ErrorContext:
-    """What the errors about a response name, and what they must not show."""
+    """The facts that errors about a response name, and the secrets that they must not show."""
 
     operation: str
     secrets: Iterable[str] = attrs.field(repr=False)
     clock: Clock
-    """The time that a Retry-After header with a date is compared with."""
+    """The clock that a Retry-After header with a date is compared with."""
     quotable: bool = True
-    """Whether errors may show the body, with its secrets masked."""
+    """Whether errors may quote the body, with its secrets masked."""
 
 
 @attrs.frozen
@@ -40,7 +40,7 @@ class Decoded(Generic[M]):
 
 
 def decode(response: RawResponse, model: type[M] | None, context: ErrorContext) -> Decoded[M]:
-    """Return the content of a successful response; raise the error that any other means.
+    """Return the content of a successful response, or raise the error of any other.
 
     Without a model, the data is plain values.
     """
@@ -50,8 +50,8 @@ def decode(response: RawResponse, model: type[M] | None, context: ErrorContext) 
         data, issues = decode_data(model, envelope.data)
         request_id = _text(envelope.request_id) or _text(response.request_id)
         return Decoded(data, issues, _text(envelope.message), request_id)
-    # What errors mean takes a while to import, and most programs meet none at their start.
-    from .error_mapping import FailedResponse, refused, unexpected
+    # Imported late, because most programs do not get an error at their start.
+    from .error_mapping import FailedResponse, map_code, map_foreign_response
 
     failed = FailedResponse(
         response=response,
@@ -62,14 +62,14 @@ def decode(response: RawResponse, model: type[M] | None, context: ErrorContext) 
         quotable=context.quotable,
     )
     if envelope is None or code is None:
-        raise unexpected(failed)
-    raise refused(failed, code, _text(envelope.message))
+        raise map_foreign_response(failed)
+    raise map_code(failed, code, _text(envelope.message))
 
 
 def _integer(code: Any) -> int | None:
     if isinstance(code, str) and re.fullmatch(r"\s*-?[0-9]{1,16}\s*", code):
         code = int(code)
-    if isinstance(code, float) and code.is_integer():  # 0.0, say
+    if isinstance(code, float) and code.is_integer():  # such as 0.0
         code = int(code)
     if isinstance(code, int) and not isinstance(code, bool) and abs(code) < _MAX_CODE:
         return code
@@ -77,13 +77,13 @@ def _integer(code: Any) -> int | None:
 
 
 _MAX_CODE = 10**15
-"""More than any code has; journals keep codes in 64 bits."""
+"""Larger than every code; journals store codes in 64 bits."""
 
 
 def _text(value: Any) -> str:
     """Return a message or an id as text, whatever its JSON type."""
     match value:
-        case str():  # without NUL, which PostgreSQL rejects in text
+        case str():  # PostgreSQL rejects NUL in text
             return value.replace("\0", "\ufffd") if "\0" in value else value
         case NumberAsWritten():
             return value.text

@@ -1,7 +1,8 @@
-"""The second path of decoding: a document that does not fit its model, by cattrs.
+"""The second path of decoding, by cattrs, for documents that do not match their model.
 
-What loses nothing is coerced: a number where text was promised, text that is a number. What cannot
-be is left out and reported with its path. Nothing raises, not even a hook that a user registered.
+A value of the wrong type is converted if that loses nothing, such as a number where text is
+documented. Otherwise its field is left empty, and an issue with its path is reported. Nothing
+raises, not even a hook that a user registered.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import cattrs
 
 from .._internal.lenient_json import NumberAsWritten
 from ..response import DecodingIssue
-from .plain_values import expected_in_place_of, is_not_finite, issues_within, json_type
+from .plain_values import find_mismatch, is_not_finite, json_type, remove_invalid_values
 
 logger = logging.getLogger("tiktok_shop_async.decoding")
 
@@ -29,7 +30,7 @@ _issues: ContextVar[list[DecodingIssue]] = ContextVar("issues of the document be
 
 
 class _MismatchError(Exception):
-    """A value is not of the promised type, and coercing it would lose something."""
+    """A value is not of the documented type, and cannot be converted without loss."""
 
     def __init__(self, expected: str) -> None:
         super().__init__(expected)
@@ -37,16 +38,16 @@ class _MismatchError(Exception):
 
 
 def structure_leniently(model: type[M], document: Any) -> tuple[M, tuple[DecodingIssue, ...]]:
-    """Return ``document`` as a ``model``, and what of it could not be coerced."""
+    """Return ``document`` as a ``model``, and an issue for each value that cannot be converted."""
     issues: list[DecodingIssue] = []
     reset = _issues.set(issues)
     try:
         structured = converter.structure(document, model)
     except _MismatchError as mismatch:
         return model(), (_issue("", mismatch, document),)
-    except Exception:  # of a hook that was registered on `converter`
+    except Exception:  # raised by a hook that a user registered on `converter`
         logger.exception("a structure hook failed on %s", model)
-        return model(), (_issue("", _MismatchError(_name_of(model)), document),)
+        return model(), (_issue("", _MismatchError(_type_name(model)), document),)
     finally:
         _issues.reset(reset)
     return structured, tuple(issues)
@@ -80,7 +81,7 @@ def _integer(value: Any, _type: Any) -> int:
 
 
 _MAX_WHOLE = 1e18
-"""No count or time is larger, and ``1e308`` is not to become an integer of 309 digits."""
+"""Larger than every count and time; ``1e308`` must not become an integer of 309 digits."""
 
 
 def _number(value: Any, _type: Any) -> float:
@@ -107,16 +108,16 @@ def _boolean(value: Any, _type: Any) -> bool:
 
 def _mapping(value: Any, _type: Any) -> dict[str, Any]:
     if isinstance(value, dict):
-        _issues.get().extend(issues_within(value))
+        _issues.get().extend(remove_invalid_values(value))
         return value
     raise _MismatchError("object")
 
 
 def _anything(value: Any, _type: Any) -> Any:
-    expected = expected_in_place_of(value)
+    expected = find_mismatch(value)
     if expected is not None:
         raise _MismatchError(expected)
-    _issues.get().extend(issues_within(value))
+    _issues.get().extend(remove_invalid_values(value))
     return value
 
 
@@ -129,58 +130,62 @@ def _model_hook(model: type[Any], converter: cattrs.Converter) -> Hook:
     def structure(value: Any, _type: Any) -> Any:
         if not isinstance(value, dict):
             raise _MismatchError("object")
-        found: dict[str, Any] = {}
-        for attribute, wire, promised in readers:
+        arguments: dict[str, Any] = {}
+        for attribute, wire, expected in readers:
             if value.get(wire) is not None:
-                _structure_part(converter, found, attribute, wire, value[wire], promised)
-        return model(**found)
+                part = _structure_part(converter, wire, value[wire], expected)
+                if part is not _REJECTED:
+                    arguments[attribute] = part
+        return model(**arguments)
 
     return structure
 
 
-def _list_hook(promised: Any, converter: cattrs.Converter) -> Hook:
-    (item_type,) = get_args(promised)
+def _list_hook(list_type: Any, converter: cattrs.Converter) -> Hook:
+    (item_type,) = get_args(list_type)
 
     def structure(value: Any, _type: Any) -> list[Any]:
         if not isinstance(value, list):
             raise _MismatchError("array")
-        found: dict[int, Any] = {}
-        for index, item in enumerate(value):
-            _structure_part(converter, found, index, f"[{index}]", item, item_type)
-        return list(found.values())
+        parts = [
+            _structure_part(converter, f"[{index}]", item, item_type)
+            for index, item in enumerate(value)
+        ]
+        return [part for part in parts if part is not _REJECTED]
 
     return structure
 
 
-def _structure_part(
-    converter: cattrs.Converter,
-    found: dict[Any, Any],
-    key: Any,
-    step: str,
-    value: Any,
-    promised: Any,
-) -> None:
-    """Put ``value`` into ``found``, or report why not; ``step`` is its part of the path."""
+_REJECTED = object()
+
+
+def _structure_part(converter: cattrs.Converter, step: str, value: Any, expected: Any) -> Any:
+    """Return a structured part of a document, or `_REJECTED` after reporting an issue.
+
+    ``step`` is the part's own segment of the path.
+    """
     issues = _issues.get()
     before = len(issues)
     try:
-        found[key] = converter.structure(value, promised)
+        structured = converter.structure(value, expected)
     except _MismatchError as mismatch:
         issues[before:] = [_issue(step, mismatch, value)]
-    except Exception:  # of a hook that was registered on `converter`
-        logger.exception("a structure hook failed on %s", promised)
-        issues[before:] = [_issue(step, _MismatchError(_name_of(promised)), value)]
+    except Exception:  # raised by a hook that a user registered on `converter`
+        logger.exception("a structure hook failed on %s", expected)
+        issues[before:] = [_issue(step, _MismatchError(_type_name(expected)), value)]
     else:
         issues[before:] = [
-            attrs.evolve(issue, path=_joined(step, issue.path)) for issue in issues[before:]
+            attrs.evolve(issue, path=_join(step, issue.path)) for issue in issues[before:]
         ]
+        return structured
+    return _REJECTED
 
 
-def _name_of(promised: Any) -> str:
-    return getattr(promised, "__name__", str(promised))
+def _type_name(expected: Any) -> str:
+    return getattr(expected, "__name__", str(expected))
 
 
-def _joined(step: str, path: str) -> str:
+def _join(step: str, path: str) -> str:
     return step + path if path.startswith("[") else f"{step}.{path}"
 
 
@@ -195,17 +200,17 @@ def _new_converter() -> cattrs.Converter:
     converter.register_structure_hook_factory(attrs.has, _model_hook)
     converter.register_structure_hook_factory(_is_list, _list_hook)
     converter.register_structure_hook_func(_is_mapping, _mapping)
-    converter.register_structure_hook_func(lambda promised: promised is Any, _anything)
+    converter.register_structure_hook_func(lambda expected: expected is Any, _anything)
     return converter
 
 
-def _is_list(promised: Any) -> bool:
-    return getattr(promised, "__origin__", None) is list
+def _is_list(expected: Any) -> bool:
+    return getattr(expected, "__origin__", None) is list
 
 
-def _is_mapping(promised: Any) -> bool:
-    return getattr(promised, "__origin__", None) is dict
+def _is_mapping(expected: Any) -> bool:
+    return getattr(expected, "__origin__", None) is dict
 
 
 converter = _new_converter()
-"""Structures answers that do not fit; register hooks on it to read a model's fields your way."""
+"""The converter of the second path; register hooks on it to convert a model's fields yourself."""

@@ -1,4 +1,4 @@
-"""Values that JSON does not have: NaN, infinities and values nested too deeply."""
+"""Plain values that JSON does not have: NaN, infinities, and values nested too deeply."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _JSON_TYPES = {str: "string", bool: "boolean", dict: "object", list: "array", ty
 
 
 def is_not_finite(value: Any) -> bool:
-    """Return whether ``value`` is NaN or infinite; a number with all its digits is neither."""
+    """Return whether ``value`` is NaN or infinite; a `NumberAsWritten` is neither."""
     return (
         isinstance(value, float)
         and not isinstance(value, NumberAsWritten)
@@ -22,7 +22,7 @@ def is_not_finite(value: Any) -> bool:
 
 
 def json_type(value: Any) -> str:
-    """Return the JSON type that an issue reports for ``value``."""
+    """Return the name of the JSON type of ``value``, for an issue."""
     if value is TOO_DEEP:
         return "a value nested deeper"
     if is_not_finite(value):
@@ -30,31 +30,31 @@ def json_type(value: Any) -> str:
     return _JSON_TYPES.get(type(value), "number")
 
 
-def expected_in_place_of(value: Any) -> str | None:
-    """Return what an issue reports as expected, or None if ``value`` is valid."""
+def find_mismatch(value: Any) -> str | None:
+    """Return what is expected instead of ``value``, for an issue; None if ``value`` is valid."""
     if value is TOO_DEEP:
         return f"at most {MAX_DEPTH} levels"
     return "number" if is_not_finite(value) else None
 
 
-def issues_within(document: Any) -> list[DecodingIssue]:
-    """Replace each invalid value inside of ``document`` by None, and return the issues."""
+def remove_invalid_values(document: Any) -> list[DecodingIssue]:
+    """Replace each invalid value inside ``document`` by None; return an issue for each."""
     issues = []
-    left = deque([("", document)])
-    while left:
-        path, container = left.popleft()
+    containers = deque([("", document)])
+    while containers:
+        path, container = containers.popleft()
         if isinstance(container, dict):
             items: Any = [(f"{path}.{key}" if path else key, key) for key in container]
         elif isinstance(container, list):
             items = [(f"{path}[{index}]", index) for index in range(len(container))]
         else:
             continue
-        for where, key in items:
+        for below, key in items:
             value = container[key]
-            expected = expected_in_place_of(value)
+            expected = find_mismatch(value)
             if expected is None:
-                left.append((where, value))
+                containers.append((below, value))
             else:
                 container[key] = None
-                issues.append(DecodingIssue(path=where, expected=expected, found=json_type(value)))
+                issues.append(DecodingIssue(path=below, expected=expected, found=json_type(value)))
     return issues

@@ -1,7 +1,8 @@
-"""A local TikTok Shop: strict as the gateway is, with orders that can be cancelled.
+"""A local TikTok Shop, as strict as the platform's gateway, with orders that change.
 
-``python -m tiktok_shop_async.sandbox`` serves it; `run_sandbox` does so inside a test or a demo,
-and `create_app` gives the bare ASGI application. Needs the extra ``tiktok-shop-async[sandbox]``.
+``python -m tiktok_shop_async.sandbox`` serves it. `run_sandbox` serves it inside a test or a
+program. `create_app` returns the ASGI application. Requires the extra
+``tiktok-shop-async[sandbox]``.
 """
 
 try:
@@ -10,12 +11,12 @@ try:
     import uvicorn
 except ImportError as error:
     raise ImportError(
-        "the sandbox needs further packages: pip install 'tiktok-shop-async[sandbox]'",
+        "the sandbox requires an extra: pip install 'tiktok-shop-async[sandbox]'",
         name=error.name,
     ) from error
 
 from ..pipeline.admission.limiter import EndpointClass
-from .control.state_file import StateFile, StateFileError
+from .app import create_app
 from .demo import (
     DEMO_ACCESS_TOKEN,
     DEMO_APP_KEY,
@@ -30,16 +31,17 @@ from .demo import (
     DEMO_SHOP_CIPHER,
     demo_market,
 )
-from .domain.events import Event
 from .domain.market import AccessToken, App, Market, TokenRules, UserType
-from .domain.orders.time_spans import Spans
+from .domain.orders.shop_settings import Spans
 from .domain.shop import Shop
+from .domain.shop_events import Event
 from .error_responses import Refusal
 from .faults.rate_limits import Limits, LimitSettings, Rate
 from .faults.rules import FaultKind, FaultRule, Faults
-from .http.app import create_app
 from .server import Sandbox, run_sandbox
-from .webhook_delivery import Delivery, Webhooks
+from .state.state_file import StateFile, StateFileError
+from .webhook_delivery import Webhooks
+from .webhook_sender import Delivery
 
 del jinja2, starlette, uvicorn
 

@@ -1,4 +1,4 @@
-"""``python -m tiktok_shop_async.sandbox``: serve a local shop until interrupted."""
+"""``python -m tiktok_shop_async.sandbox``: serve a sandbox until interrupted."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from . import (
     StateFileError,
     create_app,
 )
-from .bounds import check_number
-from .domain.subscriptions import is_web_address
+from .domain.webhook_subscriptions import is_web_address
 from .faults.rules import EXAMPLE
 from .http.site_protection import host_name
-from .json_input import shortened
+from .inputs.checks import check_number
+from .inputs.json_input import shortened
 from .server import base_url, listening, server_config, url_of
-from .startup import banner, export_lines, listen_error
+from .startup_messages import banner, export_lines, listen_error
 
 T = TypeVar("T")
 
@@ -42,20 +42,20 @@ _LIMITS = '{"rates": {"write": {"per_second": 3, "burst": 5}}}'
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
+    """A parser that prints errors in one line."""
 
     def error(self, message: str) -> NoReturn:
-        """Exit with 2, for wrong use."""
+        """Print an error, and exit with 2."""
         self.exit(2, f"{self.prog}: error: {message} (--help lists all options)\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Listen, print how to call the shop, and serve it."""
+    """Print how to call the sandbox, and serve it."""
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.print_env:
         if not options.port:
-            parser.error("--print-env needs --port, the port of the sandbox")
+            parser.error("--print-env requires --port, the port of the sandbox")
         print(*export_lines(url_of(options.host, options.port)), sep="\n")
         return
     try:
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 class _ListenError(Exception):
-    """A port that cannot be listened on, and what to do about it."""
+    """A port that the sandbox cannot listen on; the message says what to do."""
 
 
 def _serve(options: argparse.Namespace) -> None:
@@ -92,7 +92,7 @@ def _serve(options: argparse.Namespace) -> None:
             state=state,
             allowed_hosts=(options.host, *options.allow_host),
         )
-        # All orders are there to stay: looking for garbage among them would only hold calls up.
+        # The orders are never garbage: exclude them from collections, which would delay calls.
         gc.collect()
         gc.freeze()
         orders = len(app.state.market.shops[DEMO_SHOP_CIPHER].orders)
@@ -103,7 +103,7 @@ def _serve(options: argparse.Namespace) -> None:
 
 @contextlib.contextmanager
 def _interrupted_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM end the block as Ctrl+C does, so that files are closed."""
+    """Raise `KeyboardInterrupt` on SIGTERM too, so that files are closed."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
@@ -115,11 +115,22 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m tiktok_shop_async.sandbox", description="Serve a local TikTok Shop."
     )
+    _add_server_options(parser)
+    _add_shop_options(parser)
+    _add_fault_options(parser)
+    _add_callback_options(parser)
+    return parser
+
+
+def _add_server_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--host", type=_host, default="127.0.0.1", help="address to listen on (%(default)s)"
     )
     parser.add_argument(
-        "--port", type=_integer(0, 65535), default=0, help="0 takes a free one (%(default)s)"
+        "--port",
+        type=_integer(0, 65535),
+        default=0,
+        help="port to listen on; 0 selects a free one (%(default)s)",
     )
     parser.add_argument(
         "--allow-host",
@@ -127,56 +138,68 @@ def _parser() -> argparse.ArgumentParser:
         type=_host_name,
         action="append",
         default=[],
-        help="another host name to be called by, as in Docker Compose; may be given again",
+        help="additional host name to accept, as in Docker Compose; can be repeated",
     )
     parser.add_argument(
         "--print-env",
         action="store_true",
-        help="print the lines for a shell alone, and end: for the sandbox on --host and --port",
+        help="print the settings of a client for the sandbox on --host and --port, and exit",
     )
+
+
+def _add_shop_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--orders",
         type=_integer(0, _MAX_ORDERS),
         default=300,
-        help="how many to seed (%(default)s)",
+        help="number of orders (%(default)s)",
     )
     parser.add_argument(
-        "--seed", type=_integer(-_MAX_SEED, _MAX_SEED), default=1, help="which ones (%(default)s)"
+        "--seed",
+        type=_integer(-_MAX_SEED, _MAX_SEED),
+        default=1,
+        help="seed of the orders (%(default)s)",
     )
-    parser.add_argument(
-        "--state", metavar="FILE", type=_file, help="go on from this file, and keep all in it"
-    )
+    parser.add_argument("--state", metavar="FILE", type=_file, help="file that stores the state")
+
+
+def _add_fault_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fault",
         metavar="JSON",
         action="append",
         default=[],
         type=_from(FaultRule.from_json, f"{EXAMPLE}; kinds: {', '.join(FaultKind)}"),
-        help=f"a rule, as in {EXAMPLE}; may be given again",
+        help=f"fault rule such as {EXAMPLE}; can be repeated",
     )
     parser.add_argument(
         "--limits",
         metavar="JSON",
         type=_from(LimitSettings.from_json, _LIMITS),
-        help=f"rates and quota, as in {_LIMITS}",
+        help=f"rates and quota such as {_LIMITS}",
     )
+
+
+def _add_callback_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--redirect-url",
         type=_url,
         default=DEMO_REDIRECT_URL,
-        help="end of an authorization (%(default)s)",
+        help="redirect URL of authorizations (%(default)s)",
     )
     parser.add_argument(
-        "--webhook-url", type=_url, help="gets every webhook, without a subscription"
+        "--webhook-url", type=_url, help="receives every webhook without a subscription"
     )
     parser.add_argument(
-        "--webhook-time-scale", type=_time_scale, default=1.0, help="of waits between attempts"
+        "--webhook-time-scale",
+        type=_time_scale,
+        default=1.0,
+        help="factor for waits between attempts (%(default)s)",
     )
-    return parser
 
 
 def _integer(low: int, high: int) -> Callable[[str], int]:
-    """Return what reads an argument that is a number within bounds."""
+    """Return the type of an argument that is an integer within bounds."""
 
     def value(text: str) -> int:
         number = int(text) if re.fullmatch("-?[0-9]{1,19}", text) else None
@@ -189,7 +212,7 @@ def _integer(low: int, high: int) -> Callable[[str], int]:
 
 def _time_scale(text: str) -> float:
     try:
-        check_number(scale := float(text), "it", 0, _MAX_TIME_SCALE)
+        check_number(scale := float(text), "scale", 0, _MAX_TIME_SCALE)
     except ValueError:
         raise _rejected(f"a number from 0 to {_MAX_TIME_SCALE}", text) from None
     return scale
@@ -200,7 +223,7 @@ def _rejected(accepted: str, text: str) -> argparse.ArgumentTypeError:
 
 
 def _host(text: str) -> str:
-    if not text:  # a socket would take it for all addresses of the machine
+    if not text:  # a socket would listen on all addresses
         raise _rejected("an address of this machine or localhost", text)
     return text
 
@@ -225,7 +248,7 @@ def _url(text: str) -> str:
 
 
 def _from(read: Callable[[Any], T], accepted: str) -> Callable[[str], T]:
-    """Return what reads an argument that is JSON of the ``accepted`` form."""
+    """Return the type of an argument that is JSON of the ``accepted`` form."""
 
     def value(document: str) -> T:
         try:

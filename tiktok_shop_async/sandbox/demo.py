@@ -1,20 +1,20 @@
-"""The shop that everybody knows: fixed credentials, and orders to begin with."""
+"""The demo market: fixed credentials, two shops, and seeded orders."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
 
 import attrs
 
-from .domain.aftersales.cancelling import PENDING_SHARE
-from .domain.grants import Grant
+from .._internal.clock import TimeSource
+from .domain.grants import Grant, open_id_of
 from .domain.market import AccessToken, App, Market, TokenRules, UserType
-from .domain.orders.seeding import make_orders, make_products
-from .domain.orders.time_spans import Spans
+from .domain.orders.shop_settings import PENDING_SHARE, ShopSettings, Spans
+from .domain.seeding import make_orders, make_products
 from .domain.shop import Shop
-from .http.authorization import open_id_of
 
-# Known to everybody, and good for nothing outside the sandbox.
+# Public, and without any use outside the sandbox.
 DEMO_APP_KEY = "68xu9ks5sandbox"
 DEMO_APP_SECRET = "sandbox-app-secret-4f1d8c20"  # noqa: S105
 DEMO_ACCESS_TOKEN = "SANDBOX_seller-token-7b29"  # noqa: S105
@@ -28,23 +28,37 @@ DEMO_SERVICE_ID = "7380066284010000001"
 DEMO_REDIRECT_URL = "http://127.0.0.1:8000/callback"
 
 ORDERS_ONLY = frozenset({"seller.order.info"})
-MOST_ORDERS_OF_SECOND_SHOP = 20
+MAX_ORDERS_OF_SECOND_SHOP = 20
+
+_FIRST_SHOP: Mapping[str, Any] = {
+    "id": "7000714532876273420",
+    "name": "Sandbox Goods",
+    "cipher": DEMO_SHOP_CIPHER,
+}
+_SECOND_SHOP: Mapping[str, Any] = {
+    "id": "7000714532876273421",
+    "name": "Sandbox Goods UK",
+    "cipher": DEMO_SECOND_SHOP_CIPHER,
+    "code": "GBLCSANDBOX",
+    "currency": "GBP",
+    "warehouse_id": "7000714532876273002",
+}
 
 
 def demo_market(
     *,
     orders: int,
     seed: int,
-    clock: Callable[[], float],
+    clock: TimeSource,
     pending_share: float = PENDING_SHARE,
     pending_seconds: float | None = None,
     spans: Spans | None = None,
     redirect_url: str = DEMO_REDIRECT_URL,
     token_rules: TokenRules | None = None,
 ) -> Market:
-    """Return one app, a shop in the US, a small one in the UK, and a token of each kind.
+    """Return a market with one app, a US shop, a small UK shop, and a token of each kind.
 
-    ``pending_seconds`` is short for the span of that name.
+    ``pending_seconds`` replaces the one of ``spans``.
     """
     spans = spans or Spans()
     if pending_seconds is not None:
@@ -61,47 +75,30 @@ def demo_market(
             token_rules=token_rules,
         )
 
-    shop = Shop(
-        id="7000714532876273420",
-        name="Sandbox Goods",
-        cipher=DEMO_SHOP_CIPHER,
-        clock=clock,
-        seed=seed,
-        pending_share=pending_share,
-        spans=spans,
-    )
-    shop.stock.add(make_products(now=int(clock())))
-    shop.add_orders(make_orders(orders, seed=seed, now=int(clock())))
-    second = Shop(
-        id="7000714532876273421",
-        name="Sandbox Goods UK",
-        cipher=DEMO_SECOND_SHOP_CIPHER,
-        clock=clock,
-        region="GB",
-        code="GBLCSANDBOX",
-        currency="GBP",
-        warehouse_id="7000714532876273002",
-        seed=seed,
-        pending_share=pending_share,
-        spans=spans,
-    )
-    few = min(orders, MOST_ORDERS_OF_SECOND_SHOP)
-    second.stock.add(make_products(now=int(clock())))
-    second.add_orders(make_orders(few, seed=seed + 1, now=int(clock())))
+    def settings(region: str) -> ShopSettings:
+        return ShopSettings(region=region, spans=spans, seed=seed, pending_share=pending_share)
+
+    first = Shop(**_FIRST_SHOP, clock=clock, settings=settings("US"))
+    second = Shop(**_SECOND_SHOP, clock=clock, settings=settings("GB"))
+    _seed(first, orders, seed)
+    _seed(second, min(orders, MAX_ORDERS_OF_SECOND_SHOP), seed + 1)
     app = App(DEMO_APP_KEY, DEMO_APP_SECRET, DEMO_SERVICE_ID, redirect_url)
     market = Market(
-        [app], _tokens(), [shop, second], seed=seed, token_rules=token_rules, remake=remake
+        [app], _tokens(), [first, second], seed=seed, token_rules=token_rules, remake=remake
     )
-    market.grants.adopt(
-        Grant(
-            app_key=DEMO_APP_KEY,
-            open_id=open_id_of(DEMO_APP_KEY, UserType.SELLER),
-            shop_ciphers=frozenset(market.shops),
-        ),
-        market.tokens[DEMO_ACCESS_TOKEN],
-        DEMO_REFRESH_TOKEN,
+    grant = Grant(
+        app_key=DEMO_APP_KEY,
+        open_id=open_id_of(DEMO_APP_KEY, UserType.SELLER),
+        shop_ciphers=frozenset(market.shops),
     )
+    market.grants.add(grant, market.tokens[DEMO_ACCESS_TOKEN], DEMO_REFRESH_TOKEN)
     return market
+
+
+def _seed(shop: Shop, orders: int, seed: int) -> None:
+    now = int(shop.ledger.now())
+    shop.stock.add(make_products(now=now))
+    shop.add_orders(make_orders(orders, seed=seed, now=now))
 
 
 def _tokens() -> list[AccessToken]:

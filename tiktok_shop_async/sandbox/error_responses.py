@@ -1,7 +1,7 @@
-"""How the sandbox says no: the platform's codes, and the HTTP status that goes with each.
+"""Error responses: the platform's codes, with their HTTP statuses.
 
-The codes of the gateway and the statuses 401 and 429 are documented. The other statuses are our
-choice, and so are the codes marked below: no document names them.
+The codes of the gateway and the statuses 401 and 429 are documented. The other statuses and the
+codes marked below are our choice.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from http import HTTPStatus
 
 
-class Refusal(Exception):  # noqa: N818  it is an answer, not a fault
-    """An answer with a code other than 0.
+class Refusal(Exception):  # noqa: N818  a response, not a failure of the sandbox
+    """An error response: a code other than 0.
 
-    What a shop refuses comes with HTTP 200, as the platform's business errors do; what the gateway
-    refuses has a status of its own.
+    Refusals by a shop have HTTP status 200, like the platform's business errors. Refusals by the
+    gateway have other statuses.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ MISSING_SCOPE = 105005
 WRONG_SIGNATURE = 106001
 MISSING_CIPHER = 106013
 
-# The token endpoints; all three come from clients' reports.
+# The token endpoints; the three codes come from clients' reports.
 EXPIRED_REFRESH_TOKEN = 36004001
 INVALID_CODE = 36004004
 NO_AUTHORIZATION = 36004005
@@ -71,5 +71,5 @@ WRONG_PACKAGE_STATUS = 10007002  # our choice
 
 
 def invalid(message: str) -> Refusal:
-    """Return the refusal of a parameter; only the words tell its many reasons apart."""
+    """Return the refusal of a parameter; the code is the same for all reasons."""
     return Refusal(INVALID_PARAMETER, message, HTTPStatus.BAD_REQUEST)

@@ -1,4 +1,4 @@
-"""The sandbox on a real port: inside this process, or as a process of its own."""
+"""The sandbox on a port, in this process or in a process of its own."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ import httpx
 import uvicorn
 from starlette.applications import Starlette
 
-from .._internal.movable_clock import Movable, movable
+from .._internal.clock import TimeSource
+from .._internal.movable_clock import Movable
 from ..client import AsyncTikTokShop
-from .control.state_file import StateFile
+from .app import create_app
 from .demo import (
     DEMO_ACCESS_TOKEN,
     DEMO_APP_KEY,
@@ -28,22 +29,23 @@ from .demo import (
     DEMO_SHOP_CIPHER,
     demo_market,
 )
-from .domain.aftersales.cancelling import PENDING_SHARE
 from .domain.market import Market, TokenRules
-from .domain.orders.time_spans import Spans
+from .domain.orders.shop_settings import PENDING_SHARE, Spans
 from .domain.shop import Shop
+from .faults.dropped_connections import SandboxProtocol
 from .faults.fault_delivery import Sleep
 from .faults.rate_limits import Limits
 from .faults.rules import Faults
-from .http.app import create_app
-from .http.connection import SandboxProtocol
-from .http.request_log import RequestLog
-from .webhook_delivery import Delivery, Webhooks
+from .state.request_log import RequestLog
+from .state.sandbox_state import movable_clock
+from .state.state_file import StateFile
+from .webhook_delivery import Webhooks
+from .webhook_sender import Delivery
 
 
 @attrs.frozen(kw_only=True)
 class Sandbox:
-    """A sandbox: where it is, how to call it, its time, and what it remembers."""
+    """A running sandbox: its address, credentials, clock and state."""
 
     base_url: str
     market: Market = attrs.field(repr=False)
@@ -58,7 +60,7 @@ class Sandbox:
     shop_cipher: str = attrs.field(default=DEMO_SHOP_CIPHER, repr=False)
     clock: Movable = attrs.field(repr=False)
     transport: httpx.AsyncBaseTransport | None = attrs.field(default=None, repr=False)
-    """Leads to it where it is in this process, without a socket."""
+    """Transport to a sandbox in this process, without a socket."""
 
     @classmethod
     def of(
@@ -69,7 +71,7 @@ class Sandbox:
         clock: Movable,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> Self:
-        """Describe a demo's application that can be reached."""
+        """Return the sandbox of an application with the demo market."""
         return cls(
             base_url=base_url,
             market=app.state.market,
@@ -83,20 +85,20 @@ class Sandbox:
 
     @property
     def shop(self) -> Shop:
-        """The shop of `shop_cipher`, to look into or to change behind the API's back."""
+        """The shop of `shop_cipher`, to inspect or change without the API."""
         return self.market.shops[self.shop_cipher]
 
     def client(self, **options: Any) -> AsyncTikTokShop:
-        """Return a client with the sandbox's address, credentials and clock; options win.
+        """Return a client with the sandbox's address, credentials and clock; options override them.
 
-        Before it repeats a call it moves the clock ahead instead of waiting.
+        Instead of waiting before a retry, it moves the clock ahead.
         """
 
         async def sleep(seconds: float) -> None:
             self.clock.advance(seconds)
             await asyncio.sleep(0)
 
-        known: dict[str, Any] = {
+        arguments: dict[str, Any] = {
             "app_key": self.app_key,
             "app_secret": self.app_secret,
             "base_url": self.base_url,
@@ -105,13 +107,13 @@ class Sandbox:
             "transport": self.transport,
         }
         if "auth" not in options:
-            known |= {"access_token": self.access_token, "shop_cipher": self.shop_cipher}
+            arguments |= {"access_token": self.access_token, "shop_cipher": self.shop_cipher}
         if "http_client" in options:
-            del known["transport"]
-        return AsyncTikTokShop(**(known | options))
+            del arguments["transport"]
+        return AsyncTikTokShop(**(arguments | options))
 
     def fire(self, event_type: int | str, data: Mapping[str, Any] | None = None) -> list[Delivery]:
-        """Send a webhook by hand; see `Webhooks.fire`."""
+        """Fire a webhook; see `Webhooks.fire`."""
         return self.webhooks.fire(event_type, data, shop_id=self.shop.id)
 
 
@@ -121,7 +123,7 @@ async def run_sandbox(
     orders: int = 300,
     seed: int = 1,
     port: int = 0,
-    clock: Callable[[], float] = time.time,
+    clock: TimeSource = time.time,
     latency: float | Callable[[], float] = 0.0,
     pending_share: float = PENDING_SHARE,
     pending_seconds: float | None = None,
@@ -137,11 +139,10 @@ async def run_sandbox(
 ) -> AsyncIterator[Sandbox]:
     """Serve a sandbox on loopback, in the running event loop, until the block ends.
 
-    Port 0 takes a free one. Signals stay with whoever handles them now. ``pending_seconds`` is
-    short for the one of the ``spans``. ``state`` names a file to go on from and to keep everything
-    in; see `StateFile`.
+    Port 0 selects a free port. Signal handlers stay unchanged. ``pending_seconds`` replaces the one
+    of ``spans``. ``state`` is the path of a file that stores the state; see `StateFile`.
     """
-    clock = movable(clock)
+    clock = movable_clock(clock)
     market = demo_market(
         orders=orders,
         seed=seed,
@@ -170,7 +171,7 @@ async def run_sandbox(
 
 @asynccontextmanager
 async def _served(app: Starlette, port: int) -> AsyncIterator[str]:
-    """Serve an application until the block ends, which gets the URL."""
+    """Serve an application until the block ends, and yield its URL."""
     with listening(port=port) as listener:
         server = _EmbeddedServer(server_config(app))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -183,19 +184,19 @@ async def _served(app: Starlette, port: int) -> AsyncIterator[str]:
 
 
 KEEP_ALIVE = 75
-"""Seconds that an idle connection is kept: longer than clients keep theirs.
+"""Seconds to keep an idle connection: longer than clients do.
 
-So no request meets the end of its connection, which would leave its outcome unknown; on a busy
-machine the 5 seconds of uvicorn are soon over.
+Otherwise a request could be sent on a connection that is being closed, and its outcome would be
+unknown. On a busy machine, uvicorn's default of 5 seconds is too short.
 """
 
 
-_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  nothing is bound here
-"""Address that stands for all of this machine's -> the one that clients here can use."""
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  not to listen on
+"""Address for all interfaces -> the loopback address that clients on this machine can use."""
 
 
 def server_config(app: Starlette) -> uvicorn.Config:
-    """Return how a sandbox is served: quietly, and without anything it has no use for."""
+    """Return the configuration of a server, without access log and unused features."""
     return uvicorn.Config(
         app,
         http=SandboxProtocol,
@@ -204,7 +205,7 @@ def server_config(app: Starlette) -> uvicorn.Config:
         access_log=False,
         log_level="warning",
         server_header=False,
-        date_header=False,  # the sandbox has a clock of its own
+        date_header=False,  # the sandbox sets it by its own clock
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=1,
@@ -216,26 +217,26 @@ def listening(*, host: str = "127.0.0.1", port: int = 0) -> Iterator[socket.sock
     """Listen on a port; clients may connect before the server accepts them."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, port), family=family, backlog=2048) as listener:
-        # Its connections inherit this. Event loops leave it to whoever made the socket, and without
-        # it every answer in two parts waits 40 ms for the client's acknowledgement.
+        # Connections inherit this option. Without it, every response in two parts waits 40 ms for
+        # the client's acknowledgement; event loops do not set it on a given socket.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield listener
 
 
 def base_url(listener: socket.socket) -> str:
-    """Return the URL under which a listener can be reached from this machine."""
+    """Return the URL of a listener for clients on this machine."""
     host, port, *_ = listener.getsockname()
     return url_of(host, port)
 
 
 def url_of(host: str, port: int) -> str:
-    """Return the URL of a server on an address; that of all addresses becomes loopback."""
+    """Return the URL of a server; an address for all interfaces becomes loopback."""
     host = _LOOPBACK.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class _EmbeddedServer(uvicorn.Server):
-    """A server that is a guest in somebody's process."""
+    """A server that leaves the process's signal handlers unchanged."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -243,7 +244,7 @@ class _EmbeddedServer(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone."""
+        """Do not install signal handlers."""
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -251,10 +252,10 @@ class _EmbeddedServer(uvicorn.Server):
         self._started.set()
 
     async def wait_until_started(self, serving: asyncio.Task[None]) -> None:
-        """Return when connections are accepted, or raise what kept the server from it."""
+        """Wait until connections are accepted; raise the error if the server cannot start."""
         started = asyncio.create_task(self._started.wait())
         await asyncio.wait((started, serving), return_when=asyncio.FIRST_COMPLETED)
         if not started.done():
             started.cancel()
             serving.result()
-            raise AssertionError("a server that has not started ends with an error")
+            raise AssertionError("a server that does not start raises an error")

@@ -1,4 +1,4 @@
-"""Signed webhooks, sent to whoever subscribed, and again until they are acknowledged."""
+"""Delivery of signed webhooks to subscribers, with retries until they are acknowledged."""
 
 from __future__ import annotations
 
@@ -8,77 +8,43 @@ import hmac
 import itertools
 import json
 import secrets
-import ssl
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from functools import cache
-from typing import Any, Literal
+from typing import Any
 
-import attrs
 import httpx
 
-from .._internal.redaction import excerpt
+from .._internal.clock import TimeSource, clock_of
 from ..spec.examples import Examples
 from ..spec.shapes import webhook_shape, webhook_types
-from .domain.events import Event
 from .domain.market import App, Market
-from .json_input import shortened
+from .domain.shop_events import Event
+from .inputs.json_input import shortened
+from .webhook_sender import Delivery, WebhookSender
 
-RETRY_AFTER = (2 * 60, 30 * 60, 3 * 3600, 12 * 3600)
-"""Seconds between the attempts of a delivery; after the last there is none."""
-SECONDS_TO_ANSWER = 3.0
-SHOWN_OF_RESPONSE = 500
-"""Characters of a receiver's response that an attempt keeps."""
+RETRY_DELAYS = (2 * 60, 30 * 60, 3 * 3600, 12 * 3600)
+"""Seconds between the attempts of a delivery."""
 
 _OWNERS: Mapping[str, frozenset[int]] = {
     "seller_open_id": frozenset({19, 21, 22, 23, 24, 35, 52, 58}),
     "creator_open_id": frozenset({17, 20, 55, 59}),
 }
-"""Field of the envelope -> the webhooks that have it in place of ``shop_id``."""
+"""Field of the envelope -> the webhooks that have it instead of ``shop_id``."""
 _FIRST_NOTIFICATION_ID = 7_380_066_284_010_030_890
-
-State = Literal["sending", "waiting", "delivered", "given up", "cancelled", "dropped"]
-
-
-@attrs.frozen
-class Attempt:
-    """One attempt: when it began, and the receiver's response or the error in place of it."""
-
-    at: float
-    http_status: int | None = None
-    error: str | None = None
-    response: str = attrs.field(default="", repr=False)
-    """The beginning of the response's body, with secrets masked."""
-
-
-@attrs.define(eq=False)
-class Delivery:
-    """One webhook on its way to one address."""
-
-    notification_id: str
-    event: Event
-    app_key: str
-    url: str
-    body: bytes = attrs.field(repr=False)
-    signature: str = attrs.field(repr=False)
-    state: State = "sending"
-    due: float | None = None
-    """When the next attempt is to be made, while the state is ``waiting``."""
-    attempts: list[Attempt] = attrs.field(factory=list)
 
 
 def sign(app_key: str, app_secret: str, body: bytes) -> str:
-    """Return the signature of a delivery, which its header ``Authorization`` carries bare."""
+    """Return the signature of a delivery, which is the whole ``Authorization`` header."""
     return hmac.new(app_secret.encode(), app_key.encode() + body, hashlib.sha256).hexdigest()
 
 
 class Webhooks:
-    """Hears of every change of a market's shops and tells the subscribers.
+    """Webhooks of a market: receives the events of its shops, and delivers them to subscribers.
 
-    Deliveries are tasks of the running event loop, at most ``most_at_once`` of them under way; what
-    is announced where no loop runs waits for `drain`. Only the answer 200 acknowledges one (our
-    choice; the platform's page names no other).
+    Deliveries are tasks of the running event loop, up to ``max_concurrent`` at once. Events that
+    are emitted without a running loop wait for `drain`. Only a response with the status 200
+    acknowledges a delivery (our choice; the platform's page names no other status).
     """
 
     def __init__(
@@ -87,38 +53,37 @@ class Webhooks:
         *,
         default_url: str | None = None,
         time_scale: float = 1.0,
-        clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        clock: TimeSource = time.time,
+        sleep: Callable[[float], Awaitable[object]] | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
-        most_at_once: int = 16,
-        most_open: int = 10_000,
+        max_concurrent: int = 16,
+        max_open: int = 10_000,
     ) -> None:
         self.default_url = default_url
-        """Gets every event, also those that nobody can subscribe to."""
+        """Receives every event, including those without subscriptions."""
         self.deliveries: deque[Delivery] = deque(maxlen=1000)
-        """The latest ones, oldest first."""
+        """The latest deliveries, oldest first."""
         self._market = market
         self._time_scale = time_scale
-        self._clock = clock
-        self._sleep = sleep
+        self._clock = clock_of(clock, sleep)
         self.transport = transport
-        """What they are sent through, such as `httpx.ASGITransport` of your own application."""
-        self._places = asyncio.Semaphore(most_at_once)
-        self._most_open = most_open
+        """Transport of the deliveries, such as `httpx.ASGITransport` with your own application."""
+        self._slots = asyncio.Semaphore(max_concurrent)
+        self._max_open = max_open
         self._not_started: deque[Delivery] = deque()
         self._open: dict[asyncio.Task[None], Delivery] = {}
         self._watchers: list[asyncio.Future[None]] = []
-        self._http: httpx.AsyncClient | None = None
+        self._sender = WebhookSender(market.secrets)
         self._loop: asyncio.AbstractEventLoop | None = None
-        # At random: no time or count tells a sandbox apart from others, and from earlier runs.
+        # Random, so that ids differ from those of other sandboxes and of earlier runs.
         self._numbers = itertools.count(_FIRST_NOTIFICATION_ID + secrets.randbelow(10**18))
-        self.listen()
+        self.connect()
 
-    def listen(self) -> None:
-        """Hear of the changes of all shops that the market has now."""
-        self._market.on_change = self.announce
+    def connect(self) -> None:
+        """Receive the events of the market and of its current shops."""
+        self._market.on_event = self.deliver
         for shop in self._market.shops.values():
-            shop.on_change = self.announce
+            shop.ledger.on_event = self.deliver
 
     def fire(
         self,
@@ -127,29 +92,29 @@ class Webhooks:
         *,
         shop_id: str | None = None,
     ) -> list[Delivery]:
-        """Send an event by hand, with made-up data unless some is given.
+        """Deliver an event without a change.
 
         Args:
             event_type: Its number or name: 1, ``ORDER_STATUS_CHANGE``, ``order_status_change``.
-            data: What its body says.
-            shop_id: The shop, or the open id, that it names; the first shop's unless given.
+            data: The data of the body; by default an example from the catalogue.
+            shop_id: The shop's id or a user's open id; by default the first shop's id.
         """
         number = _number(event_type)
         if shop_id is None:
             shop_id = next((shop.id for shop in self._market.shops.values()), "")
         if data is None:
-            data = Examples().of_fields(webhook_shape(number)["data"])
-        return self.announce(Event(number, shop_id, data))
+            data = Examples().make_object(webhook_shape(number)["data"])
+        return self.deliver(Event(number, shop_id, data))
 
-    def announce(self, event: Event) -> list[Delivery]:
-        """Send an event to all who want to hear of it."""
+    def deliver(self, event: Event) -> list[Delivery]:
+        """Deliver an event to all its subscribers."""
         if not (self.default_url or self._market.subscriptions):
             return []
         targets = set(self._targets(event))
         deliveries = [self._delivery(event, app, url) for app, url in sorted(targets, key=_by_url)]
         self.deliveries.extend(deliveries)
         for delivery in deliveries:
-            if len(self._open) + len(self._not_started) < self._most_open:
+            if len(self._open) + len(self._not_started) < self._max_open:
                 self._not_started.append(delivery)
             else:
                 delivery.state = "dropped"
@@ -158,16 +123,16 @@ class Webhooks:
         return deliveries
 
     def resend(self, notification_id: str) -> Delivery:
-        """Attempt a delivery again now, and then as often as a new one.
+        """Attempt a delivery again now, with as many retries as a new one.
 
         Raises:
-            LookupError: The delivery is not among the latest, or an attempt is under way.
+            LookupError: The delivery is not among the latest, or an attempt is in progress.
         """
         delivery = self._find(notification_id)
         if delivery.state == "sending":
-            raise LookupError(f"the delivery {notification_id} is being sent")
-        for task, its_delivery in tuple(self._open.items()):
-            if its_delivery is delivery and delivery.state == "waiting":
+            raise LookupError(f"an attempt of the delivery {notification_id} is in progress")
+        for task, other in tuple(self._open.items()):
+            if other is delivery and delivery.state == "waiting":
                 del self._open[task]
                 task.get_loop().call_soon_threadsafe(task.cancel)
         delivery.state, delivery.due = "sending", None
@@ -176,43 +141,41 @@ class Webhooks:
         return delivery
 
     async def drain(self, *, retries: bool = False) -> None:
-        """Wait until no delivery is under way or due; with ``retries``, until none is left."""
-        if self._runs_elsewhere():
+        """Wait until no attempt is running or due; with ``retries``, until all deliveries end."""
+        if self._has_other_loop():
             assert self._loop is not None
             draining = asyncio.run_coroutine_threadsafe(self.drain(retries=retries), self._loop)
             await asyncio.wrap_future(draining)
             return
-        self._market.settle(self._clock())
+        self._market.settle(self._clock.time())
         self._start()
-        while any(retries or self._is_under_way(each) for each in self._open.values()):
+        while any(retries or self._is_active(each) for each in self._open.values()):
             change = asyncio.get_running_loop().create_future()
             self._watchers.append(change)
             await change
 
     async def aclose(self) -> None:
-        """Give up what is still to be delivered."""
+        """Cancel all deliveries."""
         self._not_started.clear()
         tasks = list(self._open)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._http is not None:
-            await self._http.aclose()
-            self._http = None
+        await self._sender.aclose()
 
     def run_in(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Deliver in this loop from now on, whatever thread an event comes from."""
+        """Run all deliveries in an event loop, also for events from other threads."""
         self._loop = loop
 
     def _find(self, notification_id: str) -> Delivery:
         for delivery in self.deliveries:
             if delivery.notification_id == notification_id:
                 return delivery
-        raise LookupError(f"no delivery {notification_id} is among the latest")
+        raise LookupError(f"the delivery {notification_id} is not among the latest")
 
-    def _is_under_way(self, delivery: Delivery) -> bool:
+    def _is_active(self, delivery: Delivery) -> bool:
         return delivery.state == "sending" or (
-            delivery.due is not None and delivery.due <= self._clock()
+            delivery.due is not None and delivery.due <= self._clock.time()
         )
 
     def _targets(self, event: Event) -> Iterator[tuple[App, str]]:
@@ -232,17 +195,17 @@ class Webhooks:
             "type": event.type,
             "tts_notification_id": notification_id,
             _owner(event.type): event.shop_id,
-            "timestamp": int(self._clock()),
+            "timestamp": int(self._clock.time()),
             "data": event.data,
         }
         body = json.dumps(envelope, separators=(",", ":"), ensure_ascii=False).encode()
         return Delivery(notification_id, event, app.key, url, body, sign(app.key, app.secret, body))
 
-    def _runs_elsewhere(self) -> bool:
+    def _has_other_loop(self) -> bool:
         return self._loop is not None and self._loop is not _running_loop()
 
     def _start(self) -> None:
-        if self._runs_elsewhere():
+        if self._has_other_loop():
             assert self._loop is not None
             if not self._loop.is_closed():
                 self._loop.call_soon_threadsafe(self._start)
@@ -258,59 +221,30 @@ class Webhooks:
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         delivery = self._open.pop(task, None)
-        if delivery is not None and task.cancelled():  # perhaps before it began
+        if delivery is not None and task.cancelled():  # possibly before it started
             delivery.state = "cancelled"
-        self._changed()
+        self._wake_watchers()
 
     async def _deliver(self, delivery: Delivery) -> None:
-        for pause in (*RETRY_AFTER, None):
-            async with self._places:
-                attempt = await self._attempt(delivery)
+        for delay in (*RETRY_DELAYS, None):
+            async with self._slots:
+                attempt = await self._sender.attempt(delivery, self._clock.time(), self.transport)
             delivery.attempts.append(attempt)
             if attempt.http_status == httpx.codes.OK:
                 delivery.state = "delivered"
                 break
-            if pause is None:
+            if delay is None:
                 delivery.state = "given up"
                 break
-            seconds = pause * self._time_scale
-            delivery.state, delivery.due = "waiting", self._clock() + seconds
-            self._changed()
-            await self._sleep(seconds)
+            seconds = delay * self._time_scale
+            delivery.state, delivery.due = "waiting", self._clock.time() + seconds
+            self._wake_watchers()
+            await self._clock.sleep(seconds)
             delivery.state, delivery.due = "sending", None
-        await self._close_if_last()
+        if len(self._open) == 1:
+            await self._sender.aclose()  # after the last delivery, so that `aclose` is optional
 
-    async def _attempt(self, delivery: Delivery) -> Attempt:
-        began = self._clock()
-        headers = {"Authorization": delivery.signature, "Content-Type": "application/json"}
-        try:
-            async with asyncio.timeout(SECONDS_TO_ANSWER):
-                response = await self._client().post(
-                    delivery.url, content=delivery.body, headers=headers
-                )
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as error:
-            return Attempt(began, error=f"{type(error).__name__}: {error}".rstrip(": "))
-        return Attempt(
-            began,
-            http_status=response.status_code,
-            response=excerpt(response.content, self._market.secrets(), SHOWN_OF_RESPONSE),
-        )
-
-    def _client(self) -> httpx.AsyncClient:
-        if self._http is None:
-            # A proxy of the environment could not reach a receiver on this machine.
-            self._http = httpx.AsyncClient(
-                transport=self.transport, verify=_tls(), timeout=SECONDS_TO_ANSWER, trust_env=False
-            )
-        return self._http
-
-    async def _close_if_last(self) -> None:
-        """Leave no connection open once nothing is to be sent, so that nobody must close us."""
-        if len(self._open) == 1 and self._http is not None:
-            http, self._http = self._http, None
-            await http.aclose()
-
-    def _changed(self) -> None:
+    def _wake_watchers(self) -> None:
         for watcher in self._watchers:
             if not watcher.done():
                 watcher.set_result(None)
@@ -343,8 +277,3 @@ def _owner(event_type: int) -> str:
 def _by_url(target: tuple[App, str]) -> tuple[str, str]:
     app, url = target
     return url, app.key
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    return httpx.create_ssl_context()

@@ -1,1 +1,1 @@
-"""The API's specification: shapes, examples, and an independent signature verifier."""
+"""The specification of the API: shapes, examples, and an independent signature verifier."""

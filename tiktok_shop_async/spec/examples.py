@@ -1,4 +1,4 @@
-"""Made-up values of the catalogue's shapes: full, plausible, the same ones for the same seed."""
+"""Example values of the catalogue's shapes: complete, plausible, and determined by a seed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 import attrs
 
-from .keys import is_key, key_number, rank_of, template_of, text_key
-from .moments import date, is_time, moment
+from .example_keys import is_key, make_number_key, make_text_key, rank_of, template_of
+from .example_times import example_date, example_time, is_time
 from .shapes import Fields, Node, in_version
 
 _BY_LAST_WORD: Mapping[str, str] = {
@@ -37,7 +37,7 @@ _BY_LAST_WORD: Mapping[str, str] = {
     "number": "{number}",
     "base64": "AAAA",
 }
-"""Last word of a field's name -> what its text looks like."""
+"""Format of a text field by the last word of the field's name."""
 
 _TIMES = {"unix-seconds": 1, "unix-milliseconds": 1000}
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
@@ -45,26 +45,28 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 @attrs.frozen(kw_only=True)
 class Examples:
-    """Makes values; ``version`` decides which fields they have."""
+    """A generator of example values, with the fields of an API version."""
 
     seed: str = "0"
     version: str | None = None
     items: int = 2
-    """How many a list holds, if it may hold so many."""
+    """The number of items in a list, unless the list's maximum is lower."""
 
-    def of_fields(self, fields: Fields, path: str = "") -> dict[str, Any]:
-        """Return an object with all of ``fields``."""
+    def make_object(self, fields: Fields, path: str = "") -> dict[str, Any]:
+        """Return an object with all ``fields``."""
         known = fields if self.version is None else in_version(fields, self.version)
-        return {name: self.of(node, name, f"{path}.{name}") for name, node in known.items()}
+        return {name: self.make_value(node, name, f"{path}.{name}") for name, node in known.items()}
 
-    def of(self, node: Node, name: str, path: str) -> Any:
-        """Return a value of ``node``; its place, together with the seed, decides which one."""
+    def make_value(self, node: Node, name: str, path: str) -> Any:
+        """Return a value of ``node``, determined by its path and the seed."""
         match node["type"]:
             case "array":
                 count = min(self.items, node.get("max_items", self.items))
-                return [self.of(node["items"], name, f"{path}[{at}]") for at in range(count)]
+                return [
+                    self.make_value(node["items"], name, f"{path}[{at}]") for at in range(count)
+                ]
             case "object" | "file":
-                return self.of_fields(node.get("fields", {}), path)
+                return self.make_object(node.get("fields", {}), path)
         if node["type"] in ("integer", "string"):
             known = self._known(node, name, path)
             if known is not None:
@@ -84,7 +86,7 @@ class Examples:
                 return _text(node, name, random)
 
     def _known(self, node: Node, name: str, path: str) -> int | str | None:
-        """Return a time or a key, which must agree with those of other fields."""
+        """Return a time or a key, which must be consistent with those of other fields."""
         time = self._time(node, name, path)
         if time is None and _is_free(node) and is_key(node, name):
             return self._key(node, path)
@@ -96,15 +98,15 @@ class Examples:
             return None
         beginning, rank = _number_of(self.seed), rank_of(path)
         if form in _TIMES:
-            return moment(name, beginning, rank) * _TIMES[form]
-        return date(name, beginning, rank)
+            return example_time(name, beginning, rank) * _TIMES[form]
+        return example_date(name, beginning, rank)
 
     def _key(self, node: Node, path: str) -> str:
         start, rank = _number_of(f"{self.seed}{template_of(path)}"), rank_of(path)
         example = str(node.get("example", "")).strip()
         if node["type"] == "integer":
-            return key_number(min(max(len(example), 6), 18), start, rank)
-        return text_key(example, start, rank)
+            return make_number_key(min(max(len(example), 6), 18), start, rank)
+        return make_text_key(example, start, rank)
 
 
 def _number_of(text: str) -> int:
@@ -137,7 +139,7 @@ def _text(node: Node, name: str, random: Random) -> str:
     example = node.get("example")
     if isinstance(example, str) and example:
         return number[: len(example)] if example.isdigit() and len(example) >= 10 else example
-    made = {"iso-4217": "USD", "bcp-47": "en-US"}.get(node.get("format", ""))
+    formatted = {"iso-4217": "USD", "bcp-47": "en-US"}.get(node.get("format", ""))
     pattern = _BY_LAST_WORD.get(name.rpartition("_")[2], "{name} {number:.3}")
     cents = f"{random.randrange(1, 200)}.{random.randrange(100):02}"
-    return made or pattern.format(name=name, number=number, cents=cents)
+    return formatted or pattern.format(name=name, number=number, cents=cents)

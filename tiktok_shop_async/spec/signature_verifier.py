@@ -1,7 +1,7 @@
-"""The signature as the service computes it: from the bytes that arrived.
+"""The signature as the service computes it, from the bytes received.
 
-Written from the platform's page and apart from the SDK's own signing on purpose. If both shared
-code, they would agree on a mistake.
+It is written from the platform's page, and deliberately shares no code with `pipeline.signing`:
+otherwise both could make the same mistake.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ NOT_SIGNED = ("sign", "access_token")
 
 
 class SignatureVerifier:
-    """Verifies the requests of one app; the HMAC's key is prepared once."""
+    """A verifier of one app's requests, with a prepared HMAC key."""
 
     def __init__(self, app_secret: str) -> None:
         secret = app_secret.encode()
@@ -22,19 +22,19 @@ class SignatureVerifier:
         self._end = secret
 
     def expected(self, path: str, query: Iterable[tuple[str, str]], body: bytes) -> str:
-        """Return the signature of a decoded path, decoded query pairs and the signed bytes."""
+        """Return the signature of a decoded path, decoded query parameters and signed bytes."""
         text = [path]
         for name, value in sorted(query):
             if name not in NOT_SIGNED:
                 text += name, value
         digest = self._start.copy()
-        # What is no UTF-8 was decoded to surrogates: so the very bytes that came are signed.
+        # Invalid UTF-8 was decoded to surrogates, which restore the original bytes.
         digest.update("".join(text).encode("utf-8", "surrogateescape"))
         digest.update(body)
         digest.update(self._end)
         return digest.hexdigest()
 
-    def fits(self, sign: str, path: str, query: Iterable[tuple[str, str]], body: bytes) -> bool:
-        """Return whether ``sign`` is right; only lowercase hex is."""
+    def matches(self, sign: str, path: str, query: Iterable[tuple[str, str]], body: bytes) -> bool:
+        """Return whether ``sign`` is correct; it must be lowercase hex."""
         expected = self.expected(path, query, body)
         return hmac.compare_digest(sign.encode("utf-8", "surrogateescape"), expected.encode())

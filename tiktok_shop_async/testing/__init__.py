@@ -1,6 +1,6 @@
-"""For the tests of your own code: a mocked shop, made-up objects, recordings, and the sandbox.
+"""Test kit: a mocked shop, example objects, recordings, and fixtures of the sandbox.
 
-Needs the extra ``tiktok-shop-async[testing]``; the fixtures of the sandbox need ``[sandbox]`` too.
+Requires the extra ``tiktok-shop-async[testing]``; the sandbox fixtures require ``[sandbox]`` too.
 """
 
 from typing import TYPE_CHECKING
@@ -11,17 +11,14 @@ if TYPE_CHECKING:
     from .._internal.movable_clock import MovableClock
     from ..sandbox import Sandbox
     from .deliveries import SignedWebhook, signed_webhook
-    from .examples import example_response, make
+    from .example_models import example_response, make
+    from .mocking.call_log import MockCall
     from .mocking.mock import MockTikTokShop
-    from .mocking.mock_operation import MockCall, MockOperation, UnexpectedRequestError
+    from .mocking.mock_operation import MockOperation
+    from .mocking.request_checks import UnexpectedRequestError
     from .recording.masking import PERSONAL_FIELDS, SECRET_FIELDS
-    from .recording.recorder import (
-        NotRecordedError,
-        RecordingTransport,
-        ReplayTransport,
-        record,
-        replay,
-    )
+    from .recording.recorder import RecordingTransport, record
+    from .recording.replayer import NotRecordedError, ReplayTransport, replay
     from .token_stores import check_token_store
 
     __all__ = [
@@ -45,27 +42,27 @@ if TYPE_CHECKING:
         "signed_webhook",
     ]
 
-# pytest loads this package at its start, for the plugin: only what a test uses is loaded then.
+# pytest imports this package for the plugin: the rest is imported when a test uses it.
 _, __getattr__, __dir__ = lazy_exports(
     __name__,
     {
-        "MockCall": "mocking.mock_operation",
+        "MockCall": "mocking.call_log",
         "MockOperation": "mocking.mock_operation",
         "MockTikTokShop": "mocking.mock",
         "MovableClock": "._internal.movable_clock",
-        "NotRecordedError": "recording.recorder",
+        "NotRecordedError": "recording.replayer",
         "PERSONAL_FIELDS": "recording.masking",
         "RecordingTransport": "recording.recorder",
-        "ReplayTransport": "recording.recorder",
+        "ReplayTransport": "recording.replayer",
         "SECRET_FIELDS": "recording.masking",
         "Sandbox": ".sandbox",
         "SignedWebhook": "deliveries",
-        "UnexpectedRequestError": "mocking.mock_operation",
+        "UnexpectedRequestError": "mocking.request_checks",
         "check_token_store": "token_stores",
-        "example_response": "examples",
-        "make": "examples",
+        "example_response": "example_models",
+        "make": "example_models",
         "record": "recording.recorder",
-        "replay": "recording.recorder",
+        "replay": "recording.replayer",
         "signed_webhook": "deliveries",
     },
 )

@@ -1,4 +1,4 @@
-"""The pytest plugin: fixtures for the mocked shop and for the sandbox."""
+"""Pytest plugin: fixtures for the mocked shop and for the sandbox."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def mock_tiktok_shop() -> Iterator[MockTikTokShop]:
 
 @pytest.fixture
 def sandbox() -> Sandbox:
-    """Return a fresh sandbox in this process, without a port."""
-    from .sandboxes import local_shop
+    """Return a new sandbox in this process, without a port."""
+    from .sandboxes import create_sandbox
 
-    return local_shop()
+    return create_sandbox()
 
 
 @pytest.fixture
 def sandbox_server() -> Iterator[Sandbox]:
-    """Serve a fresh sandbox on a free port of this machine, in a thread of its own."""
-    from .sandboxes import served_shop
+    """Serve a new sandbox on a free local port, in a separate thread."""
+    from .sandboxes import serve_sandbox
 
-    with served_shop() as shop:
-        yield shop
+    with serve_sandbox() as server:
+        yield server

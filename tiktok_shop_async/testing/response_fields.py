@@ -1,4 +1,4 @@
-"""Names of fields in a stub response, checked against the catalogue."""
+"""Validation of field names in stub responses against the catalogue."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..spec.shapes import Node, class_fields, response_shape
 def check_fields(operation_id: str, data: Any, hint: str = "") -> None:
     """Raise `TypeError` for a field of ``data`` that the operation's response does not have."""
     group = operation_id.partition(".")[0]
-    unknown = unknown_field(response_shape(operation_id), data, group)
+    unknown = find_unknown_field(response_shape(operation_id), data, group)
     if unknown is not None:
         path, suggestion = unknown
         raise TypeError(
@@ -23,26 +23,26 @@ def check_fields(operation_id: str, data: Any, hint: str = "") -> None:
         )
 
 
-def unknown_field(node: Node, value: Any, group: str = "") -> tuple[str, str] | None:
-    """Return the path of the first unknown field, with a suggestion, if there is one.
+def find_unknown_field(node: Node, value: Any, group: str = "") -> tuple[str, str] | None:
+    """Return the path of the first unknown field and a suggestion, or None.
 
-    ``group`` is where the classes of objects are defined, if they have any.
+    ``group`` defines the classes of objects; it is empty for objects without one.
     """
-    return _unknown_field(group, node, value, "")
+    return _find_unknown(group, node, value, "")
 
 
-def _unknown_field(group: str, node: Node, value: Any, path: str) -> tuple[str, str] | None:
+def _find_unknown(group: str, node: Node, value: Any, path: str) -> tuple[str, str] | None:
     if node["type"] == "array" and is_list(value):
         for at, item in enumerate(value):
-            if unknown := _unknown_field(group, node["items"], item, f"{path}[{at}]"):
+            if unknown := _find_unknown(group, node["items"], item, f"{path}[{at}]"):
                 return unknown
     elif node["type"] == "object":
-        return _unknown_in_object(group, node, value, path)
+        return _find_in_object(group, node, value, path)
     return None
 
 
-def _unknown_in_object(group: str, node: Node, value: Any, path: str) -> tuple[str, str] | None:
-    # A model may have more fields than this operation: it is shared with others.
+def _find_in_object(group: str, node: Node, value: Any, path: str) -> tuple[str, str] | None:
+    # Operations share models, so a model may have more fields than this operation.
     known = {**(class_fields(group, node["class"]) if "class" in node else {}), **node["fields"]}
     if not known:
         return None  # free-form
@@ -50,7 +50,7 @@ def _unknown_in_object(group: str, node: Node, value: Any, path: str) -> tuple[s
         inner = f"{path}.{name}" if path else str(name)
         if name not in known:
             return inner, did_you_mean(str(name), known)
-        if unknown := _unknown_field(group, known[name], item, inner):
+        if unknown := _find_unknown(group, known[name], item, inner):
             return unknown
     return None
 

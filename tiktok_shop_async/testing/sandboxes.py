@@ -1,4 +1,4 @@
-"""The sandbox as a test has it: in its own process or on a port, with time that can be moved."""
+"""Sandboxes of the fixtures: in the process of a test or on a port, with a movable clock."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .._internal.movable_clock import MovableClock
 from ..sandbox import Sandbox, create_app, demo_market, run_sandbox
 
 ORDERS = 100
-"""How many orders a shop begins with."""
+"""The number of orders that a new sandbox has."""
 
 
-def local_shop() -> Sandbox:
-    """Return a sandbox in this process."""
+def create_sandbox() -> Sandbox:
+    """Return a sandbox in this process, without a port."""
     clock = MovableClock()
     market = demo_market(orders=ORDERS, seed=1, clock=clock, pending_share=0.0)
     app = create_app(market=market, clock=clock)
@@ -31,10 +31,10 @@ def local_shop() -> Sandbox:
 
 
 @contextmanager
-def served_shop() -> Iterator[Sandbox]:
+def serve_sandbox() -> Iterator[Sandbox]:
     """Serve a sandbox until the block ends.
 
-    It has an event loop of its own, so it serves tests of any kind, also those that block.
+    It has its own event loop, so it also serves tests that block theirs.
     """
     ready: Future[Sandbox] = Future()
     stop = threading.Event()

@@ -1,1 +1,1 @@
-"""Transport: connections, proxies, and whether a request was sent."""
+"""The transport of bytes: connections, proxies, and whether a request was sent."""

@@ -1,18 +1,19 @@
 """One HTTP/1.1 connection that is reused only if it is provably clean.
 
-Nothing in a response says which request it belongs to; HTTP/1.1 relies on their order. A byte too
-much on a connection shifts all that follow. So:
+A response does not say which request it belongs to: HTTP/1.1 relies on their order. One extra byte
+on a connection would shift all responses that follow. Therefore:
 
-- a request is written entirely before its response is read, and each request has a parser of its
-  own: no bytes from before it can answer it;
-- bytes that arrived before the first byte was written close the connection, and nothing was sent;
-- a connection is kept only if the response ended with the last byte that arrived, both sides mean
-  to go on, and all of the request has left;
-- bytes that follow a response on a reused connection leave in doubt whose response it was: a late
-  copy of an earlier one may have come first. Then neither is believed.
+- A request is written completely before its response is read, and each request has its own parser,
+  so earlier bytes cannot become its response.
+- Bytes that arrive before the first byte of a request is written close the connection, and nothing
+  is sent.
+- A connection is kept only if the response ended with the last byte received, both sides keep it
+  alive, and the whole request has been sent.
+- Bytes that follow a response on a reused connection make it uncertain which request the response
+  belongs to: it may be a late copy of an earlier one. Then the response is rejected.
 
-What cannot be decided: a late copy that arrives alone, after the next request was written, looks
-like the response to that request.
+One case cannot be detected: a late copy that arrives alone, after the next request was written,
+looks like the response to that request.
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ from .network import Stream, open_stream, raised_as
 _logger = logging.getLogger(__name__)
 
 _MAX_HEAD = 100 * 1024
-"""Bytes of a response's head, or of one line of its chunks."""
+"""Maximum bytes of a response's head, or of one line of its chunks."""
 _CLEAN = (b"", False)
 
 
 class DirectConnection:
-    """A connection to a server, by itself or by way of an HTTP proxy."""
+    """A connection to a server, direct or through an HTTP proxy."""
 
     def __init__(
         self,
@@ -59,7 +60,7 @@ class DirectConnection:
         self._is_idle = self._is_closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send ``request``, connecting first if that is still to do."""
+        """Send ``request``, after connecting if there is no connection yet."""
         timeouts = request.extensions.get("timeout", {})
         self._is_idle = False
         try:
@@ -69,8 +70,8 @@ class DirectConnection:
             response = await exchange.response_to(request, *self._target_of(request))
             if (exchange.is_early or response.status_code == 408) and self._is_doubtful(response):
                 raise httpx.RemoteProtocolError(
-                    f"HTTP {response.status_code} came before the request was sent entirely, or "
-                    "for an idle connection: it may belong to no request"
+                    f"HTTP {response.status_code} was received before the request was sent "
+                    "completely, or for an idle connection: it may not belong to this request"
                 )
         except BaseException:
             self.close()
@@ -87,11 +88,11 @@ class DirectConnection:
         )
 
     def _is_doubtful(self, response: h11.Response) -> bool:
-        # The first response on a connection can only be a refusal of what was sent until then.
+        # The first response on a connection can only be an error about the bytes sent so far.
         return self._responses > 0 or response.status_code < 400
 
     def finish(self, exchange: _Exchange) -> None:
-        """Keep the connection if ``exchange`` left it clean, or close it."""
+        """Keep the connection if ``exchange`` left it clean; otherwise close it."""
         self._responses += 1
         if exchange.is_clean():
             self._is_idle = True
@@ -101,11 +102,11 @@ class DirectConnection:
 
     @property
     def is_reused(self) -> bool:
-        """Whether an earlier request was answered on it."""
+        """Whether an earlier response was received on it."""
         return self._responses > 0
 
     def is_usable(self) -> bool:
-        """Return whether it is free and, as far as can be seen from here, open and clean."""
+        """Return whether it is idle and, as far as this side can tell, open and clean."""
         return (
             self._is_idle
             and self._stream is not None
@@ -114,18 +115,18 @@ class DirectConnection:
         )
 
     def is_closed(self) -> bool:
-        """Return whether it was closed, as it is when a response was not read to its end."""
+        """Return whether it is closed, for example because a response was not read completely."""
         return self._is_closed
 
     def close(self) -> None:
-        """Close it; closing twice does no harm."""
+        """Close it; closing it again has no effect."""
         self._is_closed = True
         self._is_idle = False
         if self._stream is not None:
             self._stream.abort()
 
     async def aclose(self) -> None:
-        """Close it; closing twice does no harm."""
+        """Close it; closing it again has no effect."""
         self.close()
 
     # Connecting ----------------------------------------------------------------------------------
@@ -143,7 +144,7 @@ class DirectConnection:
         return stream
 
     async def _nearest(self) -> Stream:
-        """Connect to the server, or to the proxy before it."""
+        """Connect to the server, or to its proxy if there is one."""
         url = self._url if self._proxy is None else self._proxy.url
         try:
             stream = await open_stream(url.raw_host.decode(), _port(url))
@@ -173,7 +174,7 @@ class DirectConnection:
         await stream.settle()
 
     def _target_of(self, request: httpx.Request) -> tuple[bytes, list[tuple[bytes, bytes]]]:
-        """Return the target of the request line, and the headers."""
+        """Return the target of the request line and the headers."""
         target, headers = request.url.raw_path, request.headers.raw
         if not self._forwards or self._proxy is None:
             return target, headers
@@ -193,16 +194,16 @@ class _Exchange:
         self._write_timeout: float | None = timeouts.get("write")
         self._parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD)
         self.is_early = False
-        """Whether the response began before the request had left entirely."""
+        """Whether the response started before the request was sent completely."""
 
     async def response_to(
         self, request: httpx.Request, target: bytes, headers: list[tuple[bytes, bytes]]
     ) -> h11.Response:
-        """Send ``request``, and return the head of its response."""
+        """Send ``request`` and return the head of its response."""
         stream = self._stream
         try:
             await self._send(request, target, headers)
-        except httpx.WriteError:  # the server may have refused it early, and said why
+        except httpx.WriteError:  # the server may have rejected it early with a response
             self.is_early = True
         while True:
             event = await self.next_event()
@@ -212,7 +213,7 @@ class _Exchange:
             if type(event) is not h11.InformationalResponse:
                 raise httpx.RemoteProtocolError("the server sent no response")
             if not self.excess():
-                stream.answered_early = False  # the response itself comes after all was sent
+                stream.answered_early = False  # only the final response counts
 
     async def _send(
         self, request: httpx.Request, target: bytes, headers: list[tuple[bytes, bytes]]
@@ -225,7 +226,7 @@ class _Exchange:
                 await self._write(h11.Data(data=part))
             await self._write(h11.EndOfMessage())
         except h11.LocalProtocolError as error:
-            # Neither its text nor the error itself goes further: they may hold the token.
+            # Neither the error nor its text is passed on: both may contain the token.
             reason = _WRONG_LENGTH if "Content-Length" in str(error) else _ILLEGAL
             error.__traceback__ = None
         else:
@@ -239,7 +240,7 @@ class _Exchange:
         await self._stream.write(self._parser.send(event), self._write_timeout)
 
     async def next_event(self) -> Any:
-        """Return the next part of the response, as h11 has it."""
+        """Return h11's next event of the response."""
         parser = self._parser
         try:
             while (event := parser.next_event()) is h11.NEED_DATA:
@@ -253,7 +254,7 @@ class _Exchange:
         return event
 
     def is_clean(self) -> bool:
-        """Return whether the stream can carry another request: nothing at all is left over."""
+        """Return whether the stream can carry another request: no byte is left over."""
         parser = self._parser
         return (
             parser.our_state is h11.DONE
@@ -264,12 +265,12 @@ class _Exchange:
         )
 
     def excess(self) -> bytes:
-        """Return what has arrived after the response."""
+        """Return the bytes received after the response."""
         return self._parser.trailing_data[0] + self._stream.unread()
 
 
 class _Body(httpx.AsyncByteStream):
-    """The body of a response; its connection is free when it is closed."""
+    """The body of a response; closing it releases the connection."""
 
     def __init__(self, exchange: _Exchange, connection: DirectConnection) -> None:
         self._exchange = exchange
@@ -285,7 +286,7 @@ class _Body(httpx.AsyncByteStream):
                 _logger.debug("%d bytes follow a response; its connection is closed", len(excess))
             if self._is_reused and excess.strip(b"\r\n"):
                 raise httpx.RemoteProtocolError(
-                    "more followed the response, which may belong to an earlier request"
+                    "bytes followed the response, which may belong to an earlier request"
                 )
         except BaseException:
             if self._connection is not None:
@@ -299,24 +300,24 @@ class _Body(httpx.AsyncByteStream):
 
 
 async def _encrypt(stream: Stream, url: httpx.URL, context: ssl.SSLContext | None) -> None:
-    assert context is not None, "it was made before connecting"
+    assert context is not None, "it is created before connecting"
     context.set_alpn_protocols(["http/1.1"])
     await stream.start_tls(context, url.raw_host.decode())
 
 
 async def _open_tunnel(stream: Stream, url: httpx.URL, proxy: httpx.Proxy) -> None:
-    """Have the proxy connect to ``url``."""
+    """Make the proxy connect to ``url``."""
     host = f"[{url.host}]" if ":" in url.host else url.raw_host.decode()
     target = f"{host}:{_port(url)}".encode()
     headers = [(b"host", target), (b"accept", b"*/*"), *_proxy_headers(proxy)]
-    exchange = _Exchange(stream, {}, Delivery())  # all of it is within the connect timeout
+    exchange = _Exchange(stream, {}, Delivery())  # limited by the connect timeout
     request = httpx.Request("CONNECT", proxy.url)
     response = await exchange.response_to(request, target, headers)
     if not 200 <= response.status_code < 300:
         reason = bytes(response.reason).decode("ascii", "replace")
         raise httpx.ProxyError(f"{response.status_code} {reason}")
     if exchange.excess():
-        raise httpx.ProxyError("more followed the response to CONNECT")
+        raise httpx.ProxyError("bytes followed the response to CONNECT")
 
 
 def _proxy_headers(proxy: httpx.Proxy) -> list[tuple[bytes, bytes]]:
@@ -335,4 +336,4 @@ def _port(url: httpx.URL) -> int:
 
 
 _WRONG_LENGTH = "the body's length differs from its Content-Length"
-_ILLEGAL = "the method, the target or a header has characters that HTTP does not allow"
+_ILLEGAL = "the method, target or a header has characters that HTTP does not allow"

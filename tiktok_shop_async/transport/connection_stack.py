@@ -1,10 +1,10 @@
-"""Our own connections: a stack of single ones, in place of a pool.
+"""The default transport: a stack of single connections in place of a pool.
 
-httpcore's pool looks at all its connections for every request and every response, so it slows down
-with each one it has. A stack knows only the connection that was used last. One that died while it
-was idle is replaced before anything of a request is written.
+httpcore's pool examines all of its connections for every request and every response, so each
+connection slows it down. A stack examines only the connection that was used last. A connection that
+died while idle is replaced before any byte of a request is written.
 
-Connections through SOCKS proxies are httpx's own, and used for one request each.
+Connections through SOCKS proxies are httpx's own, each used for one request.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from urllib.request import getproxies
 import httpx
 
 from .._internal.threads import shared_in_thread
-from .delivery import delivery_of, traced
+from .delivery import delivery_of, trace_delivery
 from .environment import (
     ProxyConnectError,
     check_certificate_files,
-    checked_proxy,
     environment_proxies,
     is_about_certificates,
     new_ssl_context,
+    parse_proxy,
 )
 
 if TYPE_CHECKING:
@@ -37,13 +37,13 @@ if TYPE_CHECKING:
     from .proxies import ProxyRules
 
 KEEPALIVE_EXPIRY = 15.0
-"""Seconds that an idle connection is kept: less than most servers keep theirs."""
+"""Seconds that an idle connection is kept: shorter than most servers keep theirs."""
 
 
 class ConnectionStackTransport(httpx.AsyncBaseTransport):
-    """Sends each request on the idle connection that was used last, or on a new one.
+    """A transport that uses the most recently used idle connection, or a new one.
 
-    It has no bound of its own: the client bounds its calls in flight.
+    It does not limit the number of connections, because the client limits its calls in flight.
     """
 
     def __init__(
@@ -54,34 +54,36 @@ class ConnectionStackTransport(httpx.AsyncBaseTransport):
         trust_env: bool = True,
         keepalive_expiry: float = KEEPALIVE_EXPIRY,
     ) -> None:
-        self._proxy = checked_proxy(proxy)
+        self._proxy = parse_proxy(proxy)
         self._proxy_rules = _environment_rules() if trust_env and proxy is None else None
         self._verify = verify
         self._trust_env = trust_env
         self._keepalive_expiry = keepalive_expiry
-        self._idle: defaultdict[tuple[str, str, int | None], _Idle] = defaultdict(_Idle)
+        self._idle: defaultdict[tuple[str, str, int | None], _IdleConnections] = defaultdict(
+            _IdleConnections
+        )
         self._direct: type[DirectConnection] | None = None
         self._context: ssl.SSLContext | None = None
         self._closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send ``request``; its connection is free again when the response is read or closed."""
+        """Send ``request``; closing the response releases its connection."""
         url = request.url
         idle = self._idle[url.scheme, url.host, url.port]
         is_replaced = is_httpcore_replaced()
-        # False until the first byte is written; what replaces httpcore does not say when that is.
+        # The connection sets it right before the first byte; a replaced httpcore never does.
         delivery_of(request).maybe_sent = is_replaced
         while not is_replaced and (connection := await self._idle_connection(idle)):
             try:
                 return await self._send(request, connection, idle)
             except httpx.ConnectError:
-                # It died since it was looked at, before anything was written.
+                # The connection died after the check, before any byte was written.
                 if not isinstance(request.stream, httpx.ByteStream):
                     raise
         return await self._send(request, await self._new_connection(url, is_replaced), idle)
 
     async def _send(
-        self, request: httpx.Request, connection: Connection, idle: _Idle
+        self, request: httpx.Request, connection: Connection, idle: _IdleConnections
     ) -> httpx.Response:
         try:
             response = await connection.handle_async_request(request)
@@ -92,7 +94,7 @@ class ConnectionStackTransport(httpx.AsyncBaseTransport):
         response.stream = _Body(response.stream, connection, idle, self)
         return response
 
-    async def _idle_connection(self, idle: _Idle) -> Connection | None:
+    async def _idle_connection(self, idle: _IdleConnections) -> Connection | None:
         while idle:
             connection, _ = idle.pop()
             if connection.is_usable():
@@ -102,18 +104,20 @@ class ConnectionStackTransport(httpx.AsyncBaseTransport):
 
     async def _new_connection(self, url: httpx.URL, is_replaced: bool) -> Connection:
         if url.scheme not in ("http", "https"):
-            raise httpx.UnsupportedProtocol(f"No connection is made to {url.scheme}:// URLs.")
+            raise httpx.UnsupportedProtocol(
+                f"the URL must begin with http:// or https://, not {url.scheme}://."
+            )
         proxy = self._proxy_for(url)
         if is_replaced or (proxy is not None and proxy.url.scheme not in ("http", "https")):
             context = None if url.scheme == "http" else await self._ssl_context()
             return _SingleUseConnection(proxy, context)
-        # Importing what connects must not hold up the event loop.
+        # Imported in a thread, so that the import does not block the event loop.
         if self._direct is None:
-            self._direct = await shared_in_thread(_direct_connection)
+            self._direct = await shared_in_thread(_import_direct_connection)
         return self._direct(url, self._ssl_context, self._keepalive_expiry, proxy)
 
     async def _ssl_context(self) -> ssl.SSLContext:
-        if self._context is None:  # reading the certificates must not hold up the event loop
+        if self._context is None:  # reading certificates must not block the event loop
             self._context = await shared_in_thread(
                 shared_ssl_context, self._verify, self._trust_env
             )
@@ -124,8 +128,8 @@ class ConnectionStackTransport(httpx.AsyncBaseTransport):
             return self._proxy
         return self._proxy_rules.proxy_for(url)
 
-    async def give_back(self, connection: Connection, idle: _Idle) -> None:
-        """Take a connection back, and close the oldest idle one if its time is over."""
+    async def release(self, connection: Connection, idle: _IdleConnections) -> None:
+        """Keep a connection for later requests; close the oldest idle one if it has expired."""
         if self._closed or connection.is_closed():
             await connection.aclose()
             return
@@ -137,7 +141,7 @@ class ConnectionStackTransport(httpx.AsyncBaseTransport):
             await oldest.aclose()
 
     async def aclose(self) -> None:
-        """Close the idle connections, and each busy one when its answer is read."""
+        """Close the idle connections, and each busy one when its response is closed."""
         self._closed = True
         for idle in self._idle.values():
             while idle:
@@ -158,39 +162,39 @@ def new_transport(
 
 
 class Connection(Protocol):
-    """One connection, or the room for it: it connects when it is first used."""
+    """A connection, which connects when it is first used."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send ``request``."""
         ...
 
     def is_usable(self) -> bool:
-        """Whether it can take one more request, as far as can be seen from here."""
+        """Return whether it can take another request, as far as this side can tell."""
         ...
 
     def is_closed(self) -> bool:
-        """Whether it surely cannot, since its last answer was not read to the end."""
+        """Return whether it is closed, for example because a response was not read completely."""
         ...
 
     async def aclose(self) -> None:
-        """Close it; closing twice does no harm."""
+        """Close it; closing it again has no effect."""
         ...
 
 
-class _Idle(deque[tuple[Connection, float]]):
-    """Idle connections of one origin, with the time since when; the last one is used first."""
+class _IdleConnections(deque[tuple[Connection, float]]):
+    """The idle connections of one origin, each with the time since when; the last is used first."""
 
 
-def _direct_connection() -> type[DirectConnection]:
+def _import_direct_connection() -> type[DirectConnection]:
     from .connection import DirectConnection
 
     return DirectConnection
 
 
 def is_httpcore_replaced() -> bool:
-    """Return whether something replaced httpcore's connections, as respx does in tests.
+    """Return whether httpcore's connections are replaced, as respx does in tests.
 
-    It expects to see the requests, so they go through httpcore then.
+    Requests must then go through httpcore, so that the replacement gets them.
     """
     httpcore = sys.modules.get("httpcore")
     if httpcore is None:
@@ -202,7 +206,7 @@ def is_httpcore_replaced() -> bool:
 class _SingleUseConnection(httpx.AsyncHTTPTransport):
     """A connection of httpx, for SOCKS proxies and for mocks of httpcore.
 
-    It is not reused: httpx does not look for bytes that follow a response.
+    It is not reused, because httpx does not check for bytes that follow a response.
     """
 
     def __init__(self, proxy: httpx.Proxy | None, context: ssl.SSLContext | None) -> None:
@@ -217,7 +221,7 @@ class _SingleUseConnection(httpx.AsyncHTTPTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send ``request``."""
         if not is_httpcore_replaced():
-            request = traced(request)
+            request = trace_delivery(request)
         try:
             return await super().handle_async_request(request)
         except httpx.ConnectError as error:
@@ -233,13 +237,13 @@ class _SingleUseConnection(httpx.AsyncHTTPTransport):
 
 
 class _Body(httpx.AsyncByteStream):
-    """The body of a response, which gives its connection back when it is closed."""
+    """The body of a response; closing it releases the connection."""
 
     def __init__(
         self,
         stream: httpx.AsyncByteStream,
         connection: Connection,
-        idle: _Idle,
+        idle: _IdleConnections,
         transport: ConnectionStackTransport,
     ) -> None:
         self._stream = stream
@@ -259,7 +263,7 @@ class _Body(httpx.AsyncByteStream):
         except BaseException:
             await connection.aclose()
             raise
-        await self._transport.give_back(connection, self._idle)
+        await self._transport.release(connection, self._idle)
 
 
 def _environment_rules() -> ProxyRules | None:
@@ -275,7 +279,7 @@ _ssl_contexts_lock = threading.Lock()
 
 
 def shared_ssl_context(verify: ssl.SSLContext | bool, trust_env: bool) -> ssl.SSLContext:
-    """Return the process's one SSL context for these settings."""
+    """Return the SSL context that the process shares for these settings."""
     if isinstance(verify, ssl.SSLContext):
         return verify
     with _ssl_contexts_lock:
@@ -289,5 +293,5 @@ def _new_ssl_context(verify: bool, trust_env: bool) -> ssl.SSLContext:
 
 @cache
 def _unused_ssl_context() -> ssl.SSLContext:
-    """Return a context without certificates: httpx wants one for plain HTTP too."""
+    """Return a context without certificates, which httpx requires even for plain HTTP."""
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -1,7 +1,7 @@
-"""Content encodings of a response's body, undone within a limit.
+"""The decoding of content encodings, such as gzip, within a size limit.
 
-httpx's own decoders know no limit, stop at the first of several gzip members, and take a body that
-was cut off for a complete one.
+httpx's own decoders have no limit, stop after the first of several gzip members, and accept a
+truncated body.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ class ContentTooLargeError(Exception):
 
 
 class ContentDamagedError(Exception):
-    """The body does not decode to its end."""
+    """The body is damaged or truncated."""
 
 
 def decode_content(body: bytes, encodings: Sequence[str], limit: int) -> bytes:
-    """Return ``body`` with ``encodings`` undone, the last one first.
+    """Return ``body`` with ``encodings`` removed, the last one first.
 
-    A body that obviously does not have the encoding that its header names is returned as it is, and
-    so is one of an unknown encoding: its reader finds out whether it makes sense.
+    A body in an unknown encoding is returned unchanged, as is one that obviously does not have the
+    encoding that its header names.
 
     Raises:
-        ContentTooLargeError: It is larger than ``limit`` bytes, and decoding stopped there.
-        ContentDamagedError: It is damaged, or ends early.
+        ContentTooLargeError: The decoded body is larger than ``limit`` bytes.
+        ContentDamagedError: The body is damaged or truncated.
     """
     for encoding in reversed(encodings):
         match encoding.lower():
             case "gzip" | "x-gzip":
-                body = _gunzipped(body, limit)
+                body = _gunzip(body, limit)
             case "deflate":
-                body = _inflated(body, limit)
+                body = _inflate(body, limit)
             case "identity" | "":
                 pass
             case _:
@@ -45,11 +45,11 @@ def decode_content(body: bytes, encodings: Sequence[str], limit: int) -> bytes:
     return body
 
 
-def _gunzipped(body: bytes, limit: int) -> bytes:
+def _gunzip(body: bytes, limit: int) -> bytes:
     if not body.startswith(_GZIP_MAGIC):
         return body
     decoded, at = bytearray(), 0
-    # Members follow each other; padding after the last one is not part of the content.
+    # Bytes after the last member are padding.
     while body.startswith(_GZIP_MAGIC, at):
         try:
             at = _decompress(body, at, _GZIP, decoded, limit)
@@ -58,8 +58,8 @@ def _gunzipped(body: bytes, limit: int) -> bytes:
     return bytes(decoded)
 
 
-def _inflated(body: bytes, limit: int) -> bytes:
-    for wbits in (_ZLIB, _RAW_DEFLATE):  # RFC 9110 means the former; some servers send the latter
+def _inflate(body: bytes, limit: int) -> bytes:
+    for wbits in (_ZLIB, _RAW_DEFLATE):  # RFC 9110 defines zlib; some servers send raw deflate
         decoded = bytearray()
         try:
             _decompress(body, 0, wbits, decoded, limit)
@@ -70,12 +70,12 @@ def _inflated(body: bytes, limit: int) -> bytes:
 
 
 def _decompress(body: bytes, at: int, wbits: int, decoded: bytearray, limit: int) -> int:
-    """Append the decompressed stream at ``at`` in ``body``; return where the stream ends."""
+    """Append the decompressed stream at ``at`` in ``body``; return the position after it."""
     stream, view = zlib.decompressobj(wbits), memoryview(body)
     while not stream.eof:
         chunk = view[at : at + _CHUNK]
         if not chunk:
-            raise zlib.error("it ends early")
+            raise zlib.error("it is truncated")
         decoded += stream.decompress(chunk, limit - len(decoded) + 1)
         if len(decoded) > limit:
             raise ContentTooLargeError

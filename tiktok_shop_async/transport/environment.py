@@ -1,6 +1,6 @@
-"""Proxies and certificates, from arguments and from the environment, checked before they are used.
+"""Proxies and certificates from arguments and from the environment, and their checks.
 
-The checks are made when a client is made, so they read no certificates and import nothing slow.
+The checks run when a client is created, so they read no certificates and import nothing slow.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from ..errors import InvalidArgumentError
 
 _PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 _PROXY_HINT = "Write it as http://host:port, https://host:port or socks5://host:port."
-_TRUST_ENV_HINT = "Or pass trust_env=False, to ignore proxies and certificates of the environment."
+_TRUST_ENV_HINT = "Or pass trust_env=False to ignore proxies and certificates of the environment."
 
 
 class ProxyConnectError(httpx.ConnectError):
-    """No connection to the proxy itself could be made."""
+    """The proxy itself cannot be reached."""
 
     @classmethod
     def of(cls, proxy: httpx.URL, error: Exception) -> ProxyConnectError:
@@ -31,7 +31,7 @@ class ProxyConnectError(httpx.ConnectError):
 
 
 def is_about_certificates(error: BaseException | None) -> bool:
-    """Return whether an error comes from a certificate that is not trusted."""
+    """Return whether an error was caused by an untrusted certificate."""
     for _ in range(8):
         if error is None or isinstance(error, ssl.SSLCertVerificationError):
             break
@@ -39,8 +39,8 @@ def is_about_certificates(error: BaseException | None) -> bool:
     return error is not None
 
 
-def checked_proxy(proxy: object) -> httpx.Proxy | None:
-    """Return the proxy of an argument; the error shows nothing of it: it may hold a password."""
+def parse_proxy(proxy: object) -> httpx.Proxy | None:
+    """Return the proxy of an argument; reject it without quoting it, as it may have a password."""
     if proxy is None:
         return None
     if isinstance(proxy, httpx.Proxy):
@@ -48,37 +48,38 @@ def checked_proxy(proxy: object) -> httpx.Proxy | None:
         return proxy
     if not isinstance(proxy, (str, httpx.URL)):
         raise invalid("proxy", "a URL as text, an httpx.Proxy or None", proxy, _PROXY_HINT)
-    return _proxy(str(proxy), "proxy", "proxy", _PROXY_HINT)
+    return _parse_url(str(proxy), "proxy", "proxy", _PROXY_HINT)
 
 
 def environment_proxies() -> dict[str, httpx.Proxy]:
-    """Return the environment's proxies by scheme, ``all`` for the rest of them."""
+    """Return the environment's proxies by scheme; ``all`` is for schemes without their own."""
     addresses = getproxies()
-    wanted = ["http", "https"]
-    if not all(addresses.get(scheme) for scheme in wanted):
-        wanted.append("all")  # otherwise it is unused, and need not be valid
+    schemes = ["http", "https"]
+    if not all(addresses.get(scheme) for scheme in schemes):
+        schemes.append("all")  # otherwise it is unused, and may be invalid
     proxies = {}
-    for scheme in wanted:
+    for scheme in schemes:
         address = addresses.get(scheme)
         if address:
             source = f"the environment variable {_variable_of(scheme)}"
             full = address if "://" in address else f"http://{address}"
-            proxies[scheme] = _proxy(full, source, "trust_env", f"{_PROXY_HINT} {_TRUST_ENV_HINT}")
+            hint = f"{_PROXY_HINT} {_TRUST_ENV_HINT}"
+            proxies[scheme] = _parse_url(full, source, "trust_env", hint)
     return proxies
 
 
 def check_network_settings(verify: object, trust_env: object) -> None:
-    """Reject settings of the wrong type."""
+    """Reject values of ``verify`` and ``trust_env`` that have the wrong type."""
     check_bool(trust_env, "trust_env")
     if not isinstance(verify, (bool, ssl.SSLContext)):
         hint = None
         if isinstance(verify, (str, os.PathLike)):
-            hint = "Pass ssl.create_default_context(cafile=…) for certificates of your own."
+            hint = "Pass ssl.create_default_context(cafile=…) to use your own certificates."
         raise invalid("verify", "True, False or an ssl.SSLContext", verify, hint)
 
 
 def check_certificate_files(verify: ssl.SSLContext | bool, trust_env: bool) -> None:
-    """Reject an environment whose certificate files are missing; none is read here."""
+    """Reject an environment that names missing certificate files; do not read the files."""
     if verify is not True:
         return
     for variable, problem in _missing_files(os.environ, trust_env):
@@ -90,7 +91,10 @@ def check_certificate_files(verify: ssl.SSLContext | bool, trust_env: bool) -> N
 
 
 def _missing_files(environment: Mapping[str, str], trust_env: bool) -> list[tuple[str, str]]:
-    """Return variables that name missing files; httpx and ssl read the same variables."""
+    """Return the variables that name missing files, each with the problem.
+
+    They are the variables that httpx and ssl read.
+    """
     missing = []
     file, folder = environment.get("SSL_CERT_FILE"), environment.get("SSL_CERT_DIR")
     if trust_env and file and not Path(file).is_file():
@@ -108,31 +112,30 @@ def _are_folders(paths: str) -> bool:
 
 
 def new_ssl_context(verify: bool, trust_env: bool) -> ssl.SSLContext:
-    """Return a new SSL context; the error for bad certificates names the variables to check."""
+    """Return a new SSL context; errors about certificates name the variables to check."""
     try:
         return httpx.create_ssl_context(verify=verify, trust_env=trust_env)
-    except OSError as error:  # ssl.SSLError is one, for a file that holds no certificate
+    except OSError as error:  # including ssl.SSLError, for a file without a certificate
         reason = f"{type(error).__name__}: {error.strerror or error}"
     variables = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
-    named = [name for name in variables if os.environ.get(name)]
-    where = f"; check {' and '.join(named)}" if named else ""
+    to_check = " and ".join(name for name in variables if os.environ.get(name))
     raise InvalidArgumentError(
-        f"the certificates cannot be loaded ({reason}){where}.",
+        f"the certificates cannot be loaded ({reason}){to_check and f'; check {to_check}'}.",
         argument="verify",
         hint="Or pass verify=ssl.create_default_context(cafile=…).",
     )
 
 
-def _proxy(address: str, source: str, argument: str, hint: str) -> httpx.Proxy:
+def _parse_url(address: str, source: str, argument: str, hint: str) -> httpx.Proxy:
     try:
         url = httpx.URL(address)
         scheme, is_usable = url.scheme, bool(url.host) and 0 < (url.port or 80) < 65536
-    except (httpx.InvalidURL, ValueError, IndexError):  # the latter two for names that IDNA rejects
+    except (httpx.InvalidURL, ValueError, IndexError):  # the last two for names that IDNA rejects
         scheme, is_usable = "", False
     if scheme:
         _check_scheme(scheme, source, argument, hint)
     if not is_usable:
-        del address  # it may hold a password, and tracebacks can show locals
+        del address  # it may have a password, and tracebacks can show local variables
         raise InvalidArgumentError(
             f"{source} is not the URL of a proxy.", argument=argument, hint=hint
         )
@@ -148,14 +151,14 @@ def _check_scheme(scheme: str, source: str, argument: str, hint: str) -> None:
         )
     if scheme.startswith("socks") and not _is_installed("socksio"):
         raise InvalidArgumentError(
-            f"{source} is a SOCKS proxy, which needs a further package.",
+            f"{source} is a SOCKS proxy, which requires the package socksio.",
             argument=argument,
             hint=f"Install it: pip install 'httpx[socks]'. {hint}",
         )
 
 
 def _is_installed(package: str) -> bool:
-    from importlib.util import find_spec  # slow to import, seldom needed
+    from importlib.util import find_spec  # slow to import and rarely needed
 
     return find_spec(package) is not None
 

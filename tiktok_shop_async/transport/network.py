@@ -1,4 +1,4 @@
-"""One connection on asyncio: its socket, TLS, and which bytes arrived and left when."""
+"""A connection on asyncio: its socket, TLS, and the order in which bytes were sent and received."""
 
 # ruff: noqa: ASYNC109 - each step has its own timeout, as in httpx
 # ruff: noqa: D102 - asyncio documents what a protocol has
@@ -20,21 +20,21 @@ from .._internal.threads import shared_in_thread
 from .delivery import Delivery
 
 _HAPPY_EYEBALLS_DELAY = 0.25
-"""Seconds before the next address of a host is tried beside the first (RFC 8305)."""
+"""Seconds before the next address of a host is tried in parallel (RFC 8305)."""
 _MIN_WRITE = 16 * 1024
-"""Bytes written at once; fewer wait for more, or for the end of the request."""
+"""Bytes to collect before they are written; the end of a request writes the rest."""
 _MAX_READ_AHEAD = 1024 * 1024
-"""Bytes that are kept unread before the server has to wait."""
+"""Maximum bytes that are received and not read yet; then reading from the socket pauses."""
 
 
 async def open_stream(host: str, port: int) -> Stream:
-    """Connect to ``host``, and try its next address beside one that does not respond."""
+    """Connect to ``host``; try its next address in parallel if one does not respond."""
     addresses = await _addresses(host, port)
     try:
         connected = await start_connection(addresses, happy_eyeballs_delay=_HAPPY_EYEBALLS_DELAY)
-    except RuntimeError as error:  # uvloop's, for some failures
+    except RuntimeError as error:  # uvloop raises it for some failures
         raise OSError(str(error)) from None
-    except OSError as error:  # a frame in its traceback refers to it, and would keep all of them
+    except OSError as error:  # a frame of its traceback refers to it: that would be a cycle
         raise error.with_traceback(None) from None
     try:
         _, stream = await asyncio.get_running_loop().create_connection(Stream, sock=connected)
@@ -46,24 +46,24 @@ async def open_stream(host: str, port: int) -> Stream:
 
 async def _addresses(host: str, port: int) -> list[Any]:
     kind = (socket.AF_UNSPEC, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:  # an address needs no lookup, and so no thread
+    try:  # an IP address needs no lookup, and so no thread
         return socket.getaddrinfo(host, port, *kind, socket.AI_NUMERICHOST)
     except socket.gaierror:
         return await shared_in_thread(socket.getaddrinfo, host, port, *kind)
 
 
 class Stream(asyncio.Protocol):
-    """One connection; it records what arrived before it was read.
+    """A connection that records which bytes were received before they were read.
 
-    Small writes are collected until `end`, so that a request is one packet and one system call.
+    Small writes are collected until `end`, so that a request takes one packet and one system call.
     """
 
     def __init__(self) -> None:
         self.delivery = Delivery()
-        """Whether any byte of the current request was written."""
+        """The delivery of the current request: whether any of its bytes was written."""
         self.answered_early = False
-        """Whether bytes arrived before the current request had left entirely."""
-        self._transports: list[asyncio.Transport] = []  # the last one is used; others are below it
+        """Whether bytes were received before the current request was sent completely."""
+        self._transports: list[asyncio.Transport] = []  # TLS adds one on top; the last one is used
         self._received = bytearray()
         self._unsent = bytearray()
         self._is_sending = False
@@ -74,7 +74,7 @@ class Stream(asyncio.Protocol):
         self._may_write = asyncio.Event()
         self._may_write.set()
 
-    # As asyncio calls it -------------------------------------------------------------------------
+    # Called by asyncio ---------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transports.append(cast(asyncio.Transport, transport))
@@ -104,38 +104,38 @@ class Stream(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._may_write.set()
 
-    # What is known of it -------------------------------------------------------------------------
+    # State ---------------------------------------------------------------------------------------
 
     def is_quiet(self) -> bool:
-        """Return whether it is open, and nothing arrived, also nothing that the loop has not seen.
+        """Return whether it is open and no byte was received, not even one still on the socket.
 
-        TLS can have messages of its own on the socket, which then count as well: the connection is
-        replaced in vain, which is rare and does no harm.
+        TLS messages on the socket count too: then the connection is replaced needlessly, which is
+        rare and harmless.
         """
         return self._is_open() and not self._received and not _has_news(self._transport)
 
     def is_spent(self) -> bool:
-        """Return whether all that was written has left, and all that arrived was read.
+        """Return whether all written bytes were sent, and all received bytes were read.
 
-        Not where reading was paused: TLS may still hold bytes that arrived meanwhile.
+        False if reading was ever paused: TLS may still have received bytes in its buffer.
         """
         return (
             self._is_open() and not self._received and not self._was_held_back and self.is_flushed()
         )
 
     def is_flushed(self) -> bool:
-        """Return whether the system has taken all that was written."""
+        """Return whether the operating system has accepted all written bytes."""
         return not self._unsent and not any(
             transport.get_write_buffer_size() for transport in self._transports
         )
 
     def unread(self) -> bytes:
-        """Return what arrived and was not read yet."""
+        """Return the bytes that were received and not read yet."""
         return bytes(self._received)
 
     async def settle(self) -> None:
-        """Let the loop read what is on the socket: messages of TLS, or bytes nobody asked for."""
-        for _ in range(3):  # one turn to see it, one to read it, one for TLS to hand it on
+        """Let the loop read what is on the socket: TLS messages, or unexpected bytes."""
+        for _ in range(3):  # one turn to notice it, one to read it, one for TLS to pass it on
             if self._received or self._ended or not _has_news(self._transport):
                 return
             await asyncio.sleep(0)
@@ -143,15 +143,15 @@ class Stream(asyncio.Protocol):
     # Reading and writing -------------------------------------------------------------------------
 
     def begin(self, delivery: Delivery) -> None:
-        """Begin a request, nothing of which was written."""
+        """Start a request, no byte of which was written."""
         self.delivery = delivery
         self.answered_early = False
         self._is_sending = True
 
     async def write(self, data: bytes, timeout: float | None) -> None:
-        """Collect ``data``; write earlier data first if there is much of it.
+        """Collect ``data``; first write the data collected before if it is enough.
 
-        So the last bytes of a request are always written by `end`.
+        The last bytes of a request are therefore always written by `end`.
         """
         if len(self._unsent) >= _MIN_WRITE:
             await self._flush(timeout)
@@ -162,7 +162,7 @@ class Stream(asyncio.Protocol):
         await self._flush(timeout, is_last=True)
 
     async def _flush(self, timeout: float | None, *, is_last: bool = False) -> None:
-        """Write what was collected; `httpx.ConnectError` means that nothing was sent so far."""
+        """Write the collected data; `httpx.ConnectError` means that nothing was sent so far."""
         if not self.delivery.maybe_sent and self._received:
             raise httpx.ConnectError("the server sent data before the request")
         if not self._is_open():
@@ -180,7 +180,7 @@ class Stream(asyncio.Protocol):
                     raise self._error
 
     async def read(self, timeout: float | None) -> bytes:
-        """Wait for data and return it; no bytes mean the end."""
+        """Wait for data and return it; empty bytes mean the end."""
         if not self._received:
             with raised_as(httpx.ReadError, httpx.ReadTimeout):
                 async with asyncio.timeout(timeout):
@@ -193,8 +193,8 @@ class Stream(asyncio.Protocol):
         return data
 
     async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
-        """Encrypt all that follows."""
-        if not self._is_open():  # uvloop would log a traceback for it, and Python 3.11 say nothing
+        """Encrypt everything that follows."""
+        if not self._is_open():  # uvloop would log a traceback, and Python 3.11 would not raise
             raise self._error or ConnectionError("the server closed the connection")
         loop = asyncio.get_running_loop()
         made = await loop.start_tls(self._transport, self, context, server_hostname=host)
@@ -202,13 +202,13 @@ class Stream(asyncio.Protocol):
         self._transports.append(made)
 
     def abort(self) -> None:
-        """Close it at once: an orderly end would wait for the server."""
+        """Close it immediately: an orderly close would wait for the server."""
         for transport in reversed(self._transports):
-            with suppress(RuntimeError):  # the event loop has ended
+            with suppress(RuntimeError):  # the event loop is closed
                 transport.abort()
 
     def get_extra_info(self, info: str) -> Any:
-        """Return what httpx's ``network_stream`` has under this name."""
+        """Return the information that httpx's ``network_stream`` has under this name."""
         names = {"client_addr": "sockname", "server_addr": "peername"}
         return self._transport.get_extra_info(names.get(info, info))
 
@@ -236,7 +236,7 @@ def _has_news(transport: asyncio.Transport) -> bool:
     connected = transport.get_extra_info("socket")
     if connected is None or connected.fileno() < 0:
         return True
-    if not hasattr(select, "poll"):  # Windows, whose select takes sockets of any number
+    if not hasattr(select, "poll"):  # Windows, whose select() accepts any file descriptor
         return bool(select.select([connected.fileno()], [], [], 0)[0])
     poll = select.poll()
     poll.register(connected.fileno(), select.POLLIN)
@@ -247,10 +247,10 @@ def _has_news(transport: asyncio.Transport) -> bool:
 def raised_as(
     failed: type[httpx.TransportError], timed_out: type[httpx.TransportError]
 ) -> Iterator[None]:
-    """Raise httpx's errors for those of asyncio and the system."""
+    """Raise httpx's errors in place of those of asyncio and the operating system."""
     try:
         yield
     except TimeoutError as error:
         raise timed_out(str(error)) from error
-    except (OSError, UnicodeError) as error:  # the latter for a name that cannot be one of a host
+    except (OSError, UnicodeError) as error:  # UnicodeError for an invalid host name
         raise failed(str(error)) from error

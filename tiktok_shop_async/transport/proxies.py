@@ -1,4 +1,4 @@
-"""The choice of a proxy by environment variables, with the same rules as httpx."""
+"""The choice of a proxy by environment variables, by the same rules as httpx."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from ..errors import InvalidArgumentError
 
 
 class ProxyRules:
-    """The environment's proxies, and the exceptions in ``NO_PROXY``.
+    """The environment's proxies, and the hosts that ``NO_PROXY`` excludes.
 
-    The most specific rule that matches a URL counts: with a port before without, then the longest
-    host, then with a scheme before without.
+    The most specific rule that matches a URL applies: a rule with a port before one without, then
+    the longest host, then a rule with a scheme before one without.
     """
 
     def __init__(self, proxies: Mapping[str, httpx.Proxy], no_proxy: str) -> None:
-        """Make the rules.
+        """Create the rules.
 
         Args:
             proxies: By scheme: ``http``, ``https``, ``all``.
-            no_proxy: Hosts, ``host:port`` or ``scheme://host``, separated by commas.
+            no_proxy: ``host``, ``host:port`` or ``scheme://host``, separated by commas.
         """
         rules: dict[str, httpx.Proxy | None] = {f"{key}://": each for key, each in proxies.items()}
         entries = [entry.strip() for entry in no_proxy.split(",")]
         if "*" in entries:
             rules.clear()
-        elif rules:  # otherwise exceptions are irrelevant
+        elif rules:  # without a proxy, nothing needs to be excluded
             rules.update((_pattern_of(entry), None) for entry in entries if entry)
         found = [(_Pattern(pattern), proxy) for pattern, proxy in rules.items()]
         self._rules = sorted(found, key=lambda rule: rule[0].priority)
 
     def proxy_for(self, url: httpx.URL) -> httpx.Proxy | None:
-        """Return the proxy for ``url``; None if it is reached directly."""
+        """Return the proxy for ``url``; None for a direct connection."""
         for pattern, proxy in self._rules:
             if pattern.matches(url):
                 return proxy
@@ -50,7 +50,7 @@ class _Pattern:
             raise InvalidArgumentError(
                 f"NO_PROXY has an entry that is not a host: {pattern.removeprefix('all://')!r}.",
                 argument="trust_env",
-                hint="Write host, .domain, host:port or http://host, with commas between them.",
+                hint="Entries are host, .domain, host:port or http://host, separated by commas.",
             ) from error
         self._scheme = "" if url.scheme == "all" else url.scheme
         host = "" if url.host == "*" else url.host
@@ -72,10 +72,10 @@ class _Pattern:
 
 
 def _pattern_of(entry: str) -> str:
-    """Return an entry of ``NO_PROXY`` as the pattern of a URL."""
+    """Return the URL pattern of an entry of ``NO_PROXY``."""
     if "://" in entry:
         return entry
-    address = entry.partition("/")[0]  # of a network, httpx takes the address alone
+    address = entry.partition("/")[0]  # httpx ignores the prefix length of a network
     if _is_address(IPv6Address, address):
         return f"all://[{address}]"
     if entry.startswith("["):

@@ -1,4 +1,4 @@
-"""What has changed, by a name that a webhook and a poller's finding have in common."""
+"""Names of changes: the same name for a webhook and for a change that a poller found."""
 
 from __future__ import annotations
 
@@ -8,44 +8,47 @@ from urllib.parse import quote
 from .event import UnknownEvent, WebhookEvent
 
 ORDER, CANCELLATION, RETURN = 1, 11, 12
-"""Numbers of the events that a poller finds out about."""
+"""Types of the events that a poller can find."""
 
-_FACTS = {
+_NAMING_FIELDS = {
     ORDER: ("order_id", "order_status", "update_time"),
-    CANCELLATION: ("cancel_id", "cancel_status"),  # its webhook has no time of the change
+    CANCELLATION: ("cancel_id", "cancel_status"),  # its webhook lacks the time of the change
     RETURN: ("return_id", "return_status", "update_time"),
 }
-_AS_WEBHOOKS_SPELL = {
+_WEBHOOK_STATUS = {
     "CANCELLED": "CANCEL",
     "CANCELLATION_REQUEST_CANCEL": "CANCELLATION_REQUEST_CANCELLED",
 }
 
 
 def change_of(event: WebhookEvent) -> str | None:
-    """Return a name for the change, the same whoever tells of it; None if it cannot be told."""
-    if event.type not in _FACTS or event.shop_id is None or isinstance(event, UnknownEvent):
+    """Return the name of the change that an event reports; None if a field of it is missing."""
+    if event.type not in _NAMING_FIELDS or event.shop_id is None or isinstance(event, UnknownEvent):
         return None
-    facts: list[Any] = [getattr(event.data, name) for name in _FACTS[event.type]]
-    if None in facts:
+    values: list[Any] = [getattr(event.data, name) for name in _NAMING_FIELDS[event.type]]
+    if None in values:
         return None
-    facts[1] = as_webhooks_spell(facts[1])
-    return "/".join(_quoted(each) for each in (event.type, event.shop_id, *facts))
+    values[1] = webhook_status(values[1])
+    return "/".join(_quoted(each) for each in (event.type, event.shop_id, *values))
 
 
-def as_webhooks_spell(status: str | None) -> str | None:
-    """Return an order's or a cancellation's status as its webhook has it."""
-    return None if status is None else _AS_WEBHOOKS_SPELL.get(status, status)
+def webhook_status(status: str | None) -> str | None:
+    """Return the status of an order or a cancellation as its webhook spells it."""
+    return None if status is None else _WEBHOOK_STATUS.get(status, status)
 
 
-def _quoted(fact: object) -> str:
-    return quote(str(fact), safe="", errors="surrogatepass")
+def _quoted(value: object) -> str:
+    return quote(str(value), safe="", errors="surrogatepass")
 
 
 def sent(change: str) -> str:
-    """Return the name under which a webhook's change is remembered."""
+    """Return the name under which a store remembers a change that a webhook reported."""
     return f"sent:{change}"
 
 
 def polled(change: str) -> str:
-    """Return the name under which a poller's finding is remembered; its event's id."""
+    """Return the name under which a store remembers a change that a poller found.
+
+    It is also the id of the poller's event.
+    """
     return f"polled:{change}"

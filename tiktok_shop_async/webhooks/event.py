@@ -1,4 +1,4 @@
-"""What all events have in common, and the event that this release does not know."""
+"""The base class of all events, and the class of events of an unknown type."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from typing import Any, ClassVar
 import attrs
 
 from .._internal.lenient_json import load_document
-from .._internal.personal_data import fields_shown, shown
+from .._internal.personal_data import masked_fields, masked_repr
 from ..errors import WebhookBodyError
 from ..response import DecodingIssue
 
 
 @attrs.frozen(kw_only=True)
 class WebhookEvent:
-    """A delivery of the platform, decoded; each kind has its class in `tiktok_shop_async.webhooks`.
+    """A decoded delivery; each type of event has its own class in `tiktok_shop_async.webhooks`.
 
     Source: https://partner.tiktokshop.com/docv2/page/tts-webhooks-overview
     """
 
     TYPE: ClassVar[int | None] = None
-    """The number that the class stands for."""
+    """The event's type number."""
     EVENT_TYPE: ClassVar[str | None] = None
-    """The name by which a shop subscribes to it; None if only Partner Center can."""
+    """The name in subscriptions of a shop; None if only Partner Center can subscribe to it."""
 
     id: str
-    """Stays the same when the event is delivered again: handle each id once."""
+    """The same in each delivery of the event: handle each id once."""
     type: int | None = None
     tts_notification_id: str | None = None
-    """The platform's id of the notification; some kinds have none."""
+    """The platform's id of the notification; some types have none."""
     shop_id: str | None = None
     seller_open_id: str | None = None
     """In place of ``shop_id``, where the event is about a seller."""
@@ -38,13 +38,13 @@ class WebhookEvent:
     """In place of ``shop_id``, where the event is about a creator."""
     timestamp: int | None = None
     """When the event was first sent, in Unix seconds."""
-    data: Any = attrs.field(repr=shown)
+    data: Any = attrs.field(repr=masked_repr)
     app_key: str | None = None
     """The app whose secret signed it; None if the signature was not checked."""
     issues: tuple[DecodingIssue, ...] = ()
-    """What could not be coerced; its fields are None, and the values are still in ``json()``."""
+    """Values that could not be coerced: their fields are None; ``json()`` has the values."""
     raw: bytes = attrs.field(repr=False, eq=False)
-    """Body as it came."""
+    """The body as it was received."""
 
     @property
     def sent_at(self) -> datetime | None:
@@ -57,7 +57,7 @@ class WebhookEvent:
     def json(self) -> Any:
         """Return the whole delivery as plain Python values, envelope included.
 
-        `WebhookBodyError` if it is nested too deeply for Python; ``raw`` has it.
+        Raises `WebhookBodyError` if it is nested too deeply for Python; ``raw`` has its bytes.
         """
         try:
             return load_document(self.raw)
@@ -66,9 +66,9 @@ class WebhookEvent:
         raise WebhookBodyError(problem, hint="`raw` has its bytes.")
 
     def __rich_repr__(self) -> Iterator[tuple[str, Any]]:
-        return fields_shown(self)
+        return masked_fields(self)
 
 
 @attrs.frozen(kw_only=True)
 class UnknownEvent(WebhookEvent):
-    """An event of a kind that this release has no class for; ``data`` is plain values."""
+    """An event of a type for which this release has no class; ``data`` has plain values."""

@@ -1,4 +1,4 @@
-"""From an event's number to its class, which is loaded only then."""
+"""The classes of events by type; each is loaded when it is first needed."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from .event import WebhookEvent
 
 @cache
 def event_class(number: int) -> type[WebhookEvent] | None:
-    """Return the class of an event; None if this release has none."""
+    """Return the class of an event's type; None if this release has none."""
     name = events.CLASS_OF.get(number)
     return None if name is None else getattr(events, name)
 
 
 def data_class(kind: type[WebhookEvent]) -> type[Any]:
-    """Return the class of what an event's ``data`` is."""
+    """Return the class of the ``data`` of an event class."""
     if kind not in _data_classes:
         _data_classes[kind] = get_type_hints(kind)["data"]
     return _data_classes[kind]

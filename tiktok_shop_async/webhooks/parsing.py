@@ -1,4 +1,4 @@
-"""The body of a delivery -> an event; what fits is read in one pass, and nothing is turned away."""
+"""Decoding of a delivery's body to an event; unexpected values never make it fail."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Issues = tuple[DecodingIssue, ...]
 
 
 class _Delivery(msgspec.Struct):
-    """What every delivery has, as it came."""
+    """The envelope of a delivery, as it was received."""
 
     type: Any = None
     tts_notification_id: Any = None
@@ -29,7 +29,7 @@ class _Delivery(msgspec.Struct):
     creator_open_id: Any = None
     timestamp: Any = None
     data: Any = None
-    """Still encoded, as `msgspec.Raw`, or plain values of an odd document."""
+    """Encoded, as `msgspec.Raw`, or plain values if msgspec rejects the document."""
 
 
 class _RawDelivery(_Delivery):
@@ -38,7 +38,7 @@ class _RawDelivery(_Delivery):
 
 @attrs.frozen(kw_only=True)
 class _Envelope:
-    """The same without data, and with the types that are promised."""
+    """The envelope without data, with the documented types."""
 
     type: int | None = None
     tts_notification_id: str | None = None
@@ -54,7 +54,7 @@ _raw_deliveries = msgspec.json.Decoder(_RawDelivery)
 
 
 def parse_event(body: bytes, *, id: str | None, app_key: str | None) -> WebhookEvent:  # noqa: A002
-    """Return the event; `WebhookBodyError` if the body is no JSON object."""
+    """Return the event in a body; `WebhookBodyError` unless it is a JSON object."""
     delivery = _read(body)
     envelope, issues = _envelope_of(delivery)
     kind = None if envelope.type is None else event_class(envelope.type)
@@ -80,7 +80,7 @@ def parse_event(body: bytes, *, id: str | None, app_key: str | None) -> WebhookE
 
 
 def _id(notification_id: str | None, body: bytes) -> str:
-    # What no database takes as text, and the platform never sends, is no id.
+    # Databases reject some text; the platform never sends such an id.
     if notification_id and notification_id.isascii() and notification_id.isprintable():
         return notification_id
     return f"sha256:{hashlib.sha256(body).hexdigest()}"
@@ -90,15 +90,15 @@ def _read(body: bytes) -> _Delivery:
     try:
         return _raw_deliveries.decode(body)
     except (ValueError, RecursionError):
-        pass  # as half a surrogate pair, which Python's own parser takes
+        pass  # such as half a surrogate pair, which Python's own parser accepts
     try:
         document = load_in_part(body)
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
         raise WebhookBodyError(
-            "the delivery's body is no JSON object.",
-            hint="Pass the request's body as it came, and nothing else.",
+            "the delivery's body must be a JSON object.",
+            hint="Pass the request's body, byte for byte as it was received.",
         )
     return _Delivery(*(document.get(field) for field in _Delivery.__struct_fields__))
 
@@ -106,8 +106,8 @@ def _read(body: bytes) -> _Delivery:
 def _envelope_of(delivery: _Delivery) -> tuple[_Envelope, Issues]:
     names = _Delivery.__struct_fields__[:-1]
     values = {name: getattr(delivery, name) for name in names}
-    for value, promised in zip(values.values(), _TYPES, strict=True):
-        if value is not None and type(value) is not promised:
+    for value, expected in zip(values.values(), _TYPES, strict=True):
+        if value is not None and type(value) is not expected:
             # cattrs takes a while to import, and most programs never need it.
             from ..protocol.lenient_decoding import structure_leniently
 
@@ -120,9 +120,9 @@ def _data_of(model: type[Any], data: Any) -> tuple[Any, Issues]:
         try:
             return decoder.decode(data), ()
         except (ValueError, RecursionError):
-            pass  # the second path finds out what does not fit
+            pass  # the lenient path finds the mismatch
     plain = _plain(data)
-    if isinstance(plain, str):  # an object that was encoded twice
+    if isinstance(plain, str):  # an object that was encoded as JSON twice
         with suppress(ValueError, RecursionError):
             plain = load_in_part(plain.encode("utf-8", "surrogatepass"))
     return decode_data(model, plain)
@@ -130,7 +130,7 @@ def _data_of(model: type[Any], data: Any) -> tuple[Any, Issues]:
 
 def _decoder_of(model: type[Any]) -> msgspec.json.Decoder[Any] | None:
     if model not in _decoders:
-        # msgspec knows nothing of renamed fields in attrs classes: the second path reads those.
+        # msgspec ignores renamed fields of attrs classes: the lenient path decodes those.
         _decoders[model] = None if has_wire_names(model) else msgspec.json.Decoder(model)
     return _decoders[model]
 

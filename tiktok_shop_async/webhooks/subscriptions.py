@@ -1,4 +1,4 @@
-"""Which events a shop has sent, and where to."""
+"""Subscriptions of a shop to events, and the addresses they are sent to."""
 
 from __future__ import annotations
 
@@ -17,57 +17,58 @@ from .event import WebhookEvent
 if TYPE_CHECKING:
     from ..client import AsyncTikTokShop
 
-LONGEST_ADDRESS = 255
+MAX_ADDRESS_LENGTH = 255
 
 
 @attrs.frozen(kw_only=True)
 class WebhookChanges:
-    """What `ensure_webhooks` has done, by the names of the events."""
+    """The changes that `ensure_webhooks` made, by the names of the events."""
 
     subscribed: tuple[str, ...] = ()
-    """Sent to the address from now on."""
+    """Events that are now sent to the given address."""
     ended: tuple[str, ...] = ()
+    """Events that are no longer sent."""
     unchanged: tuple[str, ...] = ()
-    """It was so already."""
+    """Events whose subscription was as wanted."""
 
 
 async def ensure_webhooks(
     client: AsyncTikTokShop, addresses: Mapping[type[WebhookEvent] | str | int, str | None]
 ) -> WebhookChanges:
-    """Have a shop's events sent to these addresses; only what differs is changed.
+    """Subscribe a shop to events, or end subscriptions; only differences are changed.
 
-    Subscriptions to events that are not named stay as they are.
+    Other subscriptions of the shop stay as they are.
 
     Args:
-        client: For the shop: the subscriptions are those of the app to it.
+        client: The client of the shop; subscriptions belong to the app and the shop.
         addresses: By event: its class, its name such as ``"ORDER_STATUS_CHANGE"``, or its number.
             An address is an HTTPS URL with a domain name and no port; None ends a subscription.
 
     Raises:
-        InvalidArgumentError: An event cannot be subscribed to through the API, or an address
-            cannot be reached by the platform; nothing was sent.
+        InvalidArgumentError: The API does not offer a subscription to an event, or the platform
+            cannot reach an address; nothing was sent.
     """
     wanted = _wanted(addresses, is_local=_is_local(client.base_url))
     try:
-        return await _bring_about(client, wanted)
-    except OutcomeUnknownError:  # the same again does no harm
-        return await _bring_about(client, wanted)
+        return await _apply(client, wanted)
+    except OutcomeUnknownError:  # all of this is idempotent
+        return await _apply(client, wanted)
 
 
-async def _bring_about(client: AsyncTikTokShop, wanted: Mapping[str, str | None]) -> WebhookChanges:
+async def _apply(client: AsyncTikTokShop, wanted: Mapping[str, str | None]) -> WebhookChanges:
     response = await client.event.get_shop_webhooks()
-    there = {each.event_type: each.address for each in response.data.webhooks}
-    done: dict[str, list[str]] = {"subscribed": [], "ended": [], "unchanged": []}
+    current = {each.event_type: each.address for each in response.data.webhooks}
+    changes: dict[str, list[str]] = {"subscribed": [], "ended": [], "unchanged": []}
     for name, address in wanted.items():
-        if there.get(name) == address:
-            done["unchanged"].append(name)
+        if current.get(name) == address:
+            changes["unchanged"].append(name)
         elif address is None:
             await client.event.delete_shop_webhook(event_type=name)
-            done["ended"].append(name)
+            changes["ended"].append(name)
         else:
             await client.event.update_shop_webhook(event_type=name, address=address)
-            done["subscribed"].append(name)
-    return WebhookChanges(**{what: tuple(names) for what, names in done.items()})
+            changes["subscribed"].append(name)
+    return WebhookChanges(**{change: tuple(names) for change, names in changes.items()})
 
 
 def _wanted(addresses: Mapping[Any, str | None], *, is_local: bool) -> dict[str, str | None]:
@@ -75,7 +76,9 @@ def _wanted(addresses: Mapping[Any, str | None], *, is_local: bool) -> dict[str,
     for event, address in addresses.items():
         name = _name_of(event)
         if name in wanted:
-            raise InvalidArgumentError(f"{name} is there twice.", argument="addresses")
+            raise InvalidArgumentError(
+                f"addresses has {name} more than once.", argument="addresses"
+            )
         if address is not None:
             _check_address(name, address, is_local=is_local)
         wanted[name] = address
@@ -88,20 +91,23 @@ def _name_of(event: Any) -> str:
         if event in known:
             return event
         raise InvalidArgumentError(
-            f"there is no event {event!r} to subscribe to.",
+            f"unknown event {event!r}.",
             argument="addresses",
             hint=did_you_mean(event, known).strip()
-            or "A name that is newer than this release goes to event.update_shop_webhook.",
+            or "For a name that is newer than this release, call event.update_shop_webhook.",
         )
     number = event.TYPE if isinstance(event, type) and issubclass(event, WebhookEvent) else event
     if not isinstance(number, int) or number not in webhook_types():
-        raise InvalidArgumentError(f"{event!r} is no kind of event.", argument="addresses")
+        raise InvalidArgumentError(
+            f"{event!r} must be an event class, an event's name or its type number.",
+            argument="addresses",
+        )
     shape = webhook_shape(number)
     if shape["event_type"] is None:
         raise InvalidArgumentError(
-            f"{shape['name']} (type {number}) cannot be subscribed to through the API.",
+            f"the API does not offer a subscription to {shape['name']} (type {number}).",
             argument="addresses",
-            hint="Give its address in Partner Center.",
+            hint="Enter its address in Partner Center.",
         )
     return str(shape["event_type"])
 
@@ -111,7 +117,7 @@ def _check_address(name: str, address: str, *, is_local: bool) -> None:
         raise InvalidArgumentError(
             f"the address for {name} {problem}: {address}",
             argument="addresses",
-            hint="The platform sends to HTTPS with a domain name and no port, as in "
+            hint="The platform requires HTTPS, a domain name and no port, as in "
             "https://shop.example.com/webhooks/.",
         )
 
@@ -121,18 +127,18 @@ def _problem_of(address: str, *, is_local: bool) -> str | None:
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port
     except ValueError:
-        return "is no URL"
+        return "must be a URL"
     if not host or parts.scheme not in ("http", "https"):
-        return "is no URL"
-    if len(address) > LONGEST_ADDRESS:
-        return f"is longer than {LONGEST_ADDRESS} characters"
+        return "must be a URL"
+    if len(address) > MAX_ADDRESS_LENGTH:
+        return f"must have at most {MAX_ADDRESS_LENGTH} characters"
     if is_local:
-        return None  # a sandbox reaches what is on this machine
+        return None  # a sandbox can reach this machine
     if parts.scheme != "https":
-        return "is not HTTPS"
+        return "must use HTTPS"
     if _is_address(host) or "." not in host:
-        return "has no domain name"
-    return "names a port" if port is not None else None
+        return "must have a domain name"
+    return "must not have a port" if port is not None else None
 
 
 def _is_local(base_url: str) -> bool:

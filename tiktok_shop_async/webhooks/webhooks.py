@@ -1,20 +1,21 @@
-"""Verifies deliveries and reads them."""
+"""Verification and parsing of deliveries."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
+from .._internal.clock import TimeSource, clock_of
 from .._internal.secret import Secret
 from .._internal.unpicklable import Unpicklable
 from ..errors import InvalidArgumentError, WebhookExpiredError, WebhookSignatureError
 from .event import WebhookEvent
 from .parsing import parse_event
-from .signatures import AppSecrets, wrapped
+from .signatures import AppSecrets, wrap_secrets
 
 
 class Webhooks(Unpicklable):
-    """Tells what the platform has sent from what anybody else may send.
+    """The signature check and the parser for the deliveries of one or several apps.
 
     Source: https://partner.tiktokshop.com/docv2/page/tts-webhooks-overview
     """
@@ -26,28 +27,31 @@ class Webhooks(Unpicklable):
         *,
         other_apps: Mapping[str, str | Sequence[str]] | None = None,
         max_age: float | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: TimeSource = time.time,
     ) -> None:
-        """Make it once, and keep it.
+        """Prepare the secrets; create it once.
 
         Args:
-            app_secret: While a secret is replaced, the new one and the old one.
-            other_apps: Further apps with the same address: secrets by app key.
-            max_age: Seconds after which a delivery is taken for a recorded one. The platform
-                repeats what was not acknowledged for about 16 hours: less turns repeats away.
-            clock: Returns Unix seconds.
+            app_secret: The secret; while it is rotated, the new one and the old one.
+            other_apps: The secrets of further apps with the same address, by app key.
+            max_age: Seconds after which a delivery is rejected as a replay. The platform retries
+                a delivery for about 16 hours: with a lower number, late retries are rejected.
+            clock: A clock, or a function that returns Unix seconds. A `WebhookReceiver` uses it
+                too.
         """
-        others = {name: wrapped(each) for name, each in (other_apps or {}).items()}
-        secrets = {app_key: wrapped(app_secret), **others}
+        others = {name: wrap_secrets(each) for name, each in (other_apps or {}).items()}
+        secrets = {app_key: wrap_secrets(app_secret), **others}
         del app_secret, other_apps  # tracebacks can show local variables
         if max_age is not None and max_age <= 0:
-            raise InvalidArgumentError("max_age is not positive.", argument="max_age")
+            raise InvalidArgumentError(
+                f"max_age must be positive, not {max_age!r}.", argument="max_age"
+            )
         self._secrets = AppSecrets(secrets)
         self._max_age = max_age
-        self._clock = clock
+        self.clock = clock_of(clock)
 
     def __repr__(self) -> str:
-        if "_secrets" not in vars(self):  # as tracebacks see one with a rejected argument
+        if "_secrets" not in vars(self):  # in the traceback of a rejected argument
             return "<Webhooks>"
         return f"<Webhooks of {', '.join(self._secrets.app_keys)}>"
 
@@ -55,11 +59,11 @@ class Webhooks(Unpicklable):
         """Return the app key whose secret signed the body.
 
         Args:
-            body: The request's body, byte for byte as it came.
-            signature: Of its header ``Authorization``: lowercase hex, and nothing before it.
+            body: The request's body, byte for byte as it was received.
+            signature: Its header ``Authorization``: lowercase hex without a prefix.
 
         Raises:
-            WebhookSignatureError: None of the secrets did.
+            WebhookSignatureError: The signature is missing, or matches none of the secrets.
         """
         hidden = Secret(signature)
         del signature  # tracebacks can show local variables
@@ -72,42 +76,42 @@ class Webhooks(Unpicklable):
         id: str | None = None,  # noqa: A002
         app_key: str | None = None,
     ) -> WebhookEvent:
-        """Return the event in a body, whose signature is not checked here.
+        """Return the event in a body without checking a signature.
 
-        A kind that this release does not know is an `UnknownEvent`; a field that is missing, null
-        or of another type is None, and the latter is listed in ``issues``.
+        An event of an unknown type is an `UnknownEvent`. A field that is missing, null or of an
+        unexpected type is None; unexpected types are listed in ``issues``.
 
         Args:
-            id: In place of the notification's own.
-            app_key: The app that signed it.
+            id: Replaces the notification's own id.
+            app_key: The app that signed the body.
 
         Raises:
-            WebhookBodyError: The body is no JSON object.
+            WebhookBodyError: The body is not a JSON object.
         """
         return parse_event(_raw(body), id=id, app_key=app_key)
 
     def verify_and_parse(self, body: bytes, signature: str | bytes | None) -> WebhookEvent:
-        """Return the event of a delivery that the platform has sent.
+        """Verify a delivery and return its event.
 
         Raises:
-            WebhookSignatureError: It was not signed by a secret of ours.
-            WebhookExpiredError: It was, longer than ``max_age`` ago.
-            WebhookBodyError: It was, and its body is no JSON object.
+            WebhookSignatureError: The signature is missing, or matches none of the secrets.
+            WebhookExpiredError: The delivery is older than ``max_age``.
+            WebhookBodyError: The signature is valid, but the body is not a JSON object.
         """
         hidden = Secret(signature)
         del signature
         event = self.parse(body, app_key=self._signer(body, hidden))
         if self._max_age is not None and event.timestamp is not None:
-            age = self._clock() - event.timestamp
+            age = self.clock.time() - event.timestamp
             if age > self._max_age:
                 raise WebhookExpiredError(
                     f"the delivery is {age:,.0f} seconds old.",
-                    hint=f"max_age={self._max_age:g} allows no more.",
+                    hint=f"The maximum is max_age={self._max_age:g}.",
                 )
         return event
 
     def sign(self, body: bytes) -> str:
-        """Return the signature that the platform would send, for tests of a receiver."""
+        """Return the signature that the platform would send; for tests of a receiver."""
         return self._secrets.sign(_raw(body))
 
     def _signer(self, body: bytes, signature: Secret) -> str:
@@ -118,8 +122,8 @@ class Webhooks(Unpicklable):
             "signature mismatch: the delivery's body or secret differs from what was signed."
             if signature.value
             else "the delivery has no signature.",
-            hint=f"If the platform sent it: are the secrets those of {self._apps}, and does "
-            "anything on the way change the body or drop the header Authorization?",
+            hint=f"If the platform sent it, check that the secrets are those of {self._apps}, and "
+            "that no proxy changes the body or drops the header Authorization.",
         )
 
     @property
@@ -133,8 +137,8 @@ def _raw(body: bytes) -> bytes:
     if isinstance(body, (bytearray, memoryview)):
         return bytes(body)
     raise InvalidArgumentError(
-        f"the body is a {type(body).__name__}: somebody has decoded or parsed it already, and "
-        "the signature is that of its bytes.",
+        f"body must be bytes, not {type(body).__name__}: the signature covers the bytes as they "
+        "were received.",
         argument="body",
         hint="Pass await request.body() in Starlette, FastAPI or Litestar, await request.read() "
         "in aiohttp, request.body in Django, request.get_data() in Flask or Quart.",

@@ -1,4 +1,4 @@
-"""A process that brings events, which it reads from standard input, to a SQL store at once."""
+"""A process that reads events from standard input and adds them to a SQL store at once."""
 
 from __future__ import annotations
 

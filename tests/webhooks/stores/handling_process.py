@@ -23,7 +23,7 @@ from tiktok_shop_async.webhooks import (
 
 @attrs.frozen(kw_only=True)
 class Work:
-    """What such a process has to do."""
+    """The job of such a process."""
 
     store: str
     prefix: str

@@ -25,7 +25,7 @@ KINDS = ["memory", "sqlite", "postgresql", "redis"]
 
 @attrs.frozen
 class Place:
-    """Where a store is, so that another one can be opened there."""
+    """The location of a store, so that another one can be opened there."""
 
     kind: str
     url: str = ""

@@ -64,7 +64,7 @@ async def test_two_apps_may_have_the_same_ids(store: WebhookStore) -> None:
 
 
 async def test_a_long_id_is_kept_like_others(store: WebhookStore) -> None:
-    """Brought with 40 others at once, and with a name that is as long; handlers see the id."""
+    """It is added with 40 others at once, and with a name as long; handlers see the id."""
     long = NewEvent(id=LONG, body=b"long", app_key="key", aliases=frozenset({"sent:" + LONG}))
     others = [event(number) for number in range(40)]
     added = await asyncio.gather(*(store.add(each) for each in (*others[:20], long, *others[20:])))
@@ -80,7 +80,7 @@ async def test_a_long_id_is_kept_like_others(store: WebhookStore) -> None:
 
 @pytest.mark.parametrize("position", [0, 20, 40])
 async def test_what_a_database_rejects_fails_alone(store: WebhookStore, position: int) -> None:
-    """Those that are brought at the same time are kept, and all others are claimed and noted."""
+    """Events added at the same time are stored, and other claims and results are not affected."""
     assert await store.add(event(1000))
     (held,) = await claim(store)
     events = [event(number) for number in range(40)]
@@ -230,7 +230,7 @@ async def test_postgresql_tables_of_version_1_are_migrated() -> None:
         await check_that_events_are_put_in_order(store)
 
 
-async def test_redis_reads_what_an_earlier_version_kept() -> None:
+async def test_redis_reads_events_of_an_earlier_version() -> None:
     async with redis_prefix() as prefix, Redis.from_url(REDIS_URL) as client:
         for number, more in ((1, {}), (2, {"error": "no", "died_at": "1.0"})):
             fields = {"body": f"{number}", "app_key": "key", "attempts": 0, "claim": ""}

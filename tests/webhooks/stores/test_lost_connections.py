@@ -49,7 +49,7 @@ def ids(claims: Sequence[ClaimedEvent]) -> set[str]:
 
 @losses
 async def test_an_event_is_kept_once(stores: Stores, loss: str) -> None:
-    """Whether it counts as new or, after a lost response, as known: it will be handled."""
+    """The event counts as new or, after a lost response, as known; in both cases it is handled."""
     store, direct, proxy = stores
     await lose(loss, proxy)
     added = await add(store, "1", "2")
@@ -73,7 +73,7 @@ async def test_claims_whose_response_was_lost_are_ours(stores: Stores, loss: str
 
 
 @losses
-async def test_what_becomes_of_claims_is_noted(stores: Stores, loss: str) -> None:
+async def test_the_results_of_claims_are_stored(stores: Stores, loss: str) -> None:
     store, direct, proxy = stores
     await add(direct, "done", "again", "dead")
     claims = {each.id: each for each in await store.claim(3, lease=60)}
@@ -91,7 +91,7 @@ async def test_what_becomes_of_claims_is_noted(stores: Stores, loss: str) -> Non
 
 
 async def test_a_replay_is_not_repeated(stores: Stores) -> None:
-    """It would return the wrong count; whoever asks for it sees the error, and asks again."""
+    """A retry would return the wrong count; the caller gets the error, and can call again."""
     store, direct, proxy = stores
     await add(direct, "1")
     (claim,) = await store.claim(1, lease=60)

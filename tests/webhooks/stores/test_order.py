@@ -311,8 +311,8 @@ async def test_memory_forgets_states() -> None:
     assert await handled(store) == [("id-2", False)]
 
 
-async def test_redis_keeps_only_the_states_of_what_was_handled() -> None:
-    """Which expire by themselves."""
+async def test_redis_keeps_only_the_states_of_handled_events() -> None:
+    """Remembered names and states expire by themselves."""
     async with redis_prefix() as prefix, Redis.from_url(REDIS_URL) as client:
         async with RedisWebhookStore(client, prefix=prefix) as store:
             await added(store, state(1, 20), state(2, 10), of_object(3, "package"))

@@ -1,4 +1,4 @@
-"""One change that a webhook and a poller bring: it is kept once, whoever comes first."""
+"""One change that a webhook and a poller add: it is stored once, whichever is first."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ async def test_one_after_the_other(store: WebhookStore) -> None:
     assert await kept(store) == ["first-1", "polled:2"]
 
 
-async def test_webhooks_keep_each_other_apart_from_repeats(place: Place) -> None:
+async def test_two_webhooks_of_a_change_are_both_stored(place: Place) -> None:
     """Two notifications of one change are two events, in one process and in several."""
     async with AsyncExitStack() as opened:
         stores = [await opened.enter_async_context(place.opened()) for _ in range(2)]
@@ -90,7 +90,7 @@ async def test_at_once_through_two_stores(place: Place) -> None:
 async def bringing_process(
     url: str, events: Sequence[NewEvent]
 ) -> AsyncIterator[asyncio.Task[int]]:
-    """Run a process with a store of its own, and give how many events it brought first."""
+    """Run a process with its own store; yield how many events it was the first to add."""
     running = await asyncio.create_subprocess_exec(
         sys.executable,
         PROCESS,

@@ -1,4 +1,4 @@
-"""What every store of events promises: in memory, in SQLite, in PostgreSQL and in Redis."""
+"""The interface of all event stores: in memory, in SQLite, in PostgreSQL and in Redis."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tiktok_shop_async.webhooks import (
 from tiktok_shop_async.webhooks.stores.opening import open_store
 
 
-async def test_an_event_comes_once_as_it_was_brought(store: WebhookStore) -> None:
+async def test_an_event_is_claimed_once_as_it_was_added(store: WebhookStore) -> None:
     """Its body byte for byte; its id is known from then on, also when it was handled."""
     assert await store.add(event())
     assert not await store.add(event())
@@ -37,17 +37,17 @@ async def test_an_event_comes_once_as_it_was_brought(store: WebhookStore) -> Non
     assert (await store.counts()).waiting == 0
 
 
-async def test_of_many_who_bring_an_event_one_brings_it_first(place: Place) -> None:
+async def test_of_many_tasks_that_add_an_event_one_adds_it(place: Place) -> None:
     async with AsyncExitStack() as opened:
         stores = [await opened.enter_async_context(place.opened()) for _ in range(4)]
-        answers = await asyncio.gather(
+        results = await asyncio.gather(
             *(store.add(event(number)) for number in range(50) for store in stores * 2)
         )
-        assert sum(answers) == 50
+        assert sum(results) == 50
         assert (await stores[0].counts()).waiting == 50
 
 
-async def test_of_many_who_claim_each_gets_other_events(place: Place) -> None:
+async def test_tasks_that_claim_at_once_get_different_events(place: Place) -> None:
     async with AsyncExitStack() as opened:
         stores = [await opened.enter_async_context(place.opened()) for _ in range(4)]
         for number in range(50):
@@ -76,7 +76,7 @@ async def test_other_names_keep_an_event_out(store: WebhookStore) -> None:
 
 
 async def test_a_lease_ends(store: WebhookStore) -> None:
-    """Then the event is somebody else's, and who was late can only finish it."""
+    """The event then belongs to another claim; the late claim can only finish it."""
     await store.add(event())
     (late,) = await claim(store, lease=0.0)
     (other,) = await claim(store)
@@ -102,7 +102,7 @@ async def test_a_renewed_lease_goes_on(store: WebhookStore) -> None:
     assert [each.id for each in await claim(store)] == [lost.id]
 
 
-async def test_what_is_put_back_is_due_then(store: WebhookStore) -> None:
+async def test_an_event_that_is_put_back_is_due_later(store: WebhookStore) -> None:
     await store.add(event())
     (first,) = await claim(store)
     await store.put_back(first, after=LEASE)
@@ -110,7 +110,7 @@ async def test_what_is_put_back_is_due_then(store: WebhookStore) -> None:
     assert (await store.counts()).waiting == 1
 
 
-async def test_an_attempt_counts_unless_it_was_cut_off(store: WebhookStore) -> None:
+async def test_an_attempt_counts_unless_it_was_interrupted(store: WebhookStore) -> None:
     await store.add(event())
     (first,) = await claim(store)
     await store.put_back(first, counted=False)
@@ -120,7 +120,7 @@ async def test_an_attempt_counts_unless_it_was_cut_off(store: WebhookStore) -> N
     assert [each.attempt for each in (first, second, third)] == [1, 1, 2]
 
 
-async def test_dead_letters_are_kept_replayed_and_thrown_away(store: WebhookStore) -> None:
+async def test_dead_letters_are_kept_replayed_and_discarded(store: WebhookStore) -> None:
     for number in range(4):
         await store.add(event(number))
     for each in await claim(store):
@@ -144,7 +144,7 @@ async def test_dead_letters_are_kept_replayed_and_thrown_away(store: WebhookStor
     assert (await store.counts()).dead == 0
 
 
-async def test_many_dead_letters_are_read_in_pieces(store: WebhookStore) -> None:
+async def test_many_dead_letters_are_read_in_pages(store: WebhookStore) -> None:
     await asyncio.gather(*(store.add(event(number)) for number in range(250)))
     await asyncio.gather(
         *(store.dead_letter(each, error="no") for each in await claim(store, 1000))
@@ -163,7 +163,7 @@ async def test_a_cursor_never_goes_back(store: WebhookStore) -> None:
     assert await store.cursor("orders") == 2**40
 
 
-async def test_what_waits_outlives_the_process(place: Place) -> None:
+async def test_waiting_events_outlive_the_process(place: Place) -> None:
     if place.kind == "memory":
         assert not place.memory.is_durable
         return
@@ -177,19 +177,19 @@ async def test_what_waits_outlives_the_process(place: Place) -> None:
         assert (claimed.id, claimed.attempt) == ("id-1", 2)
 
 
-async def test_a_cancelled_bringer_leaves_a_store_that_works(store: WebhookStore) -> None:
+async def test_a_cancelled_add_leaves_the_store_working(store: WebhookStore) -> None:
     """The event is there or not, as whole; others are not held up."""
     tasks = [asyncio.create_task(store.add(event(number))) for number in range(20)]
     await asyncio.sleep(0)
     for task in tasks[::2]:
         task.cancel()
-    answers = await asyncio.gather(*tasks, return_exceptions=True)
-    assert all(answer is True for answer in answers[1::2])
-    assert all(answer is True or isinstance(answer, asyncio.CancelledError) for answer in answers)
-    brought = {each.id for each in await claim(store)}
-    assert {f"id-{number}" for number in range(1, 20, 2)} <= brought
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert all(each is True for each in results[1::2])
+    assert all(each is True or isinstance(each, asyncio.CancelledError) for each in results)
+    stored = {each.id for each in await claim(store)}
+    assert {f"id-{number}" for number in range(1, 20, 2)} <= stored
     for number in range(20):
-        assert await store.add(event(number)) == (f"id-{number}" not in brought)
+        assert await store.add(event(number)) == (f"id-{number}" not in stored)
 
 
 @pytest.mark.parametrize("kind", ["memory", "sqlite"])
@@ -213,7 +213,7 @@ def test_a_store_works_in_one_event_loop_after_another(kind: str, tmp_path: Path
 
 
 @pytest.mark.parametrize("kind", ["memory", "redis"])
-async def test_a_full_store_says_so_and_remembers_nothing(kind: str, tmp_path: Path) -> None:
+async def test_a_full_store_raises_and_remembers_nothing(kind: str, tmp_path: Path) -> None:
     async with place_of(kind, tmp_path) as place, place.opened(max_waiting=1) as store:
         assert await store.add(event(1))
         with pytest.raises(WebhookStoreFullError):
@@ -268,8 +268,8 @@ async def test_redis_forgets_by_itself() -> None:
             assert 99_990 < await client.ttl(f"{prefix}name:{name}") <= 100_000
 
 
-async def test_an_add_that_a_driver_sends_twice_answers_alike() -> None:
-    """As where the connection broke before the first answer came."""
+async def test_an_add_that_a_driver_sends_twice_results_alike() -> None:
+    """The connection broke before the first response."""
     async with redis_prefix() as prefix, RedisWebhookStore(REDIS_URL, prefix=prefix) as store:
         run = store._run
 

@@ -1,4 +1,4 @@
-"""What waits in a store: it can be looked at, and waited for."""
+"""Waiting events in a store: they can be listed and waited for."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from tiktok_shop_async.webhooks import (
     WebhookReceiver,
     WebhookStore,
 )
-from tiktok_shop_async.webhooks.stores import completions, redis
-from tiktok_shop_async.webhooks.stores.completions import Completions, Outstanding
+from tiktok_shop_async.webhooks.stores import completion_tracker, redis
+from tiktok_shop_async.webhooks.stores.completion_tracker import CompletionTracker, Outstanding
 
 PATIENCE = 120
 RECEIVING = Path(__file__).parents[1] / "receiving_process.py"
@@ -36,7 +36,7 @@ RECEIVING = Path(__file__).parents[1] / "receiving_process.py"
 @pytest.fixture
 def no_queries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let only what this process completes end a wait."""
-    monkeypatch.setattr(completions, "LOOK_EVERY", 3600.0)
+    monkeypatch.setattr(completion_tracker, "POLL_INTERVAL", 3600.0)
 
 
 async def waiting(store: WebhookStore) -> dict[str, WaitingEvent]:
@@ -48,7 +48,7 @@ async def waiting(store: WebhookStore) -> dict[str, WaitingEvent]:
 @asynccontextmanager
 async def joining(store: Any) -> AsyncIterator[asyncio.Task[None]]:
     """Join a store beside the block, which must let it end."""
-    joins = store._completions._joins
+    joins = store._tracker._joins
     before = len(joins)
     task = asyncio.create_task(store.join())
     async with asyncio.timeout(PATIENCE):
@@ -169,7 +169,7 @@ async def test_a_join_notices_what_another_store_handles(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where there are more events than are asked for at once."""
-    monkeypatch.setattr(completions, "LOOK_EVERY", 0.001)
+    monkeypatch.setattr(completion_tracker, "POLL_INTERVAL", 0.001)
     monkeypatch.setattr(redis, "PAGE", 100)
     async with place.opened() as store, place.opened() as other:
         await asyncio.gather(*(store.add(event(number)) for number in range(250)))
@@ -211,7 +211,7 @@ async def test_a_server_is_not_asked_for_each_completion() -> None:
     """A query follows when all of the last one's events are completed."""
     left = {str(number) for number in range(100)}
     queries = 0
-    completed = Completions()
+    completed = CompletionTracker()
 
     async def outstanding() -> Collection[str]:
         nonlocal queries

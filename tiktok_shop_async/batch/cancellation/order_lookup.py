@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..._internal.closing import ClosedOnExit
-from ..._internal.waiting import cancelled
+from ..._internal.waiting import cancel_and_wait
 from ...errors import ClientClosedError, InvalidRequestError, TikTokAPIError
 from ...pipeline.operation import Operation
 from ...resources.order import GET_ORDER_DETAIL
@@ -119,7 +119,7 @@ class _Batcher(Generic[V]):
         return await result
 
     async def aclose(self) -> None:
-        await cancelled(*self._runners)
+        await cancel_and_wait(*self._runners)
         _fail(self._pending, _closed())
         self._pending.clear()
 

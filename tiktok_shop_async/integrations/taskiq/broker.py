@@ -20,7 +20,7 @@ except ImportError as error:
     ) from error
 
 from ..._internal.argument_checks import check_integer
-from ..._internal.waiting import cancellations, cancelled
+from ..._internal.waiting import cancel_and_wait, count_cancellations
 from ...errors import InvalidArgumentError
 
 logger = logging.getLogger("tiktok_shop_async.integrations.taskiq")
@@ -125,14 +125,14 @@ class RedeliveringStreamBroker(RedisStreamBroker):
         try:
             await super().shutdown()
         finally:
-            await cancelled(self._heartbeat)
+            await cancel_and_wait(self._heartbeat)
 
     async def listen(self) -> AsyncGenerator[AckableMessage, None]:
         """Yield new tasks, and at intervals tasks to deliver again."""
         is_group_lost = False
         async with self._redis() as redis:
-            before = cancellations()
-            while cancellations() == before:
+            before = count_cancellations()
+            while count_cancellations() == before:
                 try:
                     if is_group_lost:
                         await self._declare_consumer_group()
@@ -146,7 +146,7 @@ class RedeliveringStreamBroker(RedisStreamBroker):
                 is_group_lost = False
                 if message is not None:
                     yield message
-                    before = cancellations()  # another asyncio task may request the next one
+                    before = count_cancellations()  # another asyncio task may request the next one
         raise asyncio.CancelledError
 
     async def _declare_consumer_group(self) -> None:

@@ -1,1 +1,1 @@
-"""Admission of calls: slots, and the protocol of rate limiters."""
+"""The admission of calls: slots, and the protocol of rate limiters."""

@@ -1,4 +1,4 @@
-"""Waits that end when the client is closed."""
+"""Waits that closing the client interrupts."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from typing import Any
 from ...errors import ClientClosedError
 
 
-class UntilClosed:
-    """An async context that raises `ClientClosedError` where it waits, once `end` is called.
+class InterruptOnClose:
+    """An async context whose wait raises `ClientClosedError` when `interrupt` is called.
 
-    It works as `asyncio.timeout` does, without a time: the task is cancelled, and the cancellation
-    is turned into the error unless somebody else cancelled the task too. An `asyncio.Timeout` would
-    go on to hold the task, and so be part of a reference cycle.
+    Like `asyncio.timeout`, but without a time: it cancels the task, and turns the cancellation into
+    the error unless something else has cancelled the task too. It does not use `asyncio.Timeout`,
+    which keeps a reference to the task and so would create a cycle.
     """
 
-    __slots__ = ("_cancelling", "_is_ended", "_others", "_task")
+    __slots__ = ("_cancelling", "_is_interrupted", "_task", "_waits")
 
-    def __init__(self, waits: set[UntilClosed]) -> None:
-        self._others = waits
-        self._is_ended = False
+    def __init__(self, waits: set[InterruptOnClose]) -> None:
+        self._waits = waits
+        self._is_interrupted = False
         self._task: Task[Any] | None = None
 
-    def end(self) -> None:
-        """Wake the task that waits."""
-        if self._task is not None and not self._is_ended:
-            self._is_ended = True
+    def interrupt(self) -> None:
+        """Cancel the waiting task."""
+        if self._task is not None and not self._is_interrupted:
+            self._is_interrupted = True
             self._task.cancel()
 
     async def __aenter__(self) -> None:
         self._task = task = current_task()
-        assert task is not None, "a call is made in a task"
+        assert task is not None, "calls run in tasks"
         self._cancelling = task.cancelling()
-        self._others.add(self)
+        self._waits.add(self)
 
     async def __aexit__(
         self,
@@ -42,9 +42,9 @@ class UntilClosed:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._others.discard(self)
+        self._waits.discard(self)
         task, self._task = self._task, None
         assert task is not None, "it was entered"
-        if self._is_ended and task.uncancel() <= self._cancelling and kind is CancelledError:
-            del task  # or the error would hold it, as the task holds the error
+        if self._is_interrupted and task.uncancel() <= self._cancelling and kind is CancelledError:
+            del task  # otherwise the task and the error would refer to each other
             raise ClientClosedError("the client was closed while the call waited.") from None

@@ -1,4 +1,4 @@
-"""When a call may go: what the pipeline asks of a rate limiter."""
+"""The protocol of rate limiters, and what they limit."""
 
 from __future__ import annotations
 
@@ -12,19 +12,23 @@ from ..operation import Operation
 
 
 class EndpointClass(StrEnum):
-    """What the platform's limits tell apart; which operation is in which is our choice."""
+    """Classes of operations that the service limits separately.
+
+    The service names the classes, but does not say which operation is in which.
+    `endpoint_class` decides that.
+    """
 
     LIGHT_READ = "light_read"
     """Reads by GET."""
     READ = "read"
-    """Reads by POST, that is searches."""
+    """Reads by POST: searches."""
     WRITE = "write"
     HEAVY_WRITE = "heavy_write"
     """Uploads."""
 
 
 def endpoint_class(operation: Operation) -> EndpointClass:
-    """Return the class that an operation is counted in."""
+    """Return the class of an operation."""
     if operation.effect == "read":
         return EndpointClass.LIGHT_READ if operation.method == "GET" else EndpointClass.READ
     return EndpointClass.HEAVY_WRITE if operation.body == "multipart" else EndpointClass.WRITE
@@ -32,48 +36,59 @@ def endpoint_class(operation: Operation) -> EndpointClass:
 
 @attrs.frozen(cache_hash=True)
 class LimitKey:
-    """What the service limits together."""
+    """The calls that share one rate limit: those of an app, in a shop, of a class."""
 
     app_key: str
     shop: str = attrs.field(repr=False)
-    """Any text that names the shop; it leaves the process only as a hash."""
+    """Any text that identifies the shop; it leaves the process only as a hash."""
     endpoint_class: EndpointClass
 
 
 @attrs.frozen
 class Permit:
-    """Leave to send one call; all permits between two throttles of a key are alike."""
+    """A permission to send one call; permits of one key and one round are equal."""
 
     key: LimitKey
     round: int
-    """How often the rate had been reduced when it was given."""
+    """The number of times that the rate was reduced before the permit was issued."""
 
 
 class Limiter(Protocol):
-    """Decides when calls may go, and learns from those that were refused.
+    """A rate limiter, which delays calls and reduces its rate when calls are throttled.
 
-    Of a success it is told nothing: a rate rises by being used.
+    It is not called for successes: a rate rises while it is used.
     """
 
-    def at_once(self, key: LimitKey) -> Permit | None:
-        """Return a permit if nothing limits the key now; None asks the caller to `acquire` one."""
+    def try_acquire(self, key: LimitKey) -> Permit | None:
+        """Return a permit if the call can be sent now; otherwise None, and the caller must wait.
+
+        `acquire` is called next if this returns None.
+        """
         ...
 
     async def acquire(self, key: LimitKey, priority: Priority) -> Permit:
-        """Return when the call may go; `RateLimitError` if the hour's budget is used up."""
+        """Return a permit once the call may be sent.
+
+        Raise `RateLimitError` if the hourly budget is used up.
+        """
         ...
 
     def is_current(self, permit: Permit) -> bool:
-        """Whether no throttle came since; if one did, acquire again before sending."""
+        """Return whether no call was throttled since the permit was issued.
+
+        If one was, the caller acquires a new permit before it sends the call.
+        """
         ...
 
     def give_back(self, permit: Permit) -> None:
-        """Undo a permit whose call was not sent: nothing of it counts."""
+        """Take back the permit of a call that was not sent, so that it does not count."""
         ...
 
     async def throttled(self, permit: Permit, *, retry_after: float | None, quota: bool) -> None:
-        """Learn that the call was refused: by 429 or 36009002, or for the ``quota`` (36009037).
+        """Reduce the rate: the service throttled the call (429 or 36009002).
 
-        ``retry_after`` are the seconds that the service asks to wait at least.
+        Args:
+            retry_after: The minimum wait in seconds that the service asks for.
+            quota: The hourly quota of a development shop is used up (36009037).
         """
         ...

@@ -1,4 +1,4 @@
-"""The slots of calls in flight, given out by priority and in turn to every shop."""
+"""The slots of calls in flight, assigned by priority and in turn to every shop."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from collections.abc import Mapping
 from ...errors import ClientClosedError
 from ...options import Priority
 
-_LANES: Mapping[Priority, int] = {"high": 0, "normal": 1, "low": 2}
+_RANKS: Mapping[Priority, int] = {"high": 0, "normal": 1, "low": 2}
 
 
 class Slots:
     """A semaphore that serves its waiters by priority.
 
-    Shops of the same priority take turns, so that thousands of calls of one shop do not delay the
-    others.
+    Within one priority, shops take turns, so thousands of calls of one shop do not delay the calls
+    of others.
     """
 
     def __init__(self, count: int) -> None:
         self.free = count
         self._waiting = 0
-        self._lanes: tuple[dict[str, deque[Future[bool]]], ...] = ({}, {}, {})
+        self._queues: tuple[dict[str, deque[Future[bool]]], ...] = ({}, {}, {})
+        """The waiters by shop, for each rank of priority."""
 
     def take(self) -> bool:
         """Take a slot without waiting; return False if none is free."""
@@ -32,29 +33,29 @@ class Slots:
         return True
 
     async def acquire(self, shop: str, priority: Priority) -> None:
-        """Take a slot as soon as one is free; `ClientClosedError` if the client is closed."""
+        """Take a slot as soon as one is free; raise `ClientClosedError` if the client closes."""
         if self.take():
             return
         waiter: Future[bool] = get_running_loop().create_future()
-        lane = self._lanes[_LANES[priority]]
-        queue = lane.get(shop)
+        queues = self._queues[_RANKS[priority]]
+        queue = queues.get(shop)
         if queue is None:
-            queue = lane[shop] = deque()
+            queue = queues[shop] = deque()
         queue.append(waiter)
         self._waiting += 1
         try:
-            is_given = await waiter
+            has_slot = await waiter
         except BaseException:
             if waiter.done() and not waiter.cancelled() and waiter.result():
-                self.release()  # the slot was given to a cancelled call
+                self.release()  # the slot was assigned to a cancelled call
             raise
-        if not is_given:
+        if not has_slot:
             raise ClientClosedError("the client was closed while the call waited.")
 
     def release(self) -> None:
-        """Return a slot; the next waiter has it at once."""
+        """Release a slot, and assign it to the next waiter if there is one."""
         while self._waiting:
-            waiter = self._next()
+            waiter = self._pop_waiter()
             if not waiter.done():  # otherwise its call was cancelled
                 waiter.set_result(True)
                 return
@@ -63,7 +64,7 @@ class Slots:
     def close(self) -> None:
         """Raise `ClientClosedError` in every call that waits for a slot."""
         while self._waiting:
-            waiter = self._next()
+            waiter = self._pop_waiter()
             if not waiter.done():
                 waiter.set_result(False)
 
@@ -73,12 +74,12 @@ class Slots:
     async def __aexit__(self, *_: object) -> None:
         self.release()
 
-    def _next(self) -> Future[bool]:
+    def _pop_waiter(self) -> Future[bool]:
         self._waiting -= 1
-        lane = next(lane for lane in self._lanes if lane)
-        shop, queue = next(iter(lane.items()))
+        queues = next(queues for queues in self._queues if queues)
+        shop, queue = next(iter(queues.items()))
         waiter = queue.popleft()
-        del lane[shop]
+        del queues[shop]
         if queue:
-            lane[shop] = queue  # behind all others
+            queues[shop] = queue  # behind the other shops
         return waiter

@@ -1,1 +1,1 @@
-"""Arguments of a call: checked and converted to what is sent."""
+"""The arguments of a call: checks, and conversion to what is sent."""

@@ -1,4 +1,4 @@
-"""Files as arguments: opened, checked, streamed and closed."""
+"""File arguments, and the multipart form that sends them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def can_be_read_again(value: Any) -> bool:
 class MultipartBody(httpx.AsyncByteStream):
     """A multipart form, read chunk by chunk without blocking the event loop.
 
-    The form is written here, because httpx sends one without a file as another content type.
+    It replaces httpx's own, which sends a form without a file as another content type.
     """
 
     def __init__(self, texts: Mapping[str, str], files: Mapping[str, bytes | _File]) -> None:
@@ -70,25 +70,25 @@ class MultipartBody(httpx.AsyncByteStream):
         return b"content-length", str(sum(known)).encode()
 
     async def check(self) -> None:
-        """Raise `InvalidArgumentError` for a file that is empty or not binary."""
+        """Raise `InvalidArgumentError` if a file is empty or not binary."""
         for file in self._files:
             await in_thread(file.check)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        waiting = b""
+        pending = b""
         for part in self._parts:
             if isinstance(part, bytes):
-                waiting += part
+                pending += part
                 continue
-            yield waiting
+            yield pending
             async for chunk in part.chunks():
                 yield chunk
-            waiting = b""
-        yield waiting
+            pending = b""
+        yield pending
 
 
 class _File:
-    """An open file, as a part of a form."""
+    """An open file that is a part of a form."""
 
     def __init__(self, argument: str, name: str, file: Any) -> None:
         self.argument = argument
@@ -96,35 +96,37 @@ class _File:
         self._file = file
         self._can_seek = can_be_read_again(file)
         self._first: bytes | None = None
-        self.size = self._measured() if self._can_seek else None
+        self.size = self._measure() if self._can_seek else None
 
-    def _measured(self) -> int:
+    def _measure(self) -> int:
         size = self._file.seek(0, io.SEEK_END)
         # The seek() of some file objects returns None.
         return int(self._file.tell() if size is None else size)
 
     def check(self) -> None:
-        """Read the first chunk, and raise `InvalidArgumentError` if it cannot be sent."""
-        with _as_argument_error(self.argument, self.name):
+        """Read the first chunk; raise `InvalidArgumentError` if it cannot be sent."""
+        with _translate_errors(self.argument, self.name):
             chunk = self._read(from_start=True)
         if not isinstance(chunk, bytes):
             message, hint = _not_bytes(chunk)
-            raise _rejected(f"the file {self.name} cannot be sent: {message}.", self.argument, hint)
+            raise _invalid_file(
+                f"the file {self.name} cannot be sent: {message}.", self.argument, hint
+            )
         if not chunk:
-            raise _rejected(f"the file {self.name} is empty.", self.argument)
+            raise _invalid_file(f"the file {self.name} is empty.", self.argument)
         if not self._can_seek:
             self._first = chunk
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the content, and raise `TransportError` if its size is not the announced one."""
+        """Yield the content; raise `TransportError` if the file's size has changed."""
         sent = 0
         while chunk := await in_thread(self._next_chunk, is_first=not sent):
             sent += len(chunk)
             if self.size is not None and sent > self.size:
-                raise self._changed(f"it has more than the {self.size} bytes it began with")
+                raise self._changed(f"it has more than its original {self.size} bytes")
             yield chunk
         if self.size is not None and sent < self.size:
-            raise self._changed(f"it has {sent} bytes, and began with {self.size}")
+            raise self._changed(f"it has {sent} bytes instead of its original {self.size}")
 
     def _next_chunk(self, *, is_first: bool) -> bytes:
         try:
@@ -151,27 +153,25 @@ class _File:
 def multipart_body(
     texts: Mapping[str, str], files: Mapping[str, Any], stack: ExitStack
 ) -> MultipartBody:
-    """Return the body of a multipart request; files it opens are closed with ``stack``."""
-    return MultipartBody(
-        texts, {name: _opened(name, value, stack) for name, value in files.items()}
-    )
+    """Return the body of a multipart request; ``stack`` closes the files that it opens."""
+    return MultipartBody(texts, {name: _open(name, value, stack) for name, value in files.items()})
 
 
-def _opened(argument: str, value: Any, stack: ExitStack) -> bytes | _File:
+def _open(argument: str, value: Any, stack: ExitStack) -> bytes | _File:
     if isinstance(value, (bytes, bytearray, memoryview)):
         if not len(value):
-            raise _rejected("the file is empty.", argument)
+            raise _invalid_file("the file is empty.", argument)
         return bytes(value)
     if isinstance(value, os.PathLike):
         path = Path(value)
-        with _as_argument_error(argument, path.name):
+        with _translate_errors(argument, path.name):
             return _File(argument, path.name, stack.enter_context(path.open("rb")))
     if is_file_object(value) and not hasattr(value, "encoding"):
         name = getattr(value, "name", None)
         name = Path(name).name if isinstance(name, str) else argument
-        with _as_argument_error(argument, name):
+        with _translate_errors(argument, name):
             return _File(argument, name, value)
-    raise _rejected(
+    raise _invalid_file(
         f"a file must be bytes, a path or an open binary file, not {type(value).__name__}.",
         argument,
         _hint_for_text(value) if isinstance(value, str) else _HINT_FOR_TEXT_FILES,
@@ -179,15 +179,15 @@ def _opened(argument: str, value: Any, stack: ExitStack) -> bytes | _File:
 
 
 def _head(boundary: str, name: str, filename: str | None = None) -> bytes:
-    head = f'--{boundary}\r\nContent-Disposition: form-data; name="{_escaped(name)}"'
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="{_escape(name)}"'
     if filename is not None:
         kind = mimetypes.guess_type(filename)[0] or "application/octet-stream"
-        head += f'; filename="{_escaped(filename)}"\r\nContent-Type: {kind}'
+        head += f'; filename="{_escape(filename)}"\r\nContent-Type: {kind}'
     return f"{head}\r\n\r\n".encode()
 
 
-def _escaped(name: str) -> str:
-    """Return a name as browsers write it in a form."""
+def _escape(name: str) -> str:
+    """Return a name escaped as browsers do it in forms."""
     name = name.replace("\\", "\\\\")
     return _UNSAFE_IN_NAMES.sub(lambda found: f"%{ord(found[0]):02X}", name)
 
@@ -204,7 +204,7 @@ def _hint_for_text(text: str) -> str:
 def _not_bytes(chunk: Any) -> tuple[str, str]:
     """Return the problem with the result of ``read``, and a hint."""
     if inspect.iscoroutine(chunk):
-        chunk.close()  # or Python warns that it was never awaited
+        chunk.close()  # otherwise Python warns that it was never awaited
         return "its read() is a coroutine function", "Pass its bytes: await file.read()."
     return (
         f"its read() must return bytes, not {type(chunk).__name__}",
@@ -213,13 +213,15 @@ def _not_bytes(chunk: Any) -> tuple[str, str]:
 
 
 @contextmanager
-def _as_argument_error(argument: str, name: str) -> Iterator[None]:
+def _translate_errors(argument: str, name: str) -> Iterator[None]:
     try:
         yield
-    except InvalidArgumentError:  # a ValueError too
+    except InvalidArgumentError:  # a subclass of ValueError
         raise
     except (OSError, ValueError) as error:
-        raise _rejected(f"the file {name} cannot be read: {_reason(error)}.", argument) from error
+        raise _invalid_file(
+            f"the file {name} cannot be read: {_reason(error)}.", argument
+        ) from error
 
 
 def _reason(error: Exception) -> str:
@@ -227,5 +229,5 @@ def _reason(error: Exception) -> str:
     return strerror or str(error).rstrip(".")
 
 
-def _rejected(message: str, argument: str, hint: str | None = None) -> InvalidArgumentError:
+def _invalid_file(message: str, argument: str, hint: str | None = None) -> InvalidArgumentError:
     return InvalidArgumentError(message, argument=argument, hint=hint)

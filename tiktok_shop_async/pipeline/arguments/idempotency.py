@@ -14,34 +14,34 @@ NAME = "idempotency_key"
 MAX_LENGTH = 255
 
 
-def given_keys(arguments: Mapping[str, Any], options: RequestOptions | None) -> dict[str, Any]:
+def collect_keys(arguments: Mapping[str, Any], options: RequestOptions | None) -> dict[str, Any]:
     """Return the idempotency keys that the caller passed, by the argument that holds each."""
-    found = {NAME: arguments.get(NAME)}
+    keys = {NAME: arguments.get(NAME)}
     if options is not None:
-        found["options.idempotency_key"] = options.idempotency_key
-    given = {where: key for where, key in found.items() if key is not None}
-    for place in ("extra_query", "extra_body"):
-        extra = getattr(options, place, None)
-        if extra and NAME in extra:  # also None, which would be sent as null
-            given[f"options.{place}"] = extra[NAME]
-    return given
+        keys["options.idempotency_key"] = options.idempotency_key
+    keys = {argument: key for argument, key in keys.items() if key is not None}
+    for name in ("extra_query", "extra_body"):
+        extra = getattr(options, name, None)
+        if extra and NAME in extra:  # including None, which would be sent as null
+            keys[f"options.{name}"] = extra[NAME]
+    return keys
 
 
-def single_key(given: Mapping[str, Any]) -> str | None:
-    """Return the one key of ``given_keys``; reject a key that is not valid, or two that differ."""
+def choose_key(keys: Mapping[str, Any]) -> str | None:
+    """Return the only key of `collect_keys`; reject an invalid key, and keys that differ."""
     chosen = ""
-    for where, key in given.items():
+    for argument, key in keys.items():
         if not _is_valid(key):
             raise InvalidArgumentError(
-                f"{where} must be text of 1 to {MAX_LENGTH} printable characters, not {key!r}.",
+                f"{argument} must be text of 1 to {MAX_LENGTH} printable characters, not {key!r}.",
                 argument=NAME,
             )
         if chosen and key != chosen:
-            both = ", ".join(f"{each!r} in {where}" for where, each in given.items())
+            both = ", ".join(f"{each!r} in {argument}" for argument, each in keys.items())
             raise InvalidArgumentError(
-                f"the call has idempotency keys that differ: {both}.",
+                f"the call has different idempotency keys: {both}.",
                 argument=NAME,
-                hint="Give the key once.",
+                hint="Pass the key once.",
             )
         chosen = key
     return chosen or None
@@ -55,7 +55,7 @@ def _is_valid(key: object) -> bool:
     )
 
 
-def without_extra_key(options: RequestOptions) -> RequestOptions:
+def drop_extra_key(options: RequestOptions) -> RequestOptions:
     """Return the options without an idempotency key in ``extra_query`` and ``extra_body``."""
     query, body = options.extra_query, options.extra_body
     if NAME not in (query or ()) and NAME not in (body or ()):

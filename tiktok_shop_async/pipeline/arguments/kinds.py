@@ -1,4 +1,4 @@
-"""Conversion of arguments to plain values of the documented kinds.
+"""The conversion of arguments to plain values of their documented kinds.
 
 A kind is a type (``str``, ``int``, ``float``, ``bool``), a `Time`, ``[kind]`` for a list, or a
 mapping of keys to kinds for an object; an empty mapping stands for an object of any keys.
@@ -22,17 +22,17 @@ from ...errors import InvalidArgumentError
 from .values import (
     Plain,
     argument_name,
-    aware,
-    list_of,
     model_items,
     plain,
-    rejected,
-    text_key,
+    require_aware,
+    require_list,
+    require_text_key,
+    wrong_type,
 )
 
 
 class Time(Enum):
-    """How a time is sent."""
+    """The format in which a time is sent."""
 
     SECONDS = "Unix seconds"
     MILLISECONDS = "Unix milliseconds"
@@ -44,23 +44,20 @@ class Time(Enum):
 Kind: TypeAlias = type[Any] | Time | list["Kind"] | Mapping[str, "Kind"]
 
 CheckPath = Callable[[str], None]
-"""Raises for a nested path (``body.skus[0].hint``) that the chosen version lacks."""
+"""A function that raises for a nested path (``body.skus[0].hint``) that the version lacks."""
 
 _WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,18}")
 _MAX_EXACT_FLOAT = 2.0**53
 """From here on, floats are further apart than integers."""
 _CLOSE = 0.85
-"""How much a key must resemble a known one to count as misspelt, from 0 to 1."""
+"""The similarity to a known key from which a key counts as misspelled, from 0 to 1."""
 
 
 def convert(value: Any, kind: Kind, path: str, check: CheckPath | None = None) -> Plain:
-    """Return ``value`` as the API takes it, or raise `InvalidArgumentError`.
-
-    Only lossless conversions are made.
-    """
-    if type(value) is kind and kind is not float:  # NaN is one
-        as_it_is: Plain = value
-        return as_it_is
+    """Return ``value`` as the API takes it; raise `InvalidArgumentError` if that loses anything."""
+    if type(value) is kind and kind is not float:  # floats are checked for NaN
+        unchanged: Plain = value
+        return unchanged
     if isinstance(value, Enum):
         return convert(value.value, kind, path, check)
     if isinstance(kind, list):
@@ -73,52 +70,52 @@ def convert(value: Any, kind: Kind, path: str, check: CheckPath | None = None) -
 def _list(value: Any, kind: Kind, path: str, check: CheckPath | None) -> Plain:
     return [
         item if type(item) is kind else convert(item, kind, f"{path}[{at}]", check)
-        for at, item in enumerate(list_of(value, path))
+        for at, item in enumerate(require_list(value, path))
     ]
 
 
 def _object(value: Any, kinds: Mapping[str, Kind], path: str, check: CheckPath | None) -> Plain:
-    given: dict[str, Plain] = {}
+    converted: dict[str, Plain] = {}
     items = _items(value, kinds, path)
     for key, item in items.items():
-        inner = f"{path}.{text_key(key, path)}"
+        inner = f"{path}.{require_text_key(key, path)}"
         if check:
             check(inner)
         kind = kinds.get(key)
         if kind is None:
             _check_spelling(key, kinds, items, path)
-            given[key] = plain(item, inner)
+            converted[key] = plain(item, inner)
         else:
-            given[key] = None if item is None else convert(item, kind, inner, check)
-    return given
+            converted[key] = None if item is None else convert(item, kind, inner, check)
+    return converted
 
 
 def _items(value: Any, kinds: Mapping[str, Kind], path: str) -> Mapping[str, Any]:
     if isinstance(value, Mapping):
         return value
     if not attrs.has(type(value)):
-        raise rejected(value, path, "a mapping or a model")
+        raise wrong_type(value, path, "a mapping or a model")
     items = dict(model_items(value))
     if items and kinds and not items.keys() & kinds.keys():
-        raise rejected(value, path, f"a mapping or a model with {', '.join(kinds)}")
+        raise wrong_type(value, path, f"a mapping or a model with {', '.join(kinds)}")
     return items
 
 
 def _check_spelling(key: str, known: Iterable[str], given: Mapping[str, Any], path: str) -> None:
-    """Raise for a key that resembles a known one; other unknown keys may be new."""
-    alike = [name for name in known if _folded(name) == _folded(key)]
-    alike = alike or get_close_matches(key, known, n=1, cutoff=_CLOSE)
-    if alike and alike[0] not in given:
+    """Raise for an unknown key that is similar to a known one; other unknown keys may be new."""
+    similar = [name for name in known if _normalize(name) == _normalize(key)]
+    similar = similar or get_close_matches(key, known, n=1, cutoff=_CLOSE)
+    if similar and similar[0] not in given:
         name = argument_name(f"{path}.{key}")
         raise InvalidArgumentError(
-            f"{name} is unknown. Did you mean {alike[0]}?",
+            f"{name} is unknown. Did you mean {similar[0]}?",
             argument=name,
-            hint="To send a key that the catalogue lacks, use extra_body: it is not checked.",
+            hint="To send a key that the catalogue lacks, use extra_body, which is not checked.",
         )
 
 
-def _folded(key: str) -> str:
-    """Return ``key`` such that skuId, sku-id and sku_id are equal."""
+def _normalize(key: str) -> str:
+    """Return ``key`` in a form that is equal for skuId, sku-id and sku_id."""
     return re.sub(r"[\W_]", "", key).lower()
 
 
@@ -140,15 +137,15 @@ def _text(value: Any, path: str) -> str:
     elif isinstance(value, bytes):
         hint = "Call .decode() on it."
     elif isinstance(value, datetime):
-        hint = "The documents do not say how it writes times: pass text."
-    raise rejected(value, path, "text", hint)
+        hint = "The format of this time is not documented: pass text."
+    raise wrong_type(value, path, "text", hint)
 
 
 def _hint_for_float(value: float) -> str:
     if abs(value) < _MAX_EXACT_FLOAT:
         return f"A float is not exact. For an amount, pass Decimal({str(value)!r}) or text."
-    # Its text would be an id, but perhaps another one.
-    return "A float does not hold all digits of an id: read ids as text or int from their source."
+    # Its text could be another object's id.
+    return "A float cannot hold all digits of an id: read ids as text or int."
 
 
 def _integer(value: Any, path: str, accepted: str = "an integer") -> int:
@@ -158,8 +155,8 @@ def _integer(value: Any, path: str, accepted: str = "an integer") -> int:
         return int(value)
     hint = None
     if isinstance(value, datetime):
-        hint = "The documents do not name its unit: pass Unix seconds or milliseconds."
-    raise rejected(value, path, accepted, hint)
+        hint = "The unit of this time is not documented: pass Unix seconds or milliseconds."
+    raise wrong_type(value, path, accepted, hint)
 
 
 def _number(value: Any, path: str) -> float:
@@ -167,17 +164,17 @@ def _number(value: Any, path: str) -> float:
         return int(value)
     if isinstance(value, float) and math.isfinite(value):
         return value
-    raise rejected(value, path, "a number")
+    raise wrong_type(value, path, "a number")
 
 
 def _boolean(value: Any, path: str) -> bool:
-    raise rejected(value, path, "True or False")
+    raise wrong_type(value, path, "True or False")
 
 
 def _unix_time(value: Any, path: str, unit: str) -> int:
     if not isinstance(value, datetime):
         return _integer(value, path, f"an aware datetime or Unix {unit} as an integer")
-    seconds = aware(value, path).timestamp()
+    seconds = require_aware(value, path).timestamp()
     return int(seconds) if unit == "seconds" else round(seconds * 1000)
 
 
@@ -202,8 +199,8 @@ def _date(value: Any, path: str) -> str:
         return value
     if isinstance(value, date) and not isinstance(value, datetime):
         return value.isoformat()
-    hint = "Choose the day: pass its date()." if isinstance(value, datetime) else None
-    raise rejected(value, path, "a date or text such as '2026-11-24'", hint)
+    hint = "Pass its date()." if isinstance(value, datetime) else None
+    raise wrong_type(value, path, "a date or text such as '2026-11-24'", hint)
 
 
 _SCALARS: Mapping[Any, Callable[[Any, str], Plain]] = {

@@ -1,4 +1,4 @@
-"""Python values -> the plain values of JSON and of a query."""
+"""The conversion of Python values to the plain values of JSON and of a query."""
 
 from __future__ import annotations
 
@@ -14,20 +14,22 @@ from ...errors import InvalidArgumentError
 
 Plain: TypeAlias = str | int | float | bool | list["Plain"] | dict[str, "Plain"] | None
 
-_AS_THEY_ARE = frozenset({str, int, bool, float, type(None)})
+_PLAIN_TYPES = frozenset({str, int, bool, float, type(None)})
 
 
 def plain(value: Any, path: str) -> Plain:
-    """Return ``value`` as JSON has it, whatever it is; ``path`` is its name in errors."""
-    if type(value) in _AS_THEY_ARE:
-        as_it_is: Plain = value
-        return as_it_is
+    """Return ``value`` as a plain value of JSON; ``path`` is its name in errors."""
+    if type(value) in _PLAIN_TYPES:
+        unchanged: Plain = value
+        return unchanged
     if isinstance(value, Mapping):
-        return {text_key(key, path): plain(item, f"{path}.{key}") for key, item in value.items()}
+        return {
+            require_text_key(key, path): plain(item, f"{path}.{key}") for key, item in value.items()
+        }
     if attrs.has(type(value)):
         return {wire: plain(item, f"{path}.{wire}") for wire, item in model_items(value)}
     if isinstance(value, datetime):
-        return int(aware(value, path).timestamp())
+        return int(require_aware(value, path).timestamp())
     if isinstance(value, Enum):
         return plain(value.value, path)
     if isinstance(value, date):
@@ -39,14 +41,14 @@ def plain(value: Any, path: str) -> Plain:
     if is_list(value):
         return [plain(item, f"{path}[{at}]") for at, item in enumerate(value)]
     raise InvalidArgumentError(
-        f"{argument_name(path)} cannot be sent: {shown(value)}.",
+        f"{argument_name(path)} cannot be sent: {quote_value(value)}.",
         argument=argument_name(path),
         hint=_hint_for_iterator(value),
     )
 
 
 def query_text(value: Plain, path: str) -> str:
-    """Return a plain value as text of the query; a list becomes one comma-joined value."""
+    """Return a plain value as text of the query; join the items of a list with commas."""
     if type(value) is str:
         return value
     if isinstance(value, list):
@@ -60,15 +62,15 @@ def _scalar_text(value: Plain, path: str) -> str:
     if isinstance(value, (str, int, float)):
         return str(value)
     raise InvalidArgumentError(
-        "a query takes text, numbers, booleans and sequences of them.",
+        f"{argument_name(path)} must be text, a number, True, False or a sequence of these.",
         argument=argument_name(path),
     )
 
 
 def is_list(value: Any) -> TypeGuard[Iterable[Any]]:
-    """Return whether ``value`` can be sent as a list, as often as the call is sent.
+    """Return whether ``value`` can be sent as a list by every attempt.
 
-    An iterator cannot: a retry would find it empty, and an empty selection may mean everything.
+    An iterator cannot: for a retry it would be empty, and an empty selection may mean everything.
     """
     return (
         isinstance(value, Iterable)
@@ -77,28 +79,28 @@ def is_list(value: Any) -> TypeGuard[Iterable[Any]]:
     )
 
 
-def list_of(value: Any, path: str) -> Iterable[Any]:
-    """Return ``value`` if it can be sent as a list, else raise `InvalidArgumentError`."""
+def require_list(value: Any, path: str) -> Iterable[Any]:
+    """Return ``value`` if it can be sent as a list; otherwise raise `InvalidArgumentError`."""
     if is_list(value):
         items: Iterable[Any] = value
         return items
     hint = _hint_for_text(value) if isinstance(value, str) else _hint_for_iterator(value)
-    raise rejected(value, path, "a list or another sequence", hint)
+    raise wrong_type(value, path, "a list or another sequence", hint)
 
 
 def _hint_for_text(text: str) -> str:
     items = [item.strip() for item in text.split(",")]
-    return f"Pass {items}." if len(text) <= _MAX_SHOWN else "Pass a list of its parts."
+    return f"Pass {items}." if len(text) <= _MAX_QUOTED else "Pass a list of its parts."
 
 
 def _hint_for_iterator(value: Any) -> str | None:
     if isinstance(value, Iterator):
-        return "It can be read only once, and a call may be sent again: pass list(...)."
+        return "It can be read only once, but a call may be retried: pass list(...)."
     return None
 
 
-def text_key(key: Any, path: str) -> str:
-    """Return the key of a mapping if it is text, else raise `InvalidArgumentError`."""
+def require_text_key(key: Any, path: str) -> str:
+    """Return the key of a mapping if it is text; otherwise raise `InvalidArgumentError`."""
     if isinstance(key, str):
         return key
     raise InvalidArgumentError(
@@ -111,43 +113,45 @@ def model_items(value: Any) -> Iterator[tuple[str, Any]]:
     """Yield the fields of a model that are set, by wire name."""
     for attribute, wire, is_response_list in _fields(type(value)):
         item = getattr(value, attribute)
-        # Response models have an empty list where nothing was given.
+        # Response models have an empty list for a field that was not set.
         if not (item is None or (is_response_list and not item)):
             yield wire, item
 
 
-def aware(value: datetime, path: str) -> datetime:
-    """Return ``value`` if it has a time zone, else raise `InvalidArgumentError`."""
+def require_aware(value: datetime, path: str) -> datetime:
+    """Return ``value`` if it has a time zone; otherwise raise `InvalidArgumentError`."""
     if value.tzinfo is not None:
         return value
     raise InvalidArgumentError(
         f"{argument_name(path)} must be an aware datetime, not {value!r}: "
         "without a time zone it is ambiguous.",
         argument=argument_name(path),
-        hint="Use an aware one, such as datetime.now(timezone.utc).",
+        hint="Pass an aware one, such as datetime.now(timezone.utc).",
     )
 
 
 def argument_name(path: str) -> str:
-    """Return the argument's name in ``path``, without the part of the request it goes to."""
+    """Return the name of an argument from its path, without its location in the request."""
     return path.partition(".")[2] or path
 
 
-def rejected(value: Any, path: str, accepted: str, hint: str | None = None) -> InvalidArgumentError:
+def wrong_type(
+    value: Any, path: str, accepted: str, hint: str | None = None
+) -> InvalidArgumentError:
     """Return the error for a value of the wrong type; ``accepted`` completes "must be …"."""
     name = argument_name(path)
     return InvalidArgumentError(
-        f"{name} must be {accepted}, not {shown(value)}.", argument=name, hint=hint
+        f"{name} must be {accepted}, not {quote_value(value)}.", argument=name, hint=hint
     )
 
 
 _SHORT = (bool, int, float, Decimal, date, type(None))
-_MAX_SHOWN = 40
+_MAX_QUOTED = 40
 
 
-def shown(value: Any) -> str:
-    """Return ``value`` for an error message, or its type if it may be long."""
-    if isinstance(value, _SHORT) or (isinstance(value, str) and len(value) <= _MAX_SHOWN):
+def quote_value(value: Any) -> str:
+    """Return the repr of ``value`` for an error message, or its type if the repr may be long."""
+    if isinstance(value, _SHORT) or (isinstance(value, str) and len(value) <= _MAX_QUOTED):
         return repr(value)
     return f"a value of type {type(value).__name__}"
 

@@ -1,5 +1,5 @@
-"""The console: web pages to look at a running sandbox and to work on it."""
+"""The console: web pages to watch and control a running sandbox."""
 
-from .routes import console_routes
+from .console_routes import console_routes
 
 __all__ = ["console_routes"]

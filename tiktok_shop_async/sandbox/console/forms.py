@@ -1,27 +1,27 @@
-"""Values of the console's forms, checked and turned into what the sandbox takes."""
+"""Submitted forms of the console, with checks of their values."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qs
 
 import attrs
 from starlette.requests import Request
 
-from ..control.control_input import bounded_body
-from ..json_input import shortened
+from ..inputs.amounts import parse_amount
+from ..inputs.bounded_body import bounded_body
+from ..inputs.json_input import shortened
 
 MAX_FIELDS = 2000
 
 _WHOLE = re.compile(r"[0-9]{1,9}")
-_AMOUNT = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,2})?")
 
 
 @attrs.frozen
 class Form:
-    """The fields of a form that was sent; empty ones count as missing."""
+    """The fields of a submitted form; empty ones count as missing."""
 
     fields: Mapping[str, list[str]]
 
@@ -32,7 +32,7 @@ class Form:
         return cls(parse_qs(text, errors="replace", max_num_fields=MAX_FIELDS))
 
     def text(self, name: str) -> str:
-        """Return a field's text, empty where it is missing."""
+        """Return the text of a field; empty if it is missing."""
         return self.fields.get(name, [""])[0].strip()
 
     def texts(self, name: str) -> list[str]:
@@ -40,14 +40,21 @@ class Form:
         return self.fields.get(name, [])
 
     def required(self, name: str) -> str:
-        """Return a field's text."""
+        """Return the text of a required field."""
         text = self.text(name)
         if not text:
             raise ValueError(f"{name.capitalize()} is required.")
         return text
 
+    def choice(self, name: str, label: str, choices: Sequence[str]) -> str | None:
+        """Return a field's text that must be one of the choices; None if it is missing."""
+        text = self.text(name)
+        if text and text not in choices:
+            raise ValueError(f"{label} must be one of {', '.join(choices)}, not {shortened(text)}.")
+        return text or None
+
     def whole(self, name: str, label: str, *, minimum: int = 1) -> int | None:
-        """Return a field's whole number; None where it is missing."""
+        """Return a field's integer; None if it is missing."""
         text = self.text(name)
         if not text:
             return None
@@ -59,7 +66,7 @@ class Form:
         return int(text)
 
     def number(self, name: str, label: str, *, maximum: float = 1e9) -> float | None:
-        """Return a field's number; None where it is missing."""
+        """Return a field's number; None if it is missing."""
         text = self.text(name)
         if not text:
             return None
@@ -73,10 +80,10 @@ class Form:
             )
         return number
 
-
-def cents(text: str, label: str) -> int:
-    """Return an amount such as 12.50 in cents."""
-    if not _AMOUNT.fullmatch(text):
-        raise ValueError(f"{label} must be an amount such as 12.50, not {shortened(text)}.")
-    whole, _, part = text.partition(".")
-    return int(whole) * 100 + int(part.ljust(2, "0"))
+    def amount(self, name: str, label: str) -> int:
+        """Return a required amount such as 12.50 in cents."""
+        text = self.required(name)
+        cents = parse_amount(text, max_digits=11)
+        if cents is None:
+            raise ValueError(f"{label} must be an amount such as 12.50, not {shortened(text)}.")
+        return cents

@@ -1,4 +1,4 @@
-"""Results of actions, kept until the page after the redirect shows them."""
+"""Results of actions, shown by the page after the redirect."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ MAX_NOTICES = 20
 
 @attrs.frozen
 class Notice:
-    """The result of an action, shown at the form or row that it came from."""
+    """The result of an action, shown next to its form or row."""
 
     target: str
     """Id of the HTML element."""
     text: str
     failed: bool = False
     form: Form = attrs.field(factory=lambda: Form({}), repr=False)
-    """What was entered, to be corrected where the action failed."""
+    """The submitted form, shown again if the action failed."""
 
 
 NO_NOTICE = Notice("", "")
 
 
 class Notices:
-    """The latest notices by their key in the page's URL, so that a reload shows one again."""
+    """The latest notices, by the key in the page's URL, so that a reload shows them again."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, Notice] = OrderedDict()
+        self._by_key: OrderedDict[str, Notice] = OrderedDict()
 
     def add(self, notice: Notice) -> str:
-        """Keep a notice, and return its key."""
+        """Store a notice and return its key."""
         key = secrets.token_hex(6)
-        self._kept[key] = notice
-        if len(self._kept) > MAX_NOTICES:
-            self._kept.popitem(last=False)
+        self._by_key[key] = notice
+        if len(self._by_key) > MAX_NOTICES:
+            self._by_key.popitem(last=False)
         return key
 
     def get(self, key: str) -> Notice:
-        """Return a notice, or the empty one."""
-        return self._kept.get(key, NO_NOTICE)
+        """Return a notice; an empty one if the key is unknown."""
+        return self._by_key.get(key, NO_NOTICE)

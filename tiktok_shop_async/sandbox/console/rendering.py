@@ -1,4 +1,4 @@
-"""Templates and their filters: how the console writes times, amounts and bodies."""
+"""Templates, and their filters for times, amounts and bodies."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..._internal.redaction import redact, redact_start
-from ..handlers.order_documents import money
-from ..http.request_log import MAX_BODY, LoggedBody
+from ..inputs.amounts import format_amount
+from ..state.request_log import MAX_BODY, LoggedBody
 
 
 @cache
 def environment() -> Environment:
-    """Return the templates; all values are escaped."""
+    """Return the template environment, which escapes all values."""
     templates = Environment(
         loader=PackageLoader(__package__ or ""),
         autoescape=True,
@@ -31,7 +31,7 @@ def environment() -> Environment:
         date=date,
         duration=duration,
         isotime=isotime,
-        money=money,
+        money=format_amount,
         plural=plural,
         words=words,
     )
@@ -39,23 +39,23 @@ def environment() -> Environment:
 
 
 def render(template: str, **values: Any) -> bytes:
-    """Return a page; text that UTF-8 cannot encode is shown as escapes."""
+    """Return a page; text that UTF-8 cannot encode becomes escapes."""
     page = environment().get_template(template).render(**values)
     return page.encode("utf-8", "backslashreplace")
 
 
 def date(seconds: float) -> str:
-    """Return a time as people read it, in UTC."""
+    """Return a readable time in UTC."""
     return f"{_moment(seconds):%Y-%m-%d %H:%M:%S}"
 
 
 def isotime(seconds: float) -> str:
-    """Return a time as the attribute ``datetime`` has it."""
+    """Return a time for the HTML attribute ``datetime``."""
     return f"{_moment(seconds):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def breakable(name: object) -> Markup:
-    """Return a path or name that may be broken after its separators."""
+    """Return a path or name with line breaks allowed after its separators."""
     return Markup("<wbr>").join(re.split(r"(?<=[/._-])(?=\w)", str(name)))
 
 
@@ -79,9 +79,9 @@ def duration(seconds: float) -> str:
     return " ".join(parts[:2]) or "0 s"
 
 
-@lru_cache(maxsize=8)  # the page of a request is updated while it is open
+@lru_cache(maxsize=8)  # the page of a request is updated regularly while it is open
 def body_text(body: LoggedBody, secrets: tuple[str, ...]) -> str:
-    """Return a body for people: JSON is indented, secrets are masked."""
+    """Return a readable body: with indented JSON and masked secrets."""
     if body.cut:
         return redact_start(body.start, MAX_BODY, secrets)
     return redact(indented(body.start.decode("utf-8", "replace")), secrets)
@@ -98,5 +98,5 @@ def indented(text: str) -> str:
 def _moment(seconds: float) -> datetime:
     try:
         return datetime.fromtimestamp(seconds, UTC)
-    except (OverflowError, ValueError, OSError):  # a clock that was moved beyond the calendar
+    except (OverflowError, ValueError, OSError):  # a clock that was moved beyond the year 9999
         return datetime.max.replace(tzinfo=UTC)

@@ -1,1 +1,1 @@
-"""Control of a sandbox: its state, its time, and the control endpoints."""
+"""Control endpoints: unsigned JSON under ``/_sandbox/``."""

@@ -1,4 +1,4 @@
-"""The endpoint that sends webhooks by hand, and shows what was sent."""
+"""The control endpoint that fires webhooks and lists their deliveries."""
 
 from __future__ import annotations
 
@@ -8,30 +8,33 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ..json_input import shortened
-from ..webhook_delivery import Delivery, Webhooks
+from ..inputs.json_input import shortened
+from ..state.sandbox_state import SandboxState
+from ..webhook_delivery import Webhooks
+from ..webhook_sender import Delivery
 from .control_input import json_object
-from .routes import explained
+from .control_routes import json_errors
 
 _MAX_ID = 255
 
 
-def firing_routes(webhooks: Webhooks) -> list[Route]:
+def webhook_control_routes(state: SandboxState) -> list[Route]:
     """Return the route, for a mount at ``/_sandbox``.
 
     POST fires an event, GET lists the latest deliveries.
     """
+    webhooks = state.webhooks
 
-    async def answer(request: Request) -> Response:
+    async def respond(request: Request) -> Response:
         is_post = request.method == "POST"
         deliveries = await _fire(webhooks, request) if is_post else webhooks.deliveries
         return JSONResponse({"deliveries": [_document(delivery) for delivery in deliveries]})
 
-    return [Route("/events", explained(answer), methods=["GET", "POST"])]
+    return [Route("/events", json_errors(respond), methods=["GET", "POST"])]
 
 
 async def _fire(webhooks: Webhooks, request: Request) -> list[Delivery]:
-    # A page of another site cannot send this type without being asked for leave first.
+    # Browsers let pages of other sites send this type only after a preflight request.
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "application/json":
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Access tokens: who granted what to an app, and for which shops."""
+"""Access tokens with their users, scopes and shops."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 import attrs
 
-from ..._internal.argument_checks import texts
+from ..._internal.argument_checks import parse_texts
 
 
 class UserType(IntEnum):
-    """Whose authorization a token stands for."""
+    """The type of user that a token belongs to."""
 
     SELLER = 0
     CREATOR = 1
@@ -19,14 +19,14 @@ class UserType(IntEnum):
 
 
 def check_texts(_: Any, attribute: attrs.Attribute[Any], value: object) -> None:
-    """Reject anything but None and texts, above all a single one; an attrs validator."""
+    """Reject anything but None and an iterable of strings: a validator of attrs."""
     if value is not None:
-        texts(value, attribute.name)
+        parse_texts(value, attribute.name)
 
 
 @attrs.frozen(kw_only=True)
 class AccessToken:
-    """What a user granted to an app."""
+    """An access token that a user granted to an app."""
 
     value: str = attrs.field(repr=False)
     app_key: str
@@ -36,24 +36,24 @@ class AccessToken:
         default=frozenset(), repr=False, validator=check_texts
     )
     scopes: frozenset[str] | None = attrs.field(default=None, validator=check_texts)
-    """The scopes that were granted; None stands for all."""
+    """The granted scopes; None means all."""
     open_id: str = ""
-    """Whose authorization it belongs to; a token without one stands alone."""
+    """The user whose authorization it belongs to; empty for a token without one."""
 
     def lacks(self, scope: str | None) -> bool:
-        """Return whether a scope is needed that was not granted."""
+        """Return whether a required scope was not granted."""
         return scope is not None and self.scopes is not None and scope not in self.scopes
 
 
 @attrs.frozen(kw_only=True)
 class TokenRules:
-    """How long codes and tokens work. The first two are documented, the others our choice."""
+    """Lifetimes of codes and tokens. The first two are documented, the others are our choice."""
 
     code_seconds: float = 30 * 60
     access_token_seconds: float = 7 * 86400
     refresh_token_seconds: float = 365 * 86400
-    """The platform's lasts as long as the seller granted."""
+    """On the platform it depends on the duration that the seller granted."""
     refresh_grace_seconds: float = 0.0
-    """How long a refresh token is still taken after its first use; it then gives the same pair."""
+    """How long a used refresh token is still accepted; it then returns the same token pair."""
     old_access_token_stops: bool = False
-    """Whether a refresh ends the access token before it; else that one works until it expires."""
+    """Whether a refresh invalidates the previous access token at once."""

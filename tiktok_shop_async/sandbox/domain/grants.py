@@ -1,4 +1,4 @@
-"""Authorizations: codes that become tokens, refresh tokens that rotate, and their withdrawal."""
+"""Authorizations: codes, rotating refresh tokens, and revocation."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from cattrs import Converter
 
 from ..error_responses import EXPIRED_REFRESH_TOKEN, INVALID_CODE, NO_AUTHORIZATION, Refusal
 from .access_tokens import AccessToken, TokenRules, UserType, check_texts
-from .events import ignore
+from .shop_events import ignore
 
 DAYS_OF_NOTICE = 30
-"""How long before its end an authorization's expiry is announced for the first time."""
+"""Days before an authorization's end at which webhook 7 is sent for the first time."""
 _DAY = 86400
 
 
 @attrs.frozen(kw_only=True)
 class Grant:
-    """What a user allowed an app to do; all tokens of one authorization share it."""
+    """A user's authorization of an app; all its tokens share it."""
 
     app_key: str
     open_id: str
@@ -32,12 +32,12 @@ class Grant:
         default=frozenset(), repr=False, validator=check_texts
     )
     scopes: frozenset[str] | None = attrs.field(default=None, validator=check_texts)
-    """None stands for all."""
+    """The granted scopes; None means all."""
 
 
 @attrs.frozen(kw_only=True)
 class TokenPair:
-    """What an exchange or a refresh gives."""
+    """The tokens that an exchange or a refresh returns."""
 
     grant: Grant
     access_token: AccessToken
@@ -53,29 +53,29 @@ class _Code:
 
 @attrs.define(eq=False)
 class _Refreshable:
-    """A refresh token's pair, and the pair that replaced it, if one did."""
+    """A token pair, and the pair that replaced it, if any."""
 
     pair: TokenPair
     successor: TokenPair | None = None
     replaced_at: float = 0.0
     days_of_notice: int = DAYS_OF_NOTICE
-    """How many days before its end that is to be announced next."""
+    """How many days before its end webhook 7 is sent next."""
 
 
 class Grants:
-    """Keeps codes and refresh tokens, and puts the access tokens where the gateway looks.
+    """All codes and refresh tokens; issues access tokens into the dict that the gateway reads.
 
-    Which code a refusal has is taken from clients' reports. That a refresh token which was replaced
-    counts as expired, and that a stray one belongs to no authorization, is our choice.
+    The error codes come from clients' reports. Our choice: a replaced refresh token counts as
+    expired, and an unknown one as belonging to no authorization.
     """
 
     def __init__(self, tokens: dict[str, AccessToken], rules: TokenRules) -> None:
         self.rules = rules
         self.refreshes = 0
-        """How many refreshes were granted, those within the grace time included."""
+        """Number of successful refreshes, including those within the grace time."""
         self.refused_refreshes = 0
-        self.on_touch: Callable[[Grants], object] = ignore
-        """Hears when anything here, or among the access tokens, is no longer as it was."""
+        self.on_modified: Callable[[Grants], object] = ignore
+        """Called after every change of codes, refresh tokens or access tokens."""
         self._tokens = tokens
         self._codes: dict[str, _Code] = {}
         self._refreshable: dict[str, _Refreshable] = {}
@@ -86,13 +86,13 @@ class Grants:
 
     def open_code(self, grant: Grant, now: float) -> str:
         """Return a code that can be exchanged once."""
-        code = _made_up("code")
+        code = _random_token("code")
         self._codes[code] = _Code(grant, now + self.rules.code_seconds)
-        self.on_touch(self)
+        self.on_modified(self)
         return code
 
     def exchange(self, app_key: str, code: str, now: float) -> TokenPair:
-        """Return the first pair of tokens for a code."""
+        """Return the first token pair for a code."""
         found = self._codes.get(code)
         if found is None or found.grant.app_key != app_key or found.expires_at <= now:
             raise Refusal(INVALID_CODE, "The authorization code is invalid, expired or used.")
@@ -100,20 +100,20 @@ class Grants:
         return self._issue(found.grant, now)
 
     def refresh(self, app_key: str, refresh_token: str, now: float) -> TokenPair:
-        """Return a new pair of tokens in place of the one that a refresh token belongs to."""
+        """Return a token pair that replaces the one of a refresh token."""
         try:
             pair = self._refreshed(app_key, refresh_token, now)
         except Refusal:
             self.refused_refreshes += 1
             raise
         finally:
-            self.on_touch(self)
+            self.on_modified(self)
         self.refreshes += 1
         return pair
 
-    def adopt(self, grant: Grant, access_token: AccessToken, refresh_token: str) -> None:
-        """Take a pair of tokens in that was made elsewhere; it lasts until it is replaced."""
-        self._keep(
+    def add(self, grant: Grant, access_token: AccessToken, refresh_token: str) -> None:
+        """Add a token pair that does not expire until it is replaced."""
+        self._store(
             TokenPair(
                 grant=grant,
                 access_token=access_token,
@@ -123,10 +123,10 @@ class Grants:
         )
 
     def expiring(self, now: float) -> Iterator[tuple[Grant, float]]:
-        """Yield which authorizations end within 30 days, and when: each once a day.
+        """Yield the authorizations that end within 30 days with their ends, each once a day.
 
-        One ends with its newest refresh token. Our choice: days that nobody saw pass are not made
-        up for.
+        An authorization ends with its newest refresh token. Our choice: when several days pass at
+        once, it is yielded only once.
         """
         newest: dict[tuple[str, str], _Refreshable] = {}
         for each in self._refreshable.values():
@@ -135,11 +135,11 @@ class Grants:
             end = each.pair.refresh_token_expires_at
             if 0 < end - now <= each.days_of_notice * _DAY:
                 each.days_of_notice = math.ceil((end - now) / _DAY) - 1
-                self.on_touch(self)
+                self.on_modified(self)
                 yield each.pair.grant, end
 
     def revoke(self, token: AccessToken) -> None:
-        """Forget everything that the user of a token granted to its app."""
+        """Delete all codes and tokens that the user of a token granted to its app."""
 
         def stays(of: Grant | AccessToken) -> bool:
             same_user = (of.app_key, of.open_id) == (token.app_key, token.open_id)
@@ -151,10 +151,10 @@ class Grants:
         }
         for value in [value for value, token in self._tokens.items() if not stays(token)]:
             del self._tokens[value]
-        self.on_touch(self)
+        self.on_modified(self)
 
     def record(self, converter: Converter) -> dict[str, Any]:
-        """Return everything here, and the access tokens, as JSON."""
+        """Return all codes and tokens as JSON."""
         return {
             "tokens": converter.unstructure(self._tokens),
             "codes": converter.unstructure(self._codes),
@@ -164,7 +164,7 @@ class Grants:
         }
 
     def restore(self, converter: Converter, record: dict[str, Any]) -> None:
-        """Replace everything here by what a record says."""
+        """Replace all codes and tokens by those of a record."""
         self._tokens.clear()
         self._tokens.update(converter.structure(record["tokens"], dict[str, AccessToken]))
         self._codes = converter.structure(record["codes"], dict[str, _Code])
@@ -175,7 +175,7 @@ class Grants:
     def _refreshed(self, app_key: str, refresh_token: str, now: float) -> TokenPair:
         found = self._refreshable.get(refresh_token)
         if found is None or found.pair.grant.app_key != app_key:
-            raise Refusal(NO_AUTHORIZATION, "No authorization belongs to the refresh token.")
+            raise Refusal(NO_AUTHORIZATION, "The refresh token belongs to no authorization.")
         if found.successor is not None:
             if now < found.replaced_at + self.rules.refresh_grace_seconds:
                 return found.successor
@@ -192,7 +192,7 @@ class Grants:
         pair = TokenPair(
             grant=grant,
             access_token=AccessToken(
-                value=_made_up("token"),
+                value=_random_token("token"),
                 app_key=grant.app_key,
                 user_type=grant.user_type,
                 expires_at=now + self.rules.access_token_seconds,
@@ -200,17 +200,22 @@ class Grants:
                 scopes=grant.scopes,
                 open_id=grant.open_id,
             ),
-            refresh_token=_made_up("refresh"),
+            refresh_token=_random_token("refresh"),
             refresh_token_expires_at=now + self.rules.refresh_token_seconds,
         )
-        self._keep(pair)
+        self._store(pair)
         return pair
 
-    def _keep(self, pair: TokenPair) -> None:
+    def _store(self, pair: TokenPair) -> None:
         self._tokens[pair.access_token.value] = pair.access_token
         self._refreshable[pair.refresh_token] = _Refreshable(pair)
-        self.on_touch(self)
+        self.on_modified(self)
 
 
-def _made_up(kind: str) -> str:
+def _random_token(kind: str) -> str:
     return f"SANDBOX_{kind}-{secrets.token_hex(16)}"
+
+
+def open_id_of(app_key: str, user_type: UserType) -> str:
+    """Return the open id of the sandbox's user of a type, which is different for each app."""
+    return f"SANDBOX_{user_type.name.lower()}-of-{app_key}"

@@ -1,4 +1,4 @@
-"""Who may call, and for which shops: apps, access tokens, and the shops themselves."""
+"""A market: apps, access tokens and shops."""
 
 from __future__ import annotations
 
@@ -8,15 +8,10 @@ import attrs
 
 from ...spec.signature_verifier import SignatureVerifier
 from .access_tokens import AccessToken, TokenRules, UserType
-from .events import (
-    SELLER_DEAUTHORIZATION,
-    UPCOMING_AUTHORIZATION_EXPIRATION,
-    Event,
-    ignore,
-)
 from .grants import Grants
 from .shop import Shop
-from .subscriptions import Subscriptions
+from .shop_events import SELLER_DEAUTHORIZATION, UPCOMING_AUTHORIZATION_EXPIRATION, Event, ignore
+from .webhook_subscriptions import Subscriptions
 
 __all__ = ["AccessToken", "App", "Market", "TokenRules", "UserType"]
 
@@ -29,7 +24,7 @@ class App:
     secret: str = attrs.field(repr=False)
     service_id: str = ""
     redirect_url: str = ""
-    """Where a user is sent who approved or denied; the query is added."""
+    """Where a user is redirected after approving or denying; the result is added to the query."""
     name: str = "Sandbox App"
     verifier: SignatureVerifier = attrs.field(
         init=False,
@@ -40,7 +35,7 @@ class App:
 
 
 class Market:
-    """All apps, tokens and shops that one sandbox knows."""
+    """All apps, tokens and shops of a sandbox."""
 
     def __init__(
         self,
@@ -54,33 +49,33 @@ class Market:
     ) -> None:
         self._remake = remake
         self.seed = seed
-        """Decides what made-up answers say."""
+        """Selects the content of stub responses."""
         self.apps = {app.key: app for app in apps}
         self.tokens = {token.value: token for token in tokens}
         self.shops = {shop.cipher: shop for shop in shops}
         self.grants = Grants(self.tokens, token_rules or TokenRules())
         self.subscriptions = Subscriptions()
-        self.on_change: Callable[[Event], object] = ignore
-        """Hears of what concerns an authorization; each shop has such a hook for itself."""
+        self.on_event: Callable[[Event], object] = ignore
+        """Called with every event about an authorization; each ledger has its own callback."""
 
     @property
     def refreshes(self) -> int:
-        """How many refreshes were granted: one, where tasks and processes do not race."""
+        """Number of token refreshes; one per expiry, unless tasks or processes race."""
         return self.grants.refreshes
 
     def secrets(self) -> tuple[str, ...]:
-        """Return the values that only the console's page of credentials shows."""
+        """Return the secrets, which only the console's credentials page shows."""
         app_secrets = (app.secret for app in self.apps.values())
         return (*app_secrets, *self.tokens, *self.grants.secrets(), *self.shops)
 
     def shops_of(self, token: AccessToken) -> list[Shop]:
-        """Return the shops that a token's authorization covers."""
+        """Return the shops that a token gives access to."""
         return [shop for cipher, shop in self.shops.items() if cipher in token.shop_ciphers]
 
     def settle(self, now: float) -> None:
-        """Do what is due in all shops, and announce which authorizations end soon (webhook 7)."""
+        """Run what is due in all shops, and emit webhook 7 for authorizations that end soon."""
         for shop in self.shops.values():
-            shop.settle()
+            shop.ledger.settle()
         for grant, end in self.grants.expiring(now):
             data = {
                 "message": "The authorization expires soon.",
@@ -89,21 +84,25 @@ class Market:
             for cipher, shop in self.shops.items():
                 if cipher in grant.shop_ciphers:
                     event = Event(UPCOMING_AUTHORIZATION_EXPIRATION, shop.id, data, grant.app_key)
-                    self.on_change(event)
+                    self.on_event(event)
 
     def reset(self) -> None:
-        """Return to the beginning; `LookupError` if this market does not know how to."""
+        """Return to the initial state.
+
+        Raises:
+            LookupError: The market was not made by `demo_market`.
+        """
         if self._remake is None:
-            raise LookupError("the market was made by hand, so it cannot be made again")
+            raise LookupError("the market cannot be reset: it was not made by demo_market")
         vars(self).update(vars(self._remake()))
 
     def revoke(self, access_token: str) -> None:
-        """Withdraw the authorization that a token belongs to, as its user would.
+        """Revoke the authorization of a token, as its user.
 
-        All its tokens are unknown from then on, and its shops announce it (webhook 6).
+        All its tokens are then unknown, and webhook 6 is emitted for each shop.
         """
         token = self.tokens[access_token]
         self.grants.revoke(token)
         for shop in self.shops_of(token):
-            message = {"message": "The seller withdrew the authorization."}
-            self.on_change(Event(SELLER_DEAUTHORIZATION, shop.id, message, token.app_key))
+            message = {"message": "The seller revoked the authorization."}
+            self.on_event(Event(SELLER_DEAUTHORIZATION, shop.id, message, token.app_key))

@@ -1,8 +1,8 @@
-"""Which scope an operation needs, and whose token.
+"""Scopes and user types that operations require.
 
-The catalogue has no scopes, so a scope a group is our choice, named after the platform's own:
-``seller.order.info`` opens the group ``order`` to a seller's token. Every token may use the groups
-``authorization`` and ``event``.
+The catalogue has no scopes. Our choice is one scope for each group, named like the platform's:
+``seller.order.info`` lets a seller's token call the group ``order``. Every token can call the
+groups ``authorization`` and ``event``.
 """
 
 from __future__ import annotations
@@ -10,26 +10,25 @@ from __future__ import annotations
 from functools import cache
 
 from ...pipeline.operation import Operation
-from ...registry import operations
-from ...resources._groups import GROUPS
+from ..inputs.catalogue import all_operations
 from .access_tokens import UserType
 
 WITHOUT_SCOPE = frozenset({"authorization", "event"})
-"""Groups that every token may use."""
+"""Groups that every token can call."""
 
 _USER_TYPES = {"affiliate_creator": UserType.CREATOR, "affiliate_partner": UserType.PARTNER}
-_PARTNERS_OWN = "authorization.get_authorized_category_assets"
+_PARTNER_OPERATION = "authorization.get_authorized_category_assets"
 
 
 def user_type_of(operation: Operation) -> UserType:
-    """Return whose token an operation needs."""
-    if operation.cipher == "category_asset_cipher" or operation.id == _PARTNERS_OWN:
+    """Return the type of user whose token an operation requires."""
+    if operation.cipher == "category_asset_cipher" or operation.id == _PARTNER_OPERATION:
         return UserType.PARTNER
     return _USER_TYPES.get(operation.id.partition(".")[0], UserType.SELLER)
 
 
 def scope_of(operation: Operation) -> str | None:
-    """Return the scope that an operation needs; None if it needs none."""
+    """Return the scope that an operation requires; None if it requires none."""
     group = operation.id.partition(".")[0]
     if group in WITHOUT_SCOPE:
         return None
@@ -38,10 +37,9 @@ def scope_of(operation: Operation) -> str | None:
 
 @cache
 def all_scopes(user_type: UserType) -> frozenset[str]:
-    """Return every scope that a user can grant."""
+    """Return all scopes that a type of user can grant."""
     return frozenset(
         scope
-        for group in GROUPS
-        for operation in operations(group)
+        for operation in all_operations()
         if user_type_of(operation) is user_type and (scope := scope_of(operation)) is not None
     )

@@ -1,4 +1,4 @@
-"""Faults carried out: answers in place of the right one, spoilt answers, and bad delivery."""
+"""Delivery of faults: replaced responses, changed data and broken connections."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
 from ..error_responses import INTERNAL_ERROR, QUOTA_EXHAUSTED, THROTTLED, Refusal
-from ..http.connection import drop
+from .dropped_connections import drop
 from .rate_limits import Excess
 from .rules import FaultKind, FaultRule
 
@@ -26,7 +26,7 @@ _ERROR_PAGE = """<!DOCTYPE html>
 def throttled(
     retry_after: int | None, form: Literal["seconds", "date"] | None, now: float
 ) -> Refusal:
-    """Return the refusal of a call too many."""
+    """Return the refusal of a call above a rate limit."""
     headers = {}
     if retry_after is not None and form is not None:
         headers["retry-after"] = (
@@ -38,41 +38,45 @@ def throttled(
 
 
 def quota_exhausted() -> Refusal:
-    """Return the refusal of a call beyond the hour's quota."""
+    """Return the refusal of a call above the hourly quota."""
     return Refusal(QUOTA_EXHAUSTED, "The hourly quota is used up.", HTTPStatus.TOO_MANY_REQUESTS)
 
 
-def too_many(excess: Excess, form: Literal["seconds", "date"] | None, now: float) -> Refusal:
-    """Return the refusal of a call that went over a limit."""
+def limit_exceeded(excess: Excess, form: Literal["seconds", "date"] | None, now: float) -> Refusal:
+    """Return the refusal of a call above a limit."""
     return quota_exhausted() if excess.quota else throttled(excess.wait, form, now)
 
 
-def carry_out(
-    work: Callable[[], dict[str, Any]], rule: FaultRule | None, now: float
+def run_with_fault(
+    run: Callable[[], dict[str, Any]], rule: FaultRule | None, now: float
 ) -> Response | dict[str, Any] | None:
-    """Do what was asked if the fault lets it be done, and return what the fault leaves of it.
+    """Run a handler unless the fault prevents it, and return its data as the fault changes it.
 
-    That is the answer's data, or a page in place of the envelope; else the refusal is raised.
+    Returns:
+        The response's data, or a response without an envelope.
+
+    Raises:
+        Refusal: The response is an error, by the fault or by the handler.
     """
     if rule is None:
-        return work()
+        return run()
     data, refusal = None, None
     if rule.processed:
         try:
-            data = work()
-        except Refusal as refused:
-            refusal = refused
-    page = _page_of_a_proxy(rule)
-    if page is not None:
-        return page
+            data = run()
+        except Refusal as error:
+            refusal = error
+    response = _response_without_envelope(rule)
+    if response is not None:
+        return response
     refusal = _refusal_of(rule, now) or refusal
     if refusal is not None:
         raise refusal
-    return _spoilt(data, rule.kind)
+    return _changed(data, rule.kind)
 
 
 def _refusal_of(rule: FaultRule, now: float) -> Refusal | None:
-    """Return the envelope's refusal that a rule answers with, if it is one."""
+    """Return the refusal of a rule; None for other kinds of fault."""
     match rule.kind:
         case FaultKind.THROTTLED:
             return throttled(rule.retry_after, rule.retry_after_as, now)
@@ -83,8 +87,8 @@ def _refusal_of(rule: FaultRule, now: float) -> Refusal | None:
     return None
 
 
-def _page_of_a_proxy(rule: FaultRule) -> Response | None:
-    """Return the answer without an envelope that a rule gives, if it does."""
+def _response_without_envelope(rule: FaultRule) -> Response | None:
+    """Return the response of a rule that replaces the envelope; None for other kinds of fault."""
     match rule.kind:
         case FaultKind.UNAVAILABLE:
             return Response("Service Unavailable", HTTPStatus.SERVICE_UNAVAILABLE)
@@ -93,8 +97,8 @@ def _page_of_a_proxy(rule: FaultRule) -> Response | None:
     return None
 
 
-def _spoilt(data: dict[str, Any] | None, kind: FaultKind) -> dict[str, Any] | None:
-    """Return an answer's data as a fault leaves it."""
+def _changed(data: dict[str, Any] | None, kind: FaultKind) -> dict[str, Any] | None:
+    """Return a response's data as a fault changes it."""
     match kind:
         case FaultKind.NULL_DATA:
             return None
@@ -102,8 +106,8 @@ def _spoilt(data: dict[str, Any] | None, kind: FaultKind) -> dict[str, Any] | No
             changed: dict[str, Any] | None = _numbers_as_strings(data)
             return changed
         case FaultKind.EXTRA_FIELDS:
-            grown: dict[str, Any] | None = _with_extra_fields(data)
-            return grown
+            extended: dict[str, Any] | None = _with_extra_fields(data)
+            return extended
     return data
 
 
@@ -115,7 +119,7 @@ async def deliver(
     send: Send,
     sleep: Sleep,
 ) -> None:
-    """Send an answer as well as a fault lets it through."""
+    """Send a response with the delay or broken connection of a fault."""
     match rule.kind if rule else None:
         case FaultKind.RESET_BEFORE | FaultKind.RESET_AFTER:
             await drop(scope, receive, send, reset=True)
@@ -136,7 +140,7 @@ async def deliver(
 
 
 async def _send_half(response: Response, send: Send) -> Message:
-    """Send headers that promise all, and half of the body; return the message with the rest."""
+    """Send the headers and half of the body; return the message with the rest."""
     body = bytes(response.body)
     half = len(body) // 2
     await send(

@@ -1,27 +1,27 @@
-"""Rate limits per app, shop and class of endpoint, and the hourly quota of development shops."""
+"""Rate limits per app, shop and class of endpoint, and hourly quotas per app and shop."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import attrs
 
+from ..._internal.clock import Clock, TimeSource, clock_of
 from ...pipeline.admission.limiter import EndpointClass, endpoint_class
 from ...pipeline.operation import Operation
-from ..bounds import between, one_of
-from ..control.control_input import check_fields
-from ..json_input import shortened
+from ..inputs.checks import between, check_fields, one_of
+from ..inputs.json_input import shortened
 
 HOUR = 3600
 MAX_CALLS = 1_000_000
-"""Highest number of a limit."""
+"""Maximum of a limit."""
 
 
 @attrs.frozen
 class Rate:
-    """How many calls a second, and how many at once after a pause."""
+    """Calls per second, and the number of calls that can be made at once after a pause."""
 
     per_second: float = attrs.field(validator=between(0.001, MAX_CALLS))
     burst: int = attrs.field(default=1, validator=between(1, MAX_CALLS, whole=True))
@@ -50,21 +50,21 @@ def _by_class(rates: Mapping[str, Rate]) -> dict[EndpointClass, Rate]:
 
 @attrs.frozen(kw_only=True)
 class LimitSettings:
-    """What is limited; nothing by default."""
+    """Settings of the limits; by default nothing is limited."""
 
     rates: Mapping[EndpointClass, Rate] = attrs.field(factory=dict, converter=_by_class)
     hourly_quota: int | None = attrs.field(
         default=None, validator=between(1, MAX_CALLS, whole=True, optional=True)
     )
-    """Calls of an app in a shop within an hour of the clock; our choice: refused ones are free."""
+    """Calls per app, shop and clock hour. Our choice: refused calls do not count."""
     retry_after: Literal["seconds", "date"] | None = attrs.field(
         default=None, validator=one_of(None, "seconds", "date")
     )
-    """How a throttled client is told when to come back; by default it is not."""
+    """Form of the Retry-After header; None leaves it out."""
 
     @classmethod
     def from_json(cls, document: Any) -> LimitSettings:
-        """Return the settings of a JSON object; `ValueError` says what is wrong with it."""
+        """Return the settings of a JSON object; raise `ValueError` if it is invalid."""
         if not isinstance(document, dict):
             raise ValueError(f"limits must be a JSON object, not {shortened(document)}")
         check_fields(document, [field.name for field in attrs.fields(cls)], "limits")
@@ -76,18 +76,18 @@ class LimitSettings:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """Return what `from_json` takes."""
+        """Return a JSON object that `from_json` accepts."""
         return attrs.asdict(self)
 
 
 @attrs.frozen
 class Excess:
-    """A call too many."""
+    """The limit that a call exceeds."""
 
     quota: bool
-    """Whether it is the hour's quota that is used up."""
+    """Whether the limit is the hourly quota, not a rate."""
     wait: int
-    """Whole seconds until a call will be let through again."""
+    """Whole seconds until a call is allowed again."""
 
 
 @attrs.define
@@ -97,44 +97,44 @@ class _Bucket:
 
 
 class Limits:
-    """Counts calls against settings that can be changed at any time."""
+    """Rate limiter and quota of a sandbox; the settings can be changed at any time."""
 
     def __init__(
-        self, settings: LimitSettings | None = None, *, clock: Callable[[], float] | None = None
+        self, settings: LimitSettings | None = None, *, clock: TimeSource | None = None
     ) -> None:
         self._initial = settings or LimitSettings()
-        self._clock = clock
+        self._clock = clock and clock_of(clock)
         self.set(self._initial)
 
     @property
     def settings(self) -> LimitSettings:
-        """What is limited now."""
+        """The current settings."""
         return self._settings
 
     def set(self, settings: LimitSettings) -> None:
-        """Limit this from now on, with full buckets and an untouched quota."""
+        """Replace the settings; all buckets are then full and all quotas unused."""
         self._settings = settings
         self._buckets: dict[tuple[str, str, EndpointClass], _Bucket] = {}
         self._calls_in_hour: dict[tuple[str, str], tuple[int, int]] = {}
 
     def reset(self) -> None:
-        """Return to the settings of the beginning."""
+        """Return to the initial settings."""
         self.set(self._initial)
 
-    def use_clock(self, clock: Callable[[], float]) -> None:
-        """Take a sandbox's time, unless a clock of its own was given."""
+    def use_clock(self, clock: Clock) -> None:
+        """Use a sandbox's clock, unless one was given."""
         self._clock = self._clock or clock
 
     def take(self, app_key: str, shop_cipher: str, operation: Operation) -> Excess | None:
-        """Count a call; an `Excess` means that it is refused."""
+        """Count a call; return an `Excess` if it must be refused."""
         settings = self._settings
-        rate = settings.rates.get(kind := endpoint_class(operation))
+        rate = settings.rates.get(endpoint := endpoint_class(operation))
         if rate is None and settings.hourly_quota is None:
             return None
-        assert self._clock is not None, "a sandbox gives its clock"
-        now = self._clock()
+        assert self._clock is not None, "a sandbox sets its clock"
+        now = self._clock.time()
         if rate is not None:
-            wait = self._wait((app_key, shop_cipher, kind), rate, now)
+            wait = self._wait((app_key, shop_cipher, endpoint), rate, now)
             if wait > 0:
                 return Excess(quota=False, wait=math.ceil(wait))
         if settings.hourly_quota is not None:
@@ -147,7 +147,7 @@ class Limits:
         return None
 
     def _wait(self, key: tuple[str, str, EndpointClass], rate: Rate, now: float) -> float:
-        """Take a token out of a bucket; return the seconds to the next one if it is empty."""
+        """Take a token from a bucket; if it is empty, return the seconds until the next token."""
         bucket = self._buckets.setdefault(key, _Bucket(rate.burst, now))
         gained = max(0.0, now - bucket.filled_at) * rate.per_second
         bucket.tokens = min(rate.burst, bucket.tokens + gained)

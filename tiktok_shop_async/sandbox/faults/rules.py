@@ -1,6 +1,6 @@
-"""Faults on demand: which call is struck, and by what.
+"""Fault rules: which calls get a fault, and which kind.
 
-How each kind looks to the client is told in `mishaps` and `connection`.
+`fault_delivery` and `dropped_connections` implement the kinds.
 """
 
 from __future__ import annotations
@@ -14,48 +14,48 @@ from typing import Any, Literal
 import attrs
 
 from ...registry import did_you_mean
-from ..bounds import between, one_of
-from ..json_input import shortened
+from ..inputs.checks import between, one_of
+from ..inputs.json_input import shortened
 from .fault_names import check_operation, problem_with_options
 
 
 class FaultKind(StrEnum):
-    """What can go wrong."""
+    """A kind of fault."""
 
     THROTTLED = "throttled"
-    """HTTP 429 and 36009002, with a Retry-After if the rule has one; nothing is processed."""
+    """HTTP 429 and 36009002, with a Retry-After if the rule has one; not processed."""
     QUOTA_EXHAUSTED = "quota_exhausted"
-    """HTTP 429 and 36009037: the hour's quota is used up; nothing is processed."""
+    """HTTP 429 and 36009037: the hourly quota is used up; not processed."""
     INTERNAL_ERROR = "internal_error"
     """HTTP 500 and 36009003."""
     UNAVAILABLE = "unavailable"
     """HTTP 503 without an envelope."""
     HTML_PAGE = "html_page"
-    """An HTML error page, as a proxy in between sends it."""
+    """An HTML error page, as from a proxy."""
     SLOW_HEADERS = "slow_headers"
-    """The right answer, after some seconds."""
+    """The correct response, after a delay."""
     SLOW_BODY = "slow_body"
-    """The right answer, with some seconds between its headers and the second half of its body."""
+    """The correct response, with a delay before the second half of its body."""
     RESET_BEFORE = "reset_before"
-    """The connection is reset, and nothing is processed."""
+    """The connection is reset; the call is not processed."""
     RESET_AFTER = "reset_after"
     """The call is processed, then the connection is reset."""
     LOST_ANSWER = "lost_answer"
-    """The call is processed, then the connection is closed without an answer."""
+    """The call is processed, then the connection is closed without a response."""
     TRUNCATED_BODY = "truncated_body"
-    """The call is processed, and the connection closed in the middle of the answer."""
+    """The call is processed, then the connection is closed in the middle of the response."""
     NULL_DATA = "null_data"
-    """The right answer, but with ``data: null``."""
+    """The correct response with ``data: null``."""
     NUMBERS_AS_STRINGS = "numbers_as_strings"
-    """The right answer, with each number in its data as text."""
+    """The correct response with all numbers in its data as strings."""
     EXTRA_FIELDS = "extra_fields"
-    """The right answer, with fields that no document mentions in each object of its data."""
+    """The correct response with undocumented fields in every object of its data."""
 
 
-# Whether the call takes effect: never, or as the rule says; with all other kinds it does.
+# Kinds whose calls are never processed, or as the rule says; all others are processed.
 _NEVER_PROCESSED = {FaultKind.THROTTLED, FaultKind.QUOTA_EXHAUSTED, FaultKind.RESET_BEFORE}
 _EITHER = {FaultKind.INTERNAL_ERROR, FaultKind.UNAVAILABLE, FaultKind.HTML_PAGE}
-_UNANSWERED = {FaultKind.RESET_BEFORE, FaultKind.RESET_AFTER, FaultKind.LOST_ANSWER}
+_WITHOUT_RESPONSE = {FaultKind.RESET_BEFORE, FaultKind.RESET_AFTER, FaultKind.LOST_ANSWER}
 _WITH_SECONDS = {FaultKind.SLOW_HEADERS, FaultKind.SLOW_BODY}
 
 _MAX_COUNT = 2**53
@@ -76,24 +76,24 @@ def _kind(value: Any) -> FaultKind:
 
 @attrs.frozen
 class FaultRule:
-    """When to strike, and with what.
+    """A kind of fault, and the calls that get it.
 
-    Only calls that passed the gateway's checks are counted and struck, so that a mistake in a
-    request shows whatever rules there are.
+    Only calls that passed the gateway's checks count and get faults, so that rules never hide an
+    invalid request.
     """
 
     kind: FaultKind = attrs.field(converter=_kind)
     operation: str = attrs.field(default="*", kw_only=True, validator=check_operation)
     """An operation's id, or a pattern like ``order.*``."""
     nth: int | None = attrs.field(default=None, kw_only=True, validator=_count)
-    """Only this one of the calls that fit ``operation``; the first is 1."""
+    """Only the n-th matching call; the first is 1."""
     every: int | None = attrs.field(default=None, kw_only=True, validator=_count)
-    """Each so-many-eth of them."""
+    """Every n-th matching call."""
     probability: float = attrs.field(default=1.0, kw_only=True, validator=between(0, 1))
     times: int | None = attrs.field(default=None, kw_only=True, validator=_count)
-    """How often to strike at most."""
+    """Maximum number of calls that get the fault."""
     seed: int = attrs.field(default=0, kw_only=True, validator=_seed)
-    """Decides, with ``probability``, which calls are struck: the same ones in each run."""
+    """Selects, with ``probability``, which calls get the fault: the same ones in every run."""
     retry_after: int | None = attrs.field(
         default=None,
         kw_only=True,
@@ -104,29 +104,32 @@ class FaultRule:
         default="seconds", kw_only=True, validator=one_of("seconds", "date")
     )
     seconds: float = attrs.field(default=1.0, kw_only=True, validator=between(0.001, _MAX_SECONDS))
-    """How long the slow kinds take."""
+    """Delay of the slow kinds."""
     after_processing: bool = attrs.field(default=False, kw_only=True, validator=one_of(True, False))
-    """Whether a call took effect before ``internal_error``, ``unavailable`` or ``html_page``."""
+    """Whether a call is processed before ``internal_error``, ``unavailable`` or ``html_page``."""
 
     def __attrs_post_init__(self) -> None:
         if self.nth is not None and self.every is not None:
-            raise ValueError("a rule has nth or every, not both")
+            raise ValueError("nth and every cannot be combined: give one of them")
         if self.after_processing and self.kind not in _EITHER:
-            raise ValueError(f"whether a call is processed is settled for {self.kind}")
+            raise ValueError(
+                f"after_processing must be false for {self.kind}; it can be true for "
+                f"{', '.join(sorted(_EITHER))}"
+            )
 
     @classmethod
     def from_json(cls, document: Any) -> FaultRule:
-        """Return the rule of a JSON object; `ValueError` says what is wrong with it."""
+        """Return the rule of a JSON object; raise `ValueError` if it is invalid."""
         if not isinstance(document, dict):
             raise ValueError(f"a rule must be a JSON object such as {EXAMPLE}")
         if problem := problem_with_options(document, _OPTIONS):
             raise ValueError(problem)
         if "kind" not in document:
-            raise ValueError(f"a rule must have a kind: one of {', '.join(FaultKind)}")
+            raise ValueError(f"a rule requires a kind: one of {', '.join(FaultKind)}")
         return cls(**document)
 
     def as_json(self) -> dict[str, Any]:
-        """Return what `from_json` takes, without what has no part in this kind."""
+        """Return a JSON object that `from_json` accepts, without options that this kind ignores."""
         document = attrs.asdict(self)
         unused = [name for name, value in document.items() if value is None]
         if self.kind not in _WITH_SECONDS:
@@ -141,53 +144,54 @@ class FaultRule:
 
     @property
     def processed(self) -> bool:
-        """Whether the call takes effect."""
+        """Whether the call is processed."""
         if self.kind in _EITHER:
             return self.after_processing
         return self.kind not in _NEVER_PROCESSED
 
     @property
-    def answered(self) -> bool:
-        """Whether the client gets the beginning of an answer at least."""
-        return self.kind not in _UNANSWERED
+    def has_response(self) -> bool:
+        """Whether the client gets a response or a part of one."""
+        return self.kind not in _WITHOUT_RESPONSE
 
-    def fits(self, operation: str) -> bool:
-        """Return whether the rule is about an operation."""
+    def matches(self, operation: str) -> bool:
+        """Return whether the rule applies to an operation."""
         return fnmatchcase(operation, self.operation)
 
 
 EXAMPLE = '{"kind": "throttled", "every": 10}'
-"""A rule as JSON, for errors and help."""
+"""A rule as JSON, for error messages and help."""
 _OPTIONS = [field.name for field in attrs.fields(FaultRule)]
 
 
 @attrs.define(eq=False)
 class ActiveFault:
-    """A rule in force, and what came of it so far."""
+    """An active rule with its counts."""
 
     id: int
     rule: FaultRule
     seen: int = 0
-    """Calls that fit its operation."""
+    """Number of matching calls."""
     struck: int = 0
+    """Number of calls that got the fault."""
     _random: random.Random = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         self.restart()
 
     def restart(self) -> None:
-        """Count from the beginning."""
+        """Set the counts and the random numbers to their beginning."""
         self.seen = self.struck = 0
-        self._random = random.Random(self.rule.seed)  # noqa: S311  nothing is kept secret by it
+        self._random = random.Random(self.rule.seed)  # noqa: S311  not for security
 
     def count(self) -> bool:
-        """Count one more call, and return whether it is to be struck."""
+        """Count a call, and return whether it gets the fault."""
         rule = self.rule
         self.seen += 1
-        # Drawn for each call, so that which ones are struck does not depend on the other settings.
-        lucky = self._random.random() < rule.probability
+        # One random number per call, so that other options do not change which calls are chosen.
+        chosen = self._random.random() < rule.probability
         return (
-            lucky
+            chosen
             and (rule.times is None or self.struck < rule.times)
             and (rule.nth is None or self.seen == rule.nth)
             and (rule.every is None or self.seen % rule.every == 0)
@@ -195,7 +199,7 @@ class ActiveFault:
 
 
 class Faults:
-    """The rules in force, in order: of those that would strike a call, the first does."""
+    """The active fault rules, in order; the first that applies to a call decides its fault."""
 
     def __init__(self, rules: Iterable[FaultRule] = ()) -> None:
         if isinstance(rules, str) or not isinstance(rules, Iterable):
@@ -212,10 +216,11 @@ class Faults:
         return len(self._active)
 
     def add(self, rule: FaultRule | str, **options: Any) -> ActiveFault:
-        """Put a rule in force, behind those that are: ``add("throttled", nth=2)``.
+        """Add a rule after the active ones: ``add("throttled", nth=2)``.
 
-        Raise `TypeError` for an unknown option, and `ValueError` for an unknown kind or operation
-        and for a value that is not accepted.
+        Raises:
+            TypeError: An option is unknown.
+            ValueError: A kind, an operation or the value of an option is invalid.
         """
         if isinstance(rule, str):
             if problem := problem_with_options(options, _OPTIONS):
@@ -231,32 +236,32 @@ class Faults:
         return self._active.setdefault(self._last_id, ActiveFault(self._last_id, rule))
 
     def remove(self, fault: ActiveFault | int) -> None:
-        """Put a rule, or the one of this id, out of force; `KeyError` if it is not in force."""
+        """Remove a rule, given itself or by its id; raise `KeyError` if it is not active."""
         del self._active[fault if isinstance(fault, int) else fault.id]
 
     def clear(self) -> None:
-        """Put all rules out of force."""
+        """Remove all rules."""
         self._active.clear()
 
     def reset(self) -> None:
-        """Return to the rules of the beginning, and count from the beginning."""
+        """Return to the initial rules, with new counts."""
         self.clear()
         for rule in self._initial:
             self.add(rule)
 
-    def strike(self, operation: str) -> FaultRule | None:
-        """Count a call with every rule about it, and return the one that strikes it, if any."""
-        chosen: ActiveFault | None = None
+    def choose(self, operation: str) -> FaultRule | None:
+        """Count a call in every matching rule; return the rule that applies to it, if any."""
+        active: ActiveFault | None = None
         for fault in self._active.values():
-            if fault.rule.fits(operation) and fault.count() and chosen is None:
-                chosen = fault
-        if chosen is None:
+            if fault.rule.matches(operation) and fault.count() and active is None:
+                active = fault
+        if active is None:
             return None
-        chosen.struck += 1
-        return chosen.rule
+        active.struck += 1
+        return active.rule
 
     def as_json(self) -> list[Mapping[str, Any]]:
-        """Return all rules in force with their counts."""
+        """Return all active rules with their counts."""
         return [
             {"id": fault.id, "seen": fault.seen, "struck": fault.struck, **fault.rule.as_json()}
             for fault in self

@@ -1,27 +1,39 @@
-"""Orders as the API shows them, field by field as in the catalogue."""
+"""Orders as response data, with the fields of the catalogue."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..domain.aftersales.reasons import TEXTS
-from ..domain.orders import lifecycle, packages
-from ..domain.orders.orders import Buyer, LineItem, Order
-from ..domain.orders.packages import PROVIDER_NAME, Package
+from ..domain.entities import lifecycle, packages
+from ..domain.entities.orders import Buyer, LineItem, Order
+from ..domain.entities.packages import PROVIDER_NAME, Package
 from ..domain.shop import Shop
+from ..inputs.amounts import format_amount
 
 Document = dict[str, Any]
 
 
-def money(cents: int) -> str:
-    """Return an amount as the API writes it."""
-    return f"{cents // 100}.{cents % 100:02}"
+_SAME_FOR_ALL_ORDERS: Mapping[str, str | bool] = {
+    "commerce_platform": "TIKTOK_SHOP",
+    "order_type": "NORMAL",
+    "fulfillment_type": "FULFILLMENT_BY_SELLER",
+    "delivery_type": "HOME_DELIVERY",
+    "delivery_option_name": "Standard shipping",
+    "delivery_option_id": "7091146663229654785",
+    "is_cod": False,
+    "is_sample_order": False,
+    "is_replacement_order": False,
+    "is_exchange_order": False,
+    "has_updated_recipient_address": False,
+}
 
 
 def order_document(order: Order, shop: Shop) -> Document:
-    """Return an order as in the list and in the detail."""
+    """Return an order as in the list and in the details."""
     document: Document = {
+        **_SAME_FOR_ALL_ORDERS,
         "id": order.id,
         "user_id": order.buyer.user_id,
         "buyer_email": order.buyer.email,
@@ -29,21 +41,10 @@ def order_document(order: Order, shop: Shop) -> Document:
         "status": order.status,
         "create_time": order.create_time,
         "update_time": order.update_time,
-        "commerce_platform": "TIKTOK_SHOP",
-        "order_type": "NORMAL",
-        "fulfillment_type": "FULFILLMENT_BY_SELLER",
         "shipping_type": order.shipping_type,
-        "delivery_type": "HOME_DELIVERY",
-        "delivery_option_name": "Standard shipping",
-        "delivery_option_id": "7091146663229654785",
         "warehouse_id": shop.warehouse_id,
-        "is_cod": False,
-        "is_sample_order": False,
-        "is_replacement_order": False,
-        "is_exchange_order": False,
         "is_buyer_request_cancel": order.buyers_request is not None,
         "is_on_hold_order": order.status == "ON_HOLD",
-        "has_updated_recipient_address": False,
         "payment": _payment(order, shop.currency),
         "packages": [{"id": package.id} for package in order.packages],
         "line_items": [_line_document(line, order, shop.currency) for line in order.lines],
@@ -52,7 +53,7 @@ def order_document(order: Order, shop: Shop) -> Document:
         document["payment_method_name"] = "Credit card"
         document["paid_time"] = order.paid_time
     if order.status not in ("UNPAID", "ON_HOLD"):
-        document["recipient_address"] = address_document(order.buyer, shop.region)
+        document["recipient_address"] = address_document(order.buyer, shop.settings.region)
     if order.status in lifecycle.SHIPPED and order.packages:
         document |= _shipment(order.packages[-1])
         document["shipping_provider"] = document.pop("shipping_provider_name")
@@ -64,20 +65,20 @@ def order_document(order: Order, shop: Shop) -> Document:
 
 
 def order_documents(orders: Iterable[Order], shop: Shop) -> list[Document]:
-    """Return many orders."""
+    """Return orders as in the list and in the details."""
     return [order_document(order, shop) for order in orders]
 
 
 def _payment(order: Order, currency: str) -> Document:
-    sub_total, shipping_fee = money(order.sub_total), money(order.shipping_fee)
+    sub_total, shipping_fee = format_amount(order.sub_total), format_amount(order.shipping_fee)
     return {
         "currency": currency,
         "sub_total": sub_total,
         "shipping_fee": shipping_fee,
         "seller_discount": "0.00",
         "platform_discount": "0.00",
-        "tax": money(order.tax),
-        "total_amount": money(order.sub_total + order.shipping_fee + order.tax),
+        "tax": format_amount(order.tax),
+        "total_amount": format_amount(order.sub_total + order.shipping_fee + order.tax),
         "original_total_product_price": sub_total,
         "original_shipping_fee": shipping_fee,
         "shipping_fee_seller_discount": "0.00",
@@ -86,7 +87,7 @@ def _payment(order: Order, currency: str) -> Document:
 
 
 def address_document(buyer: Buyer, region: str) -> Document:
-    """Return where to send an order."""
+    """Return the shipping address of a buyer."""
     name = f"{buyer.first_name} {buyer.last_name}"
     return {
         "name": name,
@@ -106,7 +107,7 @@ def address_document(buyer: Buyer, region: str) -> Document:
 
 
 def _line_document(line: LineItem, order: Order, currency: str) -> Document:
-    price = money(line.sku.price)
+    price = format_amount(line.sku.price)
     document: Document = {
         "id": line.id,
         "sku_id": line.sku.id,
@@ -157,5 +158,5 @@ def _cancelled(order: Order) -> Document:
 
 
 def image_of(product_id: str) -> str:
-    """Return the address of a product's picture."""
+    """Return the URL of a product's image."""
     return f"https://images.sandbox.example/{product_id}.webp"

@@ -1,39 +1,38 @@
-"""How packages are played: made, shipped, delivered, read and searched."""
+"""Handlers that create, ship, deliver, return and search packages."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 import attrs
 
-from ..arguments import Arguments
+from ..domain.entities import packages
+from ..domain.entities.packages import PROVIDER_NAME, Package
 from ..domain.market import Market
-from ..domain.orders import packages
-from ..domain.orders.packages import PROVIDER_NAME, Package
 from ..domain.shop import Shop
 from ..error_responses import Refusal, invalid
-from ..http.gateway import AdmittedCall
+from ..inputs.arguments import Arguments
+from .call import AdmittedCall, Data, Handler, shop_of
+from .call_values import within_times
 from .order_documents import address_document, image_of
 from .paging import page_of
-from .reading import shop_of, within_times
-
-Data = dict[str, Any]
 
 _NOT_OF_A_PACKAGE = ("first_name", "last_name", "district_info")
-"""Parts of an order's address that a package's does not have."""
+"""Fields of an order's address that a package's address does not have."""
 
 
 def create_packages(call: AdmittedCall, _: Market) -> Data:
-    """Pack an order, or some line items of it, into one package."""
+    """Put an order, or some of its line items, into one package."""
     shop, body = shop_of(call), Arguments(call.body)
     ids = body.texts("order_line_item_ids")
     ids += [line.required_text("order_line_id") for line in body.objects("order_line_item")]
     order_ids = [each for each in [body.text("order_id")] if each] or body.texts("order_list_ids")
     if len(order_ids) != 1:
-        raise invalid("Give the order_id of one order; packages of several are not played.")
-    package = shop.create_package(order_ids[0], ids)
+        raise invalid(
+            "Exactly one order_id is required: the sandbox does not combine orders in a package."
+        )
+    package = shop.fulfillment.create_package(order_ids[0], ids)
     data: Data = {"package_id": package.id, "create_time": package.create_time}
     data |= {name: body.values[name] for name in ("dimension", "weight") if name in body.values}
     if call.version < "202512":
@@ -43,13 +42,13 @@ def create_packages(call: AdmittedCall, _: Market) -> Data:
 
 
 def ship_package(call: AdmittedCall, _: Market) -> Data:
-    """Have a package wait for its carrier."""
+    """Mark a package as ready for its carrier."""
     _ship(shop_of(call), call.path_params["package_id"], Arguments(call.body))
     return {}
 
 
 def batch_ship_packages(call: AdmittedCall, _: Market) -> Data:
-    """Have packages wait for their carriers, with an error for each that cannot."""
+    """Mark packages as ready for their carriers; return an error for each that cannot be."""
     shop, errors = shop_of(call), []
     for given in Arguments(call.body).objects("packages"):
         package_id = given.required_text("id")
@@ -61,13 +60,13 @@ def batch_ship_packages(call: AdmittedCall, _: Market) -> Data:
 
 
 def mark_package_as_shipped(call: AdmittedCall, _: Market) -> Data:
-    """Ship an order or a part of it with a carrier of the seller's own."""
+    """Ship an order or a part of it with the seller's own carrier."""
     shop, body = shop_of(call), Arguments(call.body)
     ids = body.texts("order_line_item_ids")
     ids += [line.required_text("order_line_id") for line in body.objects("order_line_list")]
     shipping = next(iter(body.objects("shipping_info_list")), body)
-    package = shop.create_package(call.path_params["order_id"], ids)
-    shop.ship_package(
+    package = shop.fulfillment.create_package(call.path_params["order_id"], ids)
+    shop.fulfillment.ship_package(
         package.id,
         tracking_number=shipping.text("tracking_number") or "",
         provider_id=shipping.text("shipping_provider_id") or packages.PROVIDER_ID,
@@ -80,25 +79,25 @@ def mark_package_as_shipped(call: AdmittedCall, _: Market) -> Data:
 
 
 def update_package_delivery_status(call: AdmittedCall, _: Market) -> Data:
-    """Take in that packages were delivered; that one was not changes nothing here."""
+    """Mark packages as delivered; a failed delivery changes nothing in the sandbox."""
     shop, errors = shop_of(call), []
     for given in Arguments(call.body).objects("packages"):
         package_id = given.required_text("id")
         try:
-            package = shop.package(package_id)
+            package = shop.fulfillment.package(package_id)
             if given.required_text("delivery_type") == "DELIVERY_SUCCESS":
-                shop.deliver(package.order.id, package.id)
+                shop.fulfillment.deliver(package.order.id, package.id)
         except Refusal as refusal:
             errors.append(_error(refusal, package_id))
     return {"errors": errors}
 
 
 def get_package_detail(call: AdmittedCall, _: Market) -> Data:
-    """Answer with a package."""
+    """Return a package."""
     shop = shop_of(call)
-    package = shop.package(call.path_params["package_id"])
+    package = shop.fulfillment.package(call.path_params["package_id"])
     order, listed = package.order, _document(package)
-    address = address_document(order.buyer, shop.region)
+    address = address_document(order.buyer, shop.settings.region)
     return {
         "package_id": listed.pop("id"),
         "package_status": listed.pop("status"),
@@ -118,15 +117,15 @@ def get_package_detail(call: AdmittedCall, _: Market) -> Data:
 
 
 def search_packages(call: AdmittedCall, _: Market) -> Data:
-    """Answer with the packages that fit all filters, a page at a time."""
+    """Return a page of the packages that match all filters."""
     shop, body = shop_of(call), Arguments(call.body)
     status = body.text("package_status")
-    found: Iterable[Package] = shop.packages.values()
+    found: Iterable[Package] = shop.fulfillment.packages.values()
     if status is not None:
         found = [package for package in found if package.status == status]
     found = within_times(found, body)
     if call.query.get("sort_field") == "order_pay_time":
-        # As good as the same here: a package is made when its order is paid and off hold.
+        # The same order: the sandbox creates a package right after payment and time on hold.
         call = attrs.evolve(call, query={**call.query, "sort_field": "create_time"})
     page = page_of(found, call, default_order="DESC")
     return {
@@ -136,7 +135,7 @@ def search_packages(call: AdmittedCall, _: Market) -> Data:
     }
 
 
-PACKAGE_PLAYS: Mapping[str, Callable[[AdmittedCall, Market], Data]] = {
+PACKAGE_HANDLERS: Mapping[str, Handler] = {
     "fulfillment.batch_ship_packages": batch_ship_packages,
     "fulfillment.create_packages": create_packages,
     "fulfillment.get_package_detail": get_package_detail,
@@ -145,12 +144,12 @@ PACKAGE_PLAYS: Mapping[str, Callable[[AdmittedCall, Market], Data]] = {
     "fulfillment.ship_package": ship_package,
     "fulfillment.update_package_delivery_status": update_package_delivery_status,
 }
-"""Operation -> the function that plays it."""
+"""Operation -> its handler."""
 
 
 def _ship(shop: Shop, package_id: str, given: Arguments) -> None:
     own = Arguments(given.values.get("self_shipment") or {})
-    shop.ship_package(
+    shop.fulfillment.ship_package(
         package_id,
         tracking_number=own.text("tracking_number") or "",
         provider_id=own.text("shipping_provider_id") or packages.PROVIDER_ID,

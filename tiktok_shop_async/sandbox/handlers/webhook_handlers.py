@@ -1,26 +1,22 @@
-"""The event API: subscriptions to webhooks, per app and shop."""
+"""Handlers that change and return an app's webhook subscriptions to a shop."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
-from typing import Any
 
 from ...spec.shapes import operation_shape
-from ..arguments import Arguments
 from ..domain.market import Market
-from ..domain.subscriptions import is_web_address
+from ..domain.webhook_subscriptions import is_web_address
 from ..error_responses import invalid
-from ..http.gateway import AdmittedCall
-from .reading import shop_of
+from ..inputs.arguments import Arguments
+from .call import AdmittedCall, Data, Handler, shop_of
 
-Data = dict[str, Any]
-
-LONGEST_ADDRESS = 255
+MAX_ADDRESS_LENGTH = 255
 
 
 def get_shop_webhooks(call: AdmittedCall, market: Market) -> Data:
-    """Answer with the app's subscriptions to the shop."""
+    """Return the app's subscriptions to the shop."""
     kept = market.subscriptions.of(call.token.app_key, shop_of(call).id).values()
     webhooks = [
         {
@@ -35,10 +31,10 @@ def get_shop_webhooks(call: AdmittedCall, market: Market) -> Data:
 
 
 def update_shop_webhook(call: AdmittedCall, market: Market) -> Data:
-    """Subscribe to a type of event, or change its address."""
+    """Subscribe to a type of event, or change the address."""
     shop, body = shop_of(call), Arguments(call.body)
     market.subscriptions.put(
-        call.token.app_key, shop.id, _event_type(body), _address(body), shop.clock()
+        call.token.app_key, shop.id, _event_type(body), _address(body), shop.ledger.now()
     )
     return {}
 
@@ -50,12 +46,12 @@ def delete_shop_webhook(call: AdmittedCall, market: Market) -> Data:
     return {}
 
 
-WEBHOOK_PLAYS: Mapping[str, Callable[[AdmittedCall, Market], Data]] = {
+WEBHOOK_HANDLERS: Mapping[str, Handler] = {
     "event.get_shop_webhooks": get_shop_webhooks,
     "event.update_shop_webhook": update_shop_webhook,
     "event.delete_shop_webhook": delete_shop_webhook,
 }
-"""Operation -> the function that plays it."""
+"""Operation -> its handler."""
 
 
 @cache
@@ -71,8 +67,8 @@ def _event_type(body: Arguments) -> str:
 
 
 def _address(body: Arguments) -> str:
-    """Return the address; unlike the platform, the sandbox takes plain HTTP, ports and IPs."""
+    """Return the address; unlike the platform, the sandbox accepts plain HTTP, ports and IPs."""
     address = body.required_text("address")
-    if not is_web_address(address) or len(address) > LONGEST_ADDRESS:
-        raise invalid(f"The address must be a URL of at most {LONGEST_ADDRESS} characters.")
+    if not is_web_address(address) or len(address) > MAX_ADDRESS_LENGTH:
+        raise invalid(f"The address must be a URL of at most {MAX_ADDRESS_LENGTH} characters.")
     return address

@@ -1,1 +1,1 @@
-"""HTTP in the sandbox: from a request's bytes to a handler, and back."""
+"""HTTP endpoints of operations and tokens: from a request's bytes to a handler, and back."""

@@ -1,29 +1,32 @@
-"""What stands before every operation: the platform's checks, in one place and in one order."""
+"""The gateway: checks of every request before its operation is handled."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from http import HTTPStatus
 from typing import Any
 
 import attrs
 
+from ..._internal.clock import Clock
 from ...pipeline.operation import Operation
 from .. import error_responses as refusals
-from ..arguments import digits
 from ..domain.market import AccessToken, App, Market
 from ..domain.scopes import scope_of, user_type_of
 from ..domain.shop import Shop
 from ..error_responses import Refusal, invalid
-from ..json_input import encodable, read_json, shortened
-from .multipart import UploadedFile, parse_form
-from .routes import Route
-from .validation import check_body, check_query, query_fields
+from ..handlers.call import AdmittedCall, UploadedFile
+from ..inputs.arguments import digits
+from ..inputs.catalogue import query_fields
+from ..inputs.json_input import encodable, read_json, shortened
+from .multipart import parse_form
+from .operation_routes import Route
+from .validation import check_body, check_query
 
-OLDEST = 5 * 60
-NEWEST = 30
-"""Seconds that a timestamp may lie behind and ahead of the server's clock."""
+MAX_AGE = 5 * 60
+MAX_AHEAD = 30
+"""Seconds by which a timestamp can be behind and ahead of the server's clock."""
 
 TOKEN_HEADER = "x-tts-access-token"  # noqa: S105  the header's name
 CIPHERS = ("shop_cipher", "category_asset_cipher")
@@ -33,7 +36,7 @@ IGNORED_PARAMETERS: Mapping[str, str] = {
     "shop_id": "a shop is chosen by its cipher",
     "version": "the version is read from the path",
 }
-"""Query parameters of older API versions, which published clients still send -> why not used."""
+"""Query parameters of older API versions, which published clients still send -> why ignored."""
 
 _COMMON_PARAMETERS = frozenset({"app_key", "timestamp", "sign", *CIPHERS, *IGNORED_PARAMETERS})
 _CONTENT_TYPES = {"json": "application/json", "multipart": "multipart/form-data"}
@@ -41,14 +44,14 @@ _CONTENT_TYPES = {"json": "application/json", "multipart": "multipart/form-data"
 
 @attrs.frozen
 class Received:
-    """A request as it arrived, with its path and query decoded."""
+    """A request as received, with decoded path and query."""
 
     path: str
     query_pairs: list[tuple[str, str]]
     headers: Mapping[str, str]
     body: bytes
     remarks: list[str] = attrs.field(factory=list)
-    """What was accepted although it is not right, for the log."""
+    """Remarks for the log about input that is wrong but accepted."""
 
     @cached_property
     def content_type(self) -> str:
@@ -57,41 +60,26 @@ class Received:
 
     @property
     def signed_body(self) -> bytes:
-        """What of the body belongs to the signature: nothing of a form."""
+        """The signed part of the body: nothing of a form, else all of it."""
         if not self.body or self.content_type == _CONTENT_TYPES["multipart"]:
             return b""
         return self.body
 
 
-@attrs.frozen(kw_only=True)
-class AdmittedCall:
-    """A call that passed all checks."""
-
-    operation: Operation
-    version: str
-    path_params: Mapping[str, str]
-    query: Mapping[str, str]
-    body: Mapping[str, Any]
-    files: Mapping[str, UploadedFile]
-    token: AccessToken
-    shop: Shop | None
-
-
 class Gateway:
-    """Admits calls, or refuses them for the first thing that is wrong."""
+    """The gateway: admits valid calls, and refuses others because of the first failed check."""
 
-    def __init__(self, market: Market, clock: Callable[[], float]) -> None:
+    def __init__(self, market: Market, clock: Clock) -> None:
         self._market = market
         self._clock = clock
 
     def admit(self, received: Received, route: Route) -> AdmittedCall:
-        """Check everything about a request but its path, which its route has settled.
+        """Return the call of a valid request.
 
-        That the documents name these checks is a fact, their order is our choice: first what is
-        needed to check anything, then who calls, then what is asked.
+        The checks are documented; their order is our choice.
         """
         operation = route.operation
-        signed_query = _unrepeated(received.query_pairs)
+        signed_query = _unique(received.query_pairs)
         app = self._app(signed_query)
         self._check_timestamp(signed_query)
         token_value = _token_header(received)
@@ -123,11 +111,11 @@ class Gateway:
         text = query.get("timestamp", "")
         seconds = digits(text)
         if seconds is None:
-            raise invalid("Invalid timestamp: Unix seconds are needed.")
-        age = self._clock() - seconds
-        if age > OLDEST:
+            raise invalid("Invalid timestamp: it must be in Unix seconds.")
+        age = self._clock.time() - seconds
+        if age > MAX_AGE:
             raise invalid("Invalid timestamp: it is more than 5 minutes old.")
-        if age < -NEWEST:
+        if age < -MAX_AHEAD:
             raise invalid("Invalid timestamp: it is more than 30 seconds ahead.")
 
     def _token(self, value: str, app: App, operation: Operation) -> AccessToken:
@@ -136,7 +124,7 @@ class Gateway:
             raise Refusal(
                 refusals.UNKNOWN_TOKEN, "The access token is invalid.", HTTPStatus.UNAUTHORIZED
             )
-        if token.expires_at <= self._clock():
+        if token.expires_at <= self._clock.time():
             raise Refusal(
                 refusals.EXPIRED_TOKEN, "The access token has expired.", HTTPStatus.UNAUTHORIZED
             )
@@ -145,14 +133,14 @@ class Gateway:
             raise Refusal(
                 refusals.WRONG_TOKEN_OR_SHOP,
                 f"The access token is a {token.user_type.name.lower()}'s; "
-                f"this operation needs a {wanted.name.lower()}'s.",
+                f"this operation requires a {wanted.name.lower()}'s.",
                 HTTPStatus.FORBIDDEN,
             )
         scope = scope_of(operation)
         if token.lacks(scope):
             raise Refusal(
                 refusals.MISSING_SCOPE,
-                f"The access token lacks the scope {scope}, which {operation.id} needs.",
+                f"The access token lacks the scope {scope}, which {operation.id} requires.",
                 HTTPStatus.FORBIDDEN,
             )
         return token
@@ -162,7 +150,7 @@ class Gateway:
     ) -> Shop | None:
         for name in CIPHERS:
             if query.get(name) and name != operation.cipher:
-                raise invalid(f"Unexpected parameter {name}: this operation takes none.")
+                raise invalid(f"Unexpected parameter {name}: this operation does not accept it.")
         if operation.cipher is None:
             return None
         cipher = query.get(operation.cipher)
@@ -181,17 +169,17 @@ class Gateway:
         return self._market.shops[cipher]
 
 
-def _unrepeated(pairs: list[tuple[str, str]]) -> dict[str, str]:
-    """Return the query by name; that a repeated name is refused is our choice.
+def _unique(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    """Return the query by name.
 
-    A list is one value joined by commas, and reading one of several would hide the slip.
+    Our choice: a repeated name is refused, because a list must be one value joined by commas.
     """
     query = dict(pairs)
     if len(query) < len(pairs):
         names = [name for name, _ in pairs]
         repeated = next(name for name in query if names.count(name) > 1)
         raise invalid(
-            f"The parameter {repeated} is repeated; a list is one value joined by commas."
+            f"The parameter {repeated} is repeated; a list must be one value joined by commas."
         )
     return query
 
@@ -199,7 +187,7 @@ def _unrepeated(pairs: list[tuple[str, str]]) -> dict[str, str]:
 def _without_ignored(
     query: Mapping[str, str], operation: Operation, version: str, remarks: list[str]
 ) -> dict[str, str]:
-    """Return the query as encodable text, without parameters that only older versions had."""
+    """Return the query as encodable text, without parameters of older API versions."""
     known = query_fields(operation.id, version)
     kept = {}
     for name, value in query.items():
@@ -207,7 +195,7 @@ def _without_ignored(
             remarks.append(f"The query parameter {name} is ignored: {IGNORED_PARAMETERS[name]}.")
         else:
             kept[name] = value
-    if "".join((*kept, *kept.values())).isascii():  # which most are, and no text needs a look
+    if "".join((*kept, *kept.values())).isascii():  # the usual case
         return kept
     return {encodable(name): encodable(value) for name, value in kept.items()}
 
@@ -223,7 +211,7 @@ def _check_signature(app: App, received: Received, query: Mapping[str, str]) -> 
     sign = query.get("sign")
     if not sign:
         raise invalid("The parameter sign is missing.")
-    if not app.verifier.fits(sign, received.path, received.query_pairs, received.signed_body):
+    if not app.verifier.matches(sign, received.path, received.query_pairs, received.signed_body):
         raise Refusal(
             refusals.WRONG_SIGNATURE,
             "The signature does not match the request; the sandbox's log shows the string to sign.",
@@ -240,7 +228,7 @@ def _read_body(
     if received.content_type != wanted:
         raise Refusal(
             refusals.WRONG_CONTENT_TYPE,
-            f"Invalid content type: {wanted} is needed.",
+            f"Invalid content type: it must be {wanted}.",
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         )
     if operation.body == "multipart":
@@ -253,11 +241,11 @@ def _read_object(received: Received) -> Mapping[str, Any]:
         value = read_json(received.body)
     except ValueError as error:
         raise _unreadable(f"The body is not a JSON object: {error}.") from None
-    if value == []:  # how PHP writes an object without fields
+    if value == []:  # PHP's encoding of an object without fields
         received.remarks.append("The body [] is read as the empty object {}.")
         return {}
     if not isinstance(value, dict):
-        raise _unreadable(f"The body is not a JSON object but {shortened(value)}.")
+        raise _unreadable(f"The body must be a JSON object, not {shortened(value)}.")
     return value
 
 

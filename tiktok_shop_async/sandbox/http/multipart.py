@@ -1,4 +1,4 @@
-"""Multipart forms, read just far enough to know their fields and files."""
+"""Multipart forms with texts and files."""
 
 from __future__ import annotations
 
@@ -7,24 +7,15 @@ from email.message import Message
 from email.parser import HeaderParser
 from http import HTTPStatus
 
-import attrs
-
 from ..error_responses import UNREADABLE_BODY, Refusal
-from ..json_input import encodable
-
-
-@attrs.frozen
-class UploadedFile:
-    """A file of a form."""
-
-    name: str
-    content: bytes = attrs.field(repr=False)
+from ..handlers.call import UploadedFile
+from ..inputs.json_input import encodable
 
 
 def parse_form(
     content_type: str, body: bytes
 ) -> tuple[Mapping[str, str], Mapping[str, UploadedFile]]:
-    """Return the texts and the files of a form by their names."""
+    """Return the texts and the files of a form by name."""
     texts: dict[str, str] = {}
     files: dict[str, UploadedFile] = {}
     try:
@@ -37,7 +28,7 @@ def parse_form(
                 texts[encodable(name)] = content.decode("utf-8", "replace")
             else:
                 files[encodable(name)] = UploadedFile(encodable(filename), content)
-    except ValueError:  # a parameter in an encoding that does not fit its bytes
+    except ValueError:  # a header parameter with invalid bytes for its encoding
         raise _unreadable() from None
     return texts, files
 
@@ -52,7 +43,7 @@ def _boundary(content_type: str) -> bytes:
 
 
 def _parts(delimiter: bytes, body: bytes) -> Iterator[tuple[Message, bytes]]:
-    # The first delimiter may stand at the very beginning, without the line break before it.
+    # The first delimiter can be at the start of the body, without a line break.
     _, *parts = (b"\r\n" + body).split(delimiter)
     if not parts or not parts[-1].startswith(b"--"):
         raise _unreadable()

@@ -1,4 +1,4 @@
-"""Middleware against pages of other sites that a browser on this machine has open."""
+"""Middleware against requests by pages of other sites in a browser on this machine."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..error_responses import INVALID_PARAMETER
-from ..json_input import shortened
+from ..inputs.json_input import shortened
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class AllowedHosts:
-    """Rejects requests under a host name that is not the sandbox's (DNS rebinding).
+    """Middleware that rejects foreign host names, to prevent DNS rebinding.
 
-    Accepted are loopback names and addresses, the address that the server was reached at, and the
-    names given. A page whose own name suddenly leads to this machine has none of these.
+    Accepted are loopback names and addresses, the address of the server, and the given names. A
+    page of another site cannot use any of these as its own name.
     """
 
     def __init__(self, app: ASGIApp, names: Iterable[str]) -> None:
@@ -39,7 +39,7 @@ class AllowedHosts:
             "127.0.0.1 or [::1], or allow the name with --allow-host or allowed_hosts."
         )
         content: dict[str, object] = {"error": message}
-        if not scope["path"].startswith("/_sandbox"):  # a client of the API reads an envelope
+        if not scope["path"].startswith("/_sandbox"):  # clients of the API expect an envelope
             content = {
                 "code": INVALID_PARAMETER,
                 "message": message,
@@ -50,7 +50,7 @@ class AllowedHosts:
 
     def _accepts(self, scope: Scope) -> bool:
         header = _header(scope, b"host")
-        if header is None:  # no browser leaves it out
+        if header is None:  # browsers always send it
             return True
         name = host_name(header)
         if name is None:
@@ -60,7 +60,7 @@ class AllowedHosts:
 
 
 class SameOriginOnly:
-    """Rejects requests that a browser sends for a page of another site."""
+    """Middleware that rejects requests by pages of other sites."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -74,7 +74,7 @@ class SameOriginOnly:
             await self._app(scope, receive, send)
 
 
-@lru_cache(maxsize=64)  # each request has one, nearly always the same
+@lru_cache(maxsize=64)  # nearly all requests have the same
 def host_name(header: str) -> str | None:
     """Return the name or address in a Host header, in lowercase; None if it is malformed."""
     try:
@@ -101,7 +101,7 @@ def _is_foreign(request: Request) -> bool:
 
 
 def _origins(request: Request) -> tuple[str, str]:
-    """Return the origins of our own pages; a proxy in front may add TLS."""
+    """Return the origins of the sandbox's pages; a proxy can add TLS."""
     host = request.headers.get("host", "").lower()
     return f"http://{host}", f"https://{host}"
 

@@ -1,20 +1,20 @@
-"""What was sent, held against the catalogue: a client's typing mistake shows as a refusal.
+"""Validation of requests against the catalogue.
 
-The platform ignores some of these mistakes; a sandbox that does so too would hide them. Of limits,
-only those of numbers in the query are checked: page sizes, on which the documents are reliable.
+It is stricter than the platform, which ignores some mistakes, so that tests find them. Of all
+limits, only those of integers in the query are checked: the documents are reliable for page sizes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from functools import cache
 from typing import Any
 
 from ...pipeline.operation import Operation
-from ...spec.shapes import Fields, Node, in_version, operation_shape
-from ..arguments import digits
+from ...spec.shapes import Fields, Node, in_version
 from ..error_responses import invalid
-from .multipart import UploadedFile
+from ..handlers.call import UploadedFile
+from ..inputs.arguments import digits
+from ..inputs.catalogue import body_fields, query_fields
 
 _KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "string": ((str,), "a string"),
@@ -25,18 +25,25 @@ _KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "object": ((dict,), "an object"),
     "file": ((dict,), "an object"),
 }
-"""Type of a node in a JSON body -> what its value may be, and that in words."""
+"""Type of a node in a JSON body -> accepted Python types, and their description."""
 
 
 def check_query(
     operation: Operation, version: str, query: Mapping[str, str], common: Collection[str]
 ) -> None:
-    """Refuse what is missing, unknown, mistyped or out of range; all operations have ``common``."""
+    """Refuse parameters that are missing, unknown, of a wrong type or out of range.
+
+    Args:
+        operation: The operation.
+        version: Its version.
+        query: The query by name.
+        common: Parameters that all operations accept.
+    """
     fields = query_fields(operation.id, version)
     for name in query:
         if name not in fields and name not in common:
             raise invalid(
-                f"The query parameter {name} is unknown: {operation.id} does not take it."
+                f"The query parameter {name} is unknown: {operation.id} does not accept it."
             )
     for name, node in fields.items():
         text = query.get(name)
@@ -46,28 +53,18 @@ def check_query(
             raise invalid(f"The query parameter {name} is required.")
 
 
-def query_fields(operation_id: str, version: str) -> Fields:
-    """Return the parameters that a version of an operation has in its query."""
-    return _fields(operation_id, "query", version)
-
-
 def check_body(
     operation: Operation,
     version: str,
     body: Mapping[str, Any],
     files: Mapping[str, UploadedFile],
 ) -> None:
-    """Refuse what is missing, unknown or of another type in a body than the catalogue says."""
-    fields = _fields(operation.id, "body", version)
+    """Refuse fields of a body that are missing, unknown or of a wrong type."""
+    fields = body_fields(operation.id, version)
     if operation.body == "multipart":
         _check_form(fields, body, files)
     else:
         _check_object(fields, body, version, "")
-
-
-@cache
-def _fields(operation_id: str, place: str, version: str) -> Fields:
-    return in_version(operation_shape(operation_id)[place], version)
 
 
 def _check_text(name: str, node: Node, text: str) -> None:
@@ -111,7 +108,7 @@ def _check_value(node: Node, value: Any, version: str, path: str) -> None:
     if value is None:
         return
     kinds, words = _KINDS[node["type"]]
-    # Python takes a truth value for an integer; JSON does not.
+    # In Python, but not in JSON, a boolean is an integer.
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         raise invalid(f"The parameter {path} must be {words}.")
     if isinstance(value, list):

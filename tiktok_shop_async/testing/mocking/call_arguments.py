@@ -1,4 +1,4 @@
-"""Arguments of a call in one form: as read from a request, and as a test writes them."""
+"""Arguments of a call in a common form, whether from a request or from a test."""
 
 from __future__ import annotations
 
@@ -22,48 +22,50 @@ from ...pipeline.arguments.values import plain, query_text
 from ...pipeline.operation import Operation
 from ...spec.shapes import Fields, Node, operation_shape
 
-_OF_THE_GATEWAY = frozenset(
+_GATEWAY_PARAMETERS = frozenset(
     {"access_token", "app_key", "category_asset_cipher", "shop_cipher", "shop_id", "sign"}
     | {"timestamp", "version"}
 )
-"""Names in the query that are no arguments, also those that only other clients send."""
+"""Query parameters that are not arguments, including those that only other clients send."""
 _TEXT: Node = {"type": "string"}
 _INTEGER = re.compile(r"-?[0-9]{1,20}")
 
 
 class MalformedRequestError(ValueError):
-    """A request with a query or body that the service could not read."""
+    """A request whose query or body the service could not read."""
 
 
 def read_arguments(
     operation: Operation, request: httpx.Request, *, strict: bool = True
 ) -> dict[str, Any]:
-    """Return the arguments by their Python names; those that were not given are missing.
+    """Return the arguments of a request by their Python names, without missing ones.
 
-    Query values are text on the wire: they become numbers, booleans and lists where the catalogue
-    says so. The content of a file is bytes. What cannot be read raises `MalformedRequestError`, or
-    is returned as it is unless ``strict``.
+    Query values are text on the wire: they become numbers, booleans and lists as in the catalogue.
+    The content of a file is bytes. A malformed value raises `MalformedRequestError` if ``strict``,
+    or else is returned as text.
     """
     shape = operation_shape(operation.id)
-    found = _named(shape["path"], _path_values(operation, request))
+    found = _rename(shape["path"], _path_values(operation, request))
     query = {}
     for name, text in request.url.params.items():
         node = shape["query"].get(name, _TEXT)
         is_missing = not text and node["type"] not in ("string", "array")
-        if name not in _OF_THE_GATEWAY and not is_missing:
+        if name not in _GATEWAY_PARAMETERS and not is_missing:
             query[name] = _read_query(node, name, text, strict=strict)
-    return found | _named(shape["query"], query) | _named(shape["body"], _body(request, strict))
+    return (
+        found | _rename(shape["query"], query) | _rename(shape["body"], _read_body(request, strict))
+    )
 
 
-def sent_arguments(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of a method as `read_arguments` finds them in the request it sends.
+def normalize_arguments(operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a method as `read_arguments` returns them from the request.
 
     Raise `InvalidArgumentError` for a value that cannot be sent.
     """
     return {
-        name: None if value is None else _sent(operation, name, value)
+        name: None if value is None else _normalize(operation, name, value)
         for name, value in arguments.items()
-        if (name, value) != ("options", None)  # which all methods take
+        if (name, value) != ("options", None)  # all methods accept it
     }
 
 
@@ -72,12 +74,12 @@ def argument_names(operation: Operation) -> set[str]:
     shape = operation_shape(operation.id)
     return {
         node.get("python_name", name)
-        for place in ("path", "query", "body")
-        for name, node in shape[place].items()
+        for location in ("path", "query", "body")
+        for name, node in shape[location].items()
     }
 
 
-def _named(fields: Fields, values: Mapping[str, Any]) -> dict[str, Any]:
+def _rename(fields: Fields, values: Mapping[str, Any]) -> dict[str, Any]:
     return {fields.get(name, {}).get("python_name", name): value for name, value in values.items()}
 
 
@@ -94,7 +96,7 @@ def _path_values(operation: Operation, request: httpx.Request) -> dict[str, str]
 
 def _read_query(node: Node, name: str, text: str, *, strict: bool) -> Any:
     try:
-        return _from_text(node, text)
+        return _parse(node, text)
     except ValueError as error:
         if strict:
             raise MalformedRequestError(
@@ -103,17 +105,17 @@ def _read_query(node: Node, name: str, text: str, *, strict: bool) -> Any:
         return text
 
 
-def _from_text(node: Node, text: str) -> Any:
-    """Return the value of a text; `ValueError` names what is accepted."""
+def _parse(node: Node, text: str) -> Any:
+    """Return the value of a text; a `ValueError` names what is accepted."""
     match node["type"]:
         case "array":
-            return [_from_text(node["items"], part) for part in text.split(",")] if text else []
+            return [_parse(node["items"], part) for part in text.split(",")] if text else []
         case "integer":
             if not _INTEGER.fullmatch(text):
                 raise ValueError("an integer")
             return int(text)
         case "number":
-            return _number(text)
+            return _parse_number(text)
         case "boolean":
             if text not in ("true", "false"):
                 raise ValueError("true or false")
@@ -122,7 +124,7 @@ def _from_text(node: Node, text: str) -> Any:
             return text
 
 
-def _number(text: str) -> float:
+def _parse_number(text: str) -> float:
     try:
         number = float(text)
     except ValueError:
@@ -132,22 +134,22 @@ def _number(text: str) -> float:
     return number
 
 
-def _body(request: httpx.Request, strict: bool) -> dict[str, Any]:
+def _read_body(request: httpx.Request, strict: bool) -> dict[str, Any]:
     content_type = request.headers.get("content-type", "")
     if content_type.startswith("multipart/"):
-        return _form(content_type, request.content)
+        return _read_form(content_type, request.content)
     try:
         body = json.loads(request.content) if request.content else {}
     except (ValueError, RecursionError):
         body = None
     if isinstance(body, dict):
         return body
-    if strict and body != []:  # which PHP sends for an object without fields
+    if strict and body != []:  # PHP sends it for an object without fields
         raise MalformedRequestError("the body must be a JSON object")
     return {}
 
 
-def _form(content_type: str, content: bytes) -> dict[str, Any]:
+def _read_form(content_type: str, content: bytes) -> dict[str, Any]:
     form = email.message_from_bytes(
         b"content-type: " + content_type.encode() + b"\r\n\r\n" + content
     )
@@ -162,37 +164,37 @@ def _form(content_type: str, content: bytes) -> dict[str, Any]:
     return found
 
 
-def _sent(operation: Operation, name: str, value: Any) -> Any:
+def _normalize(operation: Operation, name: str, value: Any) -> Any:
     if isinstance(value, RequestOptions):
-        raise InvalidArgumentError("options are no part of a request: leave them out.")
+        raise InvalidArgumentError("options are not an argument of the request: omit them.")
     shape = operation_shape(operation.id)
-    # A name in two places has the same value in both, and is read from the last one.
-    for place in ("body", "query", "path"):
-        for wire_name, node in shape[place].items():
+    # A name in two locations has the same value in both; `read_arguments` keeps the last one.
+    for location in ("body", "query", "path"):
+        for wire_name, node in shape[location].items():
             if node.get("python_name", wire_name) == name:
-                return _sent_in(operation, place, wire_name, node, value)
-    return _in_body(operation, plain(value, name))
+                return _normalize_field(operation, f"{location}.{wire_name}", node, value)
+    return _encode_for_body(operation, plain(value, name))
 
 
-def _sent_in(operation: Operation, place: str, wire_name: str, node: Node, value: Any) -> Any:
-    if wire_name in operation.files and place == "body":
-        return _content(value)
-    path = f"{place}.{wire_name}"
-    kind = operation.arguments.get(path, str if place == "path" else None)
+def _normalize_field(operation: Operation, path: str, node: Node, value: Any) -> Any:
+    location, _, wire_name = path.partition(".")
+    if wire_name in operation.files and location == "body":
+        return _read_file(value)
+    kind = operation.arguments.get(path, str if location == "path" else None)
     converted = plain(value, path) if kind is None else convert(value, kind, path)
-    if place == "body":
-        return _in_body(operation, converted)
+    if location == "body":
+        return _encode_for_body(operation, converted)
     text = query_text(converted, path)
-    return text if place == "path" else _from_text(node, text)
+    return text if location == "path" else _parse(node, text)
 
 
-def _in_body(operation: Operation, value: Any) -> Any:
+def _encode_for_body(operation: Operation, value: Any) -> Any:
     if operation.body != "multipart" or isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _content(file: Any) -> Any:
+def _read_file(file: Any) -> Any:
     if isinstance(file, os.PathLike):
         return Path(file).read_bytes()
     if is_file_object(file):

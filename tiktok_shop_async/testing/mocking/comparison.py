@@ -1,4 +1,4 @@
-"""The differences between two calls, for the failure messages of a test."""
+"""Differences between two calls, for failure messages of tests."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _MASK = "***"
 _MISSING: Any = object()
 
 
-def argument_differences(
+def describe_argument_differences(
     operation: Operation, sent: Mapping[str, Any], expected: Mapping[str, Any]
 ) -> str:
-    """Return a line for each argument of a call that differs or does not exist; empty if none does.
+    """Return a line for each argument that differs or does not exist, or an empty text.
 
-    An idempotency key that is not expected is one that the client made.
+    An unexpected idempotency key is not a difference: the client generates one.
     """
     if expected.get("idempotency_key") is None:
         sent = {name: value for name, value in sent.items() if name != "idempotency_key"}
-    # None is the same as not given, unless a raw call sent it.
+    # None means that an argument is missing, unless a raw call sent null.
     given = {name: value for name, value in expected.items() if value is not None or name in sent}
     known = argument_names(operation)
     misspelt = "".join(
@@ -34,36 +34,33 @@ def argument_differences(
         for name in expected
         if name not in known and name not in sent
     )
-    return differences(sent, given) + misspelt
+    return describe_differences(sent, given) + misspelt
 
 
-def differences(sent: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
-    """Return a line for each argument that differs; empty if there is none.
-
-    Secrets are masked.
-    """
+def describe_differences(sent: Mapping[str, Any], expected: Mapping[str, Any]) -> str:
+    """Return a line for each argument that differs, with secrets masked, or an empty text."""
     found = list(islice(_differences(sent, expected, "", ""), _MAX_DIFFERENCES + 1))
     if len(found) > _MAX_DIFFERENCES:
         found[-1] = "..."
     return "".join(f"\n  {line}" for line in found)
 
 
-def without_secrets(value: Any, name: str = "") -> Any:
-    """Return JSON data with a mask for each secret; ``name`` is the field that it is in."""
+def mask_secrets(value: Any, name: str = "") -> Any:
+    """Return JSON data with masks for secrets; ``name`` is the field that contains it."""
     if name in SECRET_FIELDS:
         return _MASK
     if isinstance(value, Mapping):
-        return {key: without_secrets(item, key) for key, item in value.items()}
+        return {key: mask_secrets(item, key) for key, item in value.items()}
     if isinstance(value, list):
-        return [without_secrets(item) for item in value]
+        return [mask_secrets(item) for item in value]
     return value
 
 
-def shown(value: Any, name: str = "") -> str:
-    """Return the repr of JSON data or bytes without secrets, shortened."""
+def safe_repr(value: Any, name: str = "") -> str:
+    """Return a short repr of JSON data or bytes, with secrets masked."""
     if isinstance(value, bytes) and len(value) > _MAX_LENGTH:
-        return f"{len(value)} bytes that begin with {value[:20]!r}"
-    text = repr(without_secrets(value, name))
+        return f"{len(value)} bytes starting with {value[:20]!r}"
+    text = repr(mask_secrets(value, name))
     return text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}..."
 
 
@@ -82,13 +79,13 @@ def _differences(sent: Any, expected: Any, path: str, name: str) -> Iterator[str
 
 
 def _are_equal(sent: Any, expected: Any) -> bool:
-    # True is 1 for Python, and not for JSON.
+    # True equals 1 in Python, but not in JSON.
     return isinstance(sent, bool) == isinstance(expected, bool) and bool(sent == expected)
 
 
 def _difference(sent: Any, expected: Any, path: str, name: str) -> str:
     if expected is _MISSING:
-        return f"{path}: sent {shown(sent, name)}, not expected"
+        return f"{path}: sent {safe_repr(sent, name)}, not expected"
     if sent is _MISSING:
-        return f"{path}: not sent, expected {shown(expected, name)}"
-    return f"{path}: sent {shown(sent, name)}, expected {shown(expected, name)}"
+        return f"{path}: not sent, expected {safe_repr(expected, name)}"
+    return f"{path}: sent {safe_repr(sent, name)}, expected {safe_repr(expected, name)}"

@@ -1,4 +1,4 @@
-"""A mocked TikTok Shop: a respx router whose routes are the operations of the API."""
+"""Mocked TikTok Shop: a respx router whose routes are the operations of the API."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from ...errors import InvalidArgumentError
 from ...registry import did_you_mean
 from ...resources._groups import GROUPS
 from .mock_operation import MockOperation
-from .serving import OperationServer
+from .operation_server import OperationServer
 
 try:
     from .router import ShopRouter, ShopTransport
 except ImportError as error:
     raise ImportError(
-        "the test kit needs further packages: pip install 'tiktok-shop-async[testing]'",
+        "MockTikTokShop requires more packages: pip install 'tiktok-shop-async[testing]'",
         name=error.name,
     ) from error
 
 MOCK_APP_KEY = "mock-app-key"
-MOCK_APP_SECRET = "mock-app-secret"  # noqa: S105 - of no use anywhere else
+MOCK_APP_SECRET = "mock-app-secret"  # noqa: S105 - not a real secret
 MOCK_ACCESS_TOKEN = "mock-access-token"  # noqa: S105
 MOCK_SHOP_CIPHER = "mock-shop-cipher"
 MOCK_CATEGORY_ASSET_CIPHER = "mock-category-asset-cipher"
 
 
 class MockTikTokShop:
-    """Responds as a test says: ``mock.return_refund.cancel_order.respond(data={...})``.
+    """A shop with stub responses: ``mock.return_refund.cancel_order.respond(data={...})``.
 
-    As a context manager or decorator it replaces the network for all of httpx, as respx does, and
-    fails the test at its end for calls that were not expected or not made; `transport` and `client`
-    lead to it from one client.
+    As a context manager or decorator it replaces the network for all of httpx, as respx does. At
+    the end it fails the test for unexpected calls, and for mocked operations that were not called.
+    `transport` and `client` connect one client only.
     """
 
     # Without a __dict__, so that a misspelt attribute cannot be set.
@@ -64,20 +64,21 @@ class MockTikTokShop:
         assert_all_called: bool = True,
         patch_httpx: bool = True,
     ) -> None:
-        """Make a shop in which nothing is mocked yet.
+        """Initialize a shop without stub responses.
 
         Args:
             app_secret: The secret that your client signs with.
-            base_url: The address of the shop. Unless given, the shop takes what goes to the address
-                of the service, and what clients of this SDK send to any other.
+            base_url: The address of the shop. Unless given, the shop accepts requests to the
+                address of the service, and those that clients of this SDK send to any address.
             check_requests: Whether a request that the service would reject fails the test: a wrong
-                signature, a missing token, a missing or unwanted cipher, a malformed query or body.
-            check_responses: Whether a field of a stub response that the catalogue does not have is
-                an error.
+                signature, a missing token, a missing or unexpected cipher, a malformed query or
+                body.
+            check_responses: Whether a field of a stub response that the catalogue lacks is an
+                error.
             assert_all_called: Whether a mocked operation or a route of `router` that was never
                 called fails the test at the end of the block.
             patch_httpx: Whether the block replaces the network for all of httpx. Otherwise only
-                `client` and `transport` lead to the shop.
+                `client` and `transport` connect to the shop.
         """
         for name, value in {
             "check_requests": check_requests,
@@ -97,14 +98,14 @@ class MockTikTokShop:
         )
         using: dict[str, Any] = {} if patch_httpx else {"using": None}
         self.router = ShopRouter(assert_all_called=False, **using)
-        """The respx router: add routes to it for other services and other paths."""
+        """The respx router; add routes for other services and other paths."""
         self.router.server = self._server
         self.transport = ShopTransport(self.router, self._server)
-        """For one client: ``AsyncTikTokShop(..., transport=mock.transport)``."""
+        """The transport for one client: ``AsyncTikTokShop(..., transport=mock.transport)``."""
 
     @property
     def app_secret(self) -> str:
-        """The secret that requests must be signed with; your code's settings need it."""
+        """The secret that requests must be signed with, for the settings of your code."""
         return self._server.app_secret
 
     @app_secret.setter
@@ -113,41 +114,43 @@ class MockTikTokShop:
 
     def __getattr__(self, name: str) -> _MockGroup:
         if name not in GROUPS:
-            raise AttributeError(f"there is no group {name!r}.{did_you_mean(name, GROUPS)}")
+            raise AttributeError(
+                f"MockTikTokShop has no group {name!r}.{did_you_mean(name, GROUPS)}"
+            )
         return self._groups.setdefault(name, _MockGroup(name, self._server))
 
     def client(self, **options: Any) -> AsyncTikTokShop:
-        """Return a client of this shop, with credentials that need not be given; options win.
+        """Return a client of this shop with mock credentials; ``options`` take precedence.
 
-        It retries calls as any client does, but does not wait before.
+        It retries calls like any client, but without waiting.
         """
-        known: dict[str, Any] = {
+        defaults: dict[str, Any] = {
             "app_key": MOCK_APP_KEY,
             "app_secret": self.app_secret,
             "transport": self.transport,
-            "sleep": _at_once,
+            "sleep": _skip_sleep,
         }
         if self._base_url is not None:
-            known["base_url"] = self._base_url
+            defaults["base_url"] = self._base_url
         if "auth" not in options:
-            known |= {
+            defaults |= {
                 "access_token": MOCK_ACCESS_TOKEN,
                 "shop_cipher": MOCK_SHOP_CIPHER,
                 "category_asset_cipher": MOCK_CATEGORY_ASSET_CIPHER,
             }
-        return AsyncTikTokShop(**(known | options))
+        return AsyncTikTokShop(**(defaults | options))
 
     def assert_all_called(self) -> None:
         """Fail if a mocked operation, or a route of `router`, was never called."""
-        idle = [
-            *self._server.idle(),
+        uncalled = [
+            *self._server.uncalled(),
             *(repr(route) for route in self.router.routes if not route.called),
         ]
-        if idle:
-            raise AssertionError(f"mocked, but never called: {', '.join(idle)}")
+        if uncalled:
+            raise AssertionError(f"mocked, but never called: {', '.join(uncalled)}")
 
     def assert_all_mocked(self) -> None:
-        """Raise the first `UnexpectedRequestError`, also if the code under test caught it."""
+        """Raise the first `UnexpectedRequestError`, even if the code under test caught it."""
         if self._server.unexpected:
             raise self._server.unexpected[0]
 
@@ -158,8 +161,8 @@ class MockTikTokShop:
     def __enter__(self) -> Self:
         if self._server.in_block:
             raise RuntimeError(
-                "this MockTikTokShop is in use: its block must end before it is entered again. "
-                "For a block within a block, make another MockTikTokShop."
+                "this MockTikTokShop is already in use: its block must end before it is entered "
+                "again. For nested blocks, create another MockTikTokShop."
             )
         self._server.enter_block()
         self.router.start()
@@ -192,43 +195,39 @@ class MockTikTokShop:
         self.__exit__(exc_type, exc_value, traceback)
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Run ``function`` in this shop, which it gets as ``mock`` if it has such a parameter."""
+        """Decorate a function to run in this shop, passed as ``mock`` if it has this parameter."""
         if not _is_decoratable(function):
             raise TypeError(
                 f"MockTikTokShop decorates functions and coroutine functions, not {function!r}: "
-                "write a block, `with MockTikTokShop() as mock:`, inside of it."
+                "use `with MockTikTokShop() as mock:` inside of it."
             )
         signature = inspect.signature(function)
-        wanted = "mock" in signature.parameters
+        added = {"mock": self} if "mock" in signature.parameters else {}
 
-        def given(arguments: dict[str, Any]) -> dict[str, Any]:
-            return {**arguments, "mock": self} if wanted else arguments
-
-        @functools.wraps(function)
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
+        def run(*args: Any, **kwargs: Any) -> Any:
             with self:
-                return function(*args, **given(kwargs))
+                return function(*args, **(kwargs | added))
 
-        @functools.wraps(function)
-        async def awaited(*args: Any, **kwargs: Any) -> Any:
+        async def run_async(*args: Any, **kwargs: Any) -> Any:
             with self:
-                return await function(*args, **given(kwargs))
+                return await function(*args, **(kwargs | added))
 
-        made: Any = awaited if inspect.iscoroutinefunction(function) else wrapped
-        # pytest would look for a fixture called mock.
+        is_async = inspect.iscoroutinefunction(function)
+        decorated: Any = functools.wraps(function)(run_async if is_async else run)
+        # Without the parameter, or pytest looks for a fixture called mock.
         parameters = [each for each in signature.parameters.values() if each.name != "mock"]
-        made.__signature__ = signature.replace(parameters=parameters)
-        return cast("Callable[..., Any]", made)
+        decorated.__signature__ = signature.replace(parameters=parameters)
+        return cast("Callable[..., Any]", decorated)
 
 
-async def _at_once(_: float) -> None:
-    """Wait no time."""
+async def _skip_sleep(_: float) -> None:
+    """Return without waiting."""
 
 
 def _is_decoratable(function: object) -> bool:
-    """Whether a block around the call of a function lasts as long as the function runs.
+    """Return whether a function runs as long as its call.
 
-    A generator runs later; a decorated class would be a function, whose tests pytest ignores.
+    A generator runs later. A decorated class would be a function, whose tests pytest ignores.
     """
     return (
         callable(function)

@@ -1,4 +1,4 @@
-"""The place of a mocked shop among the routers of respx."""
+"""Router and transport that connect a mocked shop to respx."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import httpx
 import respx
 from respx.models import AllMockedAssertionError, PassThrough
 
-from .mock_operation import UnexpectedRequestError
-from .serving import Fit, OperationServer
+from .operation_server import MatchLevel, OperationServer
+from .request_checks import UnexpectedRequestError
 
 
 class ShopRouter(respx.MockRouter):
-    """A router of respx that also serves the operations of a shop.
+    """A respx router that also serves the operations of a shop.
 
-    Routers of shops are asked before all other routers, the one that was started last first. A
-    request that none of them takes goes on to the other routers, as between routers of respx.
+    Routers of shops come before all other routers, the last one started first. A request that none
+    of them handles goes to the other routers in respx's order.
     """
 
     server: OperationServer | None = None
 
     def start(self) -> None:
-        """Start, as the first of all routers."""
+        """Start this router, and put it before all others."""
         super().start()
         if self.Mocker is not None:
             others = [router for router in self.Mocker.routers if router is not self]
@@ -32,10 +32,10 @@ class ShopRouter(respx.MockRouter):
             self.Mocker.routers = [self, *others]
 
     def handler(self, request: httpx.Request) -> httpx.Response:
-        """Respond to a request of a synchronous client."""
+        """Return the response for a synchronous client."""
         shops, others = self._routers(request)
         for shop in shops:
-            if shop.fit is Fit.FULL:
+            if shop.match is MatchLevel.FULL:
                 return shop.server.serve(request)
             with suppress(AllMockedAssertionError):
                 return shop.router.respond_by_route(request)
@@ -44,13 +44,13 @@ class ShopRouter(respx.MockRouter):
                 return other.handler(request)
         if not shops:
             return self.respond_by_route(request)
-        return max(shops, key=_fit).server.serve(request)
+        return max(shops, key=_match_of).server.serve(request)
 
     async def async_handler(self, request: httpx.Request) -> httpx.Response:
-        """Respond to a request of an asynchronous client."""
+        """Return the response for an asynchronous client."""
         shops, others = self._routers(request)
         for shop in shops:
-            if shop.fit is Fit.FULL:
+            if shop.match is MatchLevel.FULL:
                 return await shop.server.serve_async(request)
             with suppress(AllMockedAssertionError):
                 return await shop.router.respond_by_route_async(request)
@@ -59,46 +59,46 @@ class ShopRouter(respx.MockRouter):
                 return await other.async_handler(request)
         if not shops:
             return await self.respond_by_route_async(request)
-        return await max(shops, key=_fit).server.serve_async(request)
+        return await max(shops, key=_match_of).server.serve_async(request)
 
     def respond_by_route(self, request: httpx.Request) -> httpx.Response:
-        """Respond by a route of this router alone."""
+        """Return the response of this router's own routes."""
         return super().handler(request)
 
     async def respond_by_route_async(self, request: httpx.Request) -> httpx.Response:
-        """Respond by a route of this router alone."""
+        """Return the response of this router's own routes."""
         return await super().async_handler(request)
 
     def _routers(self, request: httpx.Request) -> tuple[list[_Shop], list[respx.Router]]:
-        """Return the routers to ask: those of shops, and others; none for another address."""
+        """Return the started routers of shops, and others; none if no shop has the address."""
         started: list[Any] = [] if self.Mocker is None else self.Mocker.routers
         routers = [self, *(each for each in started if each is not self)]
         shops = [
-            _Shop(router, router.server, router.server.fit(request))
+            _Shop(router, router.server, router.server.match(request))
             for router in routers
             if isinstance(router, ShopRouter) and router.server is not None
         ]
-        best = max(map(_fit, shops), default=Fit.OTHER_ADDRESS)
-        if best is Fit.OTHER_ADDRESS:
-            return [], []  # respx asks the next router
+        best = max(map(_match_of, shops), default=MatchLevel.OTHER_ADDRESS)
+        if best is MatchLevel.OTHER_ADDRESS:
+            return [], []  # respx tries the next router
         others = [each for each in routers if not isinstance(each, ShopRouter)]
-        return shops, [] if best is Fit.WRONG_SIGNATURE else others
+        return shops, [] if best is MatchLevel.WRONG_SIGNATURE else others
 
 
 class _Shop(NamedTuple):
-    """A shop, and how far a request fits it."""
+    """A shop, and how well a request matches it."""
 
     router: ShopRouter
     server: OperationServer
-    fit: Fit
+    match: MatchLevel
 
 
-def _fit(shop: _Shop) -> Fit:
-    return shop.fit
+def _match_of(shop: _Shop) -> MatchLevel:
+    return shop.match
 
 
 class ShopTransport(httpx.MockTransport):
-    """A transport that leads to one mocked shop and the routes of its router, at any address."""
+    """A transport to one mocked shop and the routes of its router, for any address."""
 
     def __init__(self, router: ShopRouter, server: OperationServer) -> None:
         super().__init__(self._respond_async)
@@ -106,7 +106,7 @@ class ShopTransport(httpx.MockTransport):
         self._server = server
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Respond to a request of a synchronous client."""
+        """Return the response for a synchronous client."""
         request.read()
         if not self._server.is_mocked(request):
             with suppress(AllMockedAssertionError), _without_network(request):
@@ -126,6 +126,6 @@ def _without_network(request: httpx.Request) -> Iterator[None]:
         yield
     except PassThrough:
         raise UnexpectedRequestError(
-            f"{request.method} {request.url.host}{request.url.path} is marked to pass through, "
-            "and a transport has no network to pass it to: use the mock as a context manager."
+            f"{request.method} {request.url.host}{request.url.path} has a route that passes "
+            "through, but this transport has no network: use the mock as a context manager."
         ) from None

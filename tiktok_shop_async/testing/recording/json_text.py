@@ -1,4 +1,4 @@
-"""JSON as it is found on the wire: in any encoding, and with what the standard does not allow."""
+"""JSON text of requests and responses, in any encoding, with extensions that clients accept."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _BEGINNING = re.compile(r'\s*(?:\{\s*(?:"|$)|\[\s*(?:[\[{"]|$))')
 
 
 class UnreadableJSONError(ValueError):
-    """Text that is not JSON, or is nested too deeply to be looked into."""
+    """Text that is not JSON, or JSON that is nested too deeply."""
 
 
 def parse_json(text: str) -> Any:
-    """Return the value of ``text``; raise `UnreadableJSONError` if it has none."""
+    """Return the value of JSON text; raise `UnreadableJSONError` for other text."""
     try:
         value = load_document(text.encode("utf-8", "replace"))
     except RecursionError:
@@ -31,24 +31,24 @@ def parse_json(text: str) -> Any:
     return value
 
 
-def json_in(text: str) -> Any:
-    """Return the object or list that ``text`` is the JSON of; some fields hold such text."""
+def parse_nested_json(text: str) -> Any:
+    """Return the object or list that a text field holds as JSON, or None for other text."""
     if not text.lstrip().startswith(("{", "[", '"{', '"[', '"\\"')):
         return None
     try:
         value = parse_json(text)
     except UnreadableJSONError:
         return None
-    return json_in(value) if isinstance(value, str) else value
+    return parse_nested_json(value) if isinstance(value, str) else value
 
 
 def looks_like_json(text: str) -> bool:
-    """Whether ``text`` begins as an object or a list with something in it."""
+    """Return whether ``text`` begins like a JSON object or list that is not empty."""
     return _BEGINNING.match(text) is not None
 
 
 def dump_json(value: Any, *, indent: int | None = None) -> str:
-    """Return ``value`` as JSON, its numbers as they were written; sorted if it is indented."""
+    """Return ``value`` as JSON with the original spelling of numbers; sort keys if indented."""
     separators = (",", ": ") if indent else (",", ":")
     mark = token_hex(8)
     text = json.dumps(
@@ -61,8 +61,8 @@ def dump_json(value: Any, *, indent: int | None = None) -> str:
     return re.sub(rf'"{mark}([^"]*)"', r"\1", text)
 
 
-def decoded_text(body: bytes, charset: str | None = None) -> str | None:
-    """Return the text of a body, or None if it is no text: UTF-8, 16 or 32, else ``charset``.
+def decode_text(body: bytes, charset: str | None = None) -> str | None:
+    """Return the text of a body in UTF-8, 16 or 32, or else in ``charset``; None for other bytes.
 
     In JSON, bytes that are not UTF-8 become U+FFFD, as they do in a client.
     """
@@ -76,7 +76,7 @@ def decoded_text(body: bytes, charset: str | None = None) -> str | None:
 
 
 def _with_marked_numbers(value: Any, mark: str) -> Any:
-    """Return ``value`` with text in place of what ``json`` would write in another way."""
+    """Return ``value`` with marked text in place of numbers that `json` would spell differently."""
     if isinstance(value, dict):
         return {key: _with_marked_numbers(child, mark) for key, child in value.items()}
     if isinstance(value, list):

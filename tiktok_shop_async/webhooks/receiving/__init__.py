@@ -1,1 +1,1 @@
-"""Receiving of webhooks: acknowledged, stored, and dispatched to handlers."""
+"""A receiver that acknowledges webhooks, stores them and dispatches them to handlers."""

@@ -1,4 +1,4 @@
-"""A receiver as an ASGI application: what is HTTP about it."""
+"""The HTTP part of a receiver, as an ASGI application."""
 
 from __future__ import annotations
 
@@ -17,28 +17,32 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-MOST_BYTES = 1024 * 1024
-"""Of a delivery, unless told otherwise; the largest known ones are far below a tenth of it."""
-SECONDS_TO_ANSWER = 2.5
-"""The platform waits for three, and the answer has a way to go."""
+MAX_BODY = 1024 * 1024
+"""Bytes of a delivery by default; known deliveries have less than a tenth of it."""
+RESPONSE_TIMEOUT = 2.5
+"""Seconds for a response; the platform waits for three, network included."""
 
-Take = Callable[[bytes, bytes | None, float], Awaitable[HTTPStatus]]
+Accept = Callable[[bytes, bytes | None, float], Awaitable[HTTPStatus]]
 
 
 class _DisconnectedError(Exception):
-    """Nobody waits for an answer any more."""
+    """The client disconnected."""
 
 
 async def serve_http(
-    scope: Scope, receive: Receive, send: Send, take: Take, *, max_body: int
+    scope: Scope, receive: Receive, send: Send, accept: Accept, *, max_body: int
 ) -> None:
-    """Answer one request; ``take`` gets body, signature, and the loop's time to be ready by."""
+    """Respond to one request.
+
+    Args:
+        accept: Called with the body, the signature, and the event loop's time of the deadline.
+    """
     try:
-        status = await _status(scope, receive, take, max_body)
+        status = await _status(scope, receive, accept, max_body)
     except _DisconnectedError:
         return
-    except Exception:  # nothing may get out of the application
-        logger.exception("a delivery could not be taken")
+    except Exception:  # no exception may leave the application
+        logger.exception("receiving a delivery failed")
         status = HTTPStatus.INTERNAL_SERVER_ERROR
     headers = [(b"content-length", b"0")]
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
@@ -47,16 +51,16 @@ async def serve_http(
         await send({"type": "http.response.start", "status": status.value, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
     except OSError:
-        pass  # as servers say that nobody is there any more
+        pass  # the client disconnected
 
 
 async def serve_lifespan(receive: Receive, send: Send, lifetime: ClosedOnExit) -> None:
-    """Begin and end with the server."""
+    """Start the receiver with the server, and close it at the server's shutdown."""
     await receive()
     try:
         await lifetime.__aenter__()
     except Exception as error:
-        logger.exception("the receiver could not be started")
+        logger.exception("starting the receiver failed")
         await send({"type": "lifespan.startup.failed", "message": str(error)})
         return
     await send({"type": "lifespan.startup.complete"})
@@ -65,7 +69,7 @@ async def serve_lifespan(receive: Receive, send: Send, lifetime: ClosedOnExit) -
     await send({"type": "lifespan.shutdown.complete"})
 
 
-async def _status(scope: Scope, receive: Receive, take: Take, max_body: int) -> HTTPStatus:
+async def _status(scope: Scope, receive: Receive, accept: Accept, max_body: int) -> HTTPStatus:
     if scope["method"] != "POST":
         return HTTPStatus.METHOD_NOT_ALLOWED
     signature, length = None, None
@@ -76,19 +80,19 @@ async def _status(scope: Scope, receive: Receive, take: Take, max_body: int) -> 
             length = value
     if length is not None and length.isdigit() and int(length[:20]) > max_body:
         return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    until = asyncio.get_running_loop().time() + SECONDS_TO_ANSWER
+    deadline = asyncio.get_running_loop().time() + RESPONSE_TIMEOUT
     try:
-        async with asyncio.timeout_at(until):
+        async with asyncio.timeout_at(deadline):
             body = await _body(receive, max_body)
     except TimeoutError:
         return HTTPStatus.REQUEST_TIMEOUT
     if body is None:
         return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    return await take(body, signature, until)
+    return await accept(body, signature, deadline)
 
 
-async def _body(receive: Receive, most: int) -> bytes | None:
-    """Return the body; None as soon as it is too long."""
+async def _body(receive: Receive, max_body: int) -> bytes | None:
+    """Return the body; None as soon as it is too large."""
     parts, size, is_more = [], 0, True
     while is_more:
         message = await receive()
@@ -96,7 +100,7 @@ async def _body(receive: Receive, most: int) -> bytes | None:
             raise _DisconnectedError
         parts.append(message.get("body", b""))
         size += len(parts[-1])
-        if size > most:
+        if size > max_body:
             return None
         is_more = message.get("more_body", False)
     return b"".join(parts)

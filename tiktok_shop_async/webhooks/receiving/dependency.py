@@ -1,4 +1,4 @@
-"""A verified event as a dependency of FastAPI."""
+"""A FastAPI dependency that verifies and parses an event."""
 
 from __future__ import annotations
 
@@ -10,25 +10,26 @@ try:
     from starlette.requests import ClientDisconnect, Request
 except ImportError as error:
     raise ImportError(
-        "webhook_event is for FastAPI, which is not installed: pip install fastapi",
+        "webhook_event needs FastAPI: pip install fastapi",
         name=error.name,
     ) from error
 
 from ...errors import WebhookBodyError, WebhookExpiredError, WebhookSignatureError
 from ..event import WebhookEvent
 from ..webhooks import Webhooks
-from .asgi import MOST_BYTES
+from .asgi import MAX_BODY
 
 
 def webhook_event(
-    webhooks: Webhooks, *, max_body: int = MOST_BYTES
+    webhooks: Webhooks, *, max_body: int = MAX_BODY
 ) -> Callable[[Request], Awaitable[WebhookEvent]]:
-    """Return a dependency that gives the event of a request, verified and parsed.
+    """Return a dependency that verifies a request and returns its event.
 
-    Write ``event: Annotated[WebhookEvent, Depends(webhook_event(webhooks))]``. Other requests are
-    rejected with 401, 400, or 413 for a body of more than ``max_body`` bytes. The endpoint can read
-    the body too. Repeated deliveries are not dropped, and the response is sent only when the
-    endpoint has ended: use `WebhookReceiver` for that.
+    Write ``event: Annotated[WebhookEvent, Depends(webhook_event(webhooks))]``. A request without a
+    valid signature is rejected with 401, a malformed body with 400, and a body of more than
+    ``max_body`` bytes with 413. The endpoint can read the body too. Repeated deliveries are not
+    dropped, and the response is sent when the endpoint returns; `WebhookReceiver` drops them, and
+    responds before an event is handled.
     """
 
     async def verified(request: Request) -> WebhookEvent:
@@ -44,7 +45,7 @@ def webhook_event(
 
 
 async def _read_body(request: Request, max_body: int) -> bytes:
-    """Return the body, and keep it in the request, as `Request.body` does for later readers."""
+    """Return the body, and keep it in the request for later calls of `Request.body`."""
     parts, size = [], 0
     try:
         async for part in request.stream():
@@ -53,7 +54,7 @@ async def _read_body(request: Request, max_body: int) -> bytes:
             if size > max_body:
                 raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     except ClientDisconnect:
-        raise HTTPException(HTTPStatus.BAD_REQUEST) from None  # nobody receives the response
+        raise HTTPException(HTTPStatus.BAD_REQUEST) from None  # the client receives no response
     body = b"".join(parts)
     request._body = body  # Starlette has no public way to limit the size and keep the body
     return body

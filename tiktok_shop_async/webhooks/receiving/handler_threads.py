@@ -14,14 +14,14 @@ from typing import Any
 
 import attrs
 
-from ..._internal.threads import raisable
+from ..._internal.threads import raisable_error
 
 logger = logging.getLogger("tiktok_shop_async.webhooks")
 
 
 @attrs.frozen(eq=False)
 class _Run:
-    """A call of a function that waits for a thread, runs in one, or has ended."""
+    """A function call that waits for a thread, runs in one, or has ended."""
 
     function: Callable[[], Any]
     started: Future[None] = attrs.field(factory=Future)
@@ -29,10 +29,10 @@ class _Run:
 
 
 class HandlerThreads:
-    """A pool of daemon threads that belongs to one receiver.
+    """A pool of daemon threads of one receiver.
 
-    The event loop's default executor belongs to the application, and asyncio waits for its threads
-    at the end. Here a function that hangs delays neither.
+    In the event loop's default executor, a function that hangs would delay the application's own
+    calls, and the end of the event loop.
     """
 
     def __init__(self, limit: int) -> None:
@@ -43,15 +43,15 @@ class HandlerThreads:
 
     @property
     def overdue(self) -> int:
-        """The number of threads whose function runs although nothing waits for it any more."""
+        """The number of threads that run a function after its timeout or a cancellation."""
         return len(self._overdue)
 
     async def call(self, key: Hashable, function: Callable[[], Any], *, seconds: float) -> Any:
         """Run a function in a thread and return its result.
 
-        Raises `TimeoutError` if it takes more than so many seconds, counted from when its thread
-        starts. The function goes on then; the next call with the same key waits for that run, and
-        starts no second one beside it.
+        Raises `TimeoutError` after ``seconds``, counted from the start in the thread. The function
+        keeps running; the next call with the same key waits for that run instead of starting
+        another one.
         """
         run = self._overdue.get(key)
         if run is None:
@@ -72,7 +72,7 @@ class HandlerThreads:
                 run.result.add_done_callback(lambda _: self._overdue.pop(key, None))
 
     def close(self) -> None:
-        """End the threads, each as soon as its function has ended."""
+        """End each thread as soon as its function has returned."""
         for _ in range(self._threads):
             self._runs.put(None)
         self._reset()
@@ -98,15 +98,15 @@ def _work(runs: SimpleQueue[_Run | None], idle: Semaphore) -> None:
         if run.started.set_running_or_notify_cancel():
             run.result.set_running_or_notify_cancel()
             run.started.set_result(None)
-            _carry_out(run)
-        del run  # an idle thread keeps no event alive
+            _execute(run)
+        del run  # an idle thread must keep no event in memory
         idle.release()
 
 
-def _carry_out(run: _Run) -> None:
+def _execute(run: _Run) -> None:
     try:
         result = run.function()
     except BaseException as error:  # as an executor does: it is raised where it is awaited
-        run.result.set_exception(raisable(error))
+        run.result.set_exception(raisable_error(error))
     else:
         run.result.set_result(result)

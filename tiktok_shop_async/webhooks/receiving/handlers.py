@@ -1,4 +1,4 @@
-"""What an application does with each kind of event."""
+"""The handlers of an application, by class of event."""
 
 from __future__ import annotations
 
@@ -25,10 +25,15 @@ class _Registered:
 
 
 class Handlers:
-    """The handlers of all kinds, in the order in which they run."""
+    """The registered handlers, in the order in which they run."""
 
     def __init__(self, timeout: float, *, threads: int) -> None:
-        """Make it; each handler has ``timeout`` seconds for an event."""
+        """Create the registry.
+
+        Args:
+            timeout: Seconds for each handler to handle an event.
+            threads: The maximum number of threads for plain functions.
+        """
         self._timeout = timeout
         self._threads = HandlerThreads(threads)
         self._registered: list[_Registered] = []
@@ -39,25 +44,25 @@ class Handlers:
         return self._threads.overdue
 
     def close(self) -> None:
-        """End the threads of plain functions, each when its function has ended."""
+        """End the threads of plain functions, each when its function has returned."""
         self._threads.close()
 
     def add(self, kinds: Sequence[type[WebhookEvent]], handler: Handler) -> None:
-        """Let a handler have the events of these classes, and of all below them."""
+        """Register a handler for the events of these classes and their subclasses."""
         if not kinds or not all(
             isinstance(kind, type) and issubclass(kind, WebhookEvent) for kind in kinds
         ):
             raise InvalidArgumentError(
-                "a handler is for classes of events.",
+                "a handler must be registered for one or more event classes.",
                 argument="kinds",
                 hint="Write @receiver.on(OrderStatusChange), or on(WebhookEvent) for all events.",
             )
         self._registered.append(_Registered(tuple(kinds), handler, _is_async(handler)))
 
     async def __call__(self, event: WebhookEvent) -> bool:
-        """Let all handlers have an event that are for it; False if there are none.
+        """Call all handlers of an event, one after another; return whether there are any.
 
-        Each gets it, even if an earlier one failed; then what they failed with is raised.
+        All of them are called, even if an earlier one failed; then their exceptions are raised.
         """
         task = asyncio.current_task()
         errors: list[BaseException] = []
@@ -65,12 +70,12 @@ class Handlers:
         for each in handlers:
             try:
                 await self._call(each, event)
-            except BaseException as error:  # whatever a handler may raise
+            except BaseException as error:  # a handler may raise anything
                 if is_interrupted(task):
                     raise
                 errors.append(error)
         if len(errors) > 1:
-            raise BaseExceptionGroup("several handlers have failed", errors)
+            raise BaseExceptionGroup("several handlers failed", errors)
         if errors:
             raise errors[0]
         return bool(handlers)
@@ -83,7 +88,7 @@ class Handlers:
             async with asyncio.timeout(self._timeout):
                 await registered.handler(event)  # type: ignore[misc]
             return
-        # In a thread: it may block, and deliveries are acknowledged meanwhile.
+        # In a thread: a blocking function must not delay the acknowledgement of deliveries.
         key = (id(registered), event.app_key, event.id)
         result = await self._threads.call(
             key, partial(registered.handler, event), seconds=self._timeout
@@ -94,10 +99,10 @@ class Handlers:
 
 
 def is_interrupted(task: asyncio.Task[Any] | None) -> bool:
-    """Tell whether the task itself is to end, rather than something that it waited for."""
+    """Return whether the task itself is to end, rather than something that it waited for."""
     try:
         is_running = asyncio.current_task() is task
-    except RuntimeError:  # its loop was closed
+    except RuntimeError:  # the event loop was closed
         return True
     return task is None or not is_running or task.cancelling() > 0
 

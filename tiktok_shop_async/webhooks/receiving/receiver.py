@@ -1,10 +1,9 @@
-"""Receives deliveries: acknowledges what is kept, and has it handled."""
+"""A receiver that acknowledges deliveries once they are stored, and handles them."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 from os import PathLike
@@ -24,8 +23,8 @@ from ..objects import Ordering
 from ..stores.base import ClaimedEvent, NewEvent, WebhookStore
 from ..stores.opening import open_store
 from ..webhooks import Webhooks
-from .asgi import MOST_BYTES, SECONDS_TO_ANSWER, Receive, Scope, Send, serve_http, serve_lifespan
-from .dispatcher import Dispatcher
+from .asgi import MAX_BODY, RESPONSE_TIMEOUT, Receive, Scope, Send, serve_http, serve_lifespan
+from .dispatcher import Dispatcher, DispatchOptions
 from .handlers import Handlers
 
 if TYPE_CHECKING:
@@ -39,17 +38,18 @@ C = TypeVar("C", bound=WebhookEvent)
 H = TypeVar("H", bound=Callable[..., object])
 R = TypeVar("R")
 
-COMPLAIN_EVERY = 60.0
-"""Seconds: anybody can send what is not signed, and must not fill the disk by that."""
+REJECTION_LOG_INTERVAL = 60.0
+"""Seconds between two messages about rejected deliveries, which anyone can send: they must not fill
+the disk."""
 
 
 class WebhookReceiver(ClosedOnExit):
-    """An ASGI application that takes the platform's deliveries.
+    """An ASGI application that receives the platform's deliveries.
 
-    Mount it in Starlette, FastAPI or Litestar, or serve it alone. A delivery is acknowledged once
-    it is in the store, and handled from there, whatever the handlers do: 401 if it is not signed,
-    503 if it could not be kept, so that the platform sends it again. A delivery that comes again
-    is acknowledged and dropped. Enter it where the application starts (``async with receiver:``).
+    Mount it in Starlette, FastAPI or Litestar, or serve it by itself. A delivery is acknowledged
+    once it is stored; handlers run afterwards. The response is 401 if the signature is missing or
+    does not match, and 503 if storing failed, so that the platform retries. A repeated delivery is
+    acknowledged and dropped. Enter it where the application starts (``async with receiver:``).
     """
 
     def __init__(
@@ -64,47 +64,50 @@ class WebhookReceiver(ClosedOnExit):
         skip_outdated: bool = False,
         pauses: Sequence[float] = (1.0, 10.0, 60.0, 600.0),
         lease: float = 60.0,
-        max_body: int = MOST_BYTES,
+        max_body: int = MAX_BODY,
         drain_timeout: float = 10.0,
     ) -> None:
-        """Make the receiver; nothing is connected before it is entered, or gets a delivery.
+        """Create the receiver; it connects when it is entered, or at its first delivery.
 
         Args:
-            store: Where events wait, and ids are remembered. In memory unless given, where a crash
-                loses what waits; a URL (``postgresql://…``, ``redis://…``) or the path of a SQLite
-                file makes a store that is closed with the receiver; one that you made is borrowed.
-            authorizations: Hear first that a seller withdrew the app, or that an authorization
-                ends soon: one for each app.
-            concurrency: Events that are handled at once in this process.
-            handler_timeout: Seconds for a handler to deal with an event.
+            webhooks: Verifies and parses deliveries. Its ``clock`` is used for waits, and for the
+                times of a store in memory that is created here.
+            store: The store of events and remembered ids. By default it is in memory, where a crash
+                loses waiting events. A URL (``postgresql://…``, ``redis://…``) or the path of a
+                SQLite file creates a store that is closed with the receiver; a store that you pass
+                in is borrowed.
+            authorizations: The `Authorizations` of each app; they are updated before handlers run
+                when a seller deauthorizes the app, or an authorization expires soon.
+            concurrency: How many events are handled at once in this process.
+            handler_timeout: Seconds for a handler to handle an event.
             ordered: Handle the events of one object, such as an order, a return or a product, one
-                after another in the order in which they were received. One that fails holds back
-                the later ones until it is handled or a dead letter. Choose the same in all
-                processes and pollers that share the store.
-            skip_outdated: Drop an event that reports an older state of its object than one of the
-                same kind that was handled; requires ``ordered``.
-            pauses: Seconds before each further attempt to handle an event. After the last one it
-                is a dead letter.
-            lease: Seconds after which another process may handle what a dead one had.
-            max_body: Bytes of a delivery at most.
+                after another in the order in which they were received. An event that fails delays
+                the later ones until it is handled or dead-lettered. Use the same in all processes
+                and pollers that share the store.
+            skip_outdated: Drop an event if a later state of its object was already handled by an
+                event of the same type; requires ``ordered``.
+            pauses: Seconds before each further attempt to handle an event. If the last one fails,
+                the event is dead-lettered.
+            lease: Seconds after which another process may handle the events of a dead process.
+            max_body: Maximum bytes of a delivery.
             drain_timeout: Seconds for handlers to end when the receiver is closed.
         """
         if concurrency < 1:
-            raise InvalidArgumentError("no event could be handled.", argument="concurrency")
+            raise InvalidArgumentError(
+                f"concurrency must be at least 1, not {concurrency!r}.", argument="concurrency"
+            )
         self.webhooks = webhooks
-        self.store, self._owns_store = open_store(store)
+        self.store, self._owns_store = open_store(store, webhooks.clock)
         self._ordering = Ordering(ordered=ordered, skip_outdated=skip_outdated)
         self._handlers = Handlers(handler_timeout, threads=concurrency)
-        self._concurrency = concurrency
-        self._pauses = tuple(pauses)
-        self._lease = lease
+        self._options = DispatchOptions(concurrency=concurrency, lease=lease, pauses=tuple(pauses))
         self._max_body = max_body
         self._drain_timeout = drain_timeout
         self._dispatcher: Dispatcher | None = None
         self._is_closing = False
-        self._complained_at = -COMPLAIN_EVERY
-        self._not_said = 0
-        self._apply_to(authorizations)
+        self._rejection_logged_at = -REJECTION_LOG_INTERVAL
+        self._unlogged_rejections = 0
+        self._register_authorizations(authorizations)
 
     def __repr__(self) -> str:
         return f"<WebhookReceiver of {self.webhooks!r} with {self.store!r}>"
@@ -124,11 +127,11 @@ class WebhookReceiver(ClosedOnExit):
     @overload
     def on(self, *kinds: type[WebhookEvent]) -> Callable[[H], H]: ...
     def on(self, *kinds: type[WebhookEvent]) -> Callable[[H], H]:
-        """Let a function have all events of these classes; `WebhookEvent` stands for every event.
+        """Register a function for all events of these classes; `WebhookEvent` means every event.
 
-        A coroutine function runs in the event loop, any other one in a thread. It gets an event
-        once, unless it fails or the process dies: then again, under the same ``id``. If there are
-        several for an event they run one after another, and all of them again if one fails.
+        A coroutine function runs in the event loop, any other function in a thread. It is called
+        once for each event, and again with the same ``id`` after it failed or the process died.
+        Several functions for an event run one after another; if one fails, all of them run again.
         """
 
         def register(handler: H) -> H:
@@ -140,45 +143,47 @@ class WebhookReceiver(ClosedOnExit):
     # Deliveries -----------------------------------------------------------------------------------
 
     async def receive(self, body: bytes, signature: str | bytes | None) -> HTTPStatus:
-        """Take a delivery, and return the status to answer it with, and an empty body.
+        """Store a delivery and return the status of the response, whose body is empty.
 
-        For frameworks that mount no ASGI application.
+        For frameworks that cannot mount an ASGI application.
 
         Args:
-            body: The request's body, byte for byte as it came.
+            body: The request's body, byte for byte as it was received.
             signature: Its header ``Authorization``.
         """
-        until = asyncio.get_running_loop().time() + SECONDS_TO_ANSWER
-        return await self._take(body, signature, until)
+        deadline = asyncio.get_running_loop().time() + RESPONSE_TIMEOUT
+        return await self._accept(body, signature, deadline)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, or live as long as the server."""
+        """Serve one ASGI scope: a request, or the lifespan of the server."""
         if scope["type"] == "http":
-            await serve_http(scope, receive, send, self._take, max_body=self._max_body)
+            await serve_http(scope, receive, send, self._accept, max_body=self._max_body)
         elif scope["type"] == "lifespan":
             await serve_lifespan(receive, send, self)
         elif scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": 1000})
 
-    async def _take(self, body: bytes, signature: str | bytes | None, until: float) -> HTTPStatus:
+    async def _accept(
+        self, body: bytes, signature: str | bytes | None, deadline: float
+    ) -> HTTPStatus:
         try:
             event = self.webhooks.verify_and_parse(body, signature)
         except (WebhookSignatureError, WebhookExpiredError) as error:
-            self._complain(error)
+            self._log_rejection(error)
             return HTTPStatus.UNAUTHORIZED
         except WebhookBodyError as error:
-            self._complain(error)
+            self._log_rejection(error)
             return HTTPStatus.BAD_REQUEST
         if self._is_closing:
             return HTTPStatus.SERVICE_UNAVAILABLE
-        dispatcher = self._started()
+        dispatcher = self._running_dispatcher()
         try:
-            async with asyncio.timeout_at(until):
+            async with asyncio.timeout_at(deadline):
                 is_new = await self.store.add(self._new_event(event))
-        except Exception as error:  # also of stores that others wrote
+        except Exception as error:  # a store of the user may raise anything
             logger.error(
-                "event %s could not be kept, and will be sent again: %s",
+                "storing event %s failed, and the platform will send it again: %s",
                 event.id,
                 error if isinstance(error, WebhookError) else repr(error),
             )
@@ -188,11 +193,11 @@ class WebhookReceiver(ClosedOnExit):
         return HTTPStatus.OK
 
     async def join(self) -> None:
-        """Wait until all events that were acknowledged before are handled or are dead letters.
+        """Wait until all events acknowledged so far are handled or dead-lettered.
 
-        This includes what waits between attempts, and what other processes with the same store
-        handle. Limit it with `asyncio.timeout`. A handler must not call it: it would wait for its
-        own event.
+        This includes events that wait for their next attempt, and events that other processes with
+        the same store handle. Limit it with `asyncio.timeout`. A handler must not call it, because
+        it would wait for its own event.
         """
         await self.store.join()
 
@@ -216,53 +221,55 @@ class WebhookReceiver(ClosedOnExit):
 
     async def __aenter__(self) -> Self:
         self._is_closing = False
-        self._started(is_entered=True)
+        self._running_dispatcher(is_entered=True)
         return self
 
     async def aclose(self) -> None:
-        """Take nothing more, let handlers end, and close the store unless it is borrowed.
+        """Reject further deliveries, wait for handlers, and close the store unless it is borrowed.
 
-        What waits in memory is handled before, as far as it is due and time allows.
+        Events in memory that are due are handled first, within ``drain_timeout``.
         """
         self._is_closing = True
         dispatcher, self._dispatcher = self._dispatcher, None
         if dispatcher is not None and dispatcher.loop is asyncio.get_running_loop():
             drain = not self.store.is_durable
-            await dispatcher.stop(drain=drain, patience=self._drain_timeout)
+            await dispatcher.stop(drain=drain, grace=self._drain_timeout)
         self._handlers.close()
         if not self.store.is_durable and (waiting := (await self.store.counts()).waiting):
             logger.error("%d events were not handled, and are lost", waiting)
         if self._owns_store and isinstance(self.store, ClosedOnExit):
             await self.store.aclose()
 
-    def _started(self, *, is_entered: bool = False) -> Dispatcher:
+    def _running_dispatcher(self, *, is_entered: bool = False) -> Dispatcher:
         loop = asyncio.get_running_loop()
         if self._dispatcher is None or self._dispatcher.loop is not loop:
             if not is_entered:
                 logger.warning(
-                    "the receiver was not entered: it works, but is not drained at shutdown; "
+                    "the receiver was not entered: it works, but is not closed at shutdown; "
                     "write `async with receiver:` in the application's lifespan"
                 )
             self._dispatcher = Dispatcher(
                 self.store,
                 self._handle,
-                concurrency=self._concurrency,
-                lease=self._lease,
-                pauses=self._pauses,
+                self._options,
+                self.webhooks.clock,
                 overdue=lambda: self._handlers.overdue,
             )
         return self._dispatcher
 
-    def _complain(self, error: WebhookError) -> None:
-        now = time.monotonic()
-        if now - self._complained_at < COMPLAIN_EVERY:
-            self._not_said += 1
+    def _log_rejection(self, error: WebhookError) -> None:
+        now = self.webhooks.clock.monotonic()
+        if now - self._rejection_logged_at < REJECTION_LOG_INTERVAL:
+            self._unlogged_rejections += 1
             return
-        more = f" ({self._not_said} more since the last message)" if self._not_said else ""
-        logger.warning("a delivery was refused: %s%s", error, more)
-        self._complained_at, self._not_said = now, 0
+        unlogged = self._unlogged_rejections
+        more = f" ({unlogged} more since the last message)" if unlogged else ""
+        logger.warning("rejected a delivery: %s%s", error, more)
+        self._rejection_logged_at, self._unlogged_rejections = now, 0
 
-    def _apply_to(self, authorizations: Authorizations | Iterable[Authorizations]) -> None:
+    def _register_authorizations(
+        self, authorizations: Authorizations | Iterable[Authorizations]
+    ) -> None:
         each_app = (
             tuple(authorizations) if isinstance(authorizations, Iterable) else (authorizations,)
         )

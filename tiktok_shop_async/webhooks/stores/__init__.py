@@ -1,1 +1,1 @@
-"""Where events wait to be handled, and their ids are remembered."""
+"""Stores of waiting events, dead letters and remembered ids."""

@@ -1,4 +1,4 @@
-"""Where events wait to be handled, where their ids are remembered, and where failures end."""
+"""The interface of stores for waiting events, remembered ids and dead letters."""
 
 from __future__ import annotations
 
@@ -10,36 +10,50 @@ from urllib.parse import quote
 
 import attrs
 
-from ...errors import InvalidArgumentError
+from ...errors import InvalidArgumentError, WebhookStoreFullError
 
-SHORTEST_MEMORY = 24 * 3600.0
-"""Seconds that an id is remembered at least: the platform's last attempt comes after 16 hours."""
-DEFAULT_MEMORY = 3 * SHORTEST_MEMORY
-"""Seconds that an id is remembered unless a store is told otherwise."""
+MIN_RETENTION = 24 * 3600.0
+"""Minimum seconds that an id is remembered: the platform's last attempt comes after 16 hours."""
+DEFAULT_RETENTION = 3 * MIN_RETENTION
+"""Seconds that an id is remembered by default."""
 MAX_KEY_LENGTH = 255
-"""Characters of a key; databases limit what an index holds."""
+"""Maximum characters of a key; databases limit the size of an index entry."""
 
 
-def moment(seconds: float) -> datetime:
+def to_datetime(seconds: float) -> datetime:
     """Return a time in Unix seconds as a datetime."""
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def checked_memory(seconds: float) -> float:
-    """Return for how long ids are remembered; `InvalidArgumentError` if that is too short."""
-    if seconds < SHORTEST_MEMORY:
+def check_retention(seconds: float) -> float:
+    """Return ``seconds``; raise `InvalidArgumentError` if ids would be forgotten too early."""
+    if seconds < MIN_RETENTION:
         raise InvalidArgumentError(
-            f"{seconds:g} seconds are too short a memory.",
+            f"remember must be at least {MIN_RETENTION:g} seconds, not {seconds:g}.",
             argument="remember",
-            hint="The platform repeats a delivery for 16 hours: remember ids for a day at least.",
+            hint="The platform repeats a delivery for 16 hours: remember ids for at least a day.",
         )
     return seconds
+
+
+def check_max_waiting(max_waiting: int) -> int:
+    """Return ``max_waiting``; raise `InvalidArgumentError` if it is below 1."""
+    if max_waiting < 1:
+        raise InvalidArgumentError(
+            f"max_waiting must be at least 1, not {max_waiting!r}.", argument="max_waiting"
+        )
+    return max_waiting
+
+
+def full_error(max_waiting: int, hint: str) -> WebhookStoreFullError:
+    """Return the error of a store that cannot add another event."""
+    return WebhookStoreFullError(f"the store is full: {max_waiting} events are waiting.", hint=hint)
 
 
 def key_of(name: str, app_key: str | None) -> str:
     """Return the key of an app's event or name: printable ASCII of limited length.
 
-    It is readable, ``app_key/name``, unless the name is long or has other characters.
+    The key is ``app_key/name``, or a hash if that is long or has other characters.
     """
     key = f"{quote(app_key or '', safe='', errors='surrogatepass')}/{name}"
     if len(key) <= MAX_KEY_LENGTH and key.isascii() and key.isprintable():
@@ -49,22 +63,23 @@ def key_of(name: str, app_key: str | None) -> str:
 
 @attrs.frozen(kw_only=True)
 class NewEvent:
-    """An event as it is brought to a store. Its id and other names are those of its app."""
+    """An event to add to a store. Its id and the other names are scoped to its app."""
 
     id: str
     body: bytes = attrs.field(repr=False)
     app_key: str | None = None
     aliases: frozenset[str] = frozenset()
-    """Further names to remember; none of them is asked for here."""
+    """Further names to remember with the id."""
     unless: frozenset[str] = frozenset()
-    """The event is dropped if one of these names is remembered, like its id."""
+    """The event is dropped if its id or one of these names is remembered."""
     object: str | None = None
-    """Names what the event is about: the events of one object are handled one after another, in the
-    order in which they were added."""
+    """The name of the event's object: the events of one object are handled one after another, in
+    the order in which they were added."""
     state: str | None = None
-    """Names what the event reports the state of: it is outdated if a later state was handled."""
+    """The name of the state that the event reports: the event is outdated if a later change of that
+    state was handled."""
     changed_at: int | None = None
-    """When it came to this state, in any unit that is the same for all events of that state."""
+    """When the state changed, in any unit that is the same for all events of that state."""
 
     @property
     def key(self) -> str:
@@ -73,12 +88,12 @@ class NewEvent:
 
     @property
     def object_key(self) -> str | None:
-        """The key of what the event is about, if it is put in order."""
+        """The key of the event's object, if it is handled in order."""
         return None if self.object is None else key_of(self.object, self.app_key)
 
     @property
     def state_key(self) -> str | None:
-        """The key of the state that the event reports, if that has a time."""
+        """The key of the state that the event reports, if it has a time."""
         if self.state is None or self.changed_at is None:
             return None
         return key_of(self.state, self.app_key)
@@ -90,7 +105,7 @@ class NewEvent:
 
 @attrs.frozen(kw_only=True)
 class ClaimedEvent:
-    """An event that is ours to handle until its lease ends."""
+    """An event that this process may handle until its lease ends."""
 
     key: str
     """The event's key in the store."""
@@ -98,14 +113,14 @@ class ClaimedEvent:
     body: bytes = attrs.field(repr=False)
     app_key: str | None = None
     attempt: int
-    """Which time it was claimed, counted from 1."""
+    """The number of this attempt, counted from 1."""
     received_at: datetime
     claim: str
-    """Tells this claim from an earlier or later one of the same event."""
+    """A token that distinguishes this claim from others of the same event."""
     object: str | None = None
-    """The key of what the event is about, if it is put in order."""
+    """The key of the event's object, if it is handled in order."""
     is_outdated: bool = False
-    """Whether a later state of its object was handled."""
+    """True if a later state of its object was handled."""
 
 
 @attrs.frozen(kw_only=True)
@@ -118,18 +133,18 @@ class WaitingEvent:
     body: bytes = attrs.field(repr=False)
     app_key: str | None = None
     attempts: int
-    """How often it was claimed."""
+    """The number of attempts that began."""
     error: str | None = None
-    """What the last attempt failed with; None if none has."""
+    """The error of the last attempt that failed; None if none has."""
     received_at: datetime
     due_at: datetime
-    """When it may be claimed: while it is being handled, the end of its lease."""
+    """When it may be claimed; while it is being handled, the end of its lease."""
     is_being_handled: bool
 
 
 @attrs.frozen(kw_only=True)
 class DeadLetter:
-    """An event that was given up."""
+    """An event whose last attempt failed."""
 
     key: str
     """The event's key in the store, for `WebhookStore.replay` and `WebhookStore.discard`."""
@@ -138,61 +153,64 @@ class DeadLetter:
     app_key: str | None = None
     attempts: int
     error: str
-    """What the last attempt failed with."""
+    """The error of the last attempt."""
     received_at: datetime
     died_at: datetime
 
 
 @attrs.frozen(kw_only=True)
 class StoredCounts:
-    """How many events a store has."""
+    """The number of events in a store."""
 
     waiting: int
-    """To be handled, now or later; those that are being handled too."""
+    """Events that wait or are being handled."""
     dead: int
+    """Dead letters."""
 
 
 class WebhookStore(Protocol):
-    """Keeps events until they are handled, and their ids for a day at least.
+    """A store that keeps events until they are handled, and their ids for at least a day.
 
-    All methods raise `WebhookStoreError`. Many tasks call them at once, and so do many processes,
-    unless the store is one of this process. Times are those of the store's own clock.
+    All methods raise `WebhookStoreError`. Many tasks may call them at the same time, and so may
+    many processes, unless the store is in memory. Times are those of the store's own clock.
     """
 
     @property
     def is_durable(self) -> bool:
-        """Whether what is kept outlives this process."""
+        """True if events outlive this process."""
         ...
 
     async def add(self, event: NewEvent) -> bool:
-        """Keep an event, which is surely kept when this returns.
+        """Store an event durably, and remember its id and aliases; return whether it is new.
 
-        False, and nothing kept, if its id or a name in ``unless`` is remembered for its app. Events
-        that are brought at once, by whatever process, are treated as if one came after the other.
-        `WebhookStoreFullError` if there is no room; then nothing is remembered either.
+        False, with nothing stored, if its id or a name in ``unless`` is remembered for its app.
+        Events that are added at the same time, also by several processes, are added one by one.
+
+        Raises:
+            WebhookStoreFullError: The store is full; nothing is remembered either.
         """
         ...
 
-    async def claim(self, most: int, *, lease: float) -> Sequence[ClaimedEvent]:
-        """Take up to so many events that are due and nobody has, the longest due first.
+    async def claim(self, limit: int, *, lease: float) -> Sequence[ClaimedEvent]:
+        """Claim up to ``limit`` events that are due and not claimed, the longest due first.
 
-        They are ours for ``lease`` seconds; after that, unless renewed, they are due again.
-        Of the events of one ``object``, only the first one can be claimed that is neither handled
-        nor a dead letter: while it is claimed or waits for its next attempt, the others are not
-        due. A replayed dead letter keeps its position, and does not interrupt one that is claimed.
+        A claim lasts ``lease`` seconds; then, unless it was renewed, the event is due again. Of the
+        events of one ``object``, only the first one that is neither handled nor dead-lettered can
+        be claimed: while it is claimed or waits for its next attempt, the others are blocked. A
+        replayed dead letter keeps its position, and does not interrupt an event that is claimed.
         """
         ...
 
     async def renew(self, claims: Collection[ClaimedEvent], *, lease: float) -> None:
-        """Let claims last for ``lease`` seconds from now; one that was lost stays lost."""
+        """Extend claims to ``lease`` seconds from now, except those that expired and were lost."""
         ...
 
     async def finish(self, claim: ClaimedEvent) -> None:
-        """Note that an event was handled, by whoever: its id stays, and its body goes.
+        """Remove an event that was handled; its id stays remembered.
 
-        Nothing if the event has an ``object`` and the claim was lost: another process is handling
-        the event, and the next one has to wait for that. With a ``state``, the time of its latest
-        change that was handled is remembered as long as ids are.
+        If the event has an ``object`` and the claim was lost, this does nothing: another process is
+        handling the event, and the next event has to wait for that. If it has a ``state``, the time
+        of the latest handled change is remembered as long as ids are.
         """
         ...
 
@@ -204,26 +222,26 @@ class WebhookStore(Protocol):
         counted: bool = True,
         error: str | None = None,
     ) -> None:
-        """Let an event be due again in ``after`` seconds; nothing if the claim was lost.
+        """Make an event due again in ``after`` seconds, unless the claim was lost.
 
         Args:
             counted: Whether the attempt counts.
-            error: What the attempt failed with, if it did.
+            error: The error of the attempt, if it failed.
         """
         ...
 
     async def dead_letter(self, claim: ClaimedEvent, *, error: str) -> None:
-        """Put an event among the dead letters; nothing if the claim was lost."""
+        """Move an event to the dead letters, unless the claim was lost."""
         ...
 
     def waiting(self) -> AsyncIterator[WaitingEvent]:
-        """Yield the events that wait or are being handled, each once, in no particular order."""
+        """Yield the events that wait or are being handled, each once, in any order."""
         ...
 
     async def join(self) -> None:
-        """Wait until the events that wait now are handled or are dead letters.
+        """Wait until the events that wait now are handled or dead-lettered, by any process.
 
-        Whichever process handles them: a store on a server is queried once a second.
+        A store on a server is queried once a second.
         """
         ...
 
@@ -232,28 +250,28 @@ class WebhookStore(Protocol):
         ...
 
     async def replay(self, *keys: str) -> int:
-        """Let dead letters be due again, all of them unless keys are given; return how many.
+        """Make dead letters due again, by default all of them; return how many.
 
-        Their attempts are counted from the start.
+        Their attempts are counted from 1 again.
         """
         ...
 
     async def discard(self, *keys: str) -> int:
-        """Discard dead letters, as if they had been handled; return how many."""
+        """Delete dead letters, by default all of them; return how many."""
         ...
 
     async def counts(self) -> StoredCounts:
-        """Return how many events there are."""
+        """Return the number of events."""
         ...
 
     async def forget(self) -> None:
-        """Forget the ids whose time is over; to be called now and then."""
+        """Remove expired ids; to be called from time to time."""
         ...
 
     async def cursor(self, name: str) -> int | None:
-        """Return how far a poller has come; None if it never did."""
+        """Return the position of a poller; None before its first poll."""
         ...
 
     async def move_cursor(self, name: str, to: int) -> None:
-        """Keep how far a poller has come; a cursor never goes back."""
+        """Store the position of a poller; a cursor never moves back."""
         ...

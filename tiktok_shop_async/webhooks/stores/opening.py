@@ -1,27 +1,32 @@
-"""From what a receiver is given to a store."""
+"""The store that a receiver's ``store`` argument stands for."""
 
 from __future__ import annotations
 
 from os import PathLike
 
+from ..._internal.clock import Clock, SystemClock
 from ..._storage.sql.location import parse_location
 from .base import WebhookStore
 from .memory import MemoryWebhookStore
 
 
-def open_store(place: WebhookStore | str | PathLike[str] | None) -> tuple[WebhookStore, bool]:
-    """Return the store, and whether it was made here, so that it is to be closed.
+def open_store(
+    location: WebhookStore | str | PathLike[str] | None, clock: Clock | None = None
+) -> tuple[WebhookStore, bool]:
+    """Return a store, and whether it was created here and so has to be closed.
 
-    Without a place it is in memory; a path is that of a SQLite file.
+    Args:
+        location: A store, a URL or the path of a SQLite file; None for a store in memory.
+        clock: The clock of a store in memory; the system's by default.
     """
-    if place is None:
-        return MemoryWebhookStore(), True
-    if not isinstance(place, str | PathLike):
-        return place, False
-    if isinstance(place, str) and place.startswith(("redis://", "rediss://", "unix://")):
+    if location is None:
+        return MemoryWebhookStore(clock=clock or SystemClock()), True
+    if not isinstance(location, str | PathLike):
+        return location, False
+    if isinstance(location, str) and location.startswith(("redis://", "rediss://", "unix://")):
         from .redis import RedisWebhookStore
 
-        return RedisWebhookStore(place), True
+        return RedisWebhookStore(location), True
     from .sql import SQLWebhookStore
 
-    return SQLWebhookStore(parse_location(place)), True
+    return SQLWebhookStore(parse_location(location)), True

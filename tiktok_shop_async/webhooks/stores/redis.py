@@ -1,4 +1,4 @@
-"""Events in Redis."""
+"""A store of events in Redis."""
 
 from __future__ import annotations
 
@@ -23,37 +23,39 @@ from ..._internal.closing import ClosedOnExit
 from ..._internal.waiting import GRACE, finish_shielded
 from ..._storage.error_wrapping import wrap_errors
 from ..._storage.redis import binary_client, close_client, server_address
-from ...errors import InvalidArgumentError, WebhookStoreError, WebhookStoreFullError
+from ...errors import WebhookStoreError
 from . import redis_scripts as scripts
 from .base import (
-    DEFAULT_MEMORY,
+    DEFAULT_RETENTION,
     ClaimedEvent,
     DeadLetter,
     NewEvent,
     StoredCounts,
     WaitingEvent,
-    checked_memory,
-    moment,
+    check_max_waiting,
+    check_retention,
+    full_error,
+    to_datetime,
 )
-from .completions import Completions, Outstanding
+from .completion_tracker import CompletionTracker, Outstanding
 
 SOCKET_TIMEOUT = 10.0
 RETRIES = 3
-"""On a new connection, where one broke."""
+"""Attempts on a new connection after one broke."""
 PAGE = 1000
-"""Keys that are dealt with at once."""
-EVENTS_AT_ONCE = 50
-"""Events whose bodies are read at once."""
+"""Keys in one request."""
+EVENTS_PAGE = 50
+"""Events with their bodies in one response."""
 
 reported = partial(wrap_errors, WebhookStoreError)
 
 
 class RedisWebhookStore(ClosedOnExit):
-    """Keeps events in Redis until they are handled, through redis-py.
+    """A store in Redis that keeps events until they are handled.
 
-    It is as durable as Redis is: have it write to disk (``appendonly yes``), and let it evict no
-    such keys. Use it as an async context manager, or call `aclose` when done. Its keys hold what
-    the platform sent, buyers' data included, until an event is handled or discarded.
+    It is as durable as Redis: configure it to write to disk (``appendonly yes``) and not to evict
+    these keys. Use it as an async context manager, or call `aclose` when done. Its keys contain
+    what the platform sent, including buyers' data, until an event is handled or discarded.
     """
 
     is_durable = True
@@ -64,29 +66,29 @@ class RedisWebhookStore(ClosedOnExit):
         *,
         prefix: str = "{tiktok-shop-webhooks}:",
         max_waiting: int = 1_000_000,
-        remember: float = DEFAULT_MEMORY,
+        remember: float = DEFAULT_RETENTION,
     ) -> None:
-        """Make the store; nothing is connected before it is used.
+        """Create the store; it connects when it is first used.
 
         Args:
             server: A URL such as ``redis://localhost:6379/0``, or a client, which is borrowed and
                 never closed; it must not decode responses.
-            prefix: Begins the names of all its keys. The braces keep them together in a cluster.
-            max_waiting: Events that wait at most; more are refused, and sent again later.
-            remember: Seconds that an id is remembered, a day at least.
+            prefix: The start of the names of all its keys. The braces keep them on one node of a
+                cluster.
+            max_waiting: Maximum number of waiting events. Further ones are refused, so that the
+                platform sends them again.
+            remember: Seconds for which an id is remembered, at least a day.
         """
-        if max_waiting < 1:
-            raise InvalidArgumentError("nothing can wait there.", argument="max_waiting")
         self._owns_client = isinstance(server, str)
         self._client = binary_client(
             server, timeout=SOCKET_TIMEOUT, retry=Retry(ExponentialBackoff(), RETRIES)
         )
         self._prefix = prefix
-        self._max_waiting = max_waiting
-        self._remember = checked_memory(remember)
+        self._max_waiting = check_max_waiting(max_waiting)
+        self._remember = check_retention(remember)
         self._sets = [f"{prefix}{name}" for name in ("waiting", "dead", "blocked")]
         self._scripts: dict[str, Any] = {}
-        self._completions = Completions()
+        self._tracker = CompletionTracker()
 
     def __repr__(self) -> str:
         return f"<RedisWebhookStore {server_address(self._client)} {self._prefix}>"
@@ -97,10 +99,10 @@ class RedisWebhookStore(ClosedOnExit):
             await close_client(self._client)
 
     async def add(self, event: NewEvent) -> bool:
-        """Keep an event; False if it is known."""
-        # Names without an app were remembered by earlier versions, for all apps.
+        """Store an event and return whether it is new."""
+        # Earlier versions remembered names without an app, for all apps.
         unscoped = [_bytes(name) for name in (event.id, *event.unless)]
-        answer = await self._run(
+        result = await self._run(
             scripts.ADD,
             event.key,
             _bytes(event.id),
@@ -117,28 +119,27 @@ class RedisWebhookStore(ClosedOnExit):
             *event.keys_of(event.unless),
             *unscoped,
         )
-        if answer < 0:
-            raise WebhookStoreFullError(
-                f"{self._max_waiting} events wait already.",
-                hint="Handlers are too slow: run more processes with this store.",
+        if result < 0:
+            raise full_error(
+                self._max_waiting, "Handlers are too slow: run more processes with this store."
             )
-        return bool(answer)
+        return bool(result)
 
-    async def claim(self, most: int, *, lease: float) -> Sequence[ClaimedEvent]:
-        """Take what is due.
+    async def claim(self, limit: int, *, lease: float) -> Sequence[ClaimedEvent]:
+        """Claim events that are due.
 
-        If the caller is cancelled, what the server has claimed for it is put back.
+        If the caller is cancelled, events that the server has claimed for it are put back.
         """
-        claiming = asyncio.create_task(self._claim(most, lease))
+        claiming = asyncio.create_task(self._claim(limit, lease))
         try:
             return await asyncio.shield(claiming)
         except asyncio.CancelledError:
             await finish_shielded(self._put_back_all(claiming))
             raise
 
-    async def _claim(self, most: int, lease: float) -> list[ClaimedEvent]:
+    async def _claim(self, limit: int, lease: float) -> list[ClaimedEvent]:
         claim = uuid.uuid4().hex
-        claimed = await self._run(scripts.CLAIM, most, lease, claim)
+        claimed = await self._run(scripts.CLAIM, limit, lease, claim)
         return [
             ClaimedEvent(
                 key=_text(key),
@@ -146,7 +147,7 @@ class RedisWebhookStore(ClosedOnExit):
                 body=body,
                 app_key=_text(app_key) or None,
                 attempt=attempt,
-                received_at=moment(float(received_at)),
+                received_at=to_datetime(float(received_at)),
                 claim=claim,
                 object=None if about is None else _text(about),
                 is_outdated=bool(is_outdated),
@@ -155,18 +156,18 @@ class RedisWebhookStore(ClosedOnExit):
         ]
 
     async def renew(self, claims: Collection[ClaimedEvent], *, lease: float) -> None:
-        """Let claims last."""
+        """Extend claims."""
         held = [part for claim in claims for part in (_bytes(claim.key), claim.claim)]
         await self._run(scripts.RENEW, lease, *held)
 
     async def finish(self, claim: ClaimedEvent) -> None:
-        """Note that an event was handled."""
+        """Remove an event that was handled."""
         key = _bytes(claim.key)
         if claim.object is None:
             await self._run(scripts.FINISH, key)
         else:
             await self._run(scripts.FINISH_IN_ORDER, key, claim.claim, int(self._remember * 1000))
-        self._completions.add(claim.key)
+        self._tracker.add(claim.key)
 
     async def put_back(
         self,
@@ -176,22 +177,22 @@ class RedisWebhookStore(ClosedOnExit):
         counted: bool = True,
         error: str | None = None,
     ) -> None:
-        """Let an event be due again."""
+        """Make an event due again."""
         key, text = _bytes(claim.key), (error or "").encode("utf-8", "replace")
         await self._run(scripts.PUT_BACK, key, claim.claim, after, int(not counted), text)
 
     async def dead_letter(self, claim: ClaimedEvent, *, error: str) -> None:
-        """Put an event among the dead letters."""
+        """Move an event to the dead letters."""
         text = error.encode("utf-8", "replace")
         await self._run(scripts.DEAD_LETTER, _bytes(claim.key), claim.claim, text)
-        self._completions.add(claim.key)
+        self._tracker.add(claim.key)
 
     async def waiting(self) -> AsyncIterator[WaitingEvent]:
         """Yield the events that wait or are being handled."""
         keys = await self._waiting()
-        for at in range(0, len(keys), EVENTS_AT_ONCE):
+        for at in range(0, len(keys), EVENTS_PAGE):
             for key, due, id_, body, app_key, attempts, error, received_at, held in await self._run(
-                scripts.WAITING, *keys[at : at + EVENTS_AT_ONCE]
+                scripts.WAITING, *keys[at : at + EVENTS_PAGE]
             ):
                 yield WaitingEvent(
                     key=_text(key),
@@ -200,13 +201,13 @@ class RedisWebhookStore(ClosedOnExit):
                     app_key=_text(app_key) or None,
                     attempts=int(attempts),
                     error=None if error is None else error.decode(),
-                    received_at=moment(float(received_at)),
-                    due_at=moment(float(due)),
+                    received_at=to_datetime(float(received_at)),
+                    due_at=to_datetime(float(due)),
                     is_being_handled=bool(held),
                 )
 
     async def join(self) -> None:
-        """Wait until the events that wait now are handled or are dead letters."""
+        """Wait until the events that wait now are handled or dead-lettered."""
 
         async def snapshot() -> Outstanding:
             keys = await self._waiting()
@@ -221,7 +222,7 @@ class RedisWebhookStore(ClosedOnExit):
 
             return outstanding
 
-        await self._completions.join(snapshot)
+        await self._tracker.join(snapshot)
 
     async def dead_letters(self) -> AsyncIterator[DeadLetter]:
         """Yield the dead letters, the oldest first."""
@@ -230,7 +231,7 @@ class RedisWebhookStore(ClosedOnExit):
             with reported(self, "reading a dead letter"):
                 kept = await self._client.hmget(_bytes(f"{self._prefix}event:") + key, fields)
             id_, body, app_key, attempts, error, received_at, died_at = kept
-            if died_at is not None:  # else it was replayed or thrown away meanwhile
+            if died_at is not None:  # otherwise it was replayed or deleted meanwhile
                 yield DeadLetter(
                     key=_text(key),
                     id=_text(key if id_ is None else id_),
@@ -238,45 +239,45 @@ class RedisWebhookStore(ClosedOnExit):
                     app_key=_text(app_key) or None,
                     attempts=int(attempts),
                     error=error.decode(),
-                    received_at=moment(float(received_at)),
-                    died_at=moment(float(died_at)),
+                    received_at=to_datetime(float(received_at)),
+                    died_at=to_datetime(float(died_at)),
                 )
 
     async def replay(self, *keys: str) -> int:
-        """Let dead letters be due again."""
+        """Make dead letters due again."""
         return await self._for_each(scripts.REPLAY, await self._dead(keys))
 
     async def discard(self, *keys: str) -> int:
-        """Discard dead letters."""
+        """Delete dead letters."""
         return await self._for_each(scripts.DISCARD, await self._dead(keys))
 
     async def counts(self) -> StoredCounts:
-        """Return how many events there are."""
+        """Return the number of events."""
         waiting, dead, blocked = await self._run(scripts.COUNTS)
         return StoredCounts(waiting=waiting + blocked, dead=dead)
 
     async def forget(self) -> None:
-        """Unblock the events of objects whose earlier events were evicted or deleted.
+        """Unblock events of objects whose earlier events were evicted or deleted.
 
         Remembered ids expire by themselves.
         """
         await self._for_each(scripts.REPAIR_ORDER, await self._keys(self._sets[2]))
 
     async def cursor(self, name: str) -> int | None:
-        """Return how far a poller has come."""
+        """Return the position of a poller."""
         with reported(self, "reading a cursor"):
             position = await self._client.get(f"{self._prefix}cursor:{name}")
         return None if position is None else int(position)
 
     async def move_cursor(self, name: str, to: int) -> None:
-        """Keep how far a poller has come."""
+        """Store the position of a poller."""
         await self._run(scripts.MOVE_CURSOR, to, keys=[f"{self._prefix}cursor:{name}"])
 
     async def _dead(self, keys: Sequence[str]) -> list[bytes]:
         return [_bytes(key) for key in keys] or await self._keys(self._sets[1])
 
     async def _for_each(self, script: str, keys: Sequence[bytes]) -> int:
-        """Run a script with keys of events, a page at a time; return the sum of the results."""
+        """Run a script with keys of events, page by page; return the sum of the results."""
         parts = [keys[at : at + PAGE] for at in range(0, len(keys), PAGE)]
         return sum([await self._run(script, *part) for part in parts])
 
@@ -287,13 +288,16 @@ class RedisWebhookStore(ClosedOnExit):
                     await self.put_back(each, counted=False)
 
     async def _waiting(self) -> list[bytes]:
-        """Return the keys of all events that wait: first of those that may only leave that set."""
+        """Return the keys of all waiting events.
+
+        Blocked ones are read first, because they may move to the others meanwhile.
+        """
         blocked = await self._keys(self._sets[2])
         return list(dict.fromkeys(blocked + await self._keys(self._sets[0])))
 
-    async def _keys(self, of: str) -> list[bytes]:
+    async def _keys(self, name: str) -> list[bytes]:
         with reported(self, "reading keys"):
-            keys: list[bytes] = await self._client.zrange(of, 0, -1)
+            keys: list[bytes] = await self._client.zrange(name, 0, -1)
             return keys
 
     async def _run(self, script: str, *arguments: Any, keys: Sequence[str] | None = None) -> Any:

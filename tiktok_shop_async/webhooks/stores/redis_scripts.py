@@ -1,8 +1,7 @@
-"""What `RedisWebhookStore` has Redis do in one go, by the clock of Redis.
+"""The Lua scripts of `RedisWebhookStore`: each is one atomic step, by the clock of Redis.
 
-``KEYS`` are the events that wait, the dead letters and the events that are blocked, each a sorted
-set of keys by time.
-``ARGV[1]`` begins the names of all other keys: those of events, and the names that are remembered.
+``KEYS`` are three sorted sets of event keys by time: waiting events, dead letters and blocked
+events. ``ARGV[1]`` is the prefix of all other keys: those of events, and of remembered names.
 
 Of the events of one object, one has its turn: it waits to be claimed, or is claimed. The others are
 blocked, in a queue by the position in which they were added.
@@ -29,7 +28,7 @@ local function block(object, position, key)
 end
 local function exists(key) return redis.call('EXISTS', event(key)) == 1 end
 -- Events that were evicted, or deleted by others, are skipped.
-local function begin_turn(object)
+local function unblock_next(object)
     local current = redis.call('GET', turn(object))
     if current then
         if exists(current) and redis.call('ZSCORE', waiting, current) then return end
@@ -45,23 +44,23 @@ local function begin_turn(object)
     redis.call('SET', turn(object), first)
     due(first, 0)
 end
-local function begin_turns(objects)
-    for _, object in ipairs(objects) do begin_turn(object) end
+local function unblock_all(objects)
+    for _, object in ipairs(objects) do unblock_next(object) end
 end
 local function end_turn(object, key)
     if redis.call('GET', turn(object)) == key then redis.call('DEL', turn(object)) end
-    begin_turn(object)
+    unblock_next(object)
 end
 local function is_held(key, claim)
     return redis.call('HGET', event(key), 'claim') == claim and redis.call('ZSCORE', waiting, key)
 end
 """
 
-# A driver may send it twice, when a connection broke: the writer then finds what it wrote.
+# A driver may send it twice if a connection broke: the second one then finds its own writer.
 ADD = (
     _BEGIN
     + """
-local key, id, body, app_key, writer, memory, room = unpack(ARGV, 2, 8)
+local key, id, body, app_key, writer, retention, max_waiting = unpack(ARGV, 2, 8)
 local object, state, changed_at = unpack(ARGV, 9, 11)
 local known = redis.call('GET', named(key))
 if known then return known == writer and 1 or 0 end
@@ -70,9 +69,10 @@ local aliases = tonumber(ARGV[12])
 for at = 13 + aliases, #ARGV do
     if redis.call('EXISTS', named(ARGV[at])) == 1 then return 0 end
 end
-if redis.call('ZCARD', waiting) + redis.call('ZCARD', blocked) >= tonumber(room) then return -1 end
-redis.call('SET', named(key), writer, 'PX', memory)
-for at = 13, 12 + aliases do redis.call('SET', named(ARGV[at]), '', 'PX', memory) end
+local count = redis.call('ZCARD', waiting) + redis.call('ZCARD', blocked)
+if count >= tonumber(max_waiting) then return -1 end
+redis.call('SET', named(key), writer, 'PX', retention)
+for at = 13, 12 + aliases do redis.call('SET', named(ARGV[at]), '', 'PX', retention) end
 redis.call('HSET', event(key), 'id', id, 'body', body, 'app_key', app_key, 'attempts', 0,
     'claim', '', 'received_at', string.format('%.6f', now))
 if object == '' then
@@ -83,7 +83,7 @@ local position = redis.call('INCR', prefix .. 'position')
 redis.call('HSET', event(key), 'object', object, 'position', position)
 if state ~= '' then redis.call('HSET', event(key), 'state', state, 'changed_at', changed_at) end
 block(object, position, key)
-begin_turn(object)
+unblock_next(object)
 return 1
 """
 )
@@ -92,9 +92,9 @@ CLAIM = (
     _BEGIN
     + """
 local claimed = {}
-local most, lease, claim = unpack(ARGV, 2, 4)
+local limit, lease, claim = unpack(ARGV, 2, 4)
 local keys = redis.call('ZRANGEBYSCORE', waiting, '-inf', string.format('%.6f', now),
-    'LIMIT', 0, most)
+    'LIMIT', 0, limit)
 for _, key in ipairs(keys) do
     local kept = redis.call('HMGET', event(key), 'id', 'body', 'app_key', 'received_at', 'object',
         'state', 'changed_at')
@@ -135,14 +135,14 @@ redis.call('DEL', event(ARGV[2]))
 FINISH_IN_ORDER = (
     _BEGIN
     + """
-local key, claim, memory = unpack(ARGV, 2, 4)
+local key, claim, retention = unpack(ARGV, 2, 4)
 if is_held(key, claim) then
     local object, state, changed_at = unpack(redis.call('HMGET', event(key), 'object', 'state',
         'changed_at'))
     if state then
         local latest = redis.call('GET', newest(state))
         if latest and tonumber(latest) > tonumber(changed_at) then changed_at = latest end
-        redis.call('SET', newest(state), changed_at, 'PX', memory)
+        redis.call('SET', newest(state), changed_at, 'PX', retention)
     end
     redis.call('ZREM', waiting, key)
     redis.call('DEL', event(key))
@@ -226,7 +226,7 @@ for at = 2, #ARGV do
         replayed = replayed + 1
     end
 end
-begin_turns(objects)
+unblock_all(objects)
 return replayed
 """
 )
@@ -245,7 +245,7 @@ for at = 2, #ARGV do
         objects[#objects + 1] = object
     end
 end
-begin_turns(objects)
+unblock_all(objects)
 return 0
 """
 )

@@ -1,150 +1,43 @@
-"""What `SQLWebhookStore` says to a database, in the words of SQLite or PostgreSQL."""
+"""The statements of `SQLWebhookStore`, for SQLite or PostgreSQL."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from enum import StrEnum
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Connection,
-    Double,
-    Index,
-    Insert,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Table,
-    Text,
-    TextClause,
-    bindparam,
-    insert,
-    text,
-)
+from sqlalchemy import Insert, TextClause, bindparam, insert, text
 
-from ..._storage.sql.schema import Step, add_column, version_table
 from ..._storage.sql.server_clock import NOW
-
-WAITING, BLOCKED, DEAD = "waiting", "blocked", "dead"
-"""States of an event: blocked is one that waits for an earlier one of its object."""
+from .sql_tables import BLOCKED, DEAD, WAITING, Tables
 
 
 class Verb(StrEnum):
-    """What can be asked of the store; in one transaction, in this order."""
+    """The kinds of writes, in their order in a transaction."""
 
     ADD = "add"
     FINISH = "finish"
     FINISH_IN_ORDER = "finish_in_order"
-    """For an event that is put in order."""
+    """Remove a handled event that has an object."""
     PUT_BACK = "put_back"
     DEAD_LETTER = "dead_letter"
     RENEW = "renew"
     REPLAY = "replay"
-    BEGIN_TURNS = "begin_turns"
-    """For objects whose events are all blocked, as their first one was deleted by others."""
+    UNBLOCK = "unblock"
+    """Unblock objects whose events are all blocked, because the first was deleted from outside."""
     CLAIM = "claim"
     RUN = "run"
-    """Any statement of those below, whose rows are the answer."""
+    """Execute a statement and return its rows."""
     RUN_ONCE = "run_once"
-    """The same, where a repetition would return fewer rows than were changed."""
+    """The same, for a statement that must not be retried: its rows would be missing."""
 
 
-class Tables:
-    """The tables as the newest version has them.
-
-    ``id`` of an event is its key. ``event_id`` is null where the key is the event's own id, as in
-    version 1, which kept ids and names for all apps together.
-    """
-
-    def __init__(self, prefix: str) -> None:
-        self.metadata = MetaData()
-        self.main = Table(
-            f"{prefix}events",
-            self.metadata,
-            Column("id", Text, primary_key=True),
-            Column("state", Text, nullable=False),
-            Column("due", Double, nullable=False),
-            Column("attempts", Integer, nullable=False),
-            Column("claim", Text, nullable=False),
-            Column("received_at", Double, nullable=False),
-            Column("body", LargeBinary, nullable=False),
-            Column("app_key", Text),
-            Column("error", Text),
-            Column("died_at", Double),
-            Column("event_id", Text),
-            Column("object", Text),
-            Column("position", BigInteger),
-            Column("reported_state", Text),
-            Column("changed_at", BigInteger),
-        )
-        waiting = text(f"state = '{WAITING}'")
-        Index(f"{prefix}due", self.main.c.due, sqlite_where=waiting, postgresql_where=waiting)
-        dead = text(f"state = '{DEAD}'")
-        Index(f"{prefix}dead", self.main.c.died_at, sqlite_where=dead, postgresql_where=dead)
-        in_order = text("object IS NOT NULL")
-        self.in_order = Index(
-            f"{prefix}in_order",
-            self.main.c.object,
-            self.main.c.state,
-            self.main.c.position,
-            sqlite_where=in_order,
-            postgresql_where=in_order,
-        )
-        self.objects = Table(
-            f"{prefix}objects",
-            self.metadata,
-            Column("name", Text, primary_key=True),
-            Column("position", BigInteger, nullable=False),
-            Column("touched_at", Double, nullable=False, index=True),
-        )
-        self.states = Table(
-            f"{prefix}states",
-            self.metadata,
-            Column("name", Text, primary_key=True),
-            Column("changed_at", BigInteger, nullable=False),
-            Column("handled_at", Double, nullable=False, index=True),
-        )
-        self.names = Table(
-            f"{prefix}names",
-            self.metadata,
-            Column("name", Text, primary_key=True),
-            Column("remembered_at", Double, nullable=False, index=True),
-        )
-        self.cursors = Table(
-            f"{prefix}cursors",
-            self.metadata,
-            Column("name", Text, primary_key=True),
-            Column("position", BigInteger, nullable=False),
-        )
-        self.schema = version_table(f"{prefix}schema", self.metadata)
-
-
-def _create_tables(connection: Connection, tables: Tables) -> None:
-    made = [tables.main, tables.names, tables.cursors]
-    tables.metadata.create_all(connection, tables=made)
-
-
-def _add_event_ids(connection: Connection, tables: Tables) -> None:
-    add_column(connection, tables.main.c.event_id)
-
-
-def _add_order(connection: Connection, tables: Tables) -> None:
-    for name in ("object", "position", "reported_state", "changed_at"):
-        add_column(connection, tables.main.c[name])
-    tables.in_order.create(connection, checkfirst=True)
-    tables.metadata.create_all(connection, tables=[tables.objects, tables.states])
-
-
-STEPS: Sequence[Step[Tables]] = (_create_tables, _add_event_ids, _add_order)
-
-GIVEN = {
+NAMES = {
     "sqlite": "SELECT value FROM json_each(:names)",
     "postgresql": "SELECT value FROM json_array_elements_text(CAST(:names AS json))",
 }
 """The rows of ``:names``, a JSON array of text."""
-PAIRS = {
+NAME_PAIRS = {
     "sqlite": "json_each(:names)",
     "postgresql": "json_each_text(CAST(:names AS json))",
 }
@@ -158,24 +51,31 @@ class Statements:
     """The statements for tables of one prefix."""
 
     def __init__(self, tables: Tables, dialect: str) -> None:
-        now, given = NOW[dialect], GIVEN[dialect]
-        events, names, cursors = tables.main.name, tables.names.name, tables.cursors.name
-        held = f"id = :event AND claim = :claim AND state = '{WAITING}'"
-        dead, not_dead = f"state = '{DEAD}'", f"state <> '{DEAD}'"
-        # Letters that died after the objects were locked stay dead: their objects are not locked.
-        locked = given.replace(":names", ":objects")
-        self.these = these = f"{dead} AND (:all OR id IN ({given}))"
-        self.now: TextClause = text(f"SELECT {now}")
-        # Sorted: of two transactions that insert the same names one waits for the other, and they
-        # must not wait for each other.
+        self._tables = tables
+        self._dialect = dialect
+        self._events = tables.main.name
+        self.selected = f"state = '{DEAD}' AND (:all OR id IN ({NAMES[dialect]}))"
+        """The condition for the dead letters of given keys, or for all of them."""
+        self.now: TextClause = text(f"SELECT {NOW[dialect]}")
+        self._prepare_adding()
+        self._prepare_claiming()
+        self._prepare_results()
+        self._prepare_queries()
+        self._prepare_dead_letters()
+        self._prepare_forgetting()
+        self._prepare_cursors()
+
+    def _prepare_adding(self) -> None:
+        now, given, names = NOW[self._dialect], NAMES[self._dialect], self._tables.names.name
+        # Sorted, so that two transactions that insert the same names never wait for each other.
         self.remember: TextClause = text(
             f"INSERT INTO {names} (name, remembered_at)"
-            f" SELECT given.key, {now} FROM {PAIRS[dialect]} AS given"
+            f" SELECT given.key, {now} FROM {NAME_PAIRS[self._dialect]} AS given"
             f" WHERE (SELECT 1 FROM {names} AS unscoped WHERE unscoped.name = given.value) IS NULL"
             " ORDER BY given.key ON CONFLICT (name) DO NOTHING RETURNING name"
         )
         self.release: TextClause = text(f"DELETE FROM {names} WHERE name IN ({given})")
-        self.keep: Insert = insert(tables.main).values(
+        self.insert: Insert = insert(self._tables.main).values(
             id=bindparam("event"),
             event_id=bindparam("own_id"),
             state=WAITING,
@@ -186,10 +86,13 @@ class Statements:
             body=bindparam("bytes"),
             app_key=bindparam("app"),
         )
+
+    def _prepare_claiming(self) -> None:
+        now, events = NOW[self._dialect], self._events
         self.claim: TextClause = text(
             f"UPDATE {events} SET attempts = attempts + 1, claim = :claim, due = {now} + {_SECONDS}"
             f" WHERE id IN (SELECT id FROM {events} WHERE state = '{WAITING}' AND due <= {now}"
-            f" ORDER BY due LIMIT :most{_SKIP_LOCKED[dialect]})"
+            f" ORDER BY due LIMIT :limit{_SKIP_LOCKED[self._dialect]})"
             f" RETURNING {_CLAIMED}"
         )
         self.claimed_before: TextClause = text(
@@ -197,6 +100,10 @@ class Statements:
             f" WHERE claim = :claim AND state = '{WAITING}'"
             f" RETURNING {_CLAIMED}"
         )
+
+    def _prepare_results(self) -> None:
+        now, events = NOW[self._dialect], self._events
+        held = f"id = :event AND claim = :claim AND state = '{WAITING}'"
         self.of: dict[Verb, TextClause] = {
             Verb.FINISH: text(f"DELETE FROM {events} WHERE id = :event"),
             Verb.PUT_BACK: text(
@@ -210,51 +117,67 @@ class Statements:
             ),
             Verb.RENEW: text(f"UPDATE {events} SET due = {now} + {_SECONDS} WHERE {held}"),
         }
+
+    def _prepare_queries(self) -> None:
+        now, events = NOW[self._dialect], self._events
+        dead, not_dead = f"state = '{DEAD}'", f"state <> '{DEAD}'"
         self.waiting: TextClause = text(
             "SELECT id, event_id, body, app_key, attempts, error, received_at, due,"
             f" claim <> '' AND due > {now} AS is_being_handled"
-            f" FROM {events} WHERE {not_dead} AND id > :id ORDER BY id LIMIT :most"
+            f" FROM {events} WHERE {not_dead} AND id > :id ORDER BY id LIMIT :limit"
         )
         self.outstanding: TextClause = text(
-            f"SELECT id FROM {events} WHERE {not_dead} AND received_at <= :moment LIMIT :most"
+            f"SELECT id FROM {events} WHERE {not_dead} AND received_at <= :moment LIMIT :limit"
         )
         self.dead: TextClause = text(
             "SELECT id, event_id, body, app_key, attempts, error, received_at, died_at"
             f" FROM {events} WHERE {dead} AND (died_at, id) > (:died_at, :id)"
-            " ORDER BY died_at, id LIMIT :most"
+            " ORDER BY died_at, id LIMIT :limit"
         )
-        self.replay: TextClause = text(
-            f"UPDATE {events} SET due = {now}, attempts = 0, error = NULL, died_at = NULL,"
-            f" state = CASE WHEN object IS NULL THEN '{WAITING}' ELSE '{BLOCKED}' END"
-            f" WHERE {these} AND (object IS NULL OR object IN ({locked})) RETURNING id"
-        )
-        self.stalled: TextClause = text(
-            f"SELECT DISTINCT object FROM {events} AS each WHERE object IS NOT NULL"
-            f" AND state = '{BLOCKED}' AND NOT EXISTS (SELECT 1 FROM {events} AS first"
-            f" WHERE first.object = each.object AND first.state = '{WAITING}') LIMIT :most"
-        )
-        self.discard: TextClause = text(f"DELETE FROM {events} WHERE {these} RETURNING id")
         self.counts: TextClause = text(
             f"SELECT state, count(*) AS rows FROM {events} GROUP BY state"
         )
+
+    def _prepare_dead_letters(self) -> None:
+        now, events, selected = NOW[self._dialect], self._events, self.selected
+        # Events that were dead-lettered after the objects were locked are not replayed.
+        locked = NAMES[self._dialect].replace(":names", ":objects")
+        self.replay: TextClause = text(
+            f"UPDATE {events} SET due = {now}, attempts = 0, error = NULL, died_at = NULL,"
+            f" state = CASE WHEN object IS NULL THEN '{WAITING}' ELSE '{BLOCKED}' END"
+            f" WHERE {selected} AND (object IS NULL OR object IN ({locked})) RETURNING id"
+        )
+        self.discard: TextClause = text(f"DELETE FROM {events} WHERE {selected} RETURNING id")
+
+    def _prepare_forgetting(self) -> None:
+        now, events, names = NOW[self._dialect], self._events, self._tables.names.name
+        objects, states = self._tables.objects.name, self._tables.states.name
         self.forget: TextClause = text(
             f"DELETE FROM {names} WHERE name IN (SELECT name FROM {names}"
             f" WHERE remembered_at < {now} - {_SECONDS}"
-            f" AND NOT EXISTS (SELECT 1 FROM {events} WHERE id = name) LIMIT :most)"
+            f" AND NOT EXISTS (SELECT 1 FROM {events} WHERE id = name) LIMIT :limit)"
             " RETURNING name"
         )
         old = f"< {now} - {_SECONDS}"
         self.forget_objects: TextClause = text(
-            f"DELETE FROM {tables.objects.name} WHERE touched_at {old} AND name IN"
-            f" (SELECT name FROM {tables.objects.name} WHERE touched_at {old}"
-            f" AND NOT EXISTS (SELECT 1 FROM {events} WHERE object = name) LIMIT :most)"
+            f"DELETE FROM {objects} WHERE touched_at {old} AND name IN"
+            f" (SELECT name FROM {objects} WHERE touched_at {old}"
+            f" AND NOT EXISTS (SELECT 1 FROM {events} WHERE object = name) LIMIT :limit)"
             " RETURNING name"
         )
         self.forget_states: TextClause = text(
-            f"DELETE FROM {tables.states.name} WHERE handled_at {old} AND name IN"
-            f" (SELECT name FROM {tables.states.name} WHERE handled_at {old} LIMIT :most)"
+            f"DELETE FROM {states} WHERE handled_at {old} AND name IN"
+            f" (SELECT name FROM {states} WHERE handled_at {old} LIMIT :limit)"
             " RETURNING name"
         )
+        self.stalled: TextClause = text(
+            f"SELECT DISTINCT object FROM {events} AS each WHERE object IS NOT NULL"
+            f" AND state = '{BLOCKED}' AND NOT EXISTS (SELECT 1 FROM {events} AS first"
+            f" WHERE first.object = each.object AND first.state = '{WAITING}') LIMIT :limit"
+        )
+
+    def _prepare_cursors(self) -> None:
+        cursors = self._tables.cursors.name
         self.cursor: TextClause = text(f"SELECT position FROM {cursors} WHERE name = :name")
         newer = "excluded.position > at.position"
         self.move_cursor: TextClause = text(

@@ -1,6 +1,6 @@
 "use strict";
-// Everything works without this script. It updates the page while it is open, and sends forms and
-// opens rows without a jump. All HTML comes escaped from the server.
+// The pages work without this script. It updates an open page, and submits forms and opens rows
+// without reloading it. The server has escaped all HTML.
 
 const INTERVAL = 2000;
 const main = document.getElementById("main");
@@ -33,7 +33,7 @@ function replace(old, fresh) {
 }
 
 let version = 0;
-let isPressed = false; // a region that is replaced meanwhile would swallow the click
+let isPressed = false; // replacing a region during a click would lose the click
 for (const [name, value] of [["pointerdown", true], ["pointerup", false], ["pointercancel", false]]) {
   document.addEventListener(name, () => { isPressed = value; });
 }
@@ -41,7 +41,7 @@ for (const [name, value] of [["pointerdown", true], ["pointerup", false], ["poin
 async function update() {
   const started = version;
   const { page } = await load(location.href.split("#")[0]);
-  if (started !== version || isPressed) return; // another page was shown meanwhile
+  if (started !== version || isPressed) return; // a newer page is shown
   for (const region of document.querySelectorAll("[data-live]")) {
     const fresh = page.getElementById(region.id);
     if (fresh && !isBusy(region) && fresh.innerHTML !== region.dataset.html) {

@@ -1,8 +1,8 @@
-"""Why something may be cancelled, refunded or rejected: the platform's names.
+"""Reasons to cancel, refund or reject, by the platform's names.
 
-Reasons depend on who asks, on the order's status and, where a seller cancels, on the region; all
-others are those of the US. The platform's lists are longer; these are
-enough to tell a fitting reason from one that is not.
+Reasons depend on who asks and on the order's status. Those of sellers to cancel also depend on the
+region; all others are those of the US. The platform's lists are longer; these suffice to test
+whether a client gives a valid reason.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import cache
 
 import attrs
 
-from ..orders.lifecycle import (
+from ..entities.lifecycle import (
     AWAITING_COLLECTION,
     AWAITING_SHIPMENT,
     DELIVERED,
@@ -21,37 +21,33 @@ from ..orders.lifecycle import (
     PARTIALLY_SHIPPING,
     UNPAID,
 )
-from ..orders.orders import BUYER_ROLE, SELLER_ROLE
-
-CANCEL = "CANCEL"
-REFUND = "REFUND"
-RETURN_AND_REFUND = "RETURN_AND_REFUND"
-REQUEST_TYPES = (CANCEL, REFUND, RETURN_AND_REFUND)
+from ..entities.orders import BUYER_ROLE, SELLER_ROLE
+from ..entities.returns import CANCEL, REFUND, RETURN_AND_REFUND
 
 UNPAID_TOO_LONG = "system_cancel_unpaid_time_out"
 
 Reasons = Mapping[str, str]
-"""Name -> text."""
+"""Name of a reason -> its text."""
 
 _NONE: Reasons = {}
 
 US, UK = "US", "GB"
 _EU = frozenset(["AT", "BE", "CZ", "DE", "ES", "FR", "GR", "HU", "IE", "IT", "NL", "PL", "PT"])
 _BUYERS_ASK = _EU | {"BR", "JP", "MX", "PH", US}
-"""Where it counts as the seller's reason that the buyer wants it so."""
+"""Regions where sellers can cancel because the buyer asked for it."""
 _SOUTH_EAST_ASIA = frozenset(("ID", "MY", "PH", "SG", "TH", "VN"))
 
 
 @attrs.frozen
 class _Regional:
-    """A reason that not every region has."""
+    """A reason that only some regions have."""
 
     name: str
     text: str
     only_in: Collection[str] = ()
     not_in: Collection[str] = ()
 
-    def fits(self, region: str) -> bool:
+    def applies_in(self, region: str) -> bool:
         return region not in self.not_in and (not self.only_in or region in self.only_in)
 
 
@@ -91,13 +87,13 @@ _PAID = (ON_HOLD, AWAITING_SHIPMENT, PARTIALLY_SHIPPING, AWAITING_COLLECTION)
 
 @cache
 def _sellers_cancel(status: str, region: str) -> Reasons:
-    """Return the reasons for which a seller may cancel what has a status."""
+    """Return a seller's reasons to cancel line items of a status."""
     if status == UNPAID:
-        return {each.name: each.text for each in _SELLER_UNPAID if each.fits(region)}
+        return {each.name: each.text for each in _SELLER_UNPAID if each.applies_in(region)}
     if status not in _PAID or (status == AWAITING_COLLECTION and region != US):
         return _NONE
     suffix = "_uk" if region == UK else ""
-    return {each.name + suffix: each.text for each in _SELLER_PAID if each.fits(region)}
+    return {each.name + suffix: each.text for each in _SELLER_PAID if each.applies_in(region)}
 
 
 _BUYER_ANYTIME: Reasons = {
@@ -133,7 +129,7 @@ _SELLER_DELIVERED: Reasons = {
     "ecom_order_delivered_refund_reason_damaged_seller": "Item or packaging damaged",
     "seller_shipped_refund_package_lost": "Package lost",
 }
-# That only what was delivered can be sent back is our choice.
+# Our choice: only delivered items can be sent back.
 _BUYER_RETURN: Reasons = {
     "ecom_order_delivered_refund_and_return_reason_no_need": "No longer needed",
     "ecom_order_delivered_refund_and_return_reason_damaged": "Item or packaging damaged",
@@ -188,19 +184,19 @@ TEXTS: Reasons = {
     },
     UNPAID_TOO_LONG: "Buyer payment overdue",
 }
-"""All reasons for which something may be cancelled or refunded."""
+"""All reasons to cancel or refund."""
 
 
-def fitting(request_type: str, role: str, status: str, region: str) -> Reasons:
-    """Return the reasons that fit; none where the request is not possible at all."""
+def valid_reasons(request_type: str, role: str, status: str, region: str) -> Reasons:
+    """Return the valid reasons; empty if such a request is not possible."""
     if (request_type, role) == (CANCEL, SELLER_ROLE):
         return _sellers_cancel(status, region)
     if (request_type, role, status) == (CANCEL, BUYER_ROLE, AWAITING_COLLECTION):
-        # There buyers may still ask to cancel what is packed, until the carrier has it.
+        # There, buyers can request to cancel packed items until the carrier collects them.
         return _BUYER_PAID if region in _SOUTH_EAST_ASIA else _NONE
     return _BY_STATUS[request_type, role].get(status, _NONE)
 
 
-def fits_a_part(reason: str, region: str) -> bool:
-    """Return whether a seller may cancel a part of an order: for lack of stock, in few regions."""
+def allows_part(reason: str, region: str) -> bool:
+    """Return whether a seller can cancel a part of an order: only if out of stock, in US and UK."""
     return region in (US, UK) and "out_of_stock" in reason

@@ -1,1 +1,1 @@
-"""Orders, packages and products."""
+"""The orders of a shop: ledger, fulfillment, stock and settings."""

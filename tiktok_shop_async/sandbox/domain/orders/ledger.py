@@ -1,87 +1,88 @@
-"""What a shop remembers of its orders, and what time does to them by itself."""
+"""The orders of a shop, and a schedule of actions on them."""
 
 from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import attrs
 
+from ...._internal.clock import Clock
 from ...error_responses import UNKNOWN_ORDER, Refusal
-from ..events import Event, ignore, order_changed
-from . import lifecycle
-from .orders import Order
+from ..entities import lifecycle
+from ..entities.orders import Order
+from ..shop_events import Event, ignore, order_changed
 
 ScheduledAction = Callable[[float], object]
-"""Something to be done at a time, which it is told."""
+"""An action to run at a time, called with the time when it was due."""
 
 
 @attrs.define(eq=False, kw_only=True)
 class Ledger:
-    """The orders of a shop, and an agenda of what is due.
+    """The orders of a shop, and its schedule.
 
-    What is due is done as soon as anybody looks, in the order of the times it was due.
+    Scheduled actions run in the order of their due times, as soon as the orders are read after
+    that.
     """
 
-    id: str
-    clock: Callable[[], float] = attrs.field(repr=False)
-    on_change: Callable[[Event], object] = attrs.field(default=ignore, repr=False)
-    """Hears of every change of state right after it; `Webhooks` sends what it hears."""
-    on_touch: Callable[[object], object] = attrs.field(default=ignore, repr=False)
-    """Hears of everything that is no longer as it was; `StateFile` saves what it hears of."""
+    shop_id: str
+    clock: Clock = attrs.field(repr=False)
+    on_event: Callable[[Event], object] = attrs.field(default=ignore, repr=False)
+    """Called with the event of every change of status; `Webhooks` delivers the events."""
+    on_modified: Callable[[object], object] = attrs.field(default=ignore, repr=False)
+    """Called with every modified order and new reply; `StateFile` saves them."""
     _orders: dict[str, Order] = attrs.field(factory=dict, init=False, repr=False)
-    _agenda: list[tuple[float, int, ScheduledAction]] = attrs.field(
+    _schedule: list[tuple[float, int, ScheduledAction]] = attrs.field(
         factory=list, init=False, repr=False
     )
-    _entries: itertools.count[int] = attrs.field(factory=itertools.count, init=False, repr=False)
-
-    def add_orders(self, orders: Iterable[Order]) -> None:
-        """Take orders in, with the packages and cancellations that they already have."""
-        for order in orders:
-            self._orders[order.id] = order
-            self._adopt(order)
-            self.on_touch(order)
+    _numbers: itertools.count[int] = attrs.field(factory=itertools.count, init=False, repr=False)
 
     @property
     def orders(self) -> dict[str, Order]:
-        """All orders by id, as they are now."""
+        """All orders by id, in their current state."""
         self.settle()
         return self._orders
 
     def order(self, order_id: str) -> Order:
-        """Return an order as it is now."""
+        """Return an order in its current state."""
         order = self.orders.get(order_id)
         if order is None:
             raise Refusal(UNKNOWN_ORDER, f"The order {order_id} does not exist in this shop.")
         return order
 
+    def add(self, order: Order) -> None:
+        """Add an order."""
+        self._orders[order.id] = order
+
+    def now(self) -> float:
+        """Return the current time in Unix seconds."""
+        return self.clock.time()
+
     def settle(self) -> None:
-        """Do what is due."""
-        while self._agenda and self._agenda[0][0] <= self.clock():
-            due, _, deed = heapq.heappop(self._agenda)
-            deed(due)
+        """Run all actions that are due."""
+        while self._schedule and self._schedule[0][0] <= self.clock.time():
+            due, _, action = heapq.heappop(self._schedule)
+            action(due)
 
-    def _adopt(self, order: Order) -> None:
-        """Make an order that is taken in one of this shop's."""
+    def schedule(self, due: float, action: ScheduledAction) -> None:
+        """Run an action at a time in Unix seconds."""
+        heapq.heappush(self._schedule, (due, next(self._numbers), action))
 
-    def _do_at(self, due: float, deed: ScheduledAction) -> None:
-        heapq.heappush(self._agenda, (due, next(self._entries), deed))
-
-    def _move(self, order: Order, status: str, now: float) -> None:
-        """Give an order its next status."""
+    def move(self, order: Order, status: str, now: float) -> None:
+        """Give an order its next status, and emit the event."""
         lifecycle.move(order, status)
-        self._touch(order, now)
-        self.on_change(order_changed(order, self.id))
+        self.mark_modified(order, now)
+        self.on_event(order_changed(order, self.shop_id))
 
-    def _refresh(self, order: Order, now: float) -> None:
-        """Give an order the status that its line items have brought it to."""
-        self._touch(order, now)
+    def update_status(self, order: Order, now: float) -> None:
+        """Give an order the status that follows from its line items."""
+        self.mark_modified(order, now)
         status = lifecycle.status_now(order)
         if status != order.status:
-            self._move(order, status, now)
+            self.move(order, status, now)
 
-    def _touch(self, order: Order, now: float) -> None:
-        """Note that something about an order changed."""
+    def mark_modified(self, order: Order, now: float) -> None:
+        """Set an order's update time and report the modification."""
         order.update_time = int(now)
-        self.on_touch(order)
+        self.on_modified(order)

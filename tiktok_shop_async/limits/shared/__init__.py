@@ -1,0 +1,1 @@
+"""A limiter that processes share through Redis, and its fallback while Redis is unreachable."""

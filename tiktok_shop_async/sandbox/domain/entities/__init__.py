@@ -1,0 +1,1 @@
+"""Entities of a shop: orders, packages, products, cancellations, returns and refunds."""

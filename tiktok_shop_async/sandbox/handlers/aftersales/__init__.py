@@ -1,0 +1,1 @@
+"""Handlers of cancellations, returns and refunds."""

@@ -1,0 +1,1 @@
+"""Handlers of products and their images."""

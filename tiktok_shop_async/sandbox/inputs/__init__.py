@@ -1,0 +1,1 @@
+"""Input checks and conversions that every part of the sandbox uses."""

@@ -1,0 +1,1 @@
+"""State of a sandbox: what tests, control endpoints and the console share."""

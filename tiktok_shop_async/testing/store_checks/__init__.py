@@ -1,0 +1,1 @@
+"""Rules that `check_token_store` checks."""
