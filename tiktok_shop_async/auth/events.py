@@ -68,10 +68,8 @@ EventHandler: TypeAlias = Callable[[AuthEvent], Awaitable[object] | object]
 class EventEmitter:
     """An emitter that logs events and calls the application's handler.
 
-    Exceptions of the handler are only logged.
-
-    A coroutine function as handler runs as a task: it may make calls, which may wait for the same
-    refresh.
+    Exceptions of the handler are only logged. A coroutine function as handler runs as a task: it
+    may make calls, which may wait for the same refresh.
     """
 
     def __init__(self, handler: EventHandler | None) -> None:

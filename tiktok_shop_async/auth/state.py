@@ -55,11 +55,10 @@ class AuthState(Unpicklable):
 
     @property
     def shop_cipher(self) -> str | None:
-        """The cipher of the shop, for the operations that take it."""
-        if self._shop_cipher is not None or self._base is None or self._shop is not None:
-            return (
-                self._shop_cipher
-            )  # a shop that is looked up does not have the cipher of its base
+        """The cipher of the shop."""
+        # A shop that is still to be looked up does not have the cipher of the base.
+        if self._shop_cipher is not None or self._shop is not None or self._base is None:
+            return self._shop_cipher
         return self._base.shop_cipher
 
     @shop_cipher.setter
@@ -70,7 +69,7 @@ class AuthState(Unpicklable):
 
     @property
     def category_asset_cipher(self) -> str | None:
-        """The cipher of a partner's category asset, for the operations that take it."""
+        """The cipher of a partner's category asset."""
         if self._category_asset_cipher is not None or self._base is None:
             return self._category_asset_cipher
         return self._base.category_asset_cipher

@@ -22,10 +22,8 @@ from .base import StoredValue, TokenStore
 class EncryptedTokenStore:
     """A token store that encrypts the values of another one with Fernet.
 
-    The names of keys stay readable.
-
-    A value is bound to its key: it is rejected if it was copied to another one. This store needs no
-    closing, but the other one does.
+    The names of keys stay readable. A value is bound to its key: it is rejected if it was copied to
+    another one. This store needs no closing, but the other one does.
     """
 
     def __init__(self, store: TokenStore, keys: Sequence[str | bytes]) -> None:
