@@ -19,7 +19,7 @@ class Clock(Protocol):
         """Return seconds that never go back, to measure how long something takes."""
         ...
 
-    def sleep(self, seconds: float) -> Awaitable[object]:
+    def sleep(self, seconds: float, /) -> Awaitable[object]:
         """Wait for a number of seconds."""
         ...
 
