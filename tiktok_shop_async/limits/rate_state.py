@@ -85,8 +85,8 @@ class Demand:
     ahead: float = 0.0
     """Seconds from now at which the last of them may be sent at the latest."""
     backlog: bool = False
-    """True if these calls have been waiting: they use the rate up, so it rises, and they catch up on a
-    late timer."""
+    """True if these calls have been waiting: they use the rate up, so it rises, and they catch up
+    after a late timer."""
     burst: int = 1
     """Calls that may be sent at once after a pause, unless there is a backlog."""
 

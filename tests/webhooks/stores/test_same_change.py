@@ -87,9 +87,7 @@ async def test_at_once_through_two_stores(place: Place) -> None:
 
 
 @asynccontextmanager
-async def adding_process(
-    url: str, events: Sequence[NewEvent]
-) -> AsyncIterator[asyncio.Task[int]]:
+async def adding_process(url: str, events: Sequence[NewEvent]) -> AsyncIterator[asyncio.Task[int]]:
     """Run a process with its own store; yield how many events it was the first to add."""
     running = await asyncio.create_subprocess_exec(
         sys.executable,
