@@ -18,7 +18,7 @@ from sqlalchemy import make_url
 from tiktok_shop_async.webhooks import NewEvent, SQLWebhookStore, WebhookStore
 
 CHANGES = 100
-PROCESS = Path(__file__).parents[2] / "helpers" / "webhooks" / "stores" / "bringing_process.py"
+PROCESS = Path(__file__).parents[2] / "helpers" / "webhooks" / "stores" / "adding_process.py"
 
 
 def webhook(change: int, delivery: str = "first") -> NewEvent:
@@ -87,9 +87,7 @@ async def test_at_once_through_two_stores(place: Place) -> None:
 
 
 @asynccontextmanager
-async def bringing_process(
-    url: str, events: Sequence[NewEvent]
-) -> AsyncIterator[asyncio.Task[int]]:
+async def adding_process(url: str, events: Sequence[NewEvent]) -> AsyncIterator[asyncio.Task[int]]:
     """Run a process with its own store; yield how many events it was the first to add."""
     running = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -102,12 +100,12 @@ async def bringing_process(
     assert running.stdin is not None
     assert await running.stdout.readline() == b"ready\n"
 
-    async def bring() -> int:
+    async def add() -> int:
         rows = [[each.id, sorted(each.aliases), sorted(each.unless)] for each in events]
         output, _ = await running.communicate(json.dumps(rows).encode())
         return int(output)
 
-    yield asyncio.create_task(bring())
+    yield asyncio.create_task(add())
     await running.wait()
 
 
@@ -117,8 +115,8 @@ async def test_at_once_from_two_processes(kind: str, tmp_path: Path) -> None:
     async with place_of(kind, tmp_path) as place, place.opened() as store:
         await store.counts()
         async with (
-            bringing_process(place.url, hooks) as of_hooks,
-            bringing_process(place.url, polls) as of_polls,
+            adding_process(place.url, hooks) as of_hooks,
+            adding_process(place.url, polls) as of_polls,
         ):
             assert sum(await asyncio.gather(of_hooks, of_polls)) == CHANGES
         changes = [each.split("-")[-1].split(":")[-1] for each in await kept(store)]
