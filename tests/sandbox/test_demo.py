@@ -48,7 +48,7 @@ def test_the_local_shop_is_cancelled_and_its_record_agrees() -> None:
 def test_a_reason_that_nobody_takes_is_something_off() -> None:
     done = run_example("--orders", "20", "--reason", "because")
     assert done.returncode == 1
-    assert "there is no reason 'because'" in done.stdout
+    assert "not 'because'" in " ".join(done.stdout.split())
 
 
 def test_order_ids_need_credentials() -> None:
