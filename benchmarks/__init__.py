@@ -1,1 +1,1 @@
-"""How fast it is, side by side with plain httpx, the PyPI peer and the TypeScript SDK."""
+"""Benchmarks beside plain httpx, the PyPI client and the TypeScript SDK, in one run."""

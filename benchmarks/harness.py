@@ -19,7 +19,7 @@ Measure = Callable[[], Awaitable[float]]
 
 @dataclass
 class Goal:
-    """What a ratio of two contestants has to be."""
+    """The required ratio of two contestants."""
 
     contestant: str
     baseline: str

@@ -1,4 +1,4 @@
-"""What retries, limiter and events add to a call in which nothing fails."""
+"""The cost of retries, limiter and events in a call in which nothing fails."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class Outcome(Generic[T]):
     """The code of the response: 0 for success; None without a response."""
     message: str = ""
     hint: str | None = None
-    """What to do next, if anything is known to help."""
+    """A suggestion for what to do next, or None."""
 
     @property
     def succeeded(self) -> bool:

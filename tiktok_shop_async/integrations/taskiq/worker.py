@@ -109,7 +109,7 @@ class ShopWorker:
 
     @property
     def resources(self) -> WorkerResources:
-        """What this process has open."""
+        """The resources that this process has open."""
         if self._resources is None:
             raise TikTokShopError(
                 "no worker is running in this process.",

@@ -1,6 +1,6 @@
-"""What the catalogue knows of arguments and answers: for the sandbox and the test kit.
+"""The shapes of arguments and responses in the catalogue, for the sandbox and the test kit.
 
-The SDK itself needs none of it at run time, so it is read a group at a time when it is asked for.
+The SDK does not need them at run time, so each group is read when it is first requested.
 """
 
 from __future__ import annotations

@@ -215,7 +215,7 @@ class WebhookReceiver(ClosedOnExit):
     async def _handle(self, claim: ClaimedEvent) -> None:
         event = self.webhooks.parse(claim.body, id=claim.id, app_key=claim.app_key)
         if not await self._handlers(event):
-            logger.debug("there is no handler for event %s of type %s", event.id, event.type)
+            logger.debug("no handler for event %s of type %s", event.id, event.type)
 
     # Lifetime -------------------------------------------------------------------------------------
 

@@ -142,7 +142,7 @@ class Cancellation:
     needs_decision: bool = False
     """Whether it is a buyer's request that the seller must approve."""
     refund: Refund | None = None
-    """What was refunded when it was completed; None if the order was unpaid."""
+    """The refund when it was completed; None if the order was unpaid."""
 
     @property
     def awaits_seller(self) -> bool:
