@@ -31,7 +31,7 @@ class BarePipeline(Pipeline):
     async def run(self, call: Any, model: Any, credentials: Any) -> Any:
         """Send a call once."""
         self._session.check_usable()
-        prepared = PreparedCall(call, self._version(call), model, credentials)
+        prepared = PreparedCall(call, self._choose_version(call), model, credentials)
         if not credentials.is_ready(call.operation.cipher):
             await credentials.prepare(call.operation.cipher)
         async with self._session.slots:

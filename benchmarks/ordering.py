@@ -1,4 +1,4 @@
-"""What it costs to handle the events of one object in order, in one process, by store."""
+"""The cost of handling the events of one object in order, in one process, by store."""
 
 from __future__ import annotations
 

@@ -11,17 +11,17 @@ import sys
 from contextlib import AsyncExitStack
 from typing import Any
 
-import uvicorn
-
 APP_KEY, APP_SECRET = "key", "secret"
 TABLE_PREFIX, REDIS_PREFIX = "tiktok_shop_bench_", "tiktok-shop-bench:"
 
 
 async def main(kind: str, place: str, *, clean: bool = False) -> None:
-    """Serve until the process is ended, or take away what an earlier one has left."""
+    """Serve until the process ends, or delete what an earlier one left behind."""
     if clean:
         await clean_up(kind, place)
         return
+    import uvicorn  # not in the environment of the benchmarks that import this module
+
     async with AsyncExitStack() as opened:
         app = by_hand if kind == "by hand" else await _receiver(kind, place, opened)
         config = uvicorn.Config(_Counted(app), port=0, log_level="warning", lifespan="off")

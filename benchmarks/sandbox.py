@@ -121,7 +121,7 @@ def serving() -> Iterator[tuple[dict[str, str], float]]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         lines = iter(process.stdout.readline, "")
-        announced = dict(line.strip().split("=", 1) for line in _until_serving(lines))
+        announced = dict(line.split("=", 1) for line in _until_serving(lines))
         try:
             yield (
                 {
@@ -138,7 +138,7 @@ def _until_serving(lines: Iterator[str]) -> Iterator[str]:
     for line in lines:
         if "=" not in line:
             return
-        yield line
+        yield line.strip().removeprefix("export ")
 
 
 async def waiting_orders(client: AsyncTikTokShop, count: int) -> list[str]:
