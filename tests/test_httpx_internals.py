@@ -50,7 +50,7 @@ async def test_a_client_whose_transports_cannot_be_found_is_not_trusted() -> Non
     async with httpx.AsyncClient() as client:
         assert connect_errors_are_presend(client)
         assert httpx_internals.direct_transport_chooser(client) is not None
-    hidden: Any = SimpleNamespace(send=httpx.AsyncClient.send)  # an httpx that renamed them
+    hidden: Any = SimpleNamespace(send=httpx.AsyncClient.send, event_hooks={})
     assert not connect_errors_are_presend(hidden)
     assert httpx_internals.transport_chooser(hidden) is None
     assert httpx_internals.direct_transport_chooser(hidden) is None

@@ -1,4 +1,4 @@
-"""All uses of httpx's private attributes, each with a fallback in case they change."""
+"""httpx's private attributes on the path of a call, each with a fallback in case they change."""
 
 from __future__ import annotations
 
@@ -17,12 +17,16 @@ def transport_chooser(client: httpx.AsyncClient) -> TransportFor | None:
 
 
 def direct_transport_chooser(client: httpx.AsyncClient) -> TransportFor | None:
-    """Return the `transport_chooser`; None if ``client.send`` is overridden or wrapped."""
+    """Return the `transport_chooser`; None if ``client.send`` does more than call the transport.
+
+    It does with event hooks, and if it is overridden or wrapped.
+    """
     send: Any = client.send
     # Compared with another method of httpx, because httpx may be installed under another name.
-    if send.__module__ != httpx.AsyncClient.get.__module__ or hasattr(send, "__wrapped__"):
+    is_plain = send.__module__ == httpx.AsyncClient.get.__module__
+    if not is_plain or hasattr(send, "__wrapped__") or any(client.event_hooks.values()):
         return None
-    return getattr(client, "_transport_for_url", None)
+    return transport_chooser(client)
 
 
 def list_transports(client: httpx.AsyncClient) -> list[object]:
@@ -36,10 +40,19 @@ def forget_request(error: httpx.HTTPError) -> None:
     error._request = None
 
 
+def request_of(error: Exception) -> httpx.Request | None:
+    """Return the request that httpx set on an error, or None."""
+    request: httpx.Request | None = getattr(error, "_request", None)
+    return request
+
+
 def _parsed(base_url: httpx.URL, target: str) -> httpx.URL:
+    return _parse(base_url, base_url.raw_path.rstrip(b"/") + target.encode("ascii"))
+
+
+def _parse(base_url: httpx.URL, raw_path: bytes) -> httpx.URL:
     origin = base_url.raw_scheme + b"://" + base_url.netloc
-    path = base_url.raw_path.rstrip(b"/") + target.encode("ascii")
-    return httpx.URL((origin + path).decode("ascii"))
+    return httpx.URL((origin + raw_path).decode("ascii"))
 
 
 class _EncodedURL(httpx.URL):
@@ -83,8 +96,7 @@ class _EncodedURL(httpx.URL):
         # httpx stores the parsed parts in private attributes, which are missing until now.
         if name.startswith("__"):
             raise AttributeError(name)
-        origin = self._base_url.raw_scheme + b"://" + self._base_url.netloc
-        parsed = httpx.URL((origin + self._target).decode("ascii"))
+        parsed = _parse(self._base_url, self._target)
         self.__dict__.update(vars(parsed))
         return getattr(parsed, name)
 

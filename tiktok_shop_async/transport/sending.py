@@ -7,14 +7,12 @@ from collections.abc import Callable
 import httpx
 
 from .._internal.httpx_internals import (
-    TransportFor,
     direct_transport_chooser,
     list_transports,
+    request_of,
     transport_chooser,
 )
-from ..errors import (
-    TikTokShopError,
-)
+from ..errors import TikTokShopError
 from .connection_stack import ConnectionStackTransport, is_httpcore_replaced
 from .delivery import Delivery, delivery_of, trace_delivery
 from .error_boundary import HTTPX_ERRORS
@@ -42,7 +40,7 @@ async def send(
     """
     if before_sending is not None:
         before_sending()
-    transport_of, delivery = _direct_chooser(http_client), delivery_of(request)
+    transport_of, delivery = direct_transport_chooser(http_client), delivery_of(request)
     if transport_of is None:
         return await _send_by_client(http_client, request, signing, delivery)
     signed = next(signing.auth_flow(request))
@@ -92,14 +90,7 @@ def _is_send_error(error: Exception, request: httpx.Request, *, is_traced: bool)
     """
     if isinstance(error, TikTokShopError):
         return not is_traced or not isinstance(request.stream, httpx.ByteStream)
-    return getattr(error, "_request", None) is request
-
-
-def _direct_chooser(http_client: httpx.AsyncClient) -> TransportFor | None:
-    """Return the function that chooses the client's transport; None if ``send`` must be used."""
-    if any(http_client.event_hooks.values()):
-        return None
-    return direct_transport_chooser(http_client)
+    return request_of(error) is request
 
 
 def connect_errors_are_presend(http_client: httpx.AsyncClient) -> bool:
