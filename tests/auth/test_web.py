@@ -173,7 +173,7 @@ async def test_links_choose_whose_authorization_it_is(query: str, user_type: int
 async def test_a_link_with_an_unknown_role_or_region_is_rejected_as_such(
     query: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Anybody can follow such a link, so it is no warning."""
+    """Anyone can follow such a link, so it is logged as INFO, not as a warning."""
     with caplog.at_level(logging.DEBUG):
         answer = await Backend().browser.get(f"/tiktok/start?{query}")
     assert (answer.status_code, "script" in answer.text) == (400, False)

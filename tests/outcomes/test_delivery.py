@@ -13,7 +13,7 @@ from helpers.client import new_client
 from helpers.transport.servers import Peer, serving
 from outcomes.stubs import hang, read, write
 
-import tiktok_shop_async.transport.connection  # noqa: F401 - its import is not to take of a deadline
+import tiktok_shop_async.transport.connection  # noqa: F401 - imported here so that a deadline does not include it
 from tiktok_shop_async import AsyncTikTokShop, OutcomeUnknownError, RequestTimeoutError
 
 DEADLINE = 0.1

@@ -185,7 +185,7 @@ class Attempts:
     # After an attempt ----------------------------------------------------------------------------
 
     def _record_end(self, error: BaseException) -> AttemptEnd | None:
-        """Record and return how the current attempt ended; None if there is no current attempt."""
+        """Record and return how the current attempt ended; None between attempts."""
         delivery, self._delivery = self._delivery, None
         end = None
         if delivery is not None:

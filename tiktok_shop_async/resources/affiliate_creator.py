@@ -1028,8 +1028,8 @@ class AffiliateCreatorResource(Resource):
             The id of the post, and the `quota` as text.
 
         Raises:
-            OutcomeUnknownError: The photos may have been posted, and there is no idempotency key: a
-                retry can post twice.
+            OutcomeUnknownError: The photos may have been posted, and the operation has no
+                idempotency key: a retry can post twice.
 
         Source: https://partner.tiktokshop.com/docv2/page/post-shoppable-photos-202610
         """
@@ -1067,8 +1067,8 @@ class AffiliateCreatorResource(Resource):
             `get_shoppable_video_status`.
 
         Raises:
-            OutcomeUnknownError: The video may have been posted, and there is no idempotency key: a
-                retry can post twice.
+            OutcomeUnknownError: The video may have been posted, and the operation has no
+                idempotency key: a retry can post twice.
 
         Versions: 202505, 202603 (default).
 

@@ -1602,7 +1602,7 @@ class AffiliateSellerResource(Resource):
         Returns:
             In `data`, the quota and its use, the start and end of the week, the quota by creator
             level (`quota_details`), and the quota of each sales level (`gmv_level_rule`). If
-            `unlimited` is true there is no quota.
+            `unlimited` is true, no quota applies.
 
         Source: https://partner.tiktokshop.com/docv2/page/get-weekly-creator-outreach-quota-202607
         """
@@ -2264,8 +2264,8 @@ class AffiliateSellerResource(Resource):
             The id of the message.
 
         Raises:
-            OutcomeUnknownError: The message may have been sent, and there is no idempotency key.
-                Check `get_creator_conversation_messages` before you retry.
+            OutcomeUnknownError: The message may have been sent, and the operation has no
+                idempotency key. Check `get_creator_conversation_messages` before you retry.
 
         Source: https://partner.tiktokshop.com/docv2/page/send-im-message-202412
         """

@@ -337,8 +337,8 @@ class CustomerEngagementResource(Resource):
             still contain failures.
 
         Raises:
-            OutcomeUnknownError: The messages may have been sent, and there is no idempotency key: a
-                retry can send them twice.
+            OutcomeUnknownError: The messages may have been sent, and the operation has no
+                idempotency key: a retry can send them twice.
 
         Source: https://partner.tiktokshop.com/docv2/page/send-engagement-message-202412
         """

@@ -517,8 +517,8 @@ class CustomerServiceResource(Resource):
             The id of the message.
 
         Raises:
-            OutcomeUnknownError: The message may have been sent, and there is no idempotency key.
-                Check `get_conversation_messages` before you retry.
+            OutcomeUnknownError: The message may have been sent, and the operation has no
+                idempotency key. Check `get_conversation_messages` before you retry.
 
         Versions: 202309, 202606 (default).
 

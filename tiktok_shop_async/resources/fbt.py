@@ -727,8 +727,9 @@ class FbtResource(Resource):
             The id of the new order. `get_fbt_mcf_order_status` returns its status.
 
         Raises:
-            OutcomeUnknownError: The warehouse may ship the goods, and there is no idempotency key.
-                Check the stock changes with `search_fbt_inventory_record` before you retry.
+            OutcomeUnknownError: The warehouse may ship the goods, and the operation has no
+                idempotency key. Check the stock changes with `search_fbt_inventory_record` before
+                you retry.
 
         Versions: 202601, 202607 (default).
 

@@ -676,8 +676,8 @@ class ReturnRefundResource(Resource):
             yet.
 
         Raises:
-            OutcomeUnknownError: The order may have been cancelled, and there is no idempotency key.
-                Check `search_cancellations` before you retry.
+            OutcomeUnknownError: The order may have been cancelled, and the operation has no
+                idempotency key. Check `search_cancellations` before you retry.
 
         Versions: 202309, 202602 (default).
 

@@ -138,7 +138,7 @@ class Reasons:
         self._locks: dict[str | None, asyncio.Lock] = {}
 
     async def name(self, intent: str, target: OrderToCancel, status: str | None) -> str | None:
-        """Return the name of an intent for orders of a status; None if there is no such name."""
+        """Return the name of an intent for orders of a status; None without such a name."""
         names = await self.for_status(target, status)
         return next(iter(names_of(intent, names)), None)
 
